@@ -1,0 +1,31 @@
+"""Penstock's language: one definition, compiled into a stream job and a batch job."""
+
+from features.aggregates import count, first, last, max, mean, min, std, sum, var
+from features.definitions import Model, Stream, Table, View
+from features.errors import DefinitionError, PenstockError
+from features.expressions import coalesce, literal
+from features.types import column
+from features.windows import lifetime, sliding
+
+__all__ = [
+    "DefinitionError",
+    "Model",
+    "PenstockError",
+    "Stream",
+    "Table",
+    "View",
+    "coalesce",
+    "column",
+    "count",
+    "first",
+    "last",
+    "lifetime",
+    "literal",
+    "max",
+    "mean",
+    "min",
+    "sliding",
+    "std",
+    "sum",
+    "var",
+]

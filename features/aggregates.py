@@ -1,0 +1,123 @@
+"""Aggregates: what each takes, what it gives, and the functions that a definition calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from features.errors import DefinitionError
+from features.expressions import Expr
+from features.location import caller
+from features.types import NUMBERS, TYPES
+from features.windows import Window, as_window
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """``takes``: the types of its argument. ``gives``: its type, or None for the argument's own.
+
+    ``sums``: a float64 argument is made an integer first. ``empty``: the value over nothing alive.
+    """
+
+    takes: tuple[str, ...]
+    gives: str | None
+    sums: bool = False
+    empty: int | None = None
+
+    def type(self, arg: str | None) -> str:
+        """The result's type for an argument of this type (None: no argument)."""
+        gives = self.gives or arg
+        assert gives is not None
+        return gives
+
+    def default(self, type: str) -> int | float | None:
+        """The value over nothing alive, in the result's type."""
+        return float(self.empty) if self.empty is not None and type == "float64" else self.empty
+
+
+AGGREGATES: dict[str, Aggregate] = {
+    "count": Aggregate(TYPES, "int64", empty=0),
+    "sum": Aggregate(NUMBERS, None, sums=True, empty=0),
+    "mean": Aggregate(NUMBERS, "float64", sums=True),
+    "var": Aggregate(NUMBERS, "float64", sums=True),
+    "std": Aggregate(NUMBERS, "float64", sums=True),
+    "min": Aggregate(TYPES, None),
+    "max": Aggregate(TYPES, None),
+    "first": Aggregate(TYPES, None),
+    "last": Aggregate(TYPES, None),
+    "latest": Aggregate(TYPES, None),
+}
+
+
+@dataclass(frozen=True)
+class Feature:
+    """An aggregate over windows, before it has a name. ``over`` gives it its windows."""
+
+    aggregate: str
+    arg: Expr | None
+    where: Expr | None
+    windows: tuple[Window, ...] = ()
+    place: str = field(default_factory=caller, compare=False)
+
+    def over(self, *windows: str | Window) -> Feature:
+        """The same aggregate over each of these windows: one feature for each."""
+        return Feature(self.aggregate, self.arg, self.where, tuple(as_window(w) for w in windows), caller())
+
+
+def _feature(aggregate: str, arg: object, where: object) -> Feature:
+    takes = AGGREGATES[aggregate].takes
+    if arg is not None and (not isinstance(arg, Expr) or arg.type not in takes):
+        kind = arg.type if isinstance(arg, Expr) else type(arg).__name__
+        raise DefinitionError(
+            f"{aggregate} does not take {kind}",
+            where=caller(),
+            allowed=f"a column or expression of type {' '.join(takes)}",
+            hint="count(where=…) counts the rows where it is true" if kind == "bool" else None,
+        )
+    if where is not None and (not isinstance(where, Expr) or where.type != "bool"):
+        raise DefinitionError("where= is not a condition", where=caller(), allowed="an expression of type bool")
+    return Feature(aggregate, arg if isinstance(arg, Expr) else None, where if isinstance(where, Expr) else None)
+
+
+def count(x: Expr | None = None, *, where: Expr | None = None) -> Feature:
+    """Rows, or non-null values of ``x``. int64, 0 over nothing."""
+    return _feature("count", x, where)
+
+
+def sum(x: Expr, *, where: Expr | None = None) -> Feature:
+    """Exact sum. int64 of int64 (null where it does not fit), float64 of float64; 0 over nothing."""
+    return _feature("sum", x, where)
+
+
+def mean(x: Expr, *, where: Expr | None = None) -> Feature:
+    """Arithmetic mean, float64, ``S1 / (n * 10**places)`` rounded once; null over nothing."""
+    return _feature("mean", x, where)
+
+
+def var(x: Expr, *, where: Expr | None = None) -> Feature:
+    """Sample variance, float64, ``(n*S2 - S1*S1) / (n*(n-1)*10**(2*places))`` rounded once; null below two values."""
+    return _feature("var", x, where)
+
+
+def std(x: Expr, *, where: Expr | None = None) -> Feature:
+    """Sample standard deviation: the IEEE square root of ``var``."""
+    return _feature("std", x, where)
+
+
+def min(x: Expr, *, where: Expr | None = None) -> Feature:
+    """The least value, of the column's type; null over nothing."""
+    return _feature("min", x, where)
+
+
+def max(x: Expr, *, where: Expr | None = None) -> Feature:
+    """The greatest value, of the column's type; null over nothing."""
+    return _feature("max", x, where)
+
+
+def first(x: Expr, *, where: Expr | None = None) -> Feature:
+    """The earliest non-null value; at one time the least; null over nothing."""
+    return _feature("first", x, where)
+
+
+def last(x: Expr, *, where: Expr | None = None) -> Feature:
+    """The newest non-null value; at one time the greatest; null over nothing."""
+    return _feature("last", x, where)

@@ -1,0 +1,402 @@
+"""What a data scientist writes: ``Stream``, ``Table``, ``View``, ``Model``.
+
+Every mistake is refused here, when the definition is read, with its file and line. The plan is made on
+the spot (``.plan``): a definition that exists can be compiled.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from features.aggregates import Feature
+from features.durations import parse_duration
+from features.errors import DefinitionError, did_you_mean
+from features.expressions import Expr
+from features.location import caller
+from features.passes import plan_view
+from features.plan import InputPlan, LabelPlan, ModelPlan, SourcePlan, VectorItem, ViewPlan, source_plan
+from features.types import Column
+from features.windows import lifetime
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*", re.IGNORECASE)
+
+#: What the records of the feature topics and the files of change points call their own columns.
+RESERVED = ("t", "seq", "event_timestamp", "created_timestamp", "key", "values")
+
+
+def _check_name(name: object, what: str, *, reserved: bool = False) -> None:
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or "__" in name:
+        raise DefinitionError(
+            f"{name!r} cannot name a {what}",
+            where=caller(),
+            allowed="a letter, then letters, digits and single underscores",
+            hint="two underscores separate view and feature in Feast" if "__" in str(name) else None,
+        )
+    if reserved and name in RESERVED:
+        raise DefinitionError(f"{name!r} is a reserved name", where=caller(), allowed=f"not {', '.join(RESERVED)}")
+
+
+def _unknown(what: str, name: str, known: Iterable[str]) -> DefinitionError:
+    known = list(known)
+    return DefinitionError(
+        f"{what} has no {name!r}", where=caller(), allowed=", ".join(known), hint=did_you_mean(name, known)
+    )
+
+
+class _Source:
+    """Columns with types, reachable as attributes: ``departures.dep_delay``."""
+
+    def __init__(
+        self,
+        name: str,
+        columns: Mapping[str, str | Column],
+        time: str | None,
+        id: str | None,
+        topic: str | None,
+        history: str | None,
+        times: tuple[str, str, str],
+    ) -> None:
+        self._place = caller()
+        _check_name(name, "source")
+        self.name, self.topic, self.history, self.time, self.id = name, topic, history, time, id
+        if topic is None and history is None:
+            raise DefinitionError(
+                f"{name} has no data", where=self._place, allowed="topic=…, history=… or both", hint="history= names files"
+            )
+        typed = {n: c if isinstance(c, Column) else Column(c) for n, c in columns.items()}
+        for column in typed:
+            _check_name(column, "column", reserved=column != time)
+        if time is not None and typed.setdefault(time, Column("timestamp")).type != "timestamp":
+            raise DefinitionError(
+                f"the time column {time!r} is {typed[time].type}", where=self._place, allowed="timestamp"
+            )
+        if id is not None and id not in typed:
+            raise _unknown(f"{name} (its id=)", id, typed)
+        self.columns = typed
+        lateness, max_ahead, disorder = times
+        milliseconds = (parse_duration(lateness), parse_duration(max_ahead), parse_duration(disorder, zero=True))
+        self.source_plan: SourcePlan = source_plan(name, time, id, typed, milliseconds)
+
+    def __getattr__(self, name: str) -> Expr:
+        columns: dict[str, Column] = self.__dict__.get("columns", {})
+        if name.startswith("_") or not columns:
+            raise AttributeError(name)
+        if name not in columns:
+            raise _unknown(self.__dict__["name"], name, columns)
+        return self[name]
+
+    def __getitem__(self, name: str) -> Expr:
+        if name not in self.columns:
+            raise _unknown(self.name, name, self.columns)
+        column = self.columns[name]
+        places = column.places if column.type == "float64" else None
+        return Expr("column", column.type, name=name, owner=self, places=places)
+
+
+class Stream(_Source):
+    """Events of one kind: a Kafka topic, its history as files, or both.
+
+    ``time``: the event time column (timestamp). ``id``: the column that names an event. ``columns``: name →
+    type. ``lateness``, ``max_ahead``, ``disorder``: durations. ``history``: a path or glob of Parquet files,
+    relative to the project's data folder.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        columns: Mapping[str, str | Column],
+        time: str,
+        id: str | None = None,
+        topic: str | None = None,
+        history: str | None = None,
+        lateness: str = "1d",
+        max_ahead: str = "1h",
+        disorder: str = "0s",
+    ) -> None:
+        super().__init__(name, columns, time, id, topic, history, (lateness, max_ahead, disorder))
+
+
+class _Input:
+    """A view as a model reads it: its features as attributes, its keys from these request columns."""
+
+    def __init__(self, view: _Keyed, name: str, keys: dict[str, str]) -> None:
+        self._view, self._name, self._keys = view, name, keys
+
+    def __getattr__(self, name: str) -> Expr:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return self[name]
+
+    def __getitem__(self, name: str) -> Expr:
+        features = {f.name: f for f in self._view.plan.features}
+        if name not in features:
+            raise _unknown(self._view.name, name, features)
+        return Expr("feature", features[name].type, name=f"{self._name}.{name}", owner=self)
+
+    def at(self, **keys: str) -> _Input:
+        """Look up by other request columns: ``dest_arrivals.at(airport="dest")``."""
+        known = [key.name for key in self._view.plan.key]
+        for key in keys:
+            if key not in known:
+                raise _unknown(f"the key of {self._view.name}", key, known)
+        return _Input(self._view, self._name, {**self._keys, **keys})
+
+    def named(self, name: str) -> _Input:
+        """The same view under another name, so that a model can read it twice by different keys."""
+        _check_name(name, "model input")
+        return _Input(self._view, name, self._keys)
+
+
+class _Keyed:
+    """What a view and a table share: a name, a plan, and the ways in which a model reads them."""
+
+    name: str
+    plan: ViewPlan
+    source: _Source
+
+    def _input(self) -> _Input:
+        return _Input(self, self.name, {key.name: key.name for key in self.plan.key})
+
+    def at(self, **keys: str) -> _Input:
+        """As a model input, looked up by other request columns."""
+        return self._input().at(**keys)
+
+    def named(self, name: str) -> _Input:
+        """As a model input under another name."""
+        return self._input().named(name)
+
+    def __getattr__(self, name: str) -> Expr:
+        if name.startswith("_") or "plan" not in self.__dict__:
+            raise AttributeError(name)
+        return self._input()[name]
+
+
+def _key(source: _Source, key: str | Sequence[str]) -> tuple[str, ...]:
+    columns = (key,) if isinstance(key, str) else tuple(key)
+    for column in columns:
+        if column not in source.columns:
+            raise _unknown(f"{source.name} (its key)", column, source.columns)
+        if source.columns[column].type not in ("string", "int64"):
+            raise DefinitionError(
+                f"{column} cannot be a key: it is {source.columns[column].type}", where=caller(), allowed="string int64"
+            )
+    if not columns or len(set(columns)) != len(columns):
+        raise DefinitionError(f"{key!r} is not a key", where=caller(), allowed="one or more different columns")
+    return columns
+
+
+class View(_Keyed):
+    """Aggregates over windows of a stream's events, by key.
+
+    ``key``: one column or several. ``features``: name → aggregate ``.over(windows)``; each window gives the
+    feature ``<name>_<window>``. ``filter``: rows for which it is not true are left out.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        source: Stream,
+        *,
+        key: str | Sequence[str],
+        features: Mapping[str, Feature],
+        filter: Expr | None = None,
+    ) -> None:
+        _check_name(name, "view")
+        if not isinstance(source, Stream):
+            raise DefinitionError(f"{name}: {source!r} is not a stream", where=caller(), allowed="a Stream")
+        self.name, self.source = name, source
+        if filter is not None and (not isinstance(filter, Expr) or filter.type != "bool"):
+            raise DefinitionError("filter= is not a condition", where=caller(), allowed="an expression of type bool")
+        if not features:
+            raise DefinitionError(f"{name} has no features", where=caller(), allowed="at least one")
+        for feature_name, feature in features.items():
+            self._check_feature(feature_name, feature)
+        self._check_columns(filter, name)
+        self.plan = plan_view("view", name, source.source_plan, _key(source, key), filter, dict(features))
+        names = [feature.name for feature in self.plan.features] + [key.name for key in self.plan.key]
+        twice = sorted({n for n in names if names.count(n) > 1})
+        if twice:
+            raise DefinitionError(
+                f"{name} has {', '.join(twice)} twice", where=caller(), allowed="feature names that differ from each other and from the key"
+            )
+
+    def _check_feature(self, name: str, feature: Feature) -> None:
+        _check_name(name, "feature", reserved=True)
+        if not isinstance(feature, Feature):
+            raise DefinitionError(
+                f"{name} is not an aggregate", where=caller(), allowed="count() sum(x) mean(x) … .over(windows)"
+            )
+        if not feature.windows:
+            raise DefinitionError(
+                f"{name} has no window", where=feature.place, allowed="one or more", hint="end it with .over('1h') or .over(lifetime())"
+            )
+        self._check_columns(feature.arg, name)
+        self._check_columns(feature.where, name)
+
+    def _check_columns(self, expr: Expr | None, what: str) -> None:
+        for leaf in (node for node in (expr.walk() if expr is not None else ()) if node.op in ("column", "feature")):
+            if leaf.owner is not self.source:
+                raise DefinitionError(
+                    f"{what} uses {leaf.name}, which is not a column of {self.source.name}",
+                    where=caller(),
+                    allowed=", ".join(self.source.columns),
+                )
+
+
+class Table(_Source, _Keyed):
+    """A value per key that holds until the next row: its latest row with time <= t.
+
+    Without ``time`` its file holds for all time.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        key: str | Sequence[str],
+        columns: Mapping[str, str | Column],
+        time: str | None = None,
+        id: str | None = None,
+        topic: str | None = None,
+        history: str | None = None,
+        lateness: str = "1d",
+        max_ahead: str = "1h",
+        disorder: str = "0s",
+    ) -> None:
+        super().__init__(name, columns, time, id, topic, history, (lateness, max_ahead, disorder))
+        if time is None and (topic is not None or id is not None):
+            raise DefinitionError(
+                f"{name} has no time column", where=caller(), allowed="history= alone, or a time= column with topic= and id="
+            )
+        self.source = self
+        keys = _key(self, key)
+        values = [column for column in self.columns if column not in keys and column != time]
+        if not values:
+            raise DefinitionError(f"{name} has nothing but its key", where=caller(), allowed="at least one more column")
+        latest = {column: Feature("latest", _Source.__getitem__(self, column), None, (lifetime(),)) for column in values}
+        self.plan = plan_view("table", name, self.source_plan, keys, None, latest)
+
+    def __getattr__(self, name: str) -> Expr:
+        return _Keyed.__getattr__(self, name)
+
+
+class Model:
+    """One prediction for each event of a stream.
+
+    ``inputs``, in the order of the model's vector: columns of ``on``, views and tables (``.at(key="column")``
+    to look them up by other columns), or single features. ``derived``: name → expression over columns of
+    ``on`` and features, placed after the inputs. ``label``: a column of a stream with the same id.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        on: Stream,
+        inputs: Sequence[object],
+        output: str,
+        label: Expr | None = None,
+        derived: Mapping[str, Expr] | None = None,
+    ) -> None:
+        _check_name(name, "model")
+        if not isinstance(on, Stream):
+            raise DefinitionError(f"{name}: on= is not a stream", where=caller(), allowed="a Stream")
+        self.name, self.on, self.output = name, on, output
+        self._label_owner: _Source | None = None
+        vector: list[VectorItem] = []
+        views: dict[str, _Input] = {}
+        for item in inputs:
+            vector += self._vector(item, views)
+        for derived_name, expr in (derived or {}).items():
+            vector.append(self._derived(derived_name, expr, views))
+        names = [item.name for item in vector]
+        twice = sorted({n for n in names if names.count(n) > 1})
+        if twice or not names:
+            raise DefinitionError(
+                f"{name} has {', '.join(twice) or 'no inputs'}" + (" twice" if twice else ""),
+                where=caller(),
+                allowed="each name of the vector once",
+                hint="give the second reading of a view another name: view.at(…).named('…')",
+            )
+        self.views = tuple(dict.fromkeys(item._view for item in views.values()))
+        self.model_plan = ModelPlan(
+            name,
+            on.source_plan,
+            tuple(self._input_plan(item) for item in views.values()),
+            tuple(vector),
+            self._label(label),
+            output,
+        )
+
+    def _vector(self, item: object, views: dict[str, _Input]) -> list[VectorItem]:
+        if isinstance(item, Expr):
+            if item.op not in ("column", "feature"):
+                raise DefinitionError(
+                    "an expression needs a name to be a model input", where=caller(), allowed="derived=dict(name=expression)"
+                )
+            self._check_leaves(item, views)
+            return [VectorItem(str(item.name), item.type, item)]
+        source = item._input() if isinstance(item, (View, Table)) else item
+        if not isinstance(source, _Input):
+            raise DefinitionError(
+                f"{item!r} is not a model input", where=caller(), allowed="a column of the request stream, a view, a table, a feature"
+            )
+        exprs = [source[feature.name] for feature in source._view.plan.features]
+        for expr in exprs:
+            self._check_leaves(expr, views)
+        return [VectorItem(str(expr.name), expr.type, expr) for expr in exprs]
+
+    def _derived(self, name: str, expr: object, views: dict[str, _Input]) -> VectorItem:
+        _check_name(name, "derived feature")
+        if not isinstance(expr, Expr):
+            raise DefinitionError(f"{name} is not an expression", where=caller(), allowed="an expression over features and columns")
+        self._check_leaves(expr, views)
+        return VectorItem(name, expr.type, expr)
+
+    def _check_leaves(self, expr: Expr, views: dict[str, _Input]) -> None:
+        for leaf in expr.leaves("column"):
+            if leaf.owner is not self.on:
+                raise DefinitionError(
+                    f"{leaf.name} is not a column of {self.on.name}, the request stream", where=caller(), allowed=", ".join(self.on.columns)
+                )
+        for leaf in expr.leaves("feature"):
+            assert isinstance(leaf.owner, _Input)
+            known = views.setdefault(leaf.owner._name, leaf.owner)
+            if (known._view, known._keys) != (leaf.owner._view, leaf.owner._keys):
+                raise DefinitionError(
+                    f"{leaf.owner._name} is read by two different keys", where=caller(), allowed="one reading for each name", hint="view.at(…).named('…')"
+                )
+
+    def _input_plan(self, item: _Input) -> InputPlan:
+        plan = item._view.plan
+        types = {key.name: key.type for key in plan.key}
+        for key, column in item._keys.items():
+            if column not in self.on.columns:
+                raise _unknown(f"{self.on.name} (to look up {item._name} by {key})", column, self.on.columns)
+            if self.on.columns[column].type != types[key]:
+                raise DefinitionError(
+                    f"{item._name} is looked up by {column}, which is {self.on.columns[column].type}", where=caller(), allowed=f"{types[key]}, as its key {key}"
+                )
+        features = tuple((f.name, f.type, f.default) for f in plan.features)
+        return InputPlan(item._name, plan.name, plan.fingerprint, tuple(item._keys.items()), features)
+
+    def _label(self, label: Expr | None) -> LabelPlan | None:
+        if label is None:
+            return None
+        source = label.owner
+        if label.op != "column" or not isinstance(source, _Source):
+            raise DefinitionError("label= is not a column", where=caller(), allowed="a column of a stream")
+        if source is not self.on and (source.id is None or self.on.id is None):
+            raise DefinitionError(
+                f"{source.name} and {self.on.name} cannot be joined for the label", where=caller(), allowed="two streams with id="
+            )
+        self._label_owner = source
+        return LabelPlan(source.name, str(label.name), label.type)
+
+    @property
+    def label_source(self) -> Any:
+        """The stream that holds the label, or None."""
+        return self._label_owner

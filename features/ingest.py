@@ -1,0 +1,138 @@
+"""One raw Kafka record to one typed row, or the reason why not: the rules every engine's parser follows."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from features.expressions import INT64_MAX, INT64_MIN
+from features.plan import ColumnPlan, SourcePlan
+
+#: Event times are those of the years 1 to 9999, in milliseconds since the epoch.
+TIME_MIN, TIME_MAX = -62_135_596_800_000, 253_402_300_799_999
+
+Row = dict[str, Any]
+
+
+class BadEvent(Exception):
+    """An event that cannot be applied. ``code`` is one of ``CODES``, ``view`` is set when only that view refuses it."""
+
+    def __init__(self, code: str, detail: str, view: str | None = None) -> None:
+        assert code in CODES, code
+        super().__init__(f"{code}: {detail}")
+        self.code, self.detail, self.view = code, detail, view
+
+
+CODES = (
+    "not json",
+    "wrong type",
+    "out of range",
+    "missing time",
+    "missing value",
+    "missing key",
+    "too far ahead",
+    "overflow",
+)
+
+
+def _constant(text: str) -> NoReturn:
+    raise BadEvent("not json", f"{text} is not a value")
+
+
+class _Decimal(str):
+    """A JSON number with a fraction or an exponent, kept as written."""
+
+
+def parse(source: SourcePlan, raw: bytes | None, kafka_ms: int | None = None) -> Row:
+    """The typed row of one JSON record. ``kafka_ms``: the record's own timestamp; None skips ``max_ahead``.
+
+    Raises BadEvent. Fields that are not declared are ignored, absent ones are null.
+    """
+    try:
+        text = (raw or b"").decode("utf-8")
+        # a byte order mark is no white space in JSON
+        value = json.loads(text, parse_constant=_constant, parse_float=_Decimal)
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise BadEvent("not json", str(error)) from None
+    if not isinstance(value, dict):
+        raise BadEvent("not json", "a JSON object is wanted")
+    row = {column.name: _typed(column, value.get(column.name)) for column in source.columns}
+    check_row(source, row, kafka_ms)
+    return row
+
+
+def check_row(source: SourcePlan, row: Row, kafka_ms: int | None = None) -> None:
+    """The rules that need no parsing: nulls, the range of time, ``max_ahead``. Raises BadEvent."""
+    if source.time is not None:
+        time = row[source.time]
+        if time is None:
+            raise BadEvent("missing time", f"{source.time} is null")
+        if not TIME_MIN <= time <= TIME_MAX:
+            raise BadEvent("out of range", f"{source.time} {time} is outside the years 1 to 9999")
+        if kafka_ms is not None and time > kafka_ms + source.max_ahead_ms:
+            raise BadEvent("too far ahead", f"{source.time} {time} is later than its record by over {source.max_ahead_ms} ms")
+    for column in source.columns:
+        if not column.nullable and row[column.name] is None:
+            raise BadEvent("missing value", f"{column.name} is null")
+
+
+def _typed(column: ColumnPlan, value: Any) -> Any:
+    return None if value is None else _TYPED[column.type](column.name, value)
+
+
+def _wrong(name: str, value: Any, wanted: str) -> BadEvent:
+    return BadEvent("wrong type", f"{name} is {type(value).__name__}, {wanted} is wanted")
+
+
+def _int64(name: str, value: Any) -> int:
+    if type(value) is not int:
+        raise _wrong(name, value, "int64")
+    if not INT64_MIN <= value <= INT64_MAX:
+        raise BadEvent("out of range", f"{name} does not fit int64")
+    return value
+
+
+def _float64(name: str, value: Any) -> float:
+    if type(value) is not int and type(value) is not _Decimal:
+        raise _wrong(name, value, "float64")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if math.isinf(number):
+        raise BadEvent("not json", f"{name} is beyond float64")
+    return number + 0.0
+
+
+def _timestamp(name: str, value: Any) -> int:
+    if type(value) is _Decimal:
+        number = float(value)
+        if math.isinf(number) or abs(number) >= 2**63:
+            raise BadEvent("out of range", f"{name} does not fit int64")
+        return math.floor(number)
+    return _int64(name, value)
+
+
+def _bool(name: str, value: Any) -> bool:
+    if type(value) is not bool:
+        raise _wrong(name, value, "bool")
+    return value
+
+
+def _string(name: str, value: Any) -> str:
+    if type(value) is not str:
+        raise _wrong(name, value, "string")
+    if any("\ud800" <= char <= "\udfff" for char in value):
+        raise BadEvent("not json", f"{name} holds half a surrogate pair")
+    return value
+
+
+_TYPED: dict[str, Callable[[str, Any], Any]] = {
+    "int64": _int64,
+    "float64": _float64,
+    "string": _string,
+    "bool": _bool,
+    "timestamp": _timestamp,
+}

@@ -1,0 +1,337 @@
+"""The meaning, as naive and obviously correct Python: plain loops, exact integers and fractions.
+
+Two functions say it all: ``batch`` gives the rows of all change points, ``stream`` the exact sequence of
+rows for an order of arrival. Nothing here is fast, and nothing here is clever.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from features.expressions import INT64_MAX, INT64_MIN, Expr
+from features.ingest import BadEvent, Row, check_row
+from features.plan import ArgPlan, FeaturePlan, ViewPlan
+from features.windows import Window
+
+Key = tuple[Any, ...]
+Values = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Event:
+    """An event as a view sees it. ``args`` and ``wheres`` follow the plan's; ``scaled`` are the summed integers."""
+
+    key: Key
+    time: int
+    id: Any
+    args: Values
+    scaled: tuple[int | None, ...]
+    wheres: tuple[bool | None, ...]
+
+
+@dataclass
+class Counts:
+    """``in = applied + too_late + duplicate + dead``, always."""
+
+    applied: int = 0
+    too_late: int = 0
+    duplicate: int = 0
+    dead: int = 0
+
+    @property
+    def in_(self) -> int:
+        """All events that came in."""
+        return self.applied + self.too_late + self.duplicate + self.dead
+
+
+# --- expressions -------------------------------------------------------------------------------------------
+
+
+def evaluate(expr: Expr, row: Row) -> Any:
+    """The expression's value for a row; None is null. Raises BadEvent when an int64 overflows anywhere."""
+    if expr.op == "column":
+        return row[str(expr.name)]
+    if expr.op == "literal":
+        return expr.value
+    values = [evaluate(arg, row) for arg in expr.args]
+    if expr.op == "is_null":
+        return values[0] is None
+    if expr.op == "coalesce":
+        return next((value for value in values if value is not None), None)
+    if expr.op in ("and", "or"):
+        return _three_valued(expr.op, values)
+    if None in values:
+        return None
+    return _checked(expr, _APPLY[expr.op](*values))
+
+
+def _three_valued(op: str, values: list[Any]) -> bool | None:
+    decides = op == "or"
+    if decides in values:
+        return decides
+    return None if None in values else not decides
+
+
+def _checked(expr: Expr, value: Any) -> Any:
+    if expr.type == "int64" and not INT64_MIN <= value <= INT64_MAX:
+        raise BadEvent("overflow", f"{expr.op} does not fit int64")
+    if expr.type == "float64":
+        return value + 0.0 if value is not None and math.isfinite(value) else None
+    return value
+
+
+def _divide(a: float, b: float) -> float | None:
+    try:
+        return a / b
+    except ZeroDivisionError:
+        return None
+
+
+_APPLY: dict[str, Any] = {
+    "add": lambda a, b: a + b,
+    "subtract": lambda a, b: a - b,
+    "multiply": lambda a, b: a * b,
+    "divide": _divide,
+    "negate": lambda a: -a,
+    "to_float64": float,
+    "eq": lambda a, b: a == b,
+    "ne": lambda a, b: a != b,
+    "lt": lambda a, b: a < b,
+    "le": lambda a, b: a <= b,
+    "gt": lambda a, b: a > b,
+    "ge": lambda a, b: a >= b,
+    "not": lambda a: not a,
+}
+
+
+# --- one row to one event ----------------------------------------------------------------------------------
+
+
+def view_event(plan: ViewPlan, row: Row) -> Event | None:
+    """The event that a checked row is for this view; None when its filter leaves it out. Raises BadEvent."""
+    try:
+        if plan.filter is not None and evaluate(plan.filter, row) is not True:
+            return None
+        key = tuple(row[column.name] for column in plan.key)
+        if None in key:
+            raise BadEvent("missing key", ", ".join(c.name for c in plan.key if row[c.name] is None))
+        args = tuple(evaluate(arg.expr, row) for arg in plan.args)
+        wheres = tuple(evaluate(where, row) for where in plan.wheres)
+        scaled = tuple(_scaled(arg, x) for arg, x in zip(plan.args, args, strict=True))
+    except BadEvent as bad:
+        raise BadEvent(bad.code, bad.detail, plan.name) from None
+    time = row[plan.source.time] if plan.source.time is not None else 0
+    return Event(key, time, row[plan.source.id] if plan.source.id else None, args, scaled, wheres)
+
+
+def _scaled(arg: ArgPlan, x: Any) -> int | None:
+    """Section 3: ``rint(x * 10**places)``, an IEEE product rounded half to even."""
+    if x is None or arg.places is None:
+        return None
+    if arg.type == "int64":
+        return int(x)
+    product = x * float(10**arg.places)
+    if not abs(product) < 2**53 or abs(round(product)) >= 2**53:
+        raise BadEvent("out of range", f"{x!r} with {arg.places} places is not below 2**53")
+    return round(product)
+
+
+# --- values ------------------------------------------------------------------------------------------------
+
+
+def feature_value(plan: ViewPlan, feature: FeaturePlan, alive: Sequence[Event]) -> Any:
+    """Section 4: one aggregate over the events that are alive."""
+    chosen = [e for e in alive if feature.where is None or e.wheres[feature.where] is True]
+    if feature.aggregate == "count" and feature.arg is None:
+        return len(chosen)
+    assert feature.arg is not None
+    arg = plan.args[feature.arg]
+    if feature.aggregate == "latest":
+        newest = max(alive, key=lambda e: (e.time, [(x is not None, x) for x in e.args]), default=None)
+        return None if newest is None else newest.args[feature.arg]
+    chosen = [e for e in chosen if e.args[feature.arg] is not None]
+    timed = [(e.time, e.args[feature.arg]) for e in chosen]
+    values = [value for _, value in timed]
+    if feature.aggregate == "count":
+        return len(values)
+    if feature.aggregate in ("min", "max", "first", "last"):
+        return _ordered(feature.aggregate, timed, values)
+    return _summed(feature, arg, [n for e in chosen if (n := e.scaled[feature.arg]) is not None])
+
+
+def _ordered(aggregate: str, timed: list[tuple[int, Any]], values: list[Any]) -> Any:
+    if not values:
+        return None
+    if aggregate in ("min", "max"):
+        return min(values) if aggregate == "min" else max(values)
+    return (min(timed) if aggregate == "first" else max(timed))[1]
+
+
+def _summed(feature: FeaturePlan, arg: ArgPlan, numbers: list[int]) -> Any:
+    n, s1, s2 = len(numbers), sum(numbers), sum(x * x for x in numbers)
+    scale = 10 ** (arg.places or 0)
+    if feature.aggregate == "sum":
+        if arg.type == "float64":
+            return float(Fraction(s1, scale))
+        return s1 if INT64_MIN <= s1 <= INT64_MAX else None
+    if feature.aggregate == "mean":
+        return float(Fraction(s1, n * scale)) if n else None
+    if n < 2:
+        return None
+    variance = float(Fraction(n * s2 - s1 * s1, n * (n - 1) * scale * scale))
+    return variance if feature.aggregate == "var" else math.sqrt(variance)
+
+
+def value(plan: ViewPlan, events: Iterable[tuple[Event, frozenset[int]]], t: int) -> Values:
+    """``value(key, t)`` over one key's events, each with the windows that it entered (by index)."""
+    events = list(events)
+
+    def alive(window: int) -> list[Event]:
+        return [e for e, entered in events if window in entered and plan.windows[window].alive(e.time, t)]
+
+    by_window = [alive(index) for index in range(len(plan.windows))]
+    return tuple(feature_value(plan, feature, by_window[feature.window]) for feature in plan.features)
+
+
+def changes(window: Window, e: int) -> list[int]:
+    """The change points that an event brings: when it enters and when it leaves."""
+    leave = window.leave(e)
+    return [window.enter(e)] if leave is None else [window.enter(e), leave]
+
+
+# --- batch -------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Result:
+    """``rows``: what was emitted, ``(key, t, seq, values)``; batch has seq 0. ``dead``: (index of the input, reason)."""
+
+    rows: list[tuple[Key, int, int, Values]] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
+    dead: list[tuple[int, BadEvent]] = field(default_factory=list)
+
+
+def batch(plan: ViewPlan, rows: Iterable[Row | BadEvent]) -> Result:
+    """All change points of all keys, sorted by key and time. ``rows`` in order of arrival: of repeats the first counts."""
+    result = Result()
+    events: dict[Key, list[Event]] = {}
+    seen: set[tuple[Any, ...]] = set()
+    for index, row in enumerate(rows):
+        event = _admit(plan, row, index, result)
+        if event is None:
+            continue
+        name = (event.key, event.time, event.id)
+        if event.id is not None and name in seen:
+            result.counts.duplicate += 1
+            continue
+        seen.add(name)
+        result.counts.applied += 1
+        events.setdefault(event.key, []).append(event)
+    everywhere = frozenset(range(len(plan.windows)))
+    for key in sorted(events):
+        entered = [(event, everywhere) for event in events[key]]
+        points = {t for event in events[key] for window in plan.windows for t in changes(window, event.time)}
+        result.rows += [(key, t, 0, value(plan, entered, t)) for t in sorted(points)]
+    return result
+
+
+def _admit(plan: ViewPlan, row: Row | BadEvent, index: int, result: Result) -> Event | None:
+    """The row's event, or None when it is dead or left out (which is counted here)."""
+    try:
+        if isinstance(row, BadEvent):
+            raise row
+        check_row(plan.source, row)
+        event = view_event(plan, row)
+    except BadEvent as bad:
+        result.counts.dead += 1
+        result.dead.append((index, bad))
+        return None
+    if event is None:
+        result.counts.applied += 1
+    return event
+
+
+# --- stream ------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _KeyState:
+    clock: int | None = None
+    seq: int = 0
+    entered: list[tuple[Event, frozenset[int]]] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Watermark:
+    """In a stream's input: all change points up to ``time`` (milliseconds) are due."""
+
+    time: int
+
+
+def stream(plan: ViewPlan, items: Iterable[Row | BadEvent | Watermark]) -> Result:
+    """The exact rows that the stream emits for rows and watermarks in this order of arrival."""
+    result = Result()
+    states: dict[Key, _KeyState] = {}
+    for index, item in enumerate(items):
+        if isinstance(item, Watermark):
+            for key in sorted(states):
+                _fire(plan, key, states[key], item.time, result)
+            continue
+        event = _admit(plan, item, index, result)
+        if event is not None:
+            _arrive(plan, event, states.setdefault(event.key, _KeyState()), result)
+    return result
+
+
+def _arrive(plan: ViewPlan, event: Event, state: _KeyState, result: Result) -> None:
+    clock = event.time if state.clock is None else max(state.clock, event.time)
+    if event.id is not None and _repeats(plan, event, state):
+        result.counts.duplicate += 1
+        return
+    entered = frozenset(i for i, window in enumerate(plan.windows) if _enters(plan, window, event, clock))
+    if not entered:
+        result.counts.too_late += 1
+        return
+    result.counts.applied += 1
+    state.clock = clock
+    state.seq += 1
+    state.entered.append((event, entered))
+    result.rows.append((event.key, clock, state.seq, value(plan, state.entered, clock)))
+
+
+def _enters(plan: ViewPlan, window: Window, event: Event, clock: int) -> bool:
+    leave = window.leave(event.time)
+    if leave is None:
+        return not _beyond_lateness(plan, event, clock)
+    return leave > clock
+
+
+def _beyond_lateness(plan: ViewPlan, event: Event, clock: int) -> bool:
+    return plan.source.id is not None and clock - event.time > plan.source.lateness_ms
+
+
+def _repeats(plan: ViewPlan, event: Event, state: _KeyState) -> bool:
+    """Is it the repeat of an event that is still remembered at the key's clock, before this one arrived?"""
+    return any((e.time, e.id) == (event.time, event.id) and _remembered(plan, e, state.clock) for e, _ in state.entered)
+
+
+def _remembered(plan: ViewPlan, event: Event, clock: int | None) -> bool:
+    assert clock is not None
+    leaves = [window.leave(event.time) for window in plan.windows]
+    if any(leave is not None and leave > clock for leave in leaves):
+        return True
+    return None in leaves and not _beyond_lateness(plan, event, clock)
+
+
+def _fire(plan: ViewPlan, key: Key, state: _KeyState, watermark: int, result: Result) -> None:
+    """Every change point after the key's clock that the watermark has passed, in order, one row each."""
+    assert state.clock is not None
+    points = {t for e, entered in state.entered for i in entered for t in changes(plan.windows[i], e.time)}
+    for t in sorted(t for t in points if state.clock < t <= watermark):
+        state.clock = t
+        state.seq += 1
+        result.rows.append((key, t, state.seq, value(plan, state.entered, t)))

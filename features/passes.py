@@ -1,0 +1,110 @@
+"""From a view's definition to its plan: plain functions, run in the order of ``PASSES``.
+
+Each takes the draft made so far and returns the next one; a draft is a dict whose entries are the plan's
+fields as they become known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from features.aggregates import AGGREGATES, Feature
+from features.canonical import canonical_json
+from features.expressions import Expr
+from features.plan import ArgPlan, FeaturePlan, KeyPlan, SourcePlan, ViewPlan
+from features.types import DEFAULT_PLACES
+
+Draft = dict[str, Any]
+
+
+def expand_windows(draft: Draft) -> Draft:
+    """One single feature for each aggregate and window, named ``<feature>_<window>``."""
+    singles = [
+        (f"{name}_{window.name}" if draft["kind"] == "view" else name, feature, window)
+        for name, feature in draft["features"].items()
+        for window in feature.windows
+    ]
+    return {**draft, "singles": singles}
+
+
+def share_windows(draft: Draft) -> Draft:
+    """Each distinct window once, in order of first use."""
+    return {**draft, "windows": tuple(dict.fromkeys(window for _, _, window in draft["singles"]))}
+
+
+def share_wheres(draft: Draft) -> Draft:
+    """Each distinct where= condition once: equal conditions are evaluated once per event."""
+    return {**draft, "wheres": _distinct(f.where for _, f, _ in draft["singles"] if f.where is not None)}
+
+
+def share_args(draft: Draft) -> Draft:
+    """Each distinct argument once, with the decimal places that its sums keep."""
+    summed = {_text(f.arg) for _, f, _ in draft["singles"] if f.arg is not None and AGGREGATES[f.aggregate].sums}
+    args = _distinct(f.arg for _, f, _ in draft["singles"] if f.arg is not None)
+    return {**draft, "args": tuple(ArgPlan(arg, arg.type, _places(arg, _text(arg) in summed)) for arg in args)}
+
+
+def number_features(draft: Draft) -> Draft:
+    """Features that refer to the shared parts by index."""
+    args = [_text(arg.expr) for arg in draft["args"]]
+    wheres = [_text(where) for where in draft["wheres"]]
+
+    def plan(name: str, feature: Feature, window: Any) -> FeaturePlan:
+        arg = args.index(_text(feature.arg)) if feature.arg is not None else None
+        where = wheres.index(_text(feature.where)) if feature.where is not None else None
+        type = AGGREGATES[feature.aggregate].type(feature.arg.type if feature.arg is not None else None)
+        return FeaturePlan(name, feature.aggregate, arg, where, draft["windows"].index(window), type)
+
+    return {**draft, "planned": tuple(plan(*single) for single in draft["singles"])}
+
+
+PASSES: tuple[Callable[[Draft], Draft], ...] = (
+    expand_windows,
+    share_windows,
+    share_wheres,
+    share_args,
+    number_features,
+)
+
+
+def plan_view(
+    kind: str,
+    name: str,
+    source: SourcePlan,
+    key: tuple[str, ...],
+    filter: Expr | None,
+    features: dict[str, Feature],
+) -> ViewPlan:
+    """Runs the passes. ``features``: each with its windows."""
+    draft: Draft = {"kind": kind, "features": features}
+    for step in PASSES:
+        draft = step(draft)
+    return ViewPlan(
+        kind,
+        name,
+        source,
+        tuple(KeyPlan(column, source.column(column).type) for column in key),
+        filter,
+        draft["args"],
+        draft["wheres"],
+        draft["windows"],
+        draft["planned"],
+    )
+
+
+def _text(expr: Expr) -> str:
+    # two columns of unlike places are not the same sum
+    return canonical_json([expr.to_json(), expr.places])
+
+
+def _distinct(exprs: Any) -> tuple[Expr, ...]:
+    return tuple({_text(expr): expr for expr in exprs}.values())
+
+
+def _places(arg: Expr, summed: bool) -> int | None:
+    if not summed:
+        return None
+    if arg.type == "int64":
+        return 0
+    return arg.places if arg.places is not None else DEFAULT_PLACES

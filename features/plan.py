@@ -1,0 +1,220 @@
+"""The plan: what a definition compiles into, and all that any engine reads.
+
+A plan is frozen, typed, self-contained and has one canonical JSON text whose SHA-256 is its fingerprint.
+Where data lies (topic, files) is no part of it: moving a topic changes no meaning.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+from features.aggregates import AGGREGATES
+from features.canonical import canonical_json, fingerprint
+from features.expressions import Expr
+from features.types import Column
+from features.windows import Window
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class ColumnPlan:
+    """A column of a source."""
+
+    name: str
+    type: str
+    nullable: bool = True
+
+
+@dataclass(frozen=True)
+class SourcePlan:
+    """A source: its columns (the time column included) and its rules of time, in milliseconds.
+
+    ``time`` None: a static table, which holds for all time. ``id`` None: every row counts.
+    """
+
+    name: str
+    time: str | None
+    id: str | None
+    columns: tuple[ColumnPlan, ...]
+    lateness_ms: int
+    max_ahead_ms: int
+    disorder_ms: int
+
+    def column(self, name: str) -> ColumnPlan:
+        """The column of this name."""
+        return next(column for column in self.columns if column.name == name)
+
+    @staticmethod
+    def from_dict(data: dict[str, Any]) -> SourcePlan:
+        """The inverse of ``dataclasses.asdict``."""
+        return SourcePlan(**{**data, "columns": tuple(ColumnPlan(**c) for c in data["columns"])})
+
+
+@dataclass(frozen=True)
+class KeyPlan:
+    """A key column and its type."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, eq=False)
+class ArgPlan:
+    """A distinct aggregate argument. ``places`` is None where no feature sums it, 0 for int64."""
+
+    expr: Expr
+    type: str
+    places: int | None
+
+
+@dataclass(frozen=True)
+class FeaturePlan:
+    """One feature: an aggregate over one window, with indices into the view's args, wheres and windows."""
+
+    name: str
+    aggregate: str
+    arg: int | None
+    where: int | None
+    window: int
+    type: str
+
+    @property
+    def default(self) -> int | float | None:
+        """The value for a key that has nothing alive, or was never seen."""
+        return AGGREGATES[self.aggregate].default(self.type)
+
+
+@dataclass(frozen=True, eq=False)
+class ViewPlan:
+    """A view (or a table, whose features are its latest row) over one source."""
+
+    kind: str
+    name: str
+    source: SourcePlan
+    key: tuple[KeyPlan, ...]
+    filter: Expr | None
+    args: tuple[ArgPlan, ...]
+    wheres: tuple[Expr, ...]
+    windows: tuple[Window, ...]
+    features: tuple[FeaturePlan, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as JSON values."""
+        return {
+            "format": FORMAT,
+            "kind": self.kind,
+            "name": self.name,
+            "source": asdict(self.source),
+            "key": [asdict(key) for key in self.key],
+            "filter": self.filter.to_json() if self.filter is not None else None,
+            "args": [{"expr": a.expr.to_json(), "type": a.type, "places": a.places} for a in self.args],
+            "wheres": [where.to_json() for where in self.wheres],
+            "windows": [asdict(window) for window in self.windows],
+            "features": [asdict(feature) for feature in self.features],
+        }
+
+    @cached_property
+    def json(self) -> str:
+        """Canonical JSON."""
+        return canonical_json(self.to_dict())
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the canonical JSON: rows and models made by another plan are refused by it."""
+        return fingerprint(self.json)
+
+    @property
+    def static(self) -> bool:
+        """Does it hold for all time?"""
+        return self.source.time is None
+
+    @staticmethod
+    def from_json(text: str) -> ViewPlan:
+        """The inverse of ``json``."""
+        data = json.loads(text)
+        return ViewPlan(
+            data["kind"],
+            data["name"],
+            SourcePlan.from_dict(data["source"]),
+            tuple(KeyPlan(**key) for key in data["key"]),
+            Expr.from_json(data["filter"]) if data["filter"] is not None else None,
+            tuple(ArgPlan(Expr.from_json(a["expr"]), a["type"], a["places"]) for a in data["args"]),
+            tuple(Expr.from_json(where) for where in data["wheres"]),
+            tuple(Window(**window) for window in data["windows"]),
+            tuple(FeaturePlan(**feature) for feature in data["features"]),
+        )
+
+
+@dataclass(frozen=True)
+class InputPlan:
+    """A view as a model reads it. ``key`` pairs each key column of the view with a request column."""
+
+    name: str
+    view: str
+    fingerprint: str
+    key: tuple[tuple[str, str], ...]
+    features: tuple[tuple[str, str, int | float | None], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class VectorItem:
+    """One entry of the model's vector: a request column, a feature, or a derived expression over both."""
+
+    name: str
+    type: str
+    expr: Expr
+
+
+@dataclass(frozen=True)
+class LabelPlan:
+    """The label: a column of another source, joined to the request by the id of both."""
+
+    source: str
+    column: str
+    type: str
+
+
+@dataclass(frozen=True, eq=False)
+class ModelPlan:
+    """A model: one prediction for each event of ``on``."""
+
+    name: str
+    on: SourcePlan
+    inputs: tuple[InputPlan, ...]
+    vector: tuple[VectorItem, ...]
+    label: LabelPlan | None
+    output: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The plan as JSON values. The output topic is a place, not a meaning, and is left out."""
+        return {
+            "format": FORMAT,
+            "kind": "model",
+            "name": self.name,
+            "on": asdict(self.on),
+            "inputs": [asdict(item) for item in self.inputs],
+            "vector": [{"name": v.name, "type": v.type, "expr": v.expr.to_json()} for v in self.vector],
+            "label": asdict(self.label) if self.label else None,
+        }
+
+    @cached_property
+    def json(self) -> str:
+        """Canonical JSON."""
+        return canonical_json(self.to_dict())
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of the canonical JSON; it covers the fingerprints of all its views."""
+        return fingerprint(self.json)
+
+
+def source_plan(
+    name: str, time: str | None, id: str | None, columns: dict[str, Column], times: tuple[int, int, int]
+) -> SourcePlan:
+    """A source's plan from its checked parts; ``times``: lateness, max_ahead, disorder in milliseconds."""
+    plans = tuple(ColumnPlan(n, c.type, c.nullable and n != time) for n, c in columns.items())
+    return SourcePlan(name, time, id, plans, *times)

@@ -1,0 +1,42 @@
+"""The five column types and what may be said of a column."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from features.errors import DefinitionError, did_you_mean
+from features.location import caller
+
+TYPES = ("int64", "float64", "string", "bool", "timestamp")
+NUMBERS = ("int64", "float64")
+
+#: 10**22 is the greatest power of ten that a double holds exactly, so ``x * 10**places`` is one rounding.
+MAX_PLACES = 22
+DEFAULT_PLACES = 6
+
+
+@dataclass(frozen=True)
+class Column:
+    """A typed column. ``places``: decimal places kept when a float64 column is summed."""
+
+    type: str
+    nullable: bool = True
+    places: int = DEFAULT_PLACES
+
+    def __post_init__(self) -> None:
+        if self.type not in TYPES:
+            raise DefinitionError(
+                f"{self.type!r} is not a column type",
+                where=caller(),
+                allowed=" ".join(TYPES),
+                hint=did_you_mean(str(self.type), TYPES),
+            )
+        if not 0 <= self.places <= MAX_PLACES:
+            raise DefinitionError(
+                f"places={self.places} is out of range", where=caller(), allowed=f"0 to {MAX_PLACES}"
+            )
+
+
+def column(type: str, *, nullable: bool = True, places: int = DEFAULT_PLACES) -> Column:
+    """A column with more to say than its type: ``column("float64", places=2, nullable=False)``."""
+    return Column(type, nullable, places)

@@ -1,0 +1,105 @@
+"""``penstock.toml``: where a project's data, state and Kafka are. Secrets come from the environment only."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from features.errors import UsageError, did_you_mean
+
+FILE = "penstock.toml"
+#: The broker that ``penstock up`` starts, found through the project's state folder.
+LOCAL = "local"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class KafkaConfig(_Section):
+    """How every client reaches Kafka. ``password`` is read from the variable that ``password_env`` names."""
+
+    bootstrap_servers: str = LOCAL
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    username: str | None = None
+    password_env: str = "PENSTOCK_KAFKA_PASSWORD"
+    ca_file: Path | None = None
+    local_port: int | None = Field(None, ge=1, le=65535)
+    replication: int = Field(1, ge=1)
+
+    @property
+    def password(self) -> str | None:
+        """The secret, from the environment."""
+        return os.environ.get(self.password_env)
+
+
+class BatchConfig(_Section):
+    """``memory``: what DuckDB may use, as it writes it (``1GB``)."""
+
+    memory: str = "1GB"
+
+
+class StreamConfig(_Section):
+    """The Flink job. Intervals in milliseconds."""
+
+    parallelism: int = Field(1, ge=1)
+    checkpoint_ms: int = Field(5_000, ge=100)
+    live: bool = False
+
+
+class InferenceConfig(_Section):
+    """Micro-batches: at most ``batch`` requests or ``deadline_ms``; ``wait_ms`` bounds the wait for one's own event."""
+
+    batch: int = Field(500, ge=1)
+    deadline_ms: int = Field(5, ge=0)
+    wait_ms: int = Field(2_000, ge=0)
+
+
+class Config(_Section):
+    """The whole file. Relative paths are relative to the file's folder."""
+
+    project: str
+    definitions: Path = Path("definitions.py")
+    data: Path = Path("data")
+    state: Path = Path(".penstock")
+    kafka: KafkaConfig = KafkaConfig()
+    batch: BatchConfig = BatchConfig()
+    stream: StreamConfig = StreamConfig()
+    inference: InferenceConfig = InferenceConfig()
+
+
+def read_config(folder: Path) -> Config:
+    """The configuration in ``folder/penstock.toml``. Raises UsageError with file and key."""
+    path = folder / FILE
+    if not path.is_file():
+        raise UsageError(f"there is no {FILE} here", where=str(folder), hint="run 'penstock init', or give --project DIR")
+    try:
+        data: dict[str, Any] = tomllib.loads(path.read_text())
+        config = Config(**data)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{FILE} is not TOML: {error}", where=str(path)) from None
+    except ValidationError as error:
+        raise _invalid(path, error) from None
+    return config.model_copy(
+        update={name: (folder / getattr(config, name)).resolve() for name in ("definitions", "data", "state")}
+    )
+
+
+def _invalid(path: Path, error: ValidationError) -> UsageError:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    sections: dict[str, type[BaseModel]] = {
+        name: field.annotation
+        for name, field in Config.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+    }
+    model = sections.get(str(first["loc"][0])) if len(first["loc"]) > 1 else Config
+    known = list((model or Config).model_fields)
+    return UsageError(
+        f"{key}: {first['msg']}", where=str(path), allowed=", ".join(known), hint=did_you_mean(str(first["loc"][-1]), known)
+    )

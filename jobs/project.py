@@ -1,0 +1,119 @@
+"""A project: its configuration and the definitions that its file holds."""
+
+from __future__ import annotations
+
+import runpy
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from features.definitions import Model, Stream, Table, View
+from features.errors import DefinitionError, UsageError, did_you_mean
+from features.plan import ViewPlan
+from jobs.config import Config, read_config
+
+
+@dataclass(frozen=True)
+class Project:
+    """``streams``, ``views`` (tables among them) and ``models`` by name, as the definitions file makes them."""
+
+    folder: Path
+    config: Config
+    streams: dict[str, Stream | Table]
+    views: dict[str, View | Table]
+    models: dict[str, Model]
+
+    @cached_property
+    def plans(self) -> dict[str, ViewPlan]:
+        """The plan of every view and table, by name."""
+        return {name: view.plan for name, view in self.views.items()}
+
+    def view(self, name: str) -> View | Table:
+        """The view of this name. Raises UsageError with the nearest one."""
+        if name not in self.views:
+            raise _unknown("view", name, self.views, self.config.definitions)
+        return self.views[name]
+
+    def model(self, name: str) -> Model:
+        """The model of this name. Raises UsageError with the nearest one."""
+        if name not in self.models:
+            raise _unknown("model", name, self.models, self.config.definitions)
+        return self.models[name]
+
+    def history(self, name: str) -> str:
+        """The glob of a source's history files. Raises UsageError when it has none."""
+        source = self.streams[name]
+        if source.history is None:
+            raise UsageError(f"{name} has no history", where=str(self.config.definitions), hint="give it history='…/*.parquet'")
+        return str(self.config.data / source.history)
+
+    @property
+    def streamed(self) -> dict[str, list[ViewPlan]]:
+        """Source name → plans of its views, for every source that has a topic and a view."""
+        found: dict[str, list[ViewPlan]] = {}
+        for view in self.views.values():
+            if view.source.topic is not None:
+                found.setdefault(view.source.name, []).append(view.plan)
+        return found
+
+    def topic(self, source: str) -> str:
+        """The topic of a source."""
+        topic = self.streams[source].topic
+        assert topic is not None
+        return topic
+
+
+#: The topic of a view's rows, and that of the dead letters.
+FEATURES_TOPIC = "penstock.features.{view}"
+DEAD_LETTERS_TOPIC = "penstock.dead_letters"
+
+
+def load_project(folder: Path) -> Project:
+    """Reads ``penstock.toml`` and the definitions. Raises UsageError or DefinitionError."""
+    config = read_config(folder)
+    streams, views, models = read_definitions(config.definitions)
+    return Project(folder, config, streams, views, models)
+
+
+Definitions = tuple[dict[str, Stream | Table], dict[str, View | Table], dict[str, Model]]
+
+
+def read_definitions(path: Path) -> Definitions:
+    """Runs a definitions file and collects what it makes: sources, views (with tables), models."""
+    if not path.is_file():
+        raise UsageError("there is no definitions file here", where=str(path))
+    try:
+        made = list(runpy.run_path(str(path)).values())
+    except DefinitionError:
+        raise
+    except Exception as error:
+        raise DefinitionError(f"{type(error).__name__}: {error}", where=_place(error, path)) from error
+    views: dict[str, View | Table] = _by_name([x for x in made if isinstance(x, (View, Table))], path)
+    models: dict[str, Model] = _by_name([x for x in made if isinstance(x, Model)], path)
+    streams = [x for x in made if isinstance(x, (Stream, Table))] + [view.source for view in views.values()]
+    return _by_name(streams, path), views, models
+
+
+def _by_name(things: list[Any], path: Path) -> dict[str, Any]:
+    named: dict[str, Any] = {}
+    for thing in things:
+        if named.setdefault(thing.name, thing) is not thing:
+            raise DefinitionError(f"two definitions are named {thing.name!r}", where=str(path), allowed="each name once")
+    return named
+
+
+def _place(error: Exception, path: Path) -> str:
+    lines = []
+    trace = error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(path):
+            lines.append(trace.tb_lineno)
+        trace = trace.tb_next
+    return f"{path}:{lines[-1]}" if lines else str(path)
+
+
+def _unknown(what: str, name: str, known: dict[str, Any], path: Path) -> UsageError:
+    return UsageError(
+        f"there is no {what} {name!r}", where=str(path), allowed=", ".join(known) or "none is defined", hint=did_you_mean(name, known)
+    )
