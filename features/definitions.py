@@ -63,7 +63,10 @@ class _Source:
         self.name, self.topic, self.history, self.time, self.id = name, topic, history, time, id
         if topic is None and history is None:
             raise DefinitionError(
-                f"{name} has no data", where=self._place, allowed="topic=…, history=… or both", hint="history= names files"
+                f"{name} has no data",
+                where=self._place,
+                allowed="topic=…, history=… or both",
+                hint="history= names files",
             )
         typed = {n: c if isinstance(c, Column) else Column(c) for n, c in columns.items()}
         for column in typed:
@@ -220,7 +223,9 @@ class View(_Keyed):
         twice = sorted({n for n in names if names.count(n) > 1})
         if twice:
             raise DefinitionError(
-                f"{name} has {', '.join(twice)} twice", where=caller(), allowed="feature names that differ from each other and from the key"
+                f"{name} has {', '.join(twice)} twice",
+                where=caller(),
+                allowed="feature names that differ from each other and from the key",
             )
 
     def _check_feature(self, name: str, feature: Feature) -> None:
@@ -231,7 +236,10 @@ class View(_Keyed):
             )
         if not feature.windows:
             raise DefinitionError(
-                f"{name} has no window", where=feature.place, allowed="one or more", hint="end it with .over('1h') or .over(lifetime())"
+                f"{name} has no window",
+                where=feature.place,
+                allowed="one or more",
+                hint="end it with .over('1h') or .over(lifetime())",
             )
         self._check_columns(feature.arg, name)
         self._check_columns(feature.where, name)
@@ -269,14 +277,18 @@ class Table(_Source, _Keyed):
         super().__init__(name, columns, time, id, topic, history, (lateness, max_ahead, disorder))
         if time is None and (topic is not None or id is not None):
             raise DefinitionError(
-                f"{name} has no time column", where=caller(), allowed="history= alone, or a time= column with topic= and id="
+                f"{name} has no time column",
+                where=caller(),
+                allowed="history= alone, or a time= column with topic= and id=",
             )
         self.source = self
         keys = _key(self, key)
         values = [column for column in self.columns if column not in keys and column != time]
         if not values:
             raise DefinitionError(f"{name} has nothing but its key", where=caller(), allowed="at least one more column")
-        latest = {column: Feature("latest", _Source.__getitem__(self, column), None, (lifetime(),)) for column in values}
+        latest = {
+            column: Feature("latest", _Source.__getitem__(self, column), None, (lifetime(),)) for column in values
+        }
         self.plan = plan_view("table", name, self.source_plan, keys, None, latest)
 
     def __getattr__(self, name: str) -> Expr:
@@ -335,14 +347,18 @@ class Model:
         if isinstance(item, Expr):
             if item.op not in ("column", "feature"):
                 raise DefinitionError(
-                    "an expression needs a name to be a model input", where=caller(), allowed="derived=dict(name=expression)"
+                    "an expression needs a name to be a model input",
+                    where=caller(),
+                    allowed="derived=dict(name=expression)",
                 )
             self._check_leaves(item, views)
             return [VectorItem(str(item.name), item.type, item)]
         source = item._input() if isinstance(item, (View, Table)) else item
         if not isinstance(source, _Input):
             raise DefinitionError(
-                f"{item!r} is not a model input", where=caller(), allowed="a column of the request stream, a view, a table, a feature"
+                f"{item!r} is not a model input",
+                where=caller(),
+                allowed="a column of the request stream, a view, a table, a feature",
             )
         exprs = [source[feature.name] for feature in source._view.plan.features]
         for expr in exprs:
@@ -352,7 +368,9 @@ class Model:
     def _derived(self, name: str, expr: object, views: dict[str, _Input]) -> VectorItem:
         _check_name(name, "derived feature")
         if not isinstance(expr, Expr):
-            raise DefinitionError(f"{name} is not an expression", where=caller(), allowed="an expression over features and columns")
+            raise DefinitionError(
+                f"{name} is not an expression", where=caller(), allowed="an expression over features and columns"
+            )
         self._check_leaves(expr, views)
         return VectorItem(name, expr.type, expr)
 
@@ -360,14 +378,19 @@ class Model:
         for leaf in expr.leaves("column"):
             if leaf.owner is not self.on:
                 raise DefinitionError(
-                    f"{leaf.name} is not a column of {self.on.name}, the request stream", where=caller(), allowed=", ".join(self.on.columns)
+                    f"{leaf.name} is not a column of {self.on.name}, the request stream",
+                    where=caller(),
+                    allowed=", ".join(self.on.columns),
                 )
         for leaf in expr.leaves("feature"):
             assert isinstance(leaf.owner, _Input)
             known = views.setdefault(leaf.owner._name, leaf.owner)
             if (known._view, known._keys) != (leaf.owner._view, leaf.owner._keys):
                 raise DefinitionError(
-                    f"{leaf.owner._name} is read by two different keys", where=caller(), allowed="one reading for each name", hint="view.at(…).named('…')"
+                    f"{leaf.owner._name} is read by two different keys",
+                    where=caller(),
+                    allowed="one reading for each name",
+                    hint="view.at(…).named('…')",
                 )
 
     def _input_plan(self, item: _Input) -> InputPlan:
@@ -378,7 +401,9 @@ class Model:
                 raise _unknown(f"{self.on.name} (to look up {item._name} by {key})", column, self.on.columns)
             if self.on.columns[column].type != types[key]:
                 raise DefinitionError(
-                    f"{item._name} is looked up by {column}, which is {self.on.columns[column].type}", where=caller(), allowed=f"{types[key]}, as its key {key}"
+                    f"{item._name} is looked up by {column}, which is {self.on.columns[column].type}",
+                    where=caller(),
+                    allowed=f"{types[key]}, as its key {key}",
                 )
         features = tuple((f.name, f.type, f.default) for f in plan.features)
         return InputPlan(item._name, plan.name, plan.fingerprint, tuple(item._keys.items()), features)
@@ -391,7 +416,9 @@ class Model:
             raise DefinitionError("label= is not a column", where=caller(), allowed="a column of a stream")
         if source is not self.on and (source.id is None or self.on.id is None):
             raise DefinitionError(
-                f"{source.name} and {self.on.name} cannot be joined for the label", where=caller(), allowed="two streams with id="
+                f"{source.name} and {self.on.name} cannot be joined for the label",
+                where=caller(),
+                allowed="two streams with id=",
             )
         self._label_owner = source
         return LabelPlan(source.name, str(label.name), label.type)

@@ -72,7 +72,9 @@ def check_row(source: SourcePlan, row: Row, kafka_ms: int | None = None) -> None
         if not TIME_MIN <= time <= TIME_MAX:
             raise BadEvent("out of range", f"{source.time} {time} is outside the years 1 to 9999")
         if kafka_ms is not None and time > kafka_ms + source.max_ahead_ms:
-            raise BadEvent("too far ahead", f"{source.time} {time} is later than its record by over {source.max_ahead_ms} ms")
+            raise BadEvent(
+                "too far ahead", f"{source.time} {time} is later than its record by over {source.max_ahead_ms} ms"
+            )
     for column in source.columns:
         if not column.nullable and row[column.name] is None:
             raise BadEvent("missing value", f"{column.name} is null")

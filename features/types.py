@@ -32,9 +32,7 @@ class Column:
                 hint=did_you_mean(str(self.type), TYPES),
             )
         if not 0 <= self.places <= MAX_PLACES:
-            raise DefinitionError(
-                f"places={self.places} is out of range", where=caller(), allowed=f"0 to {MAX_PLACES}"
-            )
+            raise DefinitionError(f"places={self.places} is out of range", where=caller(), allowed=f"0 to {MAX_PLACES}")
 
 
 def column(type: str, *, nullable: bool = True, places: int = DEFAULT_PLACES) -> Column:

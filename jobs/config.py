@@ -77,7 +77,9 @@ def read_config(folder: Path) -> Config:
     """The configuration in ``folder/penstock.toml``. Raises UsageError with file and key."""
     path = folder / FILE
     if not path.is_file():
-        raise UsageError(f"there is no {FILE} here", where=str(folder), hint="run 'penstock init', or give --project DIR")
+        raise UsageError(
+            f"there is no {FILE} here", where=str(folder), hint="run 'penstock init', or give --project DIR"
+        )
     try:
         data: dict[str, Any] = tomllib.loads(path.read_text())
         config = Config(**data)
@@ -101,5 +103,8 @@ def _invalid(path: Path, error: ValidationError) -> UsageError:
     model = sections.get(str(first["loc"][0])) if len(first["loc"]) > 1 else Config
     known = list((model or Config).model_fields)
     return UsageError(
-        f"{key}: {first['msg']}", where=str(path), allowed=", ".join(known), hint=did_you_mean(str(first["loc"][-1]), known)
+        f"{key}: {first['msg']}",
+        where=str(path),
+        allowed=", ".join(known),
+        hint=did_you_mean(str(first["loc"][-1]), known),
     )

@@ -45,8 +45,14 @@ class Project:
         """The glob of a source's history files. Raises UsageError when it has none."""
         source = self.streams[name]
         if source.history is None:
-            raise UsageError(f"{name} has no history", where=str(self.config.definitions), hint="give it history='…/*.parquet'")
+            raise UsageError(
+                f"{name} has no history", where=str(self.config.definitions), hint="give it history='…/*.parquet'"
+            )
         return str(self.config.data / source.history)
+
+    def change_points(self, view: str) -> Path:
+        """The folder with the Parquet parts of a view's change points."""
+        return self.config.state / "backfill" / view
 
     @property
     def streamed(self) -> dict[str, list[ViewPlan]]:
@@ -99,7 +105,9 @@ def _by_name(things: list[Any], path: Path) -> dict[str, Any]:
     named: dict[str, Any] = {}
     for thing in things:
         if named.setdefault(thing.name, thing) is not thing:
-            raise DefinitionError(f"two definitions are named {thing.name!r}", where=str(path), allowed="each name once")
+            raise DefinitionError(
+                f"two definitions are named {thing.name!r}", where=str(path), allowed="each name once"
+            )
     return named
 
 
@@ -115,5 +123,8 @@ def _place(error: Exception, path: Path) -> str:
 
 def _unknown(what: str, name: str, known: dict[str, Any], path: Path) -> UsageError:
     return UsageError(
-        f"there is no {what} {name!r}", where=str(path), allowed=", ".join(known) or "none is defined", hint=did_you_mean(name, known)
+        f"there is no {what} {name!r}",
+        where=str(path),
+        allowed=", ".join(known) or "none is defined",
+        hint=did_you_mean(name, known),
     )

@@ -1,0 +1,7 @@
+"""What ``feast apply`` reads: every object is generated from the definitions, none is written by hand."""
+
+from pathlib import Path
+
+from jobs.catalogue import project_objects
+
+globals().update(project_objects(Path(__file__).parent))

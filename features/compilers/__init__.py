@@ -1,0 +1,1 @@
+"""One compiler for each engine; each reads the plan and nothing else."""

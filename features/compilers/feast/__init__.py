@@ -1,0 +1,1 @@
+"""The plan as Feast objects: the catalogue and the read interface."""

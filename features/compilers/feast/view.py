@@ -1,0 +1,58 @@
+"""Entities, feature views and feature services from plans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from feast import Entity, FeatureService, FeatureView, Field, FileSource
+
+from features.compilers.feast.types import FEATURE_TYPES, KEY_FIELDS, KEY_TYPES
+from features.plan import KeyPlan, ModelPlan, ViewPlan
+
+#: The tag that carries a plan's fingerprint.
+FINGERPRINT_TAG = "penstock.fingerprint"
+
+
+def entity(key: KeyPlan) -> Entity:
+    """The entity of a key column. Views that share the column share it."""
+    return Entity(name=key.name, join_keys=[key.name], value_type=KEY_TYPES[key.type])
+
+
+def feature_view(plan: ViewPlan, change_points: Path, entities: Mapping[str, Entity]) -> FeatureView:
+    """The feature view over the view's change points (a folder of Parquet parts)."""
+    source = FileSource(
+        name=f"{plan.name}_change_points", path=f"{change_points}/*.parquet", timestamp_field="event_timestamp"
+    )
+    keys = [Field(name=key.name, dtype=KEY_FIELDS[key.type]) for key in plan.key]
+    features = [Field(name=f.name, dtype=FEATURE_TYPES[f.type]) for f in plan.features]
+    return FeatureView(
+        name=plan.name,
+        entities=[entities[key.name] for key in plan.key],
+        schema=keys + features,
+        source=source,
+        ttl=timedelta(0),  # a row holds until the key's next row
+        tags={FINGERPRINT_TAG: plan.fingerprint},
+    )
+
+
+def feature_service(plan: ModelPlan, views: Mapping[str, FeatureView]) -> FeatureService:
+    """The feature service of a model: the views that it reads, each once."""
+    names = dict.fromkeys(item.view for item in plan.inputs)
+    return FeatureService(
+        name=plan.name, features=[views[name] for name in names], tags={FINGERPRINT_TAG: plan.fingerprint}
+    )
+
+
+def feast_objects(
+    plans: Iterable[ViewPlan], models: Iterable[ModelPlan], change_points: Mapping[str, Path]
+) -> dict[str, Any]:
+    """All objects by a name that is unique among them. ``change_points``: view → the folder of its Parquet parts."""
+    plans = list(plans)
+    entities = {key.name: entity(key) for plan in plans for key in plan.key}
+    views = {plan.name: feature_view(plan, change_points[plan.name], entities) for plan in plans}
+    services = {plan.name: feature_service(plan, views) for plan in models}
+    kinds: tuple[tuple[str, Mapping[str, Any]], ...] = (("entity", entities), ("view", views), ("service", services))
+    return {f"{kind}_{name}": thing for kind, things in kinds for name, thing in things.items()}

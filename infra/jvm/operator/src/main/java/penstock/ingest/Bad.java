@@ -1,0 +1,13 @@
+package penstock.ingest;
+
+/** Why a record is bad: a reason word and a text for people. */
+public record Bad(String code, String detail) {
+    public static final String NOT_JSON = "not json";
+    public static final String WRONG_TYPE = "wrong type";
+    public static final String OUT_OF_RANGE = "out of range";
+    public static final String MISSING_TIME = "missing time";
+    public static final String MISSING_VALUE = "missing value";
+    public static final String MISSING_KEY = "missing key";
+    public static final String TOO_FAR_AHEAD = "too far ahead";
+    public static final String OVERFLOW = "overflow";
+}

@@ -1,0 +1,34 @@
+package penstock.ingest;
+
+import java.util.Arrays;
+
+/**
+ * One record of a source: its typed columns, or why it is bad. The arrays follow the source's declared columns; a
+ * column that no plan uses is checked but may hold nothing.
+ */
+public final class Row {
+    public final byte[] raw;
+    public final int partition;
+    public final long offset;
+    /** Event time in milliseconds; meaningless when {@link #bad}. */
+    public long time;
+    public long[] bits;
+    public String[] texts;
+    public boolean[] nulls;
+    /** Null for a good row. */
+    public Bad bad;
+
+    public Row(byte[] raw, int partition, long offset) {
+        this.raw = raw;
+        this.partition = partition;
+        this.offset = offset;
+    }
+
+    /** Makes room for the values of {@code columns} columns, all null. */
+    void room(int columns) {
+        bits = new long[columns];
+        texts = new String[columns];
+        nulls = new boolean[columns];
+        Arrays.fill(nulls, true);
+    }
+}

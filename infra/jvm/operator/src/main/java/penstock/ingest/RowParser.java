@@ -1,0 +1,247 @@
+package penstock.ingest;
+
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.Set;
+import penstock.plan.Column;
+import penstock.plan.Source;
+import penstock.plan.Type;
+
+/** Raw bytes of one source to a typed row, or the reason why not. Not for use by several threads. */
+public final class RowParser {
+    /** Event times are those of the years 1 to 9999. */
+    public static final long TIME_MIN = -62_135_596_800_000L;
+
+    public static final long TIME_MAX = 253_402_300_799_999L;
+    /** A record without a Kafka timestamp: nothing is too far ahead of it. */
+    public static final long NO_TIMESTAMP = -1;
+
+    private final Source source;
+    private final Column[] columns;
+    private final byte[][] names;
+    private final boolean[] used;
+    private final int time;
+    private final JsonScanner json = new JsonScanner();
+    // per column: why its last value was bad; valid while anyBad
+    private final Bad[] bads;
+    private boolean anyBad;
+
+    /** @param used the names of the columns whose texts are kept; others are only checked */
+    public RowParser(Source source, Set<String> used) {
+        this.source = source;
+        List<Column> declared = source.columns();
+        columns = declared.toArray(Column[]::new);
+        names = new byte[columns.length][];
+        this.used = new boolean[columns.length];
+        for (int i = 0; i < columns.length; i++) {
+            names[i] = columns[i].name().getBytes(StandardCharsets.UTF_8);
+            this.used[i] = used.contains(columns[i].name());
+        }
+        time = source.index(source.time());
+        bads = new Bad[columns.length];
+    }
+
+    /** @param timestamp the record's own, in milliseconds, or {@link #NO_TIMESTAMP} */
+    public Row parse(byte[] raw, int partition, long offset, long timestamp) {
+        Row row = new Row(raw == null ? new byte[0] : raw, partition, offset);
+        try {
+            read(row);
+            checkTypes();
+            checkTime(row, timestamp);
+            checkNulls(row);
+        } catch (BadRecord e) {
+            row.bad = e.bad();
+        }
+        return row;
+    }
+
+    private void read(Row row) throws BadRecord {
+        row.room(columns.length);
+        anyBad = false;
+        json.open(row.raw);
+        if (json.peek() != '{') {
+            json.skipValue();
+            json.finish();
+            throw json.bad("a JSON object is wanted");
+        }
+        json.take('{');
+        if (!json.tryTake('}')) {
+            fields(row);
+        }
+        json.finish();
+    }
+
+    private void fields(Row row) throws BadRecord {
+        int likely = 0;
+        do {
+            if (json.peek() != '"') {
+                throw json.bad("a name is wanted");
+            }
+            int column = json.name(names, likely);
+            json.take(':');
+            if (column < 0) {
+                json.skipValue();
+            } else {
+                value(row, column);
+                likely = column + 1;
+            }
+        } while (json.tryTake(','));
+        json.take('}');
+    }
+
+    // of a field that stands twice the last one counts, so each value first forgets what was before
+    private void value(Row row, int column) throws BadRecord {
+        if (anyBad) {
+            bads[column] = null;
+        }
+        row.nulls[column] = false;
+        switch (json.peek()) {
+            case '"' -> text(row, column);
+            case 't' -> bool(row, column, "true", 1);
+            case 'f' -> bool(row, column, "false", 0);
+            case 'n' -> {
+                json.word("null");
+                row.nulls[column] = true;
+            }
+            case '{', '[' -> {
+                json.skipValue();
+                wrong(column);
+            }
+            default -> number(row, column);
+        }
+    }
+
+    private void text(Row row, int column) throws BadRecord {
+        if (columns[column].type() != Type.STRING) {
+            json.skipString();
+            wrong(column);
+            return;
+        }
+        String text = json.string();
+        if (hasLoneSurrogate(text)) {
+            flaw(column, Bad.NOT_JSON, "holds half a surrogate pair");
+        } else if (used[column]) {
+            row.texts[column] = text;
+        }
+    }
+
+    private static boolean hasLoneSurrogate(String text) {
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (Character.isSurrogate(c)) {
+                if (!Character.isHighSurrogate(c) || i + 1 == text.length() || !Character.isLowSurrogate(text.charAt(i + 1))) {
+                    return true;
+                }
+                i++;
+            }
+        }
+        return false;
+    }
+
+    private void bool(Row row, int column, String word, long bits) throws BadRecord {
+        json.word(word);
+        if (columns[column].type() == Type.BOOL) {
+            row.bits[column] = bits;
+        } else {
+            wrong(column);
+        }
+    }
+
+    private void number(Row row, int column) throws BadRecord {
+        json.number();
+        switch (columns[column].type()) {
+            case FLOAT64 -> real(row, column);
+            case INT64 -> {
+                if (json.isInteger()) {
+                    integer(row, column);
+                } else {
+                    wrong(column);
+                }
+            }
+            case TIMESTAMP -> {
+                if (json.isInteger()) {
+                    integer(row, column);
+                } else {
+                    floored(row, column);
+                }
+            }
+            default -> wrong(column);
+        }
+    }
+
+    private void integer(Row row, int column) {
+        if (json.fits()) {
+            row.bits[column] = json.asLong();
+        } else {
+            flaw(column, Bad.OUT_OF_RANGE, "does not fit int64");
+        }
+    }
+
+    private void floored(Row row, int column) {
+        double number = json.asDouble();
+        if (Math.abs(number) < 0x1p63) {
+            row.bits[column] = (long) Math.floor(number);
+        } else {
+            flaw(column, Bad.OUT_OF_RANGE, "does not fit int64");
+        }
+    }
+
+    private void real(Row row, int column) {
+        double number = json.asDouble();
+        if (Double.isInfinite(number)) {
+            flaw(column, Bad.NOT_JSON, "is beyond float64");
+        } else {
+            row.bits[column] = Double.doubleToRawLongBits(number + 0.0);
+        }
+    }
+
+    private void wrong(int column) {
+        flaw(column, Bad.WRONG_TYPE, "is not " + columns[column].type().name().toLowerCase(Locale.ROOT));
+    }
+
+    private void flaw(int column, String code, String what) {
+        if (!anyBad) {
+            Arrays.fill(bads, null);
+            anyBad = true;
+        }
+        bads[column] = new Bad(code, columns[column].name() + " " + what);
+    }
+
+    private void checkTypes() throws BadRecord {
+        if (!anyBad) {
+            return;
+        }
+        for (Bad bad : bads) {
+            if (bad != null) {
+                throw new BadRecord(bad.code(), bad.detail());
+            }
+        }
+    }
+
+    private void checkTime(Row row, long timestamp) throws BadRecord {
+        if (time < 0) {
+            return;
+        }
+        if (row.nulls[time]) {
+            throw new BadRecord(Bad.MISSING_TIME, source.time() + " is null");
+        }
+        row.time = row.bits[time];
+        if (row.time < TIME_MIN || row.time > TIME_MAX) {
+            throw new BadRecord(Bad.OUT_OF_RANGE, source.time() + " " + row.time + " is outside the years 1 to 9999");
+        }
+        if (timestamp != NO_TIMESTAMP && row.time > timestamp + source.maxAhead()) {
+            String by = " is later than its record by over " + source.maxAhead() + " ms";
+            throw new BadRecord(Bad.TOO_FAR_AHEAD, source.time() + " " + row.time + by);
+        }
+    }
+
+    private void checkNulls(Row row) throws BadRecord {
+        for (int i = 0; i < columns.length; i++) {
+            if (row.nulls[i] && !columns[i].nullable()) {
+                throw new BadRecord(Bad.MISSING_VALUE, columns[i].name() + " is null");
+            }
+        }
+    }
+}

@@ -1,0 +1,198 @@
+package penstock.json;
+
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.io.schubfach.DoubleToDecimal;
+import penstock.plan.Type;
+
+/**
+ * Writes JSON into a byte buffer that is used again and again. Strings are escaped and doubles written as Python's
+ * {@code json.dumps(ensure_ascii=False)} does, so that a key has one text everywhere. Not for use by several threads.
+ */
+public final class JsonWriter {
+    private static final byte[] HEX = "0123456789abcdef".getBytes(StandardCharsets.US_ASCII);
+    private static final byte[] NULL = ascii("null");
+    private static final byte[] TRUE = ascii("true");
+    private static final byte[] FALSE = ascii("false");
+    private static final byte[] LEAST_LONG = ascii(Long.toString(Long.MIN_VALUE));
+    /** At most 15 digits name a double uniquely, so a decimal that short is the shortest text of its double. */
+    private static final double UNIQUE = 1e15;
+
+    private static final double MILLION = 1e6;
+
+    private byte[] buffer = new byte[256];
+    private int length;
+    private final byte[] digits = new byte[20];
+
+    public static byte[] ascii(String text) {
+        return text.getBytes(StandardCharsets.US_ASCII);
+    }
+
+    public void clear() {
+        length = 0;
+    }
+
+    public byte[] toBytes() {
+        return Arrays.copyOf(buffer, length);
+    }
+
+    public String toText() {
+        return new String(buffer, 0, length, StandardCharsets.UTF_8);
+    }
+
+    /** Appends bytes that are JSON already. */
+    public JsonWriter raw(byte[] bytes) {
+        room(bytes.length);
+        System.arraycopy(bytes, 0, buffer, length, bytes.length);
+        length += bytes.length;
+        return this;
+    }
+
+    public JsonWriter raw(char c) {
+        room(1);
+        put(c);
+        return this;
+    }
+
+    public void nothing() {
+        raw(NULL);
+    }
+
+    public void bool(boolean value) {
+        raw(value ? TRUE : FALSE);
+    }
+
+    /** Appends a value of a type: texts from {@code text}, all others from {@code bits}. */
+    public void value(Type type, long bits, String text) {
+        switch (type) {
+            case STRING -> text(text);
+            case FLOAT64 -> real(Double.longBitsToDouble(bits));
+            case BOOL -> bool(bits != 0);
+            case INT64, TIMESTAMP -> integer(bits);
+        }
+    }
+
+    public JsonWriter integer(long value) {
+        if (value == Long.MIN_VALUE) {
+            return raw(LEAST_LONG);
+        }
+        room(digits.length);
+        if (value < 0) {
+            put('-');
+        }
+        putDigits(Math.abs(value), 1);
+        return this;
+    }
+
+    private void putDigits(long value, int least) {
+        int count = 0;
+        for (long left = value; left != 0 || count < least; left /= 10) {
+            digits[count++] = (byte) ('0' + left % 10);
+        }
+        while (count > 0) {
+            buffer[length++] = digits[--count];
+        }
+    }
+
+    /** Appends a finite double such that it reads back to the same bits, nearly always as its shortest text. */
+    public void real(double value) {
+        double size = Math.abs(value);
+        double millionths = Math.rint(size * MILLION);
+        if (size < UNIQUE && size == (long) size) {
+            room(32);
+            sign(value);
+            putDigits((long) size, 1);
+            put('.');
+            put('0');
+        } else if (size >= 1e-4 && millionths < UNIQUE && millionths / MILLION == size) {
+            room(32);
+            sign(value);
+            decimal((long) millionths);
+        } else {
+            general(value);
+        }
+    }
+
+    private void sign(double value) {
+        if (Double.doubleToRawLongBits(value) < 0) {
+            put('-');
+        }
+    }
+
+    private void decimal(long millionths) {
+        putDigits(millionths / 1_000_000, 1);
+        put('.');
+        putDigits(millionths % 1_000_000, 6);
+        while (buffer[length - 1] == '0') {
+            length--;
+        }
+    }
+
+    private void general(double value) {
+        String java = DoubleToDecimal.toString(value);
+        raw(ascii(PythonDouble.fromJava(java)));
+    }
+
+    /** Appends a string in quotes. */
+    public void text(String text) {
+        room(2 + 6 * text.length());
+        put('"');
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            if (c >= ' ' && c < 0x80 && c != '"' && c != '\\') {
+                put(c);
+            } else if (c < 0x80) {
+                escape(c);
+            } else if (Character.isHighSurrogate(c) && i + 1 < text.length()) {
+                codePoint(Character.toCodePoint(c, text.charAt(++i)));
+            } else {
+                codePoint(c);
+            }
+        }
+        put('"');
+    }
+
+    private void escape(char c) {
+        put('\\');
+        switch (c) {
+            case '"', '\\' -> put(c);
+            case '\n' -> put('n');
+            case '\r' -> put('r');
+            case '\t' -> put('t');
+            case '\b' -> put('b');
+            case '\f' -> put('f');
+            default -> {
+                put('u');
+                put('0');
+                put('0');
+                buffer[length++] = HEX[c >> 4];
+                buffer[length++] = HEX[c & 15];
+            }
+        }
+    }
+
+    private void codePoint(int c) {
+        if (c < 0x800) {
+            put(0xC0 | c >> 6);
+        } else {
+            if (c < 0x10000) {
+                put(0xE0 | c >> 12);
+            } else {
+                put(0xF0 | c >> 18);
+                put(0x80 | c >> 12 & 0x3F);
+            }
+            put(0x80 | c >> 6 & 0x3F);
+        }
+        put(0x80 | c & 0x3F);
+    }
+
+    private void put(int b) {
+        buffer[length++] = (byte) b;
+    }
+
+    private void room(int more) {
+        if (length + more > buffer.length) {
+            buffer = Arrays.copyOf(buffer, Math.max(2 * buffer.length, length + more));
+        }
+    }
+}

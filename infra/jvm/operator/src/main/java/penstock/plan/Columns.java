@@ -1,0 +1,34 @@
+package penstock.plan;
+
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+
+/** Which columns of their source some plans use. */
+public final class Columns {
+    private Columns() {}
+
+    /** The names that keys, ids, times and expressions of the views mention. */
+    public static Set<String> used(List<View> views) {
+        Set<String> names = new HashSet<>();
+        for (View view : views) {
+            view.key().forEach(key -> names.add(key.name()));
+            view.args().forEach(arg -> collect(arg.expr(), names));
+            view.wheres().forEach(where -> collect(where, names));
+            if (view.filter() != null) {
+                collect(view.filter(), names);
+            }
+            if (view.source().id() != null) {
+                names.add(view.source().id());
+            }
+        }
+        return names;
+    }
+
+    private static void collect(Expr expr, Set<String> names) {
+        if (expr.op().equals("column")) {
+            names.add(expr.name());
+        }
+        expr.args().forEach(arg -> collect(arg, names));
+    }
+}

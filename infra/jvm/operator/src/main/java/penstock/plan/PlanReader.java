@@ -1,0 +1,142 @@
+package penstock.plan;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Function;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonProcessingException;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMapper;
+
+/** From a view's canonical JSON to its frozen plan. Refuses what this module does not carry. */
+public final class PlanReader {
+    private static final int FORMAT = 1;
+    /** Nulls and conditions of an event are bits of one long. */
+    private static final int MOST_BITS = 64;
+
+    private PlanReader() {}
+
+    public static View read(String json) {
+        JsonNode node = tree(json);
+        check(node.path("format").asInt() == FORMAT, "plan format " + node.path("format") + " is not " + FORMAT);
+        View view = new View(
+                json,
+                node.get("name").asText(),
+                source(node.get("source")),
+                list(node.get("key"), key -> column(key, false)),
+                nullable(node.get("filter"), PlanReader::expr),
+                list(node.get("args"), PlanReader::arg),
+                list(node.get("wheres"), PlanReader::expr),
+                list(node.get("windows"), PlanReader::window),
+                list(node.get("features"), PlanReader::feature));
+        check(view.args().size() <= MOST_BITS, "a view has at most " + MOST_BITS + " distinct arguments");
+        check(view.wheres().size() <= MOST_BITS, "a view has at most " + MOST_BITS + " distinct conditions");
+        return view;
+    }
+
+    /** Plans of one source; refused when their sources differ. */
+    public static List<View> readAll(String... plans) {
+        List<View> views = new ArrayList<>();
+        for (String plan : plans) {
+            View view = read(plan);
+            check(
+                    views.isEmpty() || views.get(0).source().equals(view.source()),
+                    "view " + view.name() + " reads another source than the views before it");
+            views.add(view);
+        }
+        check(!views.isEmpty(), "no plans");
+        return List.copyOf(views);
+    }
+
+    private static JsonNode tree(String json) {
+        try {
+            return new ObjectMapper().readTree(json);
+        } catch (JsonProcessingException e) {
+            throw new PlanException("a plan is not JSON: " + e.getOriginalMessage());
+        }
+    }
+
+    private static Source source(JsonNode node) {
+        return new Source(
+                node.get("name").asText(),
+                nullable(node.get("time"), JsonNode::asText),
+                nullable(node.get("id"), JsonNode::asText),
+                list(node.get("columns"), column -> column(column, column.get("nullable").asBoolean())),
+                node.get("lateness_ms").asLong(),
+                node.get("max_ahead_ms").asLong(),
+                node.get("disorder_ms").asLong());
+    }
+
+    private static Column column(JsonNode node, boolean nullable) {
+        return new Column(node.get("name").asText(), type(node), nullable);
+    }
+
+    private static Arg arg(JsonNode node) {
+        JsonNode places = node.get("places");
+        return new Arg(expr(node.get("expr")), type(node), places.isNull() ? -1 : places.asInt());
+    }
+
+    private static Window window(JsonNode node) {
+        String kind = node.get("kind").asText();
+        check(kind.equals("sliding") || kind.equals("lifetime"), "window kind " + kind + " is not carried");
+        check(node.path("delay_ms").asLong() == 0, "a delayed window is not carried");
+        return new Window(kind, node.get("name").asText(), node.path("size_ms").asLong(), node.path("step_ms").asLong());
+    }
+
+    private static Feature feature(JsonNode node) {
+        return new Feature(
+                node.get("name").asText(),
+                node.get("aggregate").asText(),
+                index(node.get("arg")),
+                index(node.get("where")),
+                node.get("window").asInt(),
+                type(node));
+    }
+
+    private static Expr expr(JsonNode node) {
+        String op = node.get("op").asText();
+        Type type = type(node);
+        if (op.equals("column")) {
+            return new Expr(op, type, node.get("name").asText(), null, List.of());
+        }
+        if (op.equals("literal")) {
+            return new Expr(op, type, null, literal(node.get("value"), type), List.of());
+        }
+        return new Expr(op, type, null, null, list(node.get("args"), PlanReader::expr));
+    }
+
+    private static Object literal(JsonNode value, Type type) {
+        if (value.isNull()) {
+            return null;
+        }
+        return switch (type) {
+            case FLOAT64 -> value.doubleValue();
+            case STRING -> value.textValue();
+            case BOOL -> value.booleanValue();
+            case INT64, TIMESTAMP -> value.longValue();
+        };
+    }
+
+    private static Type type(JsonNode node) {
+        return Type.of(node.get("type").asText());
+    }
+
+    private static int index(JsonNode node) {
+        return node.isNull() ? -1 : node.asInt();
+    }
+
+    private static <T> T nullable(JsonNode node, Function<JsonNode, T> read) {
+        return node == null || node.isNull() ? null : read.apply(node);
+    }
+
+    private static <T> List<T> list(JsonNode array, Function<JsonNode, T> read) {
+        List<T> items = new ArrayList<>();
+        array.forEach(item -> items.add(read.apply(item)));
+        return List.copyOf(items);
+    }
+
+    private static void check(boolean holds, String message) {
+        if (!holds) {
+            throw new PlanException(message);
+        }
+    }
+}

@@ -1,0 +1,21 @@
+package penstock.plan;
+
+import java.util.List;
+
+/** A source and its rules of time, in milliseconds. {@code time} null: a static table; {@code id} null: every row counts. */
+public record Source(
+        String name, String time, String id, List<Column> columns, long lateness, long maxAhead, long disorder) {
+
+    /** The place of a column, or -1 for a null name. */
+    public int index(String column) {
+        for (int i = 0; i < columns.size(); i++) {
+            if (columns.get(i).name().equals(column)) {
+                return i;
+            }
+        }
+        if (column == null) {
+            return -1;
+        }
+        throw new PlanException("source " + name + " has no column " + column);
+    }
+}

@@ -1,0 +1,5 @@
+package penstock.route;
+
+/** A record that a source (view null) or one view refused, with its raw bytes. */
+public record DeadLetter(
+        String source, String view, String error, String detail, int partition, long offset, byte[] raw) {}

@@ -1,0 +1,113 @@
+package penstock.route;
+
+import java.util.List;
+import org.apache.flink.api.common.functions.OpenContext;
+import org.apache.flink.runtime.state.FunctionInitializationContext;
+import org.apache.flink.runtime.state.FunctionSnapshotContext;
+import org.apache.flink.streaming.api.checkpoint.CheckpointedFunction;
+import org.apache.flink.streaming.api.functions.ProcessFunction;
+import org.apache.flink.util.Collector;
+import org.apache.flink.util.OutputTag;
+import penstock.ingest.Bad;
+import penstock.ingest.Row;
+import penstock.plan.PlanReader;
+import penstock.plan.View;
+import penstock.state.Counters;
+import penstock.types.PlainType;
+
+/** Sends each row of a source to all its views: events to one side output per view, dead letters to the main output. */
+public final class Router extends ProcessFunction<Row, DeadLetter> implements CheckpointedFunction {
+    private static final long serialVersionUID = 1L;
+    private static final int IN = 0;
+    private static final int APPLIED = 1;
+    private static final int DEAD = 2;
+
+    private final String[] plans;
+    private final OutputTag<Event>[] tags;
+    private transient View[] views;
+    private transient ViewRoute[] routes;
+    private transient Counters[] counters;
+
+    /** @param plans the canonical plans of all views of one source */
+    @SuppressWarnings({"unchecked", "rawtypes"})
+    public Router(String... plans) {
+        this.plans = plans;
+        List<View> read = PlanReader.readAll(plans);
+        tags = new OutputTag[plans.length];
+        for (int i = 0; i < plans.length; i++) {
+            tags[i] = tag(plans[i], read.get(i).name());
+        }
+    }
+
+    private static OutputTag<Event> tag(String plan, String view) {
+        return new OutputTag<>("events of " + view, new PlainType<>(Event.class, new EventSerializer(plan)));
+    }
+
+    /** The side output of the view with this place in the plans. */
+    public OutputTag<Event> tag(int index) {
+        return tags[index];
+    }
+
+    @Override
+    public void initializeState(FunctionInitializationContext context) throws Exception {
+        views = PlanReader.readAll(plans).toArray(View[]::new);
+        counters = new Counters[views.length];
+        for (int i = 0; i < views.length; i++) {
+            counters[i] = new Counters("in", "applied", "dead");
+            counters[i].restore(context.getOperatorStateStore(), views[i].name());
+        }
+    }
+
+    @Override
+    public void snapshotState(FunctionSnapshotContext context) throws Exception {
+        for (Counters each : counters) {
+            each.snapshot();
+        }
+    }
+
+    @Override
+    public void open(OpenContext context) {
+        routes = new ViewRoute[views.length];
+        for (int i = 0; i < views.length; i++) {
+            routes[i] = new ViewRoute(views[i]);
+            counters[i].show(getRuntimeContext().getMetricGroup(), views[i].name());
+        }
+    }
+
+    @Override
+    public void processElement(Row row, Context context, Collector<DeadLetter> dead) {
+        if (row.bad != null) {
+            dead.collect(letter(row, null, row.bad));
+        }
+        for (int i = 0; i < routes.length; i++) {
+            counters[i].add(IN);
+            if (row.bad != null) {
+                counters[i].add(DEAD);
+            } else {
+                route(row, i, context, dead);
+            }
+        }
+    }
+
+    private void route(Row row, int view, Context context, Collector<DeadLetter> dead) {
+        Event event = routes[view].event(row);
+        if (event != null) {
+            context.output(tags[view], event);
+        } else if (routes[view].bad() != null) {
+            counters[view].add(DEAD);
+            dead.collect(letter(row, views[view].name(), routes[view].bad()));
+        } else {
+            counters[view].add(APPLIED);
+        }
+    }
+
+    private DeadLetter letter(Row row, String view, Bad bad) {
+        return new DeadLetter(
+                views[0].source().name(), view, bad.code(), bad.detail(), row.partition, row.offset, row.raw);
+    }
+
+    /** The count {@code name} (in, applied, dead) of a view, by its place in the plans. */
+    public long count(int view, String name) {
+        return counters[view].get(name);
+    }
+}

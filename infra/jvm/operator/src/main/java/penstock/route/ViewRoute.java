@@ -1,0 +1,162 @@
+package penstock.route;
+
+import java.util.Comparator;
+import java.util.List;
+import penstock.expr.Eval;
+import penstock.expr.ExprCompiler;
+import penstock.expr.Overflow;
+import penstock.ingest.Bad;
+import penstock.ingest.Row;
+import penstock.json.JsonWriter;
+import penstock.plan.Arg;
+import penstock.plan.Column;
+import penstock.plan.Expr;
+import penstock.plan.Order;
+import penstock.plan.Source;
+import penstock.plan.Type;
+import penstock.plan.View;
+
+/** What one view makes of a good row: an event, nothing (its filter), or a bad event. Not for use by several threads. */
+final class ViewRoute {
+    private static final double LARGEST = 0x1p53;
+
+    private final Eval filter;
+    private final Column[] keys;
+    private final int[] keyIndex;
+    private final byte[][] keyPrefix;
+    private final int id;
+    private final Type idType;
+    private final Arg[] args;
+    private final Eval[] argEvals;
+    private final double[] scales;
+    private final Eval[] wheres;
+    private final JsonWriter json = new JsonWriter();
+    /** Why the last row was bad; null otherwise. */
+    private Bad bad;
+
+    ViewRoute(View view) {
+        Source source = view.source();
+        ExprCompiler compiler = new ExprCompiler(source);
+        filter = view.filter() == null ? null : compiler.compile(view.filter());
+        keys = view.key().stream()
+                .sorted(Comparator.comparing(Column::name, Order::compareText))
+                .toArray(Column[]::new);
+        keyIndex = new int[keys.length];
+        keyPrefix = new byte[keys.length][];
+        for (int i = 0; i < keys.length; i++) {
+            keyIndex[i] = source.index(keys[i].name());
+            keyPrefix[i] = prefix(keys[i].name(), i == 0);
+        }
+        id = source.index(source.id());
+        idType = id < 0 ? null : source.columns().get(id).type();
+        args = view.args().toArray(Arg[]::new);
+        argEvals = compileAll(compiler, view.args().stream().map(Arg::expr).toList());
+        scales = view.args().stream().mapToDouble(ViewRoute::scale).toArray();
+        wheres = compileAll(compiler, view.wheres());
+    }
+
+    private static byte[] prefix(String name, boolean first) {
+        JsonWriter writer = new JsonWriter();
+        writer.raw(first ? '{' : ',').text(name);
+        return writer.raw(':').toBytes();
+    }
+
+    // 0 where nothing is to be checked
+    private static double scale(Arg arg) {
+        return arg.places() < 0 || arg.type() != Type.FLOAT64 ? 0 : Double.parseDouble("1e" + arg.places());
+    }
+
+    private static Eval[] compileAll(ExprCompiler compiler, List<Expr> exprs) {
+        return exprs.stream().map(compiler::compile).toArray(Eval[]::new);
+    }
+
+    Bad bad() {
+        return bad;
+    }
+
+    /** The row's event; null when the filter leaves it out or, if {@link #bad} says so, when it is bad. */
+    Event event(Row row) {
+        bad = null;
+        try {
+            if (filter != null && (filter.bits(row) == 0 || filter.isNull)) {
+                return null;
+            }
+            return keyed(row);
+        } catch (Overflow e) {
+            bad = new Bad(Bad.OVERFLOW, e.getMessage());
+            return null;
+        }
+    }
+
+    private Event keyed(Row row) {
+        for (int i = 0; i < keys.length; i++) {
+            if (row.nulls[keyIndex[i]]) {
+                bad = new Bad(Bad.MISSING_KEY, keys[i].name() + " is null");
+                return null;
+            }
+        }
+        Event event = new Event();
+        arguments(row, event);
+        conditions(row, event);
+        if (!inRange(event)) {
+            return null;
+        }
+        event.key = key(row);
+        event.time = row.time;
+        event.id = id(row);
+        event.partition = row.partition;
+        event.offset = row.offset;
+        return event;
+    }
+
+    private String key(Row row) {
+        json.clear();
+        for (int i = 0; i < keys.length; i++) {
+            json.raw(keyPrefix[i]);
+            json.value(keys[i].type(), row.bits[keyIndex[i]], row.texts[keyIndex[i]]);
+        }
+        return json.raw('}').toText();
+    }
+
+    private String id(Row row) {
+        if (id < 0 || row.nulls[id]) {
+            return null;
+        }
+        return idType.isText() ? row.texts[id] : Long.toString(row.bits[id]);
+    }
+
+    private void arguments(Row row, Event event) {
+        event.bits = new long[args.length];
+        event.texts = new String[args.length];
+        for (int i = 0; i < args.length; i++) {
+            Eval eval = argEvals[i];
+            switch (args[i].type()) {
+                case STRING -> event.texts[i] = eval.text(row);
+                case FLOAT64 -> event.bits[i] = Double.doubleToRawLongBits(eval.real(row));
+                case INT64, BOOL, TIMESTAMP -> event.bits[i] = eval.bits(row);
+            }
+            event.nulls |= eval.isNull ? 1L << i : 0;
+        }
+    }
+
+    private void conditions(Row row, Event event) {
+        for (int i = 0; i < wheres.length; i++) {
+            boolean holds = wheres[i].bits(row) != 0 && !wheres[i].isNull;
+            event.wheres |= holds ? 1L << i : 0;
+        }
+    }
+
+    private boolean inRange(Event event) {
+        for (int i = 0; i < args.length; i++) {
+            if (scales[i] == 0 || (event.nulls >>> i & 1) != 0) {
+                continue;
+            }
+            double value = Double.longBitsToDouble(event.bits[i]);
+            if (!(Math.abs(Math.rint(value * scales[i])) < LARGEST)) {
+                bad = new Bad(Bad.OUT_OF_RANGE, value + " with " + args[i].places() + " places is not below 2**53");
+                return false;
+            }
+        }
+        return true;
+    }
+}

@@ -1,0 +1,42 @@
+package penstock.window;
+
+import java.io.IOException;
+import org.apache.flink.core.memory.DataInputView;
+import org.apache.flink.core.memory.DataOutputView;
+import penstock.json.JsonWriter;
+
+/**
+ * What one key keeps for aggregates over one window. Events are added in any order of time and removed oldest first,
+ * all events of one time together.
+ */
+interface Accumulator {
+    void add(Chunk chunk, int i);
+
+    void remove(Chunk chunk, int i);
+
+    /** Called once after a group of removals, with the events that are left. */
+    default void refill(Events left) throws Exception {}
+
+    void write(DataOutputView out) throws IOException;
+
+    void read(DataInputView in) throws IOException;
+
+    /** A deep copy. */
+    Accumulator copy();
+
+    /** A window's events, oldest first, from its head on. */
+    interface Events {
+        /** Calls {@code visit} until it returns false or the events end. */
+        void forEach(Visit visit) throws Exception;
+    }
+
+    /** One step over the events. */
+    interface Visit {
+        boolean event(Chunk chunk, int i);
+    }
+
+    /** Writes a feature's value from its accumulator; returns true when the value was lost to int64 overflow. */
+    interface Emit {
+        boolean write(Accumulator from, JsonWriter out);
+    }
+}

@@ -1,0 +1,162 @@
+package penstock.window;
+
+import java.io.IOException;
+import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
+import org.apache.flink.core.memory.DataInputView;
+import org.apache.flink.core.memory.DataOutputView;
+import penstock.plan.Arg;
+import penstock.plan.PlanReader;
+import penstock.types.PlainSerializer;
+import penstock.types.PlainSnapshot;
+import penstock.types.Wire;
+
+/** Chunks in keyed state. The layout is the view's plan. */
+final class ChunkSerializer extends PlainSerializer<Chunk> {
+    private static final long serialVersionUID = 1L;
+    private static final int VERSION = 1;
+
+    private final boolean[] textArgs;
+    private final boolean hasWheres;
+
+    ChunkSerializer(String plan) {
+        super(plan);
+        var view = PlanReader.read(plan);
+        textArgs = new boolean[view.args().size()];
+        int a = 0;
+        for (Arg arg : view.args()) {
+            textArgs[a++] = arg.type().isText();
+        }
+        hasWheres = !view.wheres().isEmpty();
+    }
+
+    @Override
+    protected int version() {
+        return VERSION;
+    }
+
+    @Override
+    protected void write(Chunk chunk, DataOutputView out) throws IOException {
+        Wire.writeSize(chunk.previous, out);
+        Wire.writeSize(chunk.next, out);
+        Wire.writeSize(chunk.size, out);
+        long time = 0;
+        for (int i = 0; i < chunk.size; i++) {
+            Wire.writeSigned(chunk.times[i] - time, out);
+            time = chunk.times[i];
+        }
+        writeIds(chunk, out);
+        writeBits(chunk.nulls, chunk.size, textArgs.length > 0, out);
+        writeBits(chunk.wheres, chunk.size, hasWheres, out);
+        for (int a = 0; a < textArgs.length; a++) {
+            writeArg(chunk, a, out);
+        }
+    }
+
+    private static void writeIds(Chunk chunk, DataOutputView out) throws IOException {
+        out.writeBoolean(chunk.ids != null);
+        for (int i = 0; chunk.ids != null && i < chunk.size; i++) {
+            Wire.writeText(chunk.ids[i], out);
+        }
+    }
+
+    private static void writeBits(long[] bits, int size, boolean any, DataOutputView out) throws IOException {
+        for (int i = 0; any && i < size; i++) {
+            Wire.writeSize(bits[i], out);
+        }
+    }
+
+    private void writeArg(Chunk chunk, int a, DataOutputView out) throws IOException {
+        for (int i = 0; i < chunk.size; i++) {
+            if (chunk.isNull(a, i)) {
+                continue;
+            }
+            if (textArgs[a]) {
+                Wire.writeText(chunk.texts[a][i], out);
+            } else {
+                out.writeLong(chunk.bits[a][i]);
+            }
+        }
+    }
+
+    @Override
+    protected Chunk read(int version, DataInputView in) throws IOException {
+        long previous = Wire.readSize(in);
+        long next = Wire.readSize(in);
+        int size = (int) Wire.readSize(in);
+        Chunk chunk = new Chunk(textArgs, Math.max(4, size + 1));
+        chunk.previous = previous;
+        chunk.next = next;
+        chunk.size = size;
+        long time = 0;
+        for (int i = 0; i < size; i++) {
+            time += Wire.readSigned(in);
+            chunk.times[i] = time;
+        }
+        readIds(chunk, in);
+        readBits(chunk.nulls, size, textArgs.length > 0, in);
+        readBits(chunk.wheres, size, hasWheres, in);
+        for (int a = 0; a < textArgs.length; a++) {
+            readArg(chunk, a, in);
+        }
+        return chunk;
+    }
+
+    private static void readIds(Chunk chunk, DataInputView in) throws IOException {
+        if (in.readBoolean()) {
+            chunk.ids = new String[chunk.times.length];
+            for (int i = 0; i < chunk.size; i++) {
+                chunk.ids[i] = Wire.readText(in);
+            }
+        }
+    }
+
+    private static void readBits(long[] bits, int size, boolean any, DataInputView in) throws IOException {
+        for (int i = 0; any && i < size; i++) {
+            bits[i] = Wire.readSize(in);
+        }
+    }
+
+    private void readArg(Chunk chunk, int a, DataInputView in) throws IOException {
+        for (int i = 0; i < chunk.size; i++) {
+            if (chunk.isNull(a, i)) {
+                continue;
+            }
+            if (textArgs[a]) {
+                chunk.texts[a][i] = Wire.readText(in);
+            } else {
+                chunk.bits[a][i] = in.readLong();
+            }
+        }
+    }
+
+    @Override
+    public Chunk copy(Chunk from) {
+        return from.copy();
+    }
+
+    @Override
+    public ChunkSerializer duplicate() {
+        return this;
+    }
+
+    @Override
+    public TypeSerializerSnapshot<Chunk> snapshotConfiguration() {
+        return new Snapshot(layout());
+    }
+
+    /** The layout that a checkpoint keeps. */
+    public static final class Snapshot extends PlainSnapshot<Chunk> {
+        public Snapshot() {
+            this("");
+        }
+
+        Snapshot(String layout) {
+            super(layout);
+        }
+
+        @Override
+        protected PlainSerializer<Chunk> serializer(String layout) {
+            return new ChunkSerializer(layout);
+        }
+    }
+}

@@ -1,0 +1,272 @@
+package penstock.window;
+
+import org.apache.flink.api.common.state.MapState;
+
+/**
+ * A key's events in time order, in a linked list of chunks, so that a state backend on disk rewrites one chunk per
+ * event and never the whole history. An event in order costs one chunk; a late one a walk back from the newest chunk.
+ */
+final class EventLog {
+    /** Events in a full chunk. */
+    static final int CHUNK = 64;
+
+    /** Chunks held while one element is processed. */
+    private static final int HELD = 8;
+
+    private final Layout layout;
+    private final MapState<Long, Chunk> chunks;
+    private KeyState state;
+
+    // the chunks touched for this element: a backend on disk would read them anew each time
+    private final long[] heldIds = new long[HELD];
+    private final Chunk[] held = new Chunk[HELD];
+    private final boolean[] changed = new boolean[HELD];
+    private int nextHeld;
+
+    EventLog(Layout layout, MapState<Long, Chunk> chunks) {
+        this.layout = layout;
+        this.chunks = chunks;
+    }
+
+    /** Turns to the current key. */
+    void open(KeyState keyState) {
+        state = keyState;
+    }
+
+    /** Writes what changed, and lets the key go. */
+    void close() throws Exception {
+        for (int slot = 0; slot < HELD; slot++) {
+            release(slot);
+        }
+        nextHeld = 0;
+        state = null;
+    }
+
+    private void release(int slot) throws Exception {
+        if (held[slot] != null && changed[slot]) {
+            chunks.put(heldIds[slot], held[slot]);
+        }
+        held[slot] = null;
+        heldIds[slot] = 0;
+        changed[slot] = false;
+    }
+
+    private int slot(long id) throws Exception {
+        for (int slot = 0; slot < HELD; slot++) {
+            if (heldIds[slot] == id) {
+                return slot;
+            }
+        }
+        return hold(id, chunks.get(id));
+    }
+
+    private int hold(long id, Chunk chunk) throws Exception {
+        int slot = nextHeld;
+        nextHeld = (nextHeld + 1) % HELD;
+        release(slot);
+        heldIds[slot] = id;
+        held[slot] = chunk;
+        return slot;
+    }
+
+    private Chunk chunk(long id) throws Exception {
+        return held[slot(id)];
+    }
+
+    private Chunk change(long id) throws Exception {
+        int slot = slot(id);
+        changed[slot] = true;
+        return held[slot];
+    }
+
+    /** Is there an event with this time and id? */
+    boolean contains(long time, String id) throws Exception {
+        long place = chunkFor(time, id);
+        if (place == 0) {
+            return false;
+        }
+        Chunk chunk = chunk(place);
+        int before = chunk.placeAfter(time, id) - 1;
+        return before >= 0 && chunk.compare(before, time, id) == 0;
+    }
+
+    /** The last chunk that does not begin after (time, id), else the first one; 0 when there is none. */
+    private long chunkFor(long time, String id) throws Exception {
+        long place = state.lastChunk;
+        while (place != state.firstChunk) {
+            Chunk chunk = chunk(place);
+            if (chunk.compare(0, time, id) <= 0) {
+                return place;
+            }
+            place = chunk.previous;
+        }
+        return place;
+    }
+
+    /** Puts event {@code i} of a chunk in its place and moves the heads of the windows that it enters. */
+    void insert(Chunk event, int i) throws Exception {
+        long time = event.times[i];
+        long place = chunkFor(time, event.id(i));
+        if (place == 0) {
+            place = append();
+        }
+        Chunk chunk = change(place);
+        int index = chunk.placeAfter(time, event.id(i));
+        if (chunk.size == CHUNK) {
+            if (index == CHUNK && place == state.lastChunk) {
+                place = append();
+            } else {
+                long upper = split(place);
+                if (index > chunk.size) {
+                    place = upper;
+                    index -= chunk.size;
+                }
+            }
+            chunk = change(place);
+            index = place == state.lastChunk && chunk.size == 0 ? 0 : index;
+        }
+        chunk.insert(index, event, i);
+        moveHeads(time, place, index);
+    }
+
+    private long append() throws Exception {
+        long id = ++state.chunkIds;
+        Chunk chunk = new Chunk(layout.textArgs);
+        chunk.previous = state.lastChunk;
+        if (state.lastChunk == 0) {
+            state.firstChunk = id;
+        } else {
+            change(state.lastChunk).next = id;
+        }
+        state.lastChunk = id;
+        changed[hold(id, chunk)] = true;
+        return id;
+    }
+
+    /** Moves the upper half of a chunk into a new one behind it. */
+    private long split(long place) throws Exception {
+        long id = ++state.chunkIds;
+        Chunk upper = new Chunk(layout.textArgs);
+        Chunk lower = change(place);
+        int half = CHUNK / 2;
+        lower.moveTail(half, upper);
+        upper.previous = place;
+        upper.next = lower.next;
+        lower.next = id;
+        if (upper.next == 0) {
+            state.lastChunk = id;
+        } else {
+            change(upper.next).previous = id;
+        }
+        changed[hold(id, upper)] = true;
+        for (Head head : state.heads) {
+            if (head.chunk == place && head.index >= half) {
+                head.set(id, head.index - half, head.leave);
+            }
+        }
+        return id;
+    }
+
+    private void moveHeads(long time, long place, int index) throws Exception {
+        for (int h = 0; h < state.heads.length; h++) {
+            Head head = state.heads[h];
+            long leave = layout.leave(h, time);
+            if (leave > state.clock) {
+                if (head.chunk == 0 || leave <= head.leave && isFirstAlive(h, place, index)) {
+                    head.set(place, index, leave);
+                }
+            } else if (head.chunk == place && head.index >= index) {
+                head.index++;
+            }
+        }
+    }
+
+    private boolean isFirstAlive(int h, long place, int index) throws Exception {
+        long before;
+        if (index > 0) {
+            before = chunk(place).times[index - 1];
+        } else if (place != state.firstChunk) {
+            Chunk chunk = chunk(chunk(place).previous);
+            before = chunk.times[chunk.size - 1];
+        } else {
+            return true;
+        }
+        return layout.leave(h, before) <= state.clock;
+    }
+
+    /** Removes from all windows what has left at {@code now}, and drops chunks that no window reaches any more. */
+    void expire(long now) throws Exception {
+        boolean moved = false;
+        for (int h = 0; h < state.heads.length; h++) {
+            if (state.heads[h].leave <= now) {
+                expire(h, now);
+                moved = true;
+            }
+        }
+        if (moved) {
+            trim();
+        }
+    }
+
+    private void expire(int h, long now) throws Exception {
+        Head head = state.heads[h];
+        int window = layout.headWindows[h];
+        int[] places = window < 0 ? new int[0] : layout.byWindow[window];
+        while (head.leave <= now) {
+            Chunk chunk = chunk(head.chunk);
+            for (int place : places) {
+                state.accumulators[place].remove(chunk, head.index);
+            }
+            advance(h, head, chunk);
+        }
+        for (int place : places) {
+            state.accumulators[place].refill(visit -> forEach(head, visit));
+        }
+    }
+
+    private void advance(int h, Head head, Chunk chunk) throws Exception {
+        if (head.index + 1 < chunk.size) {
+            head.set(head.chunk, head.index + 1, layout.leave(h, chunk.times[head.index + 1]));
+        } else if (chunk.next != 0) {
+            head.set(chunk.next, 0, layout.leave(h, chunk(chunk.next).times[0]));
+        } else {
+            head.clear();
+        }
+    }
+
+    private void forEach(Head head, Accumulator.Visit visit) throws Exception {
+        int index = head.index;
+        for (long place = head.chunk; place != 0; index = 0) {
+            Chunk chunk = chunk(place);
+            for (; index < chunk.size; index++) {
+                if (!visit.event(chunk, index)) {
+                    return;
+                }
+            }
+            place = chunk.next;
+        }
+    }
+
+    private void trim() throws Exception {
+        while (state.firstChunk != 0 && !isHead(state.firstChunk)) {
+            long id = state.firstChunk;
+            int slot = slot(id);
+            state.firstChunk = held[slot].next;
+            changed[slot] = false;
+            release(slot);
+            chunks.remove(id);
+        }
+        if (state.firstChunk == 0) {
+            state.lastChunk = 0;
+        }
+    }
+
+    private boolean isHead(long chunk) {
+        for (Head head : state.heads) {
+            if (head.chunk == chunk) {
+                return true;
+            }
+        }
+        return false;
+    }
+}

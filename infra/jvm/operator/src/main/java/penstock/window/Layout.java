@@ -1,0 +1,203 @@
+package penstock.window;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import penstock.json.JsonWriter;
+import penstock.number.Moments;
+import penstock.plan.Arg;
+import penstock.plan.Feature;
+import penstock.plan.PlanException;
+import penstock.plan.Type;
+import penstock.plan.View;
+import penstock.plan.Window;
+
+/**
+ * What a view's plan says of its state: the heads, the accumulators that features share, and how features are written.
+ *
+ * <p>There is one head per sliding window and, where repeats are told by id over a lifetime, one more for the events
+ * that are only remembered for that.
+ */
+final class Layout {
+    private static final Set<String> SQUARED = Set.of("var", "std");
+    private static final Set<String> SUMMED = Set.of("sum", "mean", "var", "std");
+
+    final View view;
+    final boolean hasId;
+    final boolean[] textArgs;
+    final Type[] argTypes;
+    final Window[] windows;
+    /** Per head its window; the memory for ids has -1. */
+    final int[] headWindows;
+    /** Per window the places of its accumulators. */
+    final int[][] byWindow;
+    /** Per feature its accumulator's place, how it is written and its name as JSON with a colon. */
+    final int[] sources;
+
+    final Accumulator.Emit[] emits;
+    final byte[][] names;
+
+    private final List<Supplier<Accumulator>> makers = new ArrayList<>();
+    private final Map<String, Integer> shared = new LinkedHashMap<>();
+    private final Set<String> squared;
+
+    Layout(View view) {
+        this.view = view;
+        hasId = view.source().id() != null;
+        argTypes = view.args().stream().map(Arg::type).toArray(Type[]::new);
+        textArgs = new boolean[argTypes.length];
+        for (int a = 0; a < argTypes.length; a++) {
+            textArgs[a] = argTypes[a].isText();
+        }
+        windows = view.windows().toArray(Window[]::new);
+        headWindows = headWindows(view);
+        squared = view.features().stream()
+                .filter(feature -> SQUARED.contains(feature.aggregate()))
+                .map(Layout::sumsKey)
+                .collect(Collectors.toSet());
+        int count = view.features().size();
+        sources = new int[count];
+        emits = new Accumulator.Emit[count];
+        names = new byte[count][];
+        List<List<Integer>> places = new ArrayList<>();
+        view.windows().forEach(window -> places.add(new ArrayList<>()));
+        for (int f = 0; f < count; f++) {
+            plan(f, places);
+        }
+        byWindow = places.stream()
+                .map(list -> list.stream().mapToInt(Integer::intValue).toArray())
+                .toArray(int[][]::new);
+    }
+
+    private static int[] headWindows(View view) {
+        List<Integer> heads = new ArrayList<>();
+        for (int w = 0; w < view.windows().size(); w++) {
+            if (!view.windows().get(w).lifetime()) {
+                heads.add(w);
+            }
+        }
+        if (view.hasLifetime() && view.source().id() != null) {
+            heads.add(-1);
+        }
+        return heads.stream().mapToInt(Integer::intValue).toArray();
+    }
+
+    private void plan(int f, List<List<Integer>> places) {
+        Feature feature = view.features().get(f);
+        int before = makers.size();
+        sources[f] = source(feature);
+        if (makers.size() > before) {
+            places.get(feature.window()).add(before);
+        }
+        emits[f] = emit(feature);
+        names[f] = new JsonWriter().raw(f == 0 ? '{' : ',').text(feature.name()).raw(':').toBytes();
+    }
+
+    private int source(Feature feature) {
+        boolean lifetime = windows[feature.window()].lifetime();
+        Input input = new Input(feature.arg(), feature.where(), feature.arg() < 0 ? Type.INT64 : argTypes[feature.arg()]);
+        return switch (feature.aggregate()) {
+            case "count" -> share("count", feature, () -> new Count(input));
+            case "sum", "mean", "var", "std" -> sums(feature, input);
+            case "min", "max" -> {
+                boolean greatest = feature.aggregate().equals("max");
+                yield share(
+                        feature.aggregate(),
+                        feature,
+                        () -> lifetime ? new Single.Best(input, greatest) : new Extreme(input, greatest));
+            }
+            case "first" -> share("first", feature, () -> new Single.First(input));
+            case "last" -> share("last", feature, () -> new Single.Last(input));
+            case "latest" -> latest(feature);
+            default -> throw new PlanException("aggregate " + feature.aggregate() + " is not carried");
+        };
+    }
+
+    private int sums(Feature feature, Input input) {
+        Arg arg = view.args().get(feature.arg());
+        double scale = arg.type() == Type.FLOAT64 ? Double.parseDouble("1e" + arg.places()) : 0;
+        boolean squares = squared.contains(sumsKey(feature));
+        return share("sums", feature, () -> new Sums(input, scale, squares));
+    }
+
+    private static String sumsKey(Feature feature) {
+        return feature.arg() + " " + feature.where() + " " + feature.window();
+    }
+
+    private int latest(Feature feature) {
+        if (!windows[feature.window()].lifetime()) {
+            throw new PlanException("aggregate latest is carried over a lifetime only");
+        }
+        return share("latest " + feature.window(), () -> new Latest(argTypes));
+    }
+
+    private int share(String family, Feature feature, Supplier<Accumulator> maker) {
+        return share(family + " " + sumsKey(feature), maker);
+    }
+
+    private int share(String name, Supplier<Accumulator> maker) {
+        Integer known = shared.putIfAbsent(name, makers.size());
+        if (known != null) {
+            return known;
+        }
+        makers.add(maker);
+        return makers.size() - 1;
+    }
+
+    private Accumulator.Emit emit(Feature feature) {
+        Type type = feature.type();
+        String aggregate = feature.aggregate();
+        Moments moments = SUMMED.contains(aggregate) ? new Moments(view.args().get(feature.arg()).places()) : null;
+        return switch (aggregate) {
+            case "count" -> Count::emit;
+            case "sum" -> Sums.sum(type, moments);
+            case "mean" -> Sums.mean(moments);
+            case "var" -> Sums.variance(moments, false);
+            case "std" -> Sums.variance(moments, true);
+            case "min", "max" -> windows[feature.window()].lifetime() ? Single.emit(type) : Extreme.emit(type);
+            case "latest" -> Latest.emit(feature.arg());
+            default -> Single.emit(type);
+        };
+    }
+
+    /** The state of a key that was never seen. */
+    KeyState newState() {
+        Head[] heads = new Head[headWindows.length];
+        for (int h = 0; h < heads.length; h++) {
+            heads[h] = new Head();
+        }
+        Accumulator[] accumulators = new Accumulator[makers.size()];
+        for (int a = 0; a < accumulators.length; a++) {
+            accumulators[a] = makers.get(a).get();
+        }
+        return new KeyState(heads, accumulators);
+    }
+
+    /** When an event of time {@code e} leaves a head's window; for the memory of ids, when it is forgotten. */
+    long leave(int head, long e) {
+        int window = headWindows[head];
+        return window >= 0 ? windows[window].leave(e) : e + view.source().lateness() + 1;
+    }
+
+    /** May an event of time {@code e} enter the window at the key's clock {@code now}? */
+    boolean enters(int window, long e, long now) {
+        if (windows[window].lifetime()) {
+            return !hasId || now - e <= view.source().lateness();
+        }
+        return windows[window].leave(e) > now;
+    }
+
+    /** Is an event of time {@code e} kept in the log at the clock {@code now}? */
+    boolean keeps(long e, long now) {
+        for (int h = 0; h < headWindows.length; h++) {
+            if (leave(h, e) > now) {
+                return true;
+            }
+        }
+        return false;
+    }
+}

@@ -1,0 +1,132 @@
+package penstock.window;
+
+import java.io.IOException;
+import org.apache.flink.core.memory.DataInputView;
+import org.apache.flink.core.memory.DataOutputView;
+import penstock.json.JsonWriter;
+import penstock.number.Moments;
+import penstock.number.SquareSum;
+import penstock.number.Sum128;
+import penstock.plan.Type;
+
+/** Exact sums: sum, mean and, with squares, var and std. */
+final class Sums implements Accumulator {
+    private final Input input;
+    /** {@code 10**places}, by which a float64 is made an integer; 0 for int64. */
+    private final double scale;
+
+    private long n;
+    private final Sum128 first = new Sum128();
+    /** Null where neither var nor std is asked for. */
+    private final SquareSum squares;
+
+    Sums(Input input, double scale, boolean squares) {
+        this.input = input;
+        this.scale = scale;
+        this.squares = squares ? new SquareSum() : null;
+    }
+
+    private long integer(Chunk chunk, int i) {
+        long bits = chunk.bits[input.arg()][i];
+        return scale == 0 ? bits : (long) Math.rint(Double.longBitsToDouble(bits) * scale);
+    }
+
+    @Override
+    public void add(Chunk chunk, int i) {
+        if (!input.takes(chunk, i)) {
+            return;
+        }
+        long x = integer(chunk, i);
+        n++;
+        first.add(x);
+        if (squares != null) {
+            squares.add(x);
+        }
+    }
+
+    @Override
+    public void remove(Chunk chunk, int i) {
+        if (!input.takes(chunk, i)) {
+            return;
+        }
+        long x = integer(chunk, i);
+        n--;
+        first.subtract(x);
+        if (squares != null) {
+            squares.subtract(x);
+        }
+    }
+
+    @Override
+    public void write(DataOutputView out) throws IOException {
+        out.writeLong(n);
+        first.write(out);
+        if (squares != null) {
+            squares.write(out);
+        }
+    }
+
+    @Override
+    public void read(DataInputView in) throws IOException {
+        n = in.readLong();
+        first.read(in);
+        if (squares != null) {
+            squares.read(in);
+        }
+    }
+
+    @Override
+    public Sums copy() {
+        Sums copy = new Sums(input, scale, squares != null);
+        copy.n = n;
+        copy.first.copyFrom(first);
+        if (squares != null) {
+            copy.squares.copyFrom(squares);
+        }
+        return copy;
+    }
+
+    static Emit sum(Type type, Moments moments) {
+        return type == Type.FLOAT64 ? (from, out) -> realSum((Sums) from, moments, out) : Sums::integerSum;
+    }
+
+    private static boolean realSum(Sums from, Moments moments, JsonWriter out) {
+        out.real(moments.sum(from.first));
+        return false;
+    }
+
+    private static boolean integerSum(Accumulator from, JsonWriter out) {
+        Sum128 sum = ((Sums) from).first;
+        if (sum.fitsLong()) {
+            out.integer(sum.lo);
+            return false;
+        }
+        out.nothing();
+        return true;
+    }
+
+    static Emit mean(Moments moments) {
+        return (from, out) -> {
+            Sums sums = (Sums) from;
+            if (sums.n == 0) {
+                out.nothing();
+            } else {
+                out.real(moments.mean(sums.n, sums.first));
+            }
+            return false;
+        };
+    }
+
+    static Emit variance(Moments moments, boolean root) {
+        return (from, out) -> {
+            Sums sums = (Sums) from;
+            if (sums.n < 2) {
+                out.nothing();
+            } else {
+                double variance = moments.variance(sums.n, sums.first, sums.squares);
+                out.real(root ? Math.sqrt(variance) : variance);
+            }
+            return false;
+        };
+    }
+}

@@ -1,0 +1,25 @@
+"""Equality to the bit: the comparison that all proofs share."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+def differing(left: pa.ChunkedArray, right: pa.ChunkedArray) -> np.ndarray:
+    """Mask of the rows whose values differ: in null or not, or in any bit. Shape ``(rows,)``, bool.
+
+    Both columns have the same Arrow type and length; floats compare by their 64 bits.
+    """
+    a, b = _bits(left), _bits(right)
+    same_null = pc.equal(pc.is_null(a), pc.is_null(b))
+    same_value = pc.fill_null(pc.equal(a, b), True)
+    return ~np.asarray(pc.and_(same_null, same_value).combine_chunks(), dtype=bool)
+
+
+def _bits(column: pa.ChunkedArray) -> pa.Array:
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(array, pa.ChunkedArray):
+        array = array.chunk(0) if array.num_chunks else pa.array([], array.type)
+    return array.view(pa.int64()) if pa.types.is_float64(array.type) else array

@@ -1,0 +1,27 @@
+"""Feast as the catalogue: the project's objects, and applying them to its registry."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from feast import FeatureStore
+
+from features.compilers.feast.view import feast_objects
+from jobs.project import Project, load_project
+
+
+def project_objects(folder: Path) -> dict[str, Any]:
+    """The Feast objects of the project in this folder."""
+    return _objects(load_project(folder))
+
+
+def apply(project: Project) -> None:
+    """Writes the project's Feast objects to its registry."""
+    project.config.state.mkdir(parents=True, exist_ok=True)
+    FeatureStore(repo_path=str(project.folder)).apply(list(_objects(project).values()))
+
+
+def _objects(project: Project) -> dict[str, Any]:
+    models = [model.model_plan for model in project.models.values()]
+    return feast_objects(project.plans.values(), models, {name: project.change_points(name) for name in project.plans})

@@ -1,0 +1,70 @@
+"""The command line. Each command is a module of ``jobs.commands``, imported only when it is called."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from features.errors import PenstockError
+
+#: Command → one line of help: what ``penstock --help`` lists without importing any of them.
+COMMANDS = {
+    "init": "Start a project: configuration, definitions and Feast files in a new folder.",
+    "check": "Read the definitions and show what they compile to.",
+    "up": "Start the local Kafka broker.",
+    "down": "Stop the local Kafka broker.",
+    "backfill": "Compute the change points of views over history, as Parquet.",
+    "materialize": "Write the newest backfilled row of every key to the online store.",
+    "stream": "Run the Flink job and the store writer.",
+    "training-set": "Join every request of a model's history with its features at that time.",
+    "train": "Train a model version and make it the current one.",
+    "infer": "Answer a model's requests on Kafka.",
+    "parity": "Compare the engines on events of your own, to the bit.",
+    "replay": "Send history to Kafka in event-time order.",
+    "demo": "The whole path on real flights, from nothing to checked predictions.",
+}
+
+
+class Commands(click.Group):
+    """Looks a command up in its module, with ``-`` for ``_``."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in the order of the path from definition to prediction."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports the command's module."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"jobs.commands.{cmd_name.replace('-', '_')}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """One line for each command, without importing it."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120, "terminal_width": 120},
+)
+@click.version_option(package_name="penstock")
+def penstock() -> None:
+    """One feature definition: a Flink stream, a batch backfill, a Feast store, predictions on Kafka."""
+
+
+def main() -> None:
+    """The entry point. Exit codes: 0 done, 1 it failed, 2 it was asked wrongly."""
+    try:
+        penstock.main(args=sys.argv[1:], prog_name="penstock")
+    except PenstockError as error:  # an option that could not be read: no command has begun
+        click.echo(f"error: {error.render()}", err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""``penstock backfill``: change points of views over history."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from features.errors import UsageError
+from jobs.backfill import BackfillReport, backfill
+from jobs.commands.common import TIME, Context, show_time
+from jobs.commands.common import command as shared
+from jobs.project import Project
+
+
+@click.command()
+@click.argument("views", nargs=-1)
+@click.option("--from", "from_ms", type=TIME, required=True, help="First time, inclusive (ISO, UTC).")
+@click.option("--to", "to_ms", type=TIME, required=True, help="Last time, exclusive.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder; the project's own unless given.")
+@shared
+def command(context: Context, views: tuple[str, ...], from_ms: int, to_ms: int, out: Path | None) -> None:
+    """Compute the change points of VIEWS (all unless named) over history, as Parquet.
+
+    Example: penstock backfill origin_traffic --from 2013-01-01 --to 2013-11-01
+    """
+    if from_ms >= to_ms:
+        raise UsageError(
+            f"--from {show_time(from_ms)} is not before --to {show_time(to_ms)}",
+            where="--from",
+            allowed="an earlier time",
+        )
+    project = context.project
+    reports = {
+        name: backfill_view(context, project, name, from_ms, to_ms, out or project.change_points(name).parent)
+        for name in views or project.views
+    }
+    for name, report in reports.items():
+        context.out.print(f"{name}: {report.summary()}")
+    context.result(**{name: report.to_dict() for name, report in reports.items()})
+
+
+def backfill_view(context: Context, project: Project, name: str, from_ms: int, to_ms: int, out: Path) -> BackfillReport:
+    """One view with its progress bar."""
+    view = project.view(name)
+    with context.progress(f"backfill {name}", None) as progress:
+        return backfill(
+            view.plan,
+            project.history(view.source.name),
+            from_ms,
+            to_ms,
+            out,
+            memory=project.config.batch.memory,
+            progress=progress,
+        )

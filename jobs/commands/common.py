@@ -1,0 +1,149 @@
+"""What all commands share: options, errors, output, progress."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from features.errors import PenstockError, UsageError
+from jobs.config import FILE
+from jobs.project import Project, load_project
+
+
+class Context:
+    """What a command works with. ``out`` prints for people; ``result`` is what ``--json`` prints."""
+
+    def __init__(self, project: Path | None, as_json: bool) -> None:
+        self._folder, self.as_json = project, as_json
+        self.out = Console(stderr=as_json, highlight=False)
+        self.err = Console(stderr=True, highlight=False)
+
+    @functools.cached_property
+    def project(self) -> Project:
+        """The project in ``--project``, this folder, or ``feature_repo`` below it."""
+        return load_project(self._folder or _find_project())
+
+    def result(self, **values: Any) -> None:
+        """The result for machines: one JSON object on standard output, with ``--json`` only."""
+        if self.as_json:
+            click.echo(json.dumps(values, default=str))
+
+    @contextmanager
+    def progress(self, text: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        """A progress bar on standard error; the function it gives takes the amount done so far."""
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self.err, transient=False, disable=not self.err.is_terminal) as bar:
+            task = bar.add_task(text, total=total)
+            yield lambda done: bar.update(task, completed=done)
+
+
+def _find_project() -> Path:
+    for folder in (Path.cwd(), Path.cwd() / "feature_repo"):
+        if (folder / FILE).is_file():
+            return folder
+    raise UsageError(
+        f"there is no {FILE} here", where=str(Path.cwd()), hint="run 'penstock init', or give --project DIR"
+    )
+
+
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """Adds ``--project --json --debug`` and turns errors into four clear lines and an exit code."""
+
+    @click.option("--project", type=click.Path(path_type=Path, file_okay=False), help="Folder with penstock.toml.")
+    @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON object.")
+    @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+    @functools.wraps(function)
+    def wrapped(project: Path | None, as_json: bool, debug: bool, **options: Any) -> None:
+        context = Context(project, as_json)
+        try:
+            function(context, **options)
+        except PenstockError as error:
+            if debug:
+                raise
+            _fail(context, error)
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            sys.exit(130)
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except Exception as error:
+            if debug:
+                raise
+            _fail(
+                context,
+                PenstockError(f"{type(error).__name__}: {error}", hint="this was not foreseen: --debug shows where"),
+            )
+
+    return wrapped
+
+
+def _fail(context: Context, error: PenstockError) -> None:
+    click.echo(f"error: {error.render()}", err=True)
+    context.result(error={"what": error.what, "where": error.where, "allowed": error.allowed, "hint": error.hint})
+    sys.exit(error.exit_code)
+
+
+class Time(click.ParamType):
+    """A point in time as an ISO date or date-time; UTC unless it says otherwise. Gives milliseconds."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Milliseconds since the epoch. Raises UsageError."""
+        if isinstance(value, int):
+            return value
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            raise UsageError(
+                f"{value!r} is not a time",
+                where=f"--{param.name.removesuffix('_ms').replace('_', '-')}" if param and param.name else None,
+                allowed="2013-10-31 or 2013-10-31T18:30:00, in UTC unless it ends with an offset",
+            ) from None
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return int(moment.timestamp() * 1000)
+
+
+TIME = Time()
+
+
+def show_time(ms: int) -> str:
+    """Milliseconds since the epoch as people read them, UTC."""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set; a second one interrupts."""
+    stop = threading.Event()
+
+    def ask(number: int, frame: Any) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

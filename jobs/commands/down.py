@@ -1,0 +1,22 @@
+"""``penstock down``: the local broker's end."""
+
+from __future__ import annotations
+
+import click
+
+from jobs.commands.common import Context
+from jobs.commands.common import command as shared
+from jobs.kafka.broker import Broker
+
+
+@click.command()
+@shared
+def command(context: Context) -> None:
+    """Stop the local Kafka broker; its data stays.
+
+    Example: penstock down
+    """
+    broker = Broker(context.project.config.state, None)
+    running = broker.stop()
+    context.out.print("Kafka is stopped" if running else "no broker was running")
+    context.result(stopped=running)

@@ -1,0 +1,125 @@
+"""How good the served predictions were, beside baselines and beside the same model on point-in-time features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import orjson
+import pyarrow.parquet as pq
+
+from jobs.commands.common import show_time
+from jobs.demo.outcome import MODEL, TIMED_REQUESTS, Outcome
+from jobs.demo.span import Span
+from jobs.models.folder import load_current
+from jobs.project import Project
+from jobs.training import training_set
+
+SAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """``errors``: name → mean absolute error in minutes, over ``labelled`` flights; times in milliseconds."""
+
+    errors: dict[str, float]
+    labelled: int
+    ids: int
+    stale: int
+    ahead_max_ms: int
+    ahead_p50_ms: float
+    timed_ms: np.ndarray
+    pace: float
+    samples: list[str]
+
+
+def accuracy(project: Project, span: Span, outcome: Outcome, proof: Path) -> Accuracy:
+    """Joins predictions (by offset) with their requests and the arrivals that followed."""
+    predictions = sorted(_lines(proof / "predictions.ndjson"), key=lambda p: int(p["id"].rsplit("-", 1)[1]))
+    requests = _lines(proof / "requests.ndjson")
+    labels = _labels(project)
+    actual = np.array([labels.get(request["flight_id"], np.nan) for request in requests])
+    known = ~np.isnan(actual)
+    served = np.array([p["prediction"] for p in predictions])
+    exact = _point_in_time(project, span, proof)
+    route = _route_means(project, span, requests)
+    departed = np.array([request["dep_delay"] for request in requests], dtype=float)
+    errors = {
+        "served from the stream": _mae(served, actual, known),
+        "the same model on point-in-time features": _mae(exact, actual, known),
+        "baseline: the departure delay itself": _mae(departed, actual, known),
+        "baseline: the route's mean until then": _mae(route, actual, known),
+        "served and point-in-time differ by": float(np.mean(np.abs(served - exact))),
+    }
+    ahead = np.array([_ahead(prediction) for prediction in predictions])
+    timed = _timed(outcome, predictions)
+    return Accuracy(
+        errors,
+        int(known.sum()),
+        len({p["id"] for p in predictions}),
+        sum(p["stale"] for p in predictions),
+        int(ahead.max()),
+        float(np.median(ahead)),
+        timed,
+        (len(predictions) - min(TIMED_REQUESTS, len(timed))) / outcome.live_seconds,
+        _samples(requests, predictions, actual),
+    )
+
+
+def _lines(file: Path) -> list[dict[str, Any]]:
+    return [orjson.loads(line) for line in file.read_bytes().splitlines()]
+
+
+def _mae(predicted: np.ndarray, actual: np.ndarray, known: np.ndarray) -> float:
+    return float(np.mean(np.abs(predicted[known] - actual[known])))
+
+
+def _labels(project: Project) -> dict[str, float]:
+    with duckdb.connect() as connection:
+        sql = f"SELECT flight_id, arr_delay FROM read_parquet('{project.history('arrivals')}') WHERE arr_delay IS NOT NULL"
+        return dict(connection.execute(sql).fetchall())
+
+
+def _point_in_time(project: Project, span: Span, proof: Path) -> np.ndarray:
+    """The current model on the batch's features at each request's own time, in the requests' order."""
+    file = proof / "point_in_time.parquet"
+    training_set(project, MODEL, span.live, span.end, file, change_points=proof / "batch")
+    table = pq.read_table(file)
+    order = np.lexsort((np.array(table["id"].to_pylist()), np.array(table["t"])))
+    model = load_current(project.config.state / "models", project.model(MODEL).model_plan)
+    return model.predict_table(table)[order]
+
+
+def _route_means(project: Project, span: Span, requests: list[dict[str, Any]]) -> np.ndarray:
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        rows = connection.execute(
+            f"""SELECT origin, dest, avg(arr_delay) FROM read_parquet('{project.history("arrivals")}')
+            WHERE epoch_ms(CAST(ts AS TIMESTAMP)) < {span.live} GROUP BY GROUPING SETS ((origin, dest), ())"""
+        ).fetchall()
+    means = {(origin, dest): mean for origin, dest, mean in rows}
+    return np.array([means.get((r["origin"], r["dest"]), means[None, None]) for r in requests])
+
+
+def _ahead(prediction: dict[str, Any]) -> int:
+    times = [view["t"] for view in prediction["views"].values() if view["t"] is not None]
+    return max(0, max(times, default=0) - int(prediction["t"]))
+
+
+def _timed(outcome: Outcome, predictions: list[dict[str, Any]]) -> np.ndarray:
+    """Milliseconds from a request's Kafka timestamp to its prediction's arrival, for the timed part."""
+    timed = [p for p in predictions if p["t"] >= outcome.timed_from_ms and p["id"] in outcome.received]
+    return np.array([outcome.received[p["id"]] * 1000 - p["requested_at"] for p in timed])
+
+
+def _samples(requests: list[dict[str, Any]], predictions: list[dict[str, Any]], actual: np.ndarray) -> list[str]:
+    places = np.linspace(0, len(requests) - 1, SAMPLES).astype(int)
+    return [
+        f"{requests[i]['flight_id']} {requests[i]['origin']}→{requests[i]['dest']} left {show_time(predictions[i]['t'])} "
+        f"{requests[i]['dep_delay']:+.0f} min: expected {predictions[i]['prediction']:+.1f} min at arrival, "
+        + ("it never arrived" if np.isnan(actual[i]) else f"it was {actual[i]:+.0f}")
+        for i in places
+    ]

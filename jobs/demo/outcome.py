@@ -1,0 +1,61 @@
+"""What the demo's stages share: constants, what the run leaves for the proofs, and how a stage speaks."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jobs.backfill import BackfillReport, backfill
+from jobs.commands.common import Context
+from jobs.models.train import TrainReport
+from jobs.project import FEATURES_TOPIC, Project
+from jobs.status import StreamStatus
+
+MODEL = "arrival_delay"
+LEAD_MS = 30 * 60 * 1000
+#: The last requests are sent at this pace, to time predictions without a queue; per second.
+TIMED_RATE = 100.0
+TIMED_REQUESTS = 1000
+
+
+@dataclass
+class Outcome:
+    """What the run leaves for the proofs: counts sent, places in topics, times of arrival."""
+
+    sent_history: dict[str, int] = field(default_factory=dict)
+    sent_live: dict[str, int] = field(default_factory=dict)
+    live_offset: int = 0
+    received: dict[str, float] = field(default_factory=dict)
+    live_seconds: float = 0.0
+    timed_from_ms: int = 0
+    counts: StreamStatus | None = None
+    trained: TrainReport | None = None
+
+
+@contextlib.contextmanager
+def stage(context: Context, text: str) -> Iterator[None]:
+    """Says what begins, and how long it took."""
+    started = time.monotonic()
+    context.out.print(f"[bold]{text}[/bold]")
+    yield
+    context.out.print(f"  [dim]{time.monotonic() - started:.1f} s[/dim]")
+
+
+def backfill_all(context: Context, project: Project, start: int, end: int, out: Path) -> dict[str, BackfillReport]:
+    """Every view's change points in ``[start, end)``, with one bar each."""
+    reports = {}
+    for name, view in project.views.items():
+        history = project.history(view.source.name)
+        with context.progress(f"  backfill {name}", None) as bar:
+            reports[name] = backfill(
+                view.plan, history, start, end, out, memory=project.config.batch.memory, progress=bar
+            )
+    return reports
+
+
+def feature_topics(project: Project) -> dict[str, str]:
+    """View → the topic of its rows, for every streamed view."""
+    return {plan.name: FEATURES_TOPIC.format(view=plan.name) for plans in project.streamed.values() for plan in plans}

@@ -1,0 +1,136 @@
+"""The end of the demo: what lies in Kafka and in the store, read back and compared, and printed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from rich.table import Table as Grid
+
+from features.errors import PenstockError
+from jobs.commands.common import Context, show_time
+from jobs.demo.accuracy import Accuracy, accuracy
+from jobs.demo.outcome import LEAD_MS, MODEL, TIMED_RATE, Outcome, backfill_all, feature_topics, stage
+from jobs.demo.span import Span
+from jobs.project import Project
+from jobs.readback import read_many, read_values
+from jobs.store.open import open_store
+from jobs.store.rows import ViewSchema
+from jobs.store.schema import schema_of
+from jobs.verify import Comparison, Evidence, store_rows
+
+
+def prove(context: Context, project: Project, span: Span, outcome: Outcome) -> None:
+    """Every claim from what was read back. Raises PenstockError when one does not hold."""
+    proof = project.config.state / "proof"
+    proof.mkdir()
+    topics = feature_topics(project)
+    with stage(context, "8  read back: every feature row, every prediction, every request"):
+        with context.progress("  records", sum(outcome.counts.rows.values()) if outcome.counts else None) as bar:
+            read_many(project, {topic: proof / f"{view}.ndjson" for view, topic in topics.items()}, bar)
+        predictions = read_values(project, project.model(MODEL).output, proof / "predictions.ndjson")
+        start = {0: outcome.live_offset}
+        requests = read_values(project, project.topic("departures"), proof / "requests.ndjson", start=start)
+    with stage(context, f"9  batch over everything, {show_time(span.start)} to {show_time(span.end)}"):
+        backfill_all(context, project, span.start, span.end, proof / "batch")
+    with stage(context, "10 proofs"):
+        stream, store, vectors = _parity(context, project, proof)
+        found = accuracy(project, span, outcome, proof)
+    _print(context, outcome, (predictions, requests), (stream, store, vectors), found)
+    _insist(outcome, (predictions, requests), {"stream": stream, "store": store, "vectors": vectors}, found)
+
+
+def _parity(context: Context, project: Project, proof: Path) -> tuple[Comparison, Comparison, Comparison]:
+    batch = {name: proof / "batch" / name for name in project.plans}
+    stream, store, vectors = Comparison(), Comparison(), Comparison()
+    streamed = feature_topics(project)
+    with Evidence(project.plans, batch, memory=project.config.batch.memory).opened() as evidence:
+        with context.progress("  views", len(streamed)) as bar:
+            for done, view in enumerate(streamed, 1):
+                evidence.load_stream(view, proof / f"{view}.ndjson")
+                stream.add(evidence.stream_against_batch(view))
+                bar(done)
+        with open_store(project.folder) as online:
+            for view, plan in project.plans.items():
+                schema: ViewSchema = schema_of(plan)
+                keys = evidence.keys(view)
+                store.add(
+                    evidence.store_against_batch(view, store_rows(plan, keys, online.read_rows([(schema, keys)])[0]))
+                )
+        vectors.add(evidence.vectors_against_rows(project.model(MODEL).model_plan, proof / "predictions.ndjson"))
+    return stream, store, vectors
+
+
+def _print(
+    context: Context,
+    outcome: Outcome,
+    answered: tuple[int, int],
+    parity: tuple[Comparison, Comparison, Comparison],
+    found: Accuracy,
+) -> None:
+    context.out.print(_counts(outcome))
+    context.out.print(_parity_grid(parity))
+    context.out.print(_accuracy_grid(found))
+    predictions, requests = answered
+    context.out.print(f"requests {requests}, predictions {predictions}, different ids {found.ids}, stale {found.stale}")
+    ahead = f"{found.ahead_max_ms / 60_000:.1f} minutes at most, {found.ahead_p50_ms / 60_000:.1f} in the middle"
+    context.out.print(f"the youngest feature was ahead of its request by {ahead} (allowed: {LEAD_MS // 60_000})")
+    p50, p99 = np.percentile(found.timed_ms, [50, 99])
+    context.out.print(
+        f"event to prediction, as a read_committed reader sees it: p50 {p50:.1f} ms, p99 {p99:.1f} ms "
+        f"at {TIMED_RATE:.0f} requests/s ({len(found.timed_ms)} requests)"
+    )
+    live = sum(outcome.sent_live.values())
+    context.out.print(f"the replay: {live} events; before the timed part {found.pace:.0f} predictions/s under the lead")
+    for line in found.samples:
+        context.out.print(f"  {line}")
+    context.result(
+        counts=outcome.counts.counts if outcome.counts else None,
+        requests=requests,
+        predictions=predictions,
+        stream_values=parity[0].values,
+        store_values=parity[1].values,
+        vector_values=parity[2].values,
+        different=sum(p.different + p.missing for p in parity),
+        mae=found.errors,
+        p50_ms=p50,
+        p99_ms=p99,
+    )
+
+
+def _counts(outcome: Outcome) -> Grid:
+    grid = Grid("view", "in", "applied", "too late", "duplicate", "dead", title="events, as the Flink job counted them")
+    for view, by_class in sorted(outcome.counts.counts.items() if outcome.counts else ()):
+        classes = [by_class[name] for name in ("applied", "too_late", "duplicate", "dead")]
+        grid.add_row(view, *(f"{n:,}" for n in [sum(classes), *classes]))
+    return grid
+
+
+def _parity_grid(parity: tuple[Comparison, Comparison, Comparison]) -> Grid:
+    names = (
+        "last stream row of every (key, t) against batch",
+        "every row of the online store against batch",
+        "every prediction's vector against the rows it names",
+    )
+    grid = Grid("parity, to the bit", "rows", "values compared", "different", "without counterpart")
+    for name, part in zip(names, parity, strict=True):
+        grid.add_row(name, f"{part.rows:,}", f"{part.values:,}", f"{part.different:,}", f"{part.missing:,}")
+    return grid
+
+
+def _accuracy_grid(found: Accuracy) -> Grid:
+    grid = Grid("arrival delay, mean absolute error", "minutes", title=f"{found.labelled:,} flights that arrived")
+    for name, error in found.errors.items():
+        grid.add_row(name, f"{error:.3f}")
+    return grid
+
+
+def _insist(outcome: Outcome, answered: tuple[int, int], parity: dict[str, Comparison], found: Accuracy) -> None:
+    failures = [f"{name}: {sample}" for name, part in parity.items() if not part.equal for sample in part.samples[:5]]
+    predictions, requests = answered
+    if not predictions == requests == found.ids == outcome.sent_live["departures"]:
+        failures.append(f"{requests} requests, {predictions} predictions, {found.ids} ids")
+    if found.ahead_max_ms > LEAD_MS:
+        failures.append(f"a feature was {found.ahead_max_ms} ms ahead of its request")
+    if failures:
+        raise PenstockError("the proofs do not hold", where="demo", hint="\n".join(failures))
