@@ -208,7 +208,7 @@ def changes(window: Window, e: int) -> list[int]:
 
 @dataclass
 class Result:
-    """``rows``: what was emitted, ``(key, t, seq, values)``; batch has seq 0. ``dead``: (index of the input, reason)."""
+    """``rows``: ``(key, t, seq, values)`` as emitted; batch has seq 0. ``dead``: (index of the input, reason)."""
 
     rows: list[tuple[Key, int, int, Values]] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
@@ -216,7 +216,7 @@ class Result:
 
 
 def batch(plan: ViewPlan, rows: Iterable[Row | BadEvent]) -> Result:
-    """All change points of all keys, sorted by key and time. ``rows`` in order of arrival: of repeats the first counts."""
+    """All change points of all keys, sorted by key and time. Of repeats the first in ``rows`` counts."""
     result = Result()
     events: dict[Key, list[Event]] = {}
     seen: set[tuple[Any, ...]] = set()

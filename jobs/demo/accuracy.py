@@ -79,8 +79,9 @@ def _mae(predicted: np.ndarray, actual: np.ndarray, known: np.ndarray) -> float:
 
 def _labels(project: Project) -> dict[str, float]:
     with duckdb.connect() as connection:
-        sql = f"SELECT flight_id, arr_delay FROM read_parquet('{project.history('arrivals')}') WHERE arr_delay IS NOT NULL"
-        return dict(connection.execute(sql).fetchall())
+        arrived = f"read_parquet('{project.history('arrivals')}')"
+        rows = connection.execute(f"SELECT flight_id, arr_delay FROM {arrived} WHERE arr_delay IS NOT NULL").fetchall()
+        return dict(rows)
 
 
 def _point_in_time(project: Project, span: Span, proof: Path) -> np.ndarray:
@@ -117,9 +118,12 @@ def _timed(outcome: Outcome, predictions: list[dict[str, Any]]) -> np.ndarray:
 
 def _samples(requests: list[dict[str, Any]], predictions: list[dict[str, Any]], actual: np.ndarray) -> list[str]:
     places = np.linspace(0, len(requests) - 1, SAMPLES).astype(int)
-    return [
-        f"{requests[i]['flight_id']} {requests[i]['origin']}→{requests[i]['dest']} left {show_time(predictions[i]['t'])} "
-        f"{requests[i]['dep_delay']:+.0f} min: expected {predictions[i]['prediction']:+.1f} min at arrival, "
-        + ("it never arrived" if np.isnan(actual[i]) else f"it was {actual[i]:+.0f}")
-        for i in places
-    ]
+    return [_sentence(requests[i], predictions[i], actual[i]) for i in places]
+
+
+def _sentence(request: dict[str, Any], prediction: dict[str, Any], actual: float) -> str:
+    came = "it never arrived" if np.isnan(actual) else f"it was {actual:+.0f}"
+    return (
+        f"{request['flight_id']} {request['origin']}→{request['dest']} left {show_time(prediction['t'])} "
+        f"{request['dep_delay']:+.0f} min: expected {prediction['prediction']:+.1f} min at arrival, {came}"
+    )

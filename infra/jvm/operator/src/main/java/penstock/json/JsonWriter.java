@@ -134,7 +134,7 @@ public final class JsonWriter {
     }
 
     /** Appends a string in quotes. */
-    public void text(String text) {
+    public JsonWriter text(String text) {
         room(2 + 6 * text.length());
         put('"');
         for (int i = 0; i < text.length(); i++) {
@@ -150,6 +150,7 @@ public final class JsonWriter {
             }
         }
         put('"');
+        return this;
     }
 
     private void escape(char c) {

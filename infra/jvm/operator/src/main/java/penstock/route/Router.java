@@ -2,6 +2,8 @@ package penstock.route;
 
 import java.util.List;
 import org.apache.flink.api.common.functions.OpenContext;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.java.typeutils.ResultTypeQueryable;
 import org.apache.flink.runtime.state.FunctionInitializationContext;
 import org.apache.flink.runtime.state.FunctionSnapshotContext;
 import org.apache.flink.streaming.api.checkpoint.CheckpointedFunction;
@@ -16,7 +18,8 @@ import penstock.state.Counters;
 import penstock.types.PlainType;
 
 /** Sends each row of a source to all its views: events to one side output per view, dead letters to the main output. */
-public final class Router extends ProcessFunction<Row, DeadLetter> implements CheckpointedFunction {
+public final class Router extends ProcessFunction<Row, DeadLetter>
+        implements CheckpointedFunction, ResultTypeQueryable<DeadLetter> {
     private static final long serialVersionUID = 1L;
     private static final int IN = 0;
     private static final int APPLIED = 1;
@@ -46,6 +49,11 @@ public final class Router extends ProcessFunction<Row, DeadLetter> implements Ch
     /** The side output of the view with this place in the plans. */
     public OutputTag<Event> tag(int index) {
         return tags[index];
+    }
+
+    @Override
+    public TypeInformation<DeadLetter> getProducedType() {
+        return new PlainType<>(DeadLetter.class, new DeadLetterSerializer());
     }
 
     @Override

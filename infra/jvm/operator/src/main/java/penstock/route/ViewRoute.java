@@ -56,9 +56,7 @@ final class ViewRoute {
     }
 
     private static byte[] prefix(String name, boolean first) {
-        JsonWriter writer = new JsonWriter();
-        writer.raw(first ? '{' : ',').text(name);
-        return writer.raw(':').toBytes();
+        return new JsonWriter().raw(first ? '{' : ',').text(name).raw(':').toBytes();
     }
 
     // 0 where nothing is to be checked

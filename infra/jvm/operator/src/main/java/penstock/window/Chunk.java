@@ -8,7 +8,7 @@ import penstock.plan.Order;
  * code point with null first. Times are milliseconds.
  */
 final class Chunk {
-    private static final int FIRST_ROOM = 4;
+    static final int FIRST_ROOM = 4;
 
     /** The chunks before and after; 0 where there is none. Of the list's first chunk {@code previous} means nothing. */
     long previous;
@@ -43,6 +43,22 @@ final class Chunk {
 
     Chunk(boolean[] textArgs) {
         this(textArgs, FIRST_ROOM);
+    }
+
+    private Chunk(Chunk from) {
+        previous = from.previous;
+        next = from.next;
+        size = from.size;
+        times = from.times.clone();
+        ids = from.ids == null ? null : from.ids.clone();
+        nulls = from.nulls.clone();
+        wheres = from.wheres.clone();
+        bits = new long[from.bits.length][];
+        texts = new String[from.texts.length][];
+        for (int a = 0; a < bits.length; a++) {
+            bits[a] = from.bits[a] == null ? null : from.bits[a].clone();
+            texts[a] = from.texts[a] == null ? null : from.texts[a].clone();
+        }
     }
 
     boolean isNull(int arg, int i) {
@@ -160,16 +176,6 @@ final class Chunk {
 
     /** A deep copy. */
     Chunk copy() {
-        boolean[] textArgs = new boolean[texts.length];
-        for (int a = 0; a < texts.length; a++) {
-            textArgs[a] = texts[a] != null;
-        }
-        Chunk copy = new Chunk(textArgs, Math.max(FIRST_ROOM, size));
-        for (int i = 0; i < size; i++) {
-            copy.insert(i, this, i);
-        }
-        copy.previous = previous;
-        copy.next = next;
-        return copy;
+        return new Chunk(this);
     }
 }

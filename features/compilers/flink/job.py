@@ -1,0 +1,153 @@
+"""Builds the streaming job: one read of a source's topic serves all its views.
+
+PyFlink is a way to Flink's Java objects here: no Python runs for a record. Build a job's whole graph on one
+thread, because adding jars sets a class loader that is bound to it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pyflink.common import Configuration  # type: ignore[import-untyped]
+from pyflink.datastream import StreamExecutionEnvironment  # type: ignore[import-untyped]
+from pyflink.java_gateway import get_gateway  # type: ignore[import-untyped]
+from pyflink.util.java_utils import to_jarray  # type: ignore[import-untyped]
+
+from features.compilers.flink.jars import job_jars
+
+#: Wall-clock time after which a quiet partition no longer holds event time back, or in live mode the clock moves it.
+IDLE_MS = 2_000
+
+#: Good for throughput at no cost in latency beyond the linger; a caller's own settings go before these.
+PRODUCER = {
+    "compression.type": "lz4",
+    "linger.ms": "5",
+    "batch.size": str(256 * 1024),
+    "buffer.memory": str(64 * 1024 * 1024),
+}
+
+#: The connector has Kafka's classes under other names, and login modules are named by class.
+SHADED = "org.apache.flink.kafka.shaded."
+
+
+@dataclass(frozen=True)
+class SourceJob:
+    """A source's topic and the canonical JSON of the plans of all its views."""
+
+    topic: str
+    plans: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Topics:
+    """Where rows and dead letters go. ``features`` holds ``{view}``."""
+
+    features: str
+    dead_letters: str
+
+
+def environment(options: Mapping[str, str]) -> StreamExecutionEnvironment:
+    """An environment with these Flink options and the job's jars. Starts PyFlink's JVM when there is none."""
+    configuration = Configuration()
+    for name, value in options.items():
+        configuration.set_string(name, value)
+    env = StreamExecutionEnvironment.get_execution_environment(configuration)
+    env.add_jars(*(path.as_uri() for path in job_jars()))
+    return env
+
+
+def build(
+    env: StreamExecutionEnvironment,
+    sources: Sequence[SourceJob],
+    topics: Topics,
+    *,
+    kafka: Mapping[str, str],
+    group: str,
+    live: bool,
+) -> None:
+    """Adds the job to the environment.
+
+    ``kafka``: Kafka's own client properties (``bootstrap.servers``, security, …); they reach every client of the job.
+    ``group``: the consumer group, for whoever watches the lag: the job itself goes by its checkpoint and, without
+    one, by the earliest records, because offsets without their state would lose history. ``live``: does the wall
+    clock move the event time of topics that are quiet?
+    """
+    client = {name: _unshaded.sub(SHADED + r"\g<0>", value) for name, value in kafka.items()}
+    for source in sources:
+        _add_source(env, source, topics, client, group, live)
+
+
+_unshaded = re.compile(r"(?<![\w.])org\.apache\.kafka\.common\.security\.")
+
+
+def _add_source(
+    env: StreamExecutionEnvironment,
+    source: SourceJob,
+    topics: Topics,
+    kafka: dict[str, str],
+    group: str,
+    live: bool,
+) -> None:
+    jvm = get_gateway().jvm
+    name = json.loads(source.plans[0])["source"]["name"]
+    plans = to_jarray(jvm.java.lang.String, list(source.plans))
+    event_time = jvm.penstock.time.EventTime(source.plans[0], IDLE_MS, live)
+    rows = env._j_stream_execution_environment.fromSource(
+        _kafka_source(source.topic, plans, kafka, group), event_time, f"{name} source"
+    )
+    router = jvm.penstock.route.Router(plans)
+    dead = _named(_named(rows, f"{name} source").process(router), f"{name} router")
+    letters = jvm.penstock.kafka.DeadLetterRecordSerializer(source.topic, topics.dead_letters)
+    _named(dead.sinkTo(_kafka_sink(letters, kafka)), f"{name} dead letters")
+    for index, plan in enumerate(source.plans):
+        _add_view(dead.getSideOutput(router.tag(index)), plan, source.topic, topics, kafka)
+
+
+def _add_view(events: Any, plan: str, source_topic: str, topics: Topics, kafka: dict[str, str]) -> None:
+    jvm = get_gateway().jvm
+    view = json.loads(plan)["name"]
+    keyed = events.keyBy(jvm.penstock.route.EventKey())
+    rows = _named(keyed.process(jvm.penstock.window.WindowOperator(plan)), f"{view} windows")
+    records = jvm.penstock.kafka.FeatureRecordSerializer(plan, source_topic, topics.features.format(view=view))
+    _named(rows.sinkTo(_kafka_sink(records, kafka)), f"{view} sink")
+
+
+def _named(stream: Any, name: str) -> Any:
+    # the uid is what state is found by after a restart: it must never depend on the order of the graph
+    return stream.name(name).uid(name.replace(" ", "-"))
+
+
+def _kafka_source(topic: str, plans: Any, kafka: dict[str, str], group: str) -> Any:
+    jvm = get_gateway().jvm
+    connector = jvm.org.apache.flink.connector.kafka.source
+    builder = connector.KafkaSource.builder().setTopics(to_jarray(jvm.java.lang.String, [topic])).setGroupId(group)
+    return (
+        builder.setProperties(_properties(kafka))
+        .setStartingOffsets(connector.enumerator.initializer.OffsetsInitializer.earliest())
+        .setDeserializer(jvm.penstock.ingest.IngestDeserializer(plans))
+        .build()
+    )
+
+
+def _kafka_sink(serializer: Any, kafka: dict[str, str]) -> Any:
+    jvm = get_gateway().jvm
+    # the connector's default is no guarantee at all
+    at_least_once = jvm.org.apache.flink.connector.base.DeliveryGuarantee.AT_LEAST_ONCE
+    builder = jvm.org.apache.flink.connector.kafka.sink.KafkaSink.builder()
+    return (
+        builder.setKafkaProducerConfig(_properties({**PRODUCER, **kafka}))
+        .setDeliveryGuarantee(at_least_once)
+        .setRecordSerializer(serializer)
+        .build()
+    )
+
+
+def _properties(values: Mapping[str, str]) -> Any:
+    properties = get_gateway().jvm.java.util.Properties()
+    for name, value in values.items():
+        properties.setProperty(name, value)
+    return properties

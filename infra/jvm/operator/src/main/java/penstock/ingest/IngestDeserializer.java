@@ -1,0 +1,44 @@
+package penstock.ingest;
+
+import java.util.List;
+import org.apache.flink.api.common.serialization.DeserializationSchema;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.connector.kafka.source.reader.deserializer.KafkaRecordDeserializationSchema;
+import org.apache.flink.kafka.shaded.org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.flink.util.Collector;
+import penstock.plan.Columns;
+import penstock.plan.PlanReader;
+import penstock.plan.View;
+import penstock.types.PlainType;
+
+/**
+ * Kafka records of one source to rows. A malformed record is a marked row, so that nothing is lost and the job goes on.
+ */
+public final class IngestDeserializer implements KafkaRecordDeserializationSchema<Row> {
+    private static final long serialVersionUID = 1L;
+
+    private final String[] plans;
+    private transient RowParser parser;
+
+    /** @param plans the canonical plans of all views of one source */
+    public IngestDeserializer(String... plans) {
+        this.plans = plans;
+        PlanReader.readAll(plans);
+    }
+
+    @Override
+    public void open(DeserializationSchema.InitializationContext context) {
+        List<View> views = PlanReader.readAll(plans);
+        parser = new RowParser(views.get(0).source(), Columns.used(views));
+    }
+
+    @Override
+    public void deserialize(ConsumerRecord<byte[], byte[]> record, Collector<Row> out) {
+        out.collect(parser.parse(record.value(), record.partition(), record.offset(), record.timestamp()));
+    }
+
+    @Override
+    public TypeInformation<Row> getProducedType() {
+        return new PlainType<>(Row.class, new RowSerializer());
+    }
+}

@@ -1,0 +1,92 @@
+package penstock.parity;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.PrintStream;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.function.Supplier;
+import org.apache.flink.runtime.state.StateBackend;
+import org.apache.flink.runtime.state.hashmap.HashMapStateBackend;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMapper;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
+import org.apache.flink.state.rocksdb.EmbeddedRocksDBStateBackend;
+
+/**
+ * Runs the job's own operators over given events: one JSON request per line in, one JSON line out, until the input
+ * ends. A request is {@code {"plans":[canonical text…],"items":[["event",base64|null,timestamp|null],["watermark",ms],["restore"]],
+ * "backend":"heap"|"rocksdb"}}; an item's place is its record's offset.
+ */
+public final class Driver {
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private Driver() {}
+
+    public static void main(String[] args) throws IOException {
+        PrintStream answers = new PrintStream(System.out, false, StandardCharsets.UTF_8);
+        // only answers go to stdout, whatever a library prints
+        System.setOut(System.err);
+        BufferedReader requests = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+        for (String line = requests.readLine(); line != null; line = requests.readLine()) {
+            answers.print(JSON.writeValueAsString(answer(line)) + "\n");
+            answers.flush();
+        }
+    }
+
+    private static ObjectNode answer(String line) {
+        try {
+            return run(JSON.readTree(line));
+        } catch (Exception | LinkageError e) {
+            StringWriter stack = new StringWriter();
+            e.printStackTrace(new PrintWriter(stack));
+            return JsonNodeFactory.instance.objectNode().put("error", stack.toString());
+        }
+    }
+
+    private static ObjectNode run(JsonNode request) throws Exception {
+        try (SourceRun run = new SourceRun(plans(request.get("plans")), backend(request.get("backend").asText()))) {
+            JsonNode items = request.get("items");
+            for (int i = 0; i < items.size(); i++) {
+                item(run, i, items.get(i));
+            }
+            return run.answer();
+        }
+    }
+
+    private static String[] plans(JsonNode plans) {
+        String[] texts = new String[plans.size()];
+        for (int i = 0; i < texts.length; i++) {
+            texts[i] = plans.get(i).textValue();
+        }
+        return texts;
+    }
+
+    private static Supplier<StateBackend> backend(String name) {
+        return switch (name) {
+            case "heap" -> HashMapStateBackend::new;
+            case "rocksdb" -> EmbeddedRocksDBStateBackend::new;
+            default -> throw new IllegalArgumentException("backend " + name + " is not heap or rocksdb");
+        };
+    }
+
+    private static void item(SourceRun run, int index, JsonNode item) throws Exception {
+        switch (item.get(0).asText()) {
+            case "event" -> run.event(index, raw(item.get(1)), timestamp(item.get(2)));
+            case "watermark" -> run.watermark(item.get(1).longValue());
+            case "restore" -> run.restore();
+            default -> throw new IllegalArgumentException("item " + item + " is not event, watermark or restore");
+        }
+    }
+
+    private static byte[] raw(JsonNode base64) throws IOException {
+        return base64.isNull() ? null : base64.binaryValue();
+    }
+
+    private static Long timestamp(JsonNode timestamp) {
+        return timestamp.isNull() ? null : timestamp.longValue();
+    }
+}

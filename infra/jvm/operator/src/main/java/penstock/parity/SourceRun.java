@@ -1,0 +1,154 @@
+package penstock.parity;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Queue;
+import java.util.function.Supplier;
+import org.apache.flink.api.common.functions.util.ListCollector;
+import org.apache.flink.kafka.shaded.org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.flink.kafka.shaded.org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.flink.kafka.shaded.org.apache.kafka.common.record.TimestampType;
+import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.runtime.state.StateBackend;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ArrayNode;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
+import org.apache.flink.streaming.api.operators.ProcessOperator;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.util.OneInputStreamOperatorTestHarness;
+import penstock.ingest.IngestDeserializer;
+import penstock.ingest.Row;
+import penstock.plan.PlanReader;
+import penstock.plan.View;
+import penstock.route.DeadLetter;
+import penstock.route.DeadLetterSerializer;
+import penstock.route.Event;
+import penstock.route.Router;
+
+/** One source's real deserializer, router and window operators, driven record by record. */
+final class SourceRun implements AutoCloseable {
+    private static final String TOPIC = "parity";
+
+    private final String[] plans;
+    private final List<View> views;
+    private final IngestDeserializer deserializer;
+    private final List<Row> parsed = new ArrayList<>();
+    private final List<ViewRun> runs = new ArrayList<>();
+    private final ArrayNode dead = JsonNodeFactory.instance.arrayNode();
+    private Router router;
+    private OneInputStreamOperatorTestHarness<Row, DeadLetter> harness;
+    private long checkpoints;
+
+    SourceRun(String[] plans, Supplier<StateBackend> backend) throws Exception {
+        this.plans = plans;
+        views = PlanReader.readAll(plans);
+        deserializer = new IngestDeserializer(plans);
+        deserializer.open(null);
+        start(null);
+        for (String plan : plans) {
+            runs.add(new ViewRun(plan, backend.get()));
+        }
+    }
+
+    private void start(OperatorSubtaskState state) throws Exception {
+        router = new Router(plans);
+        harness = new OneInputStreamOperatorTestHarness<>(new ProcessOperator<>(router));
+        harness.setup(new DeadLetterSerializer());
+        if (state != null) {
+            harness.initializeState(state);
+        }
+        harness.open();
+    }
+
+    /** @param timestamp of the Kafka record, or null for none */
+    void event(long offset, byte[] raw, Long timestamp) throws Exception {
+        deserializer.deserialize(record(offset, raw, timestamp), new ListCollector<>(parsed));
+        for (Row row : parsed) {
+            harness.processElement(new StreamRecord<>(row, row.time));
+        }
+        parsed.clear();
+        drainDead();
+        for (int view = 0; view < plans.length; view++) {
+            drainEvents(view);
+        }
+    }
+
+    private static ConsumerRecord<byte[], byte[]> record(long offset, byte[] raw, Long timestamp) {
+        return new ConsumerRecord<>(
+                TOPIC,
+                0,
+                offset,
+                timestamp == null ? ConsumerRecord.NO_TIMESTAMP : timestamp,
+                TimestampType.CREATE_TIME,
+                ConsumerRecord.NULL_SIZE,
+                raw == null ? ConsumerRecord.NULL_SIZE : raw.length,
+                null,
+                raw,
+                new RecordHeaders(),
+                Optional.empty());
+    }
+
+    private void drainDead() {
+        for (Object next = harness.getOutput().poll(); next != null; next = harness.getOutput().poll()) {
+            if (next instanceof StreamRecord<?> record && record.getValue() instanceof DeadLetter letter) {
+                dead.addObject()
+                        .put("index", letter.offset())
+                        .put("view", letter.view())
+                        .put("error", letter.error())
+                        .put("detail", letter.detail());
+            }
+        }
+    }
+
+    private void drainEvents(int view) throws Exception {
+        Queue<StreamRecord<Event>> events = harness.getSideOutput(router.tag(view));
+        for (StreamRecord<Event> next = poll(events); next != null; next = poll(events)) {
+            runs.get(view).event(next.getValue());
+        }
+    }
+
+    // the harness has no queue before the first output
+    private static <T> T poll(Queue<T> queue) {
+        return queue == null ? null : queue.poll();
+    }
+
+    void watermark(long time) throws Exception {
+        for (ViewRun run : runs) {
+            run.watermark(time);
+        }
+    }
+
+    /** Snapshots, throws everything away and goes on from the snapshot. */
+    void restore() throws Exception {
+        checkpoints++;
+        OperatorSubtaskState state = harness.snapshot(checkpoints, checkpoints);
+        harness.close();
+        start(state);
+        for (ViewRun run : runs) {
+            run.restore(checkpoints);
+        }
+    }
+
+    ObjectNode answer() {
+        ObjectNode answer = JsonNodeFactory.instance.objectNode();
+        for (int view = 0; view < plans.length; view++) {
+            ObjectNode each = answer.withObject("/views").putObject(views.get(view).name());
+            ObjectNode counts = each.putObject("counts");
+            for (String name : new String[] {"in", "applied", "dead"}) {
+                counts.put(name, router.count(view, name));
+            }
+            runs.get(view).answer(each);
+        }
+        answer.set("dead", dead);
+        return answer;
+    }
+
+    @Override
+    public void close() throws Exception {
+        harness.close();
+        for (ViewRun run : runs) {
+            run.close();
+        }
+    }
+}

@@ -1,0 +1,99 @@
+package penstock.parity;
+
+import java.nio.charset.StandardCharsets;
+import org.apache.flink.api.common.typeinfo.BasicTypeInfo;
+import org.apache.flink.core.memory.DataInputDeserializer;
+import org.apache.flink.core.memory.DataOutputSerializer;
+import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.runtime.state.StateBackend;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ArrayNode;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
+import org.apache.flink.streaming.api.operators.KeyedProcessOperator;
+import org.apache.flink.streaming.api.watermark.Watermark;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
+import penstock.route.Event;
+import penstock.route.EventKey;
+import penstock.route.EventSerializer;
+import penstock.window.FeatureRow;
+import penstock.window.FeatureRowSerializer;
+import penstock.window.WindowOperator;
+
+/** One view's real window operator in Flink's harness, and the rows that it emitted. */
+final class ViewRun implements AutoCloseable {
+    private final String plan;
+    private final StateBackend backend;
+    private final EventSerializer wire;
+    private final ArrayNode rows = JsonNodeFactory.instance.arrayNode();
+    private WindowOperator operator;
+    private KeyedOneInputStreamOperatorTestHarness<String, Event, FeatureRow> harness;
+
+    ViewRun(String plan, StateBackend backend) throws Exception {
+        this.plan = plan;
+        this.backend = backend;
+        wire = new EventSerializer(plan);
+        start(null);
+    }
+
+    private void start(OperatorSubtaskState state) throws Exception {
+        operator = new WindowOperator(plan);
+        harness = new KeyedOneInputStreamOperatorTestHarness<>(
+                new KeyedProcessOperator<>(operator), new EventKey(), BasicTypeInfo.STRING_TYPE_INFO);
+        harness.setStateBackend(backend);
+        harness.setup(new FeatureRowSerializer());
+        if (state != null) {
+            harness.initializeState(state);
+        }
+        harness.open();
+    }
+
+    void event(Event event) throws Exception {
+        harness.processElement(new StreamRecord<>(sent(event), event.time));
+        drain();
+    }
+
+    // as it arrives over the network in a job
+    private Event sent(Event event) throws Exception {
+        DataOutputSerializer out = new DataOutputSerializer(128);
+        wire.serialize(event, out);
+        return wire.deserialize(new DataInputDeserializer(out.getSharedBuffer(), 0, out.length()));
+    }
+
+    void watermark(long time) throws Exception {
+        harness.processWatermark(new Watermark(time));
+        drain();
+    }
+
+    void restore(long checkpoint) throws Exception {
+        OperatorSubtaskState state = harness.snapshot(checkpoint, checkpoint);
+        harness.close();
+        start(state);
+    }
+
+    private void drain() {
+        for (Object next = harness.getOutput().poll(); next != null; next = harness.getOutput().poll()) {
+            if (next instanceof StreamRecord<?> record && record.getValue() instanceof FeatureRow row) {
+                rows.addArray()
+                        .add(new String(row.key(), StandardCharsets.UTF_8))
+                        .add(new String(row.value(), StandardCharsets.UTF_8))
+                        .add(row.offset());
+            }
+        }
+    }
+
+    /** Puts the rows and the operator's counts into the answer. */
+    void answer(ObjectNode view) {
+        view.set("rows", rows);
+        ObjectNode counts = view.withObject("/counts");
+        for (String name : new String[] {"too_late", "duplicate", "sum_overflow"}) {
+            counts.put(name, operator.count(name));
+        }
+        counts.put("applied", counts.get("applied").longValue() + operator.count("applied"));
+    }
+
+    @Override
+    public void close() throws Exception {
+        harness.close();
+    }
+}

@@ -1,0 +1,209 @@
+package penstock.window;
+
+import org.apache.flink.api.common.functions.OpenContext;
+import org.apache.flink.api.common.state.MapState;
+import org.apache.flink.api.common.state.MapStateDescriptor;
+import org.apache.flink.api.common.state.ValueState;
+import org.apache.flink.api.common.state.ValueStateDescriptor;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.common.typeutils.base.LongSerializer;
+import org.apache.flink.api.java.typeutils.ResultTypeQueryable;
+import org.apache.flink.runtime.state.FunctionInitializationContext;
+import org.apache.flink.runtime.state.FunctionSnapshotContext;
+import org.apache.flink.streaming.api.TimerService;
+import org.apache.flink.streaming.api.checkpoint.CheckpointedFunction;
+import org.apache.flink.streaming.api.functions.KeyedProcessFunction;
+import org.apache.flink.util.Collector;
+import penstock.plan.PlanReader;
+import penstock.plan.Window;
+import penstock.route.Event;
+import penstock.state.Counters;
+import penstock.types.PlainType;
+
+/**
+ * All windows of one view, in one pass over one time-ordered log per key. Each applied event emits the key's new row;
+ * when the watermark passes change points after the key's clock, each of them emits one too.
+ */
+public final class WindowOperator extends KeyedProcessFunction<String, Event, FeatureRow>
+        implements CheckpointedFunction, ResultTypeQueryable<FeatureRow> {
+    private static final long serialVersionUID = 1L;
+    private static final int APPLIED = 0;
+    private static final int TOO_LATE = 1;
+    private static final int DUPLICATE = 2;
+    private static final int SUM_OVERFLOW = 3;
+
+    private final String plan;
+    private transient Layout layout;
+    private transient Counters counters;
+    private transient ValueState<KeyState> states;
+    private transient EventLog log;
+    private transient RowWriter rows;
+    /** The event at hand as a chunk of one. */
+    private transient Chunk one;
+
+    /** @param plan the view's canonical plan */
+    public WindowOperator(String plan) {
+        this.plan = plan;
+        PlanReader.read(plan);
+    }
+
+    @Override
+    public TypeInformation<FeatureRow> getProducedType() {
+        return new PlainType<>(FeatureRow.class, new FeatureRowSerializer());
+    }
+
+    @Override
+    public void initializeState(FunctionInitializationContext context) throws Exception {
+        layout = new Layout(PlanReader.read(plan));
+        counters = new Counters("applied", "too_late", "duplicate", "sum_overflow");
+        counters.restore(context.getOperatorStateStore(), layout.view.name());
+    }
+
+    @Override
+    public void snapshotState(FunctionSnapshotContext context) throws Exception {
+        counters.snapshot();
+    }
+
+    @Override
+    public void open(OpenContext context) {
+        states = getRuntimeContext().getState(new ValueStateDescriptor<>("key", new KeyStateSerializer(plan)));
+        MapState<Long, Chunk> chunks = getRuntimeContext()
+                .getMapState(new MapStateDescriptor<>("log", LongSerializer.INSTANCE, new ChunkSerializer(plan)));
+        log = new EventLog(layout, chunks);
+        rows = new RowWriter(layout);
+        one = new Chunk(layout.textArgs, 1);
+        one.size = 1;
+        counters.show(getRuntimeContext().getMetricGroup(), layout.view.name());
+    }
+
+    @Override
+    public void processElement(Event event, Context context, Collector<FeatureRow> out) throws Exception {
+        KeyState state = states.value();
+        if (state == null) {
+            state = layout.newState();
+        }
+        log.open(state);
+        if (apply(event, state)) {
+            emit(event.key, state, out);
+            schedule(state, context.timerService());
+            log.close();
+            states.update(state);
+        } else {
+            log.close();
+        }
+    }
+
+    /** Takes the event into the state; false when that changes nothing. */
+    private boolean apply(Event event, KeyState state) throws Exception {
+        if (isRepeat(event, state)) {
+            counters.add(DUPLICATE);
+            return false;
+        }
+        long now = Math.max(state.clock, event.time);
+        if (!entersAny(event.time, now)) {
+            counters.add(TOO_LATE);
+            return false;
+        }
+        counters.add(APPLIED);
+        state.clock = now;
+        state.seq++;
+        state.partition = event.partition;
+        state.offset = event.offset;
+        log.expire(now);
+        load(event);
+        if (layout.keeps(event.time, now)) {
+            log.insert(one, 0);
+        }
+        accumulate(event.time, state);
+        return true;
+    }
+
+    private boolean isRepeat(Event event, KeyState state) throws Exception {
+        return event.id != null && layout.keeps(event.time, state.clock) && log.contains(event.time, event.id);
+    }
+
+    private boolean entersAny(long time, long now) {
+        for (int w = 0; w < layout.windows.length; w++) {
+            if (layout.enters(w, time, now)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private void load(Event event) {
+        one.times[0] = event.time;
+        one.nulls[0] = event.nulls;
+        one.wheres[0] = event.wheres;
+        one.ids = event.id == null ? null : new String[] {event.id};
+        for (int a = 0; a < layout.textArgs.length; a++) {
+            if (layout.textArgs[a]) {
+                one.texts[a][0] = event.texts[a];
+            } else {
+                one.bits[a][0] = event.bits[a];
+            }
+        }
+    }
+
+    private void accumulate(long time, KeyState state) {
+        for (int w = 0; w < layout.windows.length; w++) {
+            if (layout.enters(w, time, state.clock)) {
+                for (int place : layout.byWindow[w]) {
+                    state.accumulators[place].add(one, 0);
+                }
+            }
+        }
+    }
+
+    private void emit(String key, KeyState state, Collector<FeatureRow> out) {
+        out.collect(rows.row(key, state));
+        if (rows.overflowed()) {
+            counters.add(SUM_OVERFLOW);
+        }
+    }
+
+    // A timer that is too early does no harm: it finds nothing due and goes on to the next change point. So a key whose
+    // next change point only moves away keeps its timer, and a busy key costs one timer per watermark, not per event.
+    private void schedule(KeyState state, TimerService timers) {
+        long next = nextChange(state);
+        if (next < state.timer) {
+            if (state.timer != Window.NEVER) {
+                timers.deleteEventTimeTimer(state.timer);
+            }
+            timers.registerEventTimeTimer(next);
+            state.timer = next;
+        }
+    }
+
+    private long nextChange(KeyState state) {
+        long next = Window.NEVER;
+        for (int h = 0; h < state.heads.length; h++) {
+            if (layout.headWindows[h] >= 0) {
+                next = Math.min(next, state.heads[h].leave);
+            }
+        }
+        return next;
+    }
+
+    @Override
+    public void onTimer(long time, OnTimerContext context, Collector<FeatureRow> out) throws Exception {
+        KeyState state = states.value();
+        state.timer = Window.NEVER;
+        log.open(state);
+        long watermark = context.timerService().currentWatermark();
+        for (long due = nextChange(state); due != Window.NEVER && due <= watermark; due = nextChange(state)) {
+            state.clock = due;
+            state.seq++;
+            log.expire(due);
+            emit(context.getCurrentKey(), state, out);
+        }
+        schedule(state, context.timerService());
+        log.close();
+        states.update(state);
+    }
+
+    /** The count {@code name}: applied, too_late, duplicate, or sum_overflow (rows with a sum lost to int64). */
+    public long count(String name) {
+        return counters.get(name);
+    }
+}

@@ -1,0 +1,63 @@
+package penstock.plan;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.Test;
+import penstock.Plans;
+
+class PlanReaderTest {
+    private static final String PLAN = Plans.view(
+            Plans.source("id", 5), Plans.sliding(10, 3), Plans.feature("f", "count", null, 0, 0, "int64"));
+
+    @Test
+    void readsAllParts() {
+        View view = PlanReader.read(PLAN);
+        assertEquals("v", view.name());
+        assertEquals(new Source("src", "ts", "id", view.source().columns(), 5, 1000, 0), view.source());
+        assertEquals(new Column("ts", Type.TIMESTAMP, false), view.source().columns().get(0));
+        assertEquals(new Window("sliding", "w", 10, 3), view.windows().get(0));
+        assertEquals(new Feature("f", "count", -1, 0, 0, Type.INT64), view.features().get(0));
+        assertEquals(-1, view.args().get(2).places());
+    }
+
+    @Test
+    void theFingerprintIsOfTheText() {
+        View view = PlanReader.read(PLAN);
+        assertEquals(64, view.fingerprint().length());
+        assertTrue(!PlanReader.read(PLAN + " ").fingerprint().equals(view.fingerprint()));
+    }
+
+    @Test
+    void refusesWhatItDoesNotCarry() {
+        assertThrows(PlanException.class, () -> PlanReader.read("{"));
+        assertThrows(PlanException.class, () -> PlanReader.read(PLAN.replace("\"format\":1", "\"format\":2")));
+        assertThrows(PlanException.class, () -> PlanReader.read(PLAN.replace("sliding", "session")));
+        assertThrows(PlanException.class, () -> PlanReader.read(PLAN.replace("\"delay_ms\":0", "\"delay_ms\":1")));
+        String other = PLAN.replace("\"lateness_ms\":5", "\"lateness_ms\":6");
+        assertThrows(PlanException.class, () -> PlanReader.readAll(PLAN, other));
+    }
+
+    @Test
+    void leavesOnTheGridBelowZeroToo() {
+        Window stepped = new Window("sliding", "w", 10, 7);
+        assertEquals(10, stepped.leave(0));
+        assertEquals(17, stepped.leave(1));
+        assertEquals(17, stepped.leave(7));
+        assertEquals(10, stepped.leave(-1));
+        assertEquals(3, stepped.leave(-7));
+        assertEquals(3, stepped.leave(-8));
+        assertEquals(5, new Window("sliding", "w", 10, 0).leave(-5));
+        assertEquals(Window.NEVER, new Window("lifetime", "l", 0, 0).leave(5));
+    }
+
+    @Test
+    void stringsSortByCodePoint() {
+        assertTrue(Order.compareText("\ue000", "\ud800\udc00") < 0);
+        assertTrue("\ue000".compareTo("\ud800\udc00") > 0);
+        assertTrue(Order.compareText("a", "ab") < 0);
+        assertTrue(Order.compareText("\ud800\udc01", "\ud800\udc00") > 0);
+        assertEquals(0, Order.compareText("x", "x"));
+    }
+}

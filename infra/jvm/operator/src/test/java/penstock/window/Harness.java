@@ -1,0 +1,86 @@
+package penstock.window;
+
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.flink.api.common.typeinfo.BasicTypeInfo;
+import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.runtime.state.StateBackend;
+import org.apache.flink.streaming.api.operators.KeyedProcessOperator;
+import org.apache.flink.streaming.api.watermark.Watermark;
+import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
+import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
+import penstock.route.Event;
+import penstock.route.EventKey;
+
+/** A window operator in Flink's harness; rows come back as their JSON values. */
+final class Harness implements AutoCloseable {
+    private final String plan;
+    private final StateBackend backend;
+    WindowOperator operator;
+    private KeyedOneInputStreamOperatorTestHarness<String, Event, FeatureRow> harness;
+
+    Harness(String plan, StateBackend backend) throws Exception {
+        this(plan, backend, null);
+    }
+
+    Harness(String plan, StateBackend backend, OperatorSubtaskState state) throws Exception {
+        this.plan = plan;
+        this.backend = backend;
+        start(state);
+    }
+
+    private void start(OperatorSubtaskState state) throws Exception {
+        operator = new WindowOperator(plan);
+        harness = new KeyedOneInputStreamOperatorTestHarness<>(
+                new KeyedProcessOperator<>(operator), new EventKey(), BasicTypeInfo.STRING_TYPE_INFO);
+        harness.setStateBackend(backend);
+        harness.setup(new FeatureRowSerializer());
+        if (state != null) {
+            harness.initializeState(state);
+        }
+        harness.open();
+    }
+
+    List<String> event(Event event) throws Exception {
+        harness.processElement(new StreamRecord<>(event, event.time));
+        return drain();
+    }
+
+    List<String> watermark(long time) throws Exception {
+        harness.processWatermark(new Watermark(time));
+        return drain();
+    }
+
+    OperatorSubtaskState snapshot() throws Exception {
+        return harness.snapshot(1, 1);
+    }
+
+    void restore() throws Exception {
+        OperatorSubtaskState state = snapshot();
+        harness.close();
+        start(state);
+    }
+
+    int timers() {
+        return harness.numEventTimeTimers();
+    }
+
+    int stateEntries() {
+        return harness.numKeyedStateEntries();
+    }
+
+    private List<String> drain() {
+        List<String> rows = new ArrayList<>();
+        for (FeatureRow row : harness.extractOutputValues()) {
+            rows.add(new String(row.value(), StandardCharsets.UTF_8));
+        }
+        harness.getOutput().clear();
+        return rows;
+    }
+
+    @Override
+    public void close() throws Exception {
+        harness.close();
+    }
+}

@@ -1,0 +1,119 @@
+package penstock.window;
+
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.TreeSet;
+import penstock.plan.Feature;
+import penstock.plan.View;
+import penstock.route.Event;
+
+/** The meaning of one key's rows as plain loops over all events, for features of the int64 argument n. */
+final class NaiveModel {
+    private record Entered(Event event, boolean[] windows) {}
+
+    private final View view;
+    private final List<Entered> entered = new ArrayList<>();
+    private long clock = Long.MIN_VALUE;
+    private long seq;
+
+    NaiveModel(View view) {
+        this.view = view;
+    }
+
+    private boolean hasId() {
+        return view.source().id() != null;
+    }
+
+    private boolean withinLateness(long e, long now) {
+        return now - e <= view.source().lateness();
+    }
+
+    private boolean isRemembered(long e) {
+        boolean lifetime = view.hasLifetime() && withinLateness(e, clock);
+        return lifetime || view.windows().stream().anyMatch(window -> !window.lifetime() && window.leave(e) > clock);
+    }
+
+    List<String> event(Event event) {
+        for (Entered each : entered) {
+            Event old = each.event;
+            if (event.id != null && old.time == event.time && event.id.equals(old.id) && isRemembered(old.time)) {
+                return List.of();
+            }
+        }
+        long now = Math.max(clock, event.time);
+        boolean[] enters = new boolean[view.windows().size()];
+        boolean any = false;
+        for (int w = 0; w < enters.length; w++) {
+            boolean lifetime = view.windows().get(w).lifetime();
+            enters[w] = lifetime ? !hasId() || withinLateness(event.time, now) : view.windows().get(w).leave(event.time) > now;
+            any |= enters[w];
+        }
+        if (!any) {
+            return List.of();
+        }
+        clock = now;
+        entered.add(new Entered(event, enters));
+        return List.of(row(event.key));
+    }
+
+    List<String> watermark(String key, long time) {
+        TreeSet<Long> due = new TreeSet<>();
+        for (Entered each : entered) {
+            for (int w = 0; w < each.windows.length; w++) {
+                long leave = view.windows().get(w).leave(each.event.time);
+                if (each.windows[w] && leave > clock && leave <= time) {
+                    due.add(leave);
+                }
+            }
+        }
+        List<String> rows = new ArrayList<>();
+        for (long change : due) {
+            clock = change;
+            rows.add(row(key));
+        }
+        return rows;
+    }
+
+    private String row(String key) {
+        seq++;
+        StringBuilder values = new StringBuilder();
+        for (Feature feature : view.features()) {
+            String comma = values.isEmpty() ? "" : ",";
+            values.append(comma).append('"').append(feature.name()).append("\":").append(value(feature));
+        }
+        return "{\"key\":" + key + ",\"t\":" + clock + ",\"seq\":" + seq + ",\"values\":{" + values + "}}";
+    }
+
+    private String value(Feature feature) {
+        List<Event> alive = new ArrayList<>();
+        for (Entered each : entered) {
+            boolean in = each.windows[feature.window()]
+                    && view.windows().get(feature.window()).leave(each.event.time) > clock;
+            boolean where = feature.where() < 0 || (each.event.wheres & 1) != 0;
+            boolean present = feature.arg() < 0 || (each.event.nulls & 1) == 0;
+            if (in && where && present) {
+                alive.add(each.event);
+            }
+        }
+        return switch (feature.aggregate()) {
+            case "count" -> Integer.toString(alive.size());
+            case "sum" -> Long.toString(alive.stream().mapToLong(e -> e.bits[0]).sum());
+            case "min" -> text(alive.stream().mapToLong(e -> e.bits[0]).min());
+            case "max" -> text(alive.stream().mapToLong(e -> e.bits[0]).max());
+            default -> ordered(alive, feature.aggregate().equals("last"));
+        };
+    }
+
+    private static String ordered(List<Event> alive, boolean last) {
+        Comparator<Event> order =
+                Comparator.<Event>comparingLong(e -> e.time).thenComparingLong(e -> e.bits[0]);
+        var found = last ? alive.stream().max(order) : alive.stream().min(order);
+        return found.map(e -> Long.toString(e.bits[0])).orElse("null");
+    }
+
+    private static String text(OptionalLong value) {
+        return value.isPresent() ? Long.toString(value.getAsLong()) : "null";
+    }
+}

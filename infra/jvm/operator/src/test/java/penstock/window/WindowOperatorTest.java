@@ -1,0 +1,198 @@
+package penstock.window;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.apache.flink.runtime.state.StateBackend;
+import org.apache.flink.runtime.state.hashmap.HashMapStateBackend;
+import org.apache.flink.state.rocksdb.EmbeddedRocksDBStateBackend;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import penstock.Plans;
+import penstock.plan.PlanReader;
+import penstock.route.Event;
+
+class WindowOperatorTest {
+    private static final String KEY = "{\"k\":\"a\"}";
+    private static final String[] AGGREGATES = {"count", "sum", "min", "max", "first", "last"};
+
+    private static StateBackend backend(String name) {
+        return name.equals("heap") ? new HashMapStateBackend() : new EmbeddedRocksDBStateBackend();
+    }
+
+    private static Event event(long time, String id, Long n, boolean b) {
+        Event event = new Event();
+        event.key = KEY;
+        event.time = time;
+        event.id = id;
+        event.nulls = n == null ? 7 : 6;
+        event.wheres = b ? 1 : 0;
+        event.bits = new long[] {n == null ? 0 : n, 0, 0};
+        event.texts = new String[3];
+        return event;
+    }
+
+    private static Event event(long time, long n) {
+        return event(time, null, n, true);
+    }
+
+    /** All six aggregates of n, with and without the condition, over each window. */
+    private static String plan(String id, long lateness, String... windows) {
+        List<String> features = new ArrayList<>();
+        for (int w = 0; w < windows.length; w++) {
+            for (String aggregate : AGGREGATES) {
+                features.add(Plans.feature(aggregate + w, aggregate, 0, null, w, "int64"));
+                features.add(Plans.feature(aggregate + w + "_b", aggregate, 0, 0, w, "int64"));
+            }
+        }
+        return Plans.view(Plans.source(id, lateness), String.join(",", windows), String.join(",", features));
+    }
+
+    private static String sum(String aggregate, String type, int arg, String... windows) {
+        String feature = Plans.feature("f", aggregate, arg, null, 0, type);
+        return Plans.view(Plans.source(null, 0), String.join(",", windows), feature);
+    }
+
+    private static String row(long t, long seq, String value) {
+        return "{\"key\":" + KEY + ",\"t\":" + t + ",\"seq\":" + seq + ",\"values\":{\"f\":" + value + "}}";
+    }
+
+    @ParameterizedTest
+    @CsvSource({"heap, 400", "rocksdb, 25"})
+    void rowsEqualTheNaiveModel(String backend, int rounds) throws Exception {
+        for (int seed = 0; seed < rounds; seed++) {
+            compare(new Random(seed), backend);
+        }
+    }
+
+    private static void compare(Random random, String backend) throws Exception {
+        String id = random.nextBoolean() ? "id" : null;
+        String[][] choices = {
+            {Plans.sliding(10, 0)},
+            {Plans.sliding(3, 0), Plans.sliding(40, 0)},
+            {Plans.sliding(10, 7), Plans.sliding(12, 0)},
+            {Plans.lifetime()},
+            {Plans.sliding(5, 5), Plans.lifetime(), Plans.sliding(300, 0)},
+        };
+        String plan = plan(id, random.nextInt(60), choices[random.nextInt(choices.length)]);
+        NaiveModel model = new NaiveModel(PlanReader.read(plan));
+        // some runs long enough for chunks to fill and split
+        int steps = random.nextInt(8) == 0 ? 400 : 60;
+        long time = -50;
+        try (Harness harness = new Harness(plan, backend(backend))) {
+            for (int i = 0; i < steps; i++) {
+                int kind = random.nextInt(20);
+                if (kind == 0) {
+                    harness.restore();
+                } else if (kind < 3) {
+                    long watermark = time + random.nextInt(30) - 15;
+                    assertEquals(model.watermark(KEY, watermark), harness.watermark(watermark));
+                } else {
+                    time += random.nextInt(3);
+                    Event event = anEvent(random, time, id != null);
+                    assertEquals(model.event(event), harness.event(event));
+                }
+            }
+            assertEquals(model.watermark(KEY, time + 1000), harness.watermark(time + 1000));
+        }
+    }
+
+    private static Event anEvent(Random random, long time, boolean ids) {
+        long late = random.nextInt(3) == 0 ? random.nextInt(60) : 0;
+        String id = ids && random.nextInt(5) > 0 ? "id" + random.nextInt(8) : null;
+        Long n = random.nextInt(6) == 0 ? null : (long) random.nextInt(20) - 10;
+        return event(time - late, id, n, random.nextBoolean());
+    }
+
+    @Test
+    void aWindowThatEmptiesIsExactlyNothing() throws Exception {
+        try (Harness harness = new Harness(sum("sum", "float64", 1, Plans.sliding(10, 0)), backend("heap"))) {
+            Event event = event(0, 0);
+            event.nulls = 5;
+            event.bits[1] = Double.doubleToRawLongBits(0.1);
+            assertEquals(List.of(row(0, 1, "0.1")), harness.event(event));
+            assertEquals(List.of(row(10, 2, "0.0")), harness.watermark(10));
+            assertEquals(List.of(), harness.watermark(1000));
+            assertEquals(0, harness.timers());
+        }
+    }
+
+    @Test
+    void aSumBeyondInt64IsNullAndCounted() throws Exception {
+        try (Harness harness = new Harness(sum("sum", "int64", 0, Plans.sliding(10, 0)), backend("heap"))) {
+            harness.event(event(0, Long.MAX_VALUE));
+            assertEquals(List.of(row(1, 2, "null")), harness.event(event(1, 1)));
+            assertEquals(List.of(row(10, 3, "1"), row(11, 4, "0")), harness.watermark(50));
+            assertEquals(1, harness.operator.count("sum_overflow"));
+        }
+    }
+
+    @Test
+    void aKeyHasOneTimerWhateverItsEvents() throws Exception {
+        try (Harness harness = new Harness(plan(null, 0, Plans.sliding(10, 0), Plans.sliding(99, 0)), backend("heap"))) {
+            for (int i = 0; i < 500; i++) {
+                harness.event(event(i * 3L, i));
+                assertEquals(1, harness.timers());
+            }
+        }
+    }
+
+    @Test
+    void eventsThatNoWindowReachesAreDropped() throws Exception {
+        try (Harness harness = new Harness(plan("id", 0, Plans.sliding(1000, 0)), backend("heap"))) {
+            int most = 0;
+            for (int i = 0; i < 5_000; i++) {
+                harness.event(event(i * 10L, "e" + i, 1L, true));
+                most = Math.max(most, harness.stateEntries());
+            }
+            // the header and the chunks of 100 events
+            assertTrue(most <= 1 + 100 / EventLog.CHUNK + 2, "entries " + most);
+            harness.watermark(1_000_000);
+            assertEquals(1, harness.stateEntries());
+        }
+    }
+
+    @Test
+    void countsSurviveARestart() throws Exception {
+        try (Harness harness = new Harness(plan("id", 0, Plans.sliding(10, 0)), backend("heap"))) {
+            harness.event(event(100, "a", 1L, true));
+            harness.restore();
+            harness.event(event(100, "a", 1L, true));
+            harness.event(event(1, "b", 1L, true));
+            harness.restore();
+            assertEquals(1, harness.operator.count("applied"));
+            assertEquals(1, harness.operator.count("duplicate"));
+            assertEquals(1, harness.operator.count("too_late"));
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"heap", "rocksdb"})
+    void stateOfAnotherPlanIsRefused(String backend) throws Exception {
+        String plan = plan("id", 0, Plans.sliding(10, 0));
+        try (Harness harness = new Harness(plan, backend(backend))) {
+            harness.event(event(100, "a", 1L, true));
+            var state = harness.snapshot();
+            String other = plan("id", 0, Plans.sliding(11, 0));
+            assertThrows(Exception.class, () -> {
+                try (Harness changed = new Harness(other, backend(backend), state)) {
+                    changed.event(event(101, "b", 1L, true));
+                }
+            });
+        }
+    }
+
+    @Test
+    void theLastWatermarkEndsOnceAllIsEmpty() throws Exception {
+        try (Harness harness = new Harness(sum("count", "int64", 0, Plans.sliding(10, 0)), backend("heap"))) {
+            harness.event(event(0, 1));
+            assertEquals(List.of(row(10, 2, "0")), harness.watermark(Long.MAX_VALUE));
+        }
+    }
+}

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# What must come from the system: Python 3.11 with venv, OpenMP for LightGBM, a JDK of 17 or later, Maven, redis-server.
+# As root on Debian they are installed when missing; otherwise one sentence says what to install.
+set -euo pipefail
+
+python="${PYTHON:-python3.11}"
+jdk_at_least=17
+
+has_python() { "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null; }
+
+has_jdk() {
+    local javac version
+    javac="${JAVA_HOME:+$JAVA_HOME/bin/}javac"
+    version="$("$javac" -version 2>&1)" || return 1
+    version="${version#javac }"
+    [[ "${version%%.*}" -ge "$jdk_at_least" ]]
+}
+
+has_openmp() { "$python" -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null; }
+
+has() { command -v "$1" >/dev/null; }
+
+missing=()
+has_python || missing+=(python3.11 python3.11-venv)
+has_openmp || missing+=(libgomp1)
+has_jdk || missing+=(default-jdk-headless)
+has mvn || missing+=(maven)
+has redis-server || missing+=(redis-server)
+[[ ${#missing[@]} -eq 0 ]] && exit 0
+
+if [[ "$(id -u)" -ne 0 ]] || ! has apt-get; then
+    echo "Please install what is missing (Debian's packages: ${missing[*]}), then run make again." >&2
+    exit 1
+fi
+
+echo "installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+if ! apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null </dev/null; then
+    echo "apt-get could not install ${missing[*]}: please install them in another way, then run make again." >&2
+    exit 1
+fi

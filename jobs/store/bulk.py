@@ -1,0 +1,144 @@
+"""What both stores share: rows in, columns out, and the fingerprint that guards them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from features.errors import RefusedError
+from jobs.store.columns import Cells, Columns, decode
+from jobs.store.encoding import encode_column
+from jobs.store.keys import encode_keys, encode_known_keys
+from jobs.store.rows import FeatureRow, ViewSchema
+
+#: A view and the keys whose rows are wanted.
+Request = tuple[ViewSchema, Sequence[tuple[Any, ...]]]
+
+
+@dataclass(frozen=True)
+class EncodedRows:
+    """Rows of one view as bytes: n keys with their clocks, and for each feature name a column of n cells."""
+
+    keys: list[bytes]
+    t: Sequence[int]
+    seq: Sequence[int]
+    names: Sequence[str]
+    columns: list[list[bytes]]
+
+
+@dataclass(frozen=True)
+class KeyRequest:
+    """A view and serialised keys; None stands for a key that no row can have.
+
+    Requests with the same keys share one list.
+    """
+
+    schema: ViewSchema
+    keys: list[bytes | None]
+
+
+class BulkStore(ABC):
+    """An online store, opened on one Feast project, that takes rows and gives columns."""
+
+    _config: Any
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._accepted: set[ViewSchema] = set()
+
+    def write_rows(self, schema: ViewSchema, rows: Sequence[FeatureRow]) -> int:
+        """Writes each row unless the store holds one of the same or a greater ``(t, seq)`` for its key.
+
+        Returns how many were written. Raises RefusedError when the view's rows come from another definition, and
+        PenstockError for a value that does not fit the schema or a store that does not answer.
+        """
+        if not rows:
+            return 0
+        encoded = encode_rows(schema, rows)
+        self._accept(schema, claim=True)
+        return self._apply(schema.name, encoded)
+
+    def read_rows(self, requests: Sequence[Request]) -> list[Columns]:
+        """All views of all keys in one round trip: for each request its columns, in the order of its keys.
+
+        A key that was never written, or that has a null part, is not ``present`` and has the schema's defaults.
+        Raises RefusedError and PenstockError as ``write_rows`` does.
+        """
+        for schema, _ in requests:
+            self._accept(schema, claim=False)
+        return decode(self._fetch(_key_requests(requests)))
+
+    @classmethod
+    def opened(cls, config: Any) -> Self:
+        """The store of a project (a Feast ``RepoConfig``), ready for ``write_rows`` and ``read_rows``."""
+        store = cls()
+        store._config = config
+        return store
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.disconnect()
+
+    @abstractmethod
+    def disconnect(self) -> None:
+        """Ends the connections."""
+
+    @abstractmethod
+    def _apply(self, view: str, rows: EncodedRows) -> int:
+        """The compare-and-set. Returns how many rows were written."""
+
+    @abstractmethod
+    def _fetch(self, requests: list[KeyRequest]) -> list[Cells]:
+        """The cells of each request's keys."""
+
+    @abstractmethod
+    def _fingerprint(self, view: str, claim: str | None) -> str | None:
+        """The fingerprint of the view's rows. ``claim`` is kept, atomically, when there is none yet."""
+
+    @abstractmethod
+    def _place(self) -> str:
+        """Where the store is, without secrets, for messages."""
+
+    def _accept(self, schema: ViewSchema, *, claim: bool) -> None:
+        """Refuses a schema whose fingerprint is not the stored one; asks the store once for each schema."""
+        if schema in self._accepted:
+            return
+        held = self._fingerprint(schema.name, schema.fingerprint if claim else None)
+        if held is None:
+            return
+        if held != schema.fingerprint:
+            raise RefusedError(
+                f"the store's rows of view {schema.name} come from another definition: fingerprint {held}",
+                where=self._place(),
+                allowed=f"fingerprint {schema.fingerprint}",
+                hint="give the changed view a new name, or delete its stored rows ('feast teardown')",
+            )
+        self._accepted.add(schema)
+
+
+def encode_rows(schema: ViewSchema, rows: Sequence[FeatureRow]) -> EncodedRows:
+    """The rows as bytes. Raises PenstockError for a key or value that does not fit the schema."""
+    keys, t, seq, values = zip(*rows, strict=True)
+    columns = zip(*values, strict=True)
+    cells = [
+        encode_column(type, column, where=f"{schema.name}.{name}")
+        for (name, type), column in zip(schema.features, columns, strict=True)
+    ]
+    return EncodedRows(encode_keys(schema, keys), t, seq, schema.feature_names, cells)
+
+
+def _key_requests(requests: Sequence[Request]) -> list[KeyRequest]:
+    """Keys that several views ask for are serialised once."""
+    known: list[tuple[ViewSchema, Sequence[tuple[Any, ...]], list[bytes | None]]] = []
+    result = []
+    for schema, keys in requests:
+        encoded = next((done for other, same, done in known if other.key == schema.key and same == keys), None)
+        if encoded is None:
+            encoded = encode_known_keys(schema, keys)
+            known.append((schema, keys, encoded))
+        result.append(KeyRequest(schema, encoded))
+    return result

@@ -1,0 +1,45 @@
+"""A row's place in order, ``(t, seq)``, as the bytes that the stores keep, and ``t`` as Feast's own timestamp."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from jobs.store.encoding import Cell, signed_varint, varint
+
+#: What ``t`` and ``seq`` are for a key that the store does not hold: numpy's NaT.
+ABSENT = -(1 << 63)
+
+_SIGN = 1 << 63
+_PAIR = struct.Struct(">QQ")
+_NOTHING = bytes(_PAIR.size)
+
+#: 0002-01-01 and 9998-12-31, UTC, in seconds: a ``datetime`` holds them in every time zone.
+_FEAST_MIN, _FEAST_MAX = -62_104_060_800, 253_370_678_400
+
+
+def pack_clock(t: int, seq: int) -> bytes:
+    """16 bytes that compare, unsigned and from the left, as ``(t, seq)`` does."""
+    return _PAIR.pack(t + _SIGN, seq + _SIGN)
+
+
+def unpack_clocks(cells: Sequence[Cell]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """``t`` and ``seq`` of each packed clock; ABSENT where there is none."""
+    pairs = np.frombuffer(b"".join([cell or _NOTHING for cell in cells]), dtype=">u8").astype(np.uint64)
+    signed = (pairs ^ np.uint64(_SIGN)).view(np.int64).reshape(len(cells), 2)
+    return signed[:, 0].copy(), signed[:, 1].copy()
+
+
+def feast_seconds(t: int) -> int:
+    """``t`` in whole seconds, kept within what a ``datetime`` can hold, because Feast makes one of it."""
+    return min(max(t // 1000, _FEAST_MIN), _FEAST_MAX)
+
+
+def feast_timestamp(t: int) -> bytes:
+    """``t`` as the bytes of a ``google.protobuf.Timestamp``."""
+    seconds = feast_seconds(t)
+    nanos = t % 1000 * 1_000_000
+    return (b"\x08" + signed_varint(seconds) if seconds else b"") + (b"\x10" + varint(nanos) if nanos else b"")

@@ -1,0 +1,193 @@
+"""Columns of values to and from the bytes of Feast's protobuf ``Value``, without protobuf.
+
+A null is an empty message. A timestamp is kept in whole seconds by Feast; the milliseconds left over follow as a
+field that ``Value`` does not know, which every protobuf reader passes over.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from features.errors import PenstockError
+
+Cell = bytes | None
+Mask = npt.NDArray[np.bool_]
+Decoded = tuple[npt.NDArray[Any], Mask]
+
+NULL = b""
+
+#: Field tags (field number << 3 | wire type) of Feast's Value.proto.
+_STRING, _INT64, _DOUBLE, _BOOL, _TIMESTAMP = b"\x12", b"\x20", b"\x29", b"\x38", b"\x40"
+#: Field 1000, a varint: the milliseconds of a timestamp beyond its whole second.
+_MILLIS = b"\xc0\x3e"
+
+_PACK_DOUBLE = struct.Struct("<d").pack
+_DOUBLE_CELL = np.dtype([("tag", "u1"), ("value", "<f8")])
+_DOUBLE_NULL = bytes(_DOUBLE_CELL.itemsize)
+
+_INT64_LIMIT = 1 << 63
+_UINT64_MASK = (1 << 64) - 1
+#: A tag and at most ten bytes of varint.
+_VARINT_CELL = 11
+_SHIFTS = np.arange(0, 70, 7, dtype=np.uint64)
+
+_TRUE, _FALSE = _BOOL + b"\x01", _BOOL + b"\x00"
+
+
+def varint(value: int) -> bytes:
+    """A non-negative integer in protobuf's base 128, least significant group first."""
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def signed_varint(value: int) -> bytes:
+    """An int64 as protobuf writes it (two's complement). Raises OverflowError beyond int64."""
+    if not -_INT64_LIMIT <= value < _INT64_LIMIT:
+        raise OverflowError(f"{value} does not fit int64")
+    return varint(value & _UINT64_MASK)
+
+
+#: Counts are small: most integers of a store are found here.
+_SMALL_INTS = [_INT64 + varint(value) for value in range(1 << 13)]
+
+
+def _encode_int64(value: int) -> bytes:
+    if 0 <= value < len(_SMALL_INTS):
+        return _SMALL_INTS[value]
+    return _INT64 + signed_varint(value)
+
+
+def _encode_float64(value: float) -> bytes:
+    return _DOUBLE + _PACK_DOUBLE(value)
+
+
+def _encode_string(value: str) -> bytes:
+    text = value.encode()
+    return _STRING + varint(len(text)) + text
+
+
+def _encode_bool(value: bool) -> bytes:
+    return _TRUE if value else _FALSE
+
+
+def _encode_timestamp(value: int) -> bytes:
+    seconds, millis = divmod(value, 1000)
+    rest = _MILLIS + varint(millis) if millis else b""
+    return _TIMESTAMP + signed_varint(seconds) + rest
+
+
+_ENCODERS: dict[str, Callable[[Any], bytes]] = {
+    "int64": _encode_int64,
+    "float64": _encode_float64,
+    "string": _encode_string,
+    "bool": _encode_bool,
+    "timestamp": _encode_timestamp,
+}
+
+
+def encode_column(type: str, values: Sequence[Any], *, where: str) -> list[bytes]:
+    """Each value as ``Value.SerializeToString()`` gives it. Raises PenstockError, naming ``where``, for a misfit."""
+    encode = _ENCODERS[type]
+    try:
+        return [NULL if value is None else encode(value) for value in values]
+    except (TypeError, ValueError, OverflowError, AttributeError, struct.error) as error:
+        raise PenstockError(f"a value is not {type}: {error}", where=where) from None
+
+
+def decode_column(type: str, cells: Sequence[Cell], *, where: str) -> Decoded:
+    """Values and null mask, both of ``len(cells)``. None and the empty message are null.
+
+    float64, int64 (timestamps too: milliseconds) and bool give arrays of that dtype, strings an object array; under
+    a null lies NaN, 0, False or None. Raises PenstockError, naming ``where``, for bytes of another type.
+    """
+    try:
+        return _DECODERS[type](cells)
+    except (ValueError, IndexError) as error:
+        raise PenstockError(f"the store holds a value that is not {type}: {error}", where=where) from None
+
+
+def _decode_float64(cells: Sequence[Cell]) -> Decoded:
+    table = np.frombuffer(b"".join([cell or _DOUBLE_NULL for cell in cells]), dtype=_DOUBLE_CELL)
+    if len(table) != len(cells):
+        raise ValueError("wrong length")
+    null = _nulls(table["tag"], _DOUBLE)
+    values = table["value"].astype(np.float64)
+    values[null] = np.nan
+    return values, null
+
+
+def _decode_int64(cells: Sequence[Cell]) -> Decoded:
+    # numpy pads with zeros, and a zero is what lies above a varint's last group
+    table = np.array([cell or NULL for cell in cells], dtype=f"S{_VARINT_CELL}")
+    octets = table.view(np.uint8).reshape(len(cells), _VARINT_CELL)
+    groups = (octets[:, 1:] & 127).astype(np.uint64) << _SHIFTS
+    return groups.sum(axis=1, dtype=np.uint64).view(np.int64), _nulls(octets[:, 0], _INT64)
+
+
+def _decode_bool(cells: Sequence[Cell]) -> Decoded:
+    table = np.array([cell or NULL for cell in cells], dtype="S2").view(np.uint8).reshape(len(cells), 2)
+    return table[:, 1].astype(np.bool_), _nulls(table[:, 0], _BOOL)
+
+
+def _decode_string(cells: Sequence[Cell]) -> Decoded:
+    values = np.empty(len(cells), dtype=object)
+    values[:] = [_string(cell) if cell else None for cell in cells]
+    return values, np.array([not cell for cell in cells], dtype=np.bool_)
+
+
+def _decode_timestamp(cells: Sequence[Cell]) -> Decoded:
+    values = np.array([_timestamp(cell) if cell else 0 for cell in cells], dtype=np.int64)
+    return values, np.array([not cell for cell in cells], dtype=np.bool_)
+
+
+_DECODERS: dict[str, Callable[[Sequence[Cell]], Decoded]] = {
+    "int64": _decode_int64,
+    "float64": _decode_float64,
+    "string": _decode_string,
+    "bool": _decode_bool,
+    "timestamp": _decode_timestamp,
+}
+
+
+def _nulls(tags: npt.NDArray[np.uint8], expected: bytes) -> Mask:
+    null: Mask = tags == 0
+    if not np.all(null | (tags == expected[0])):
+        raise ValueError("another field of Value")
+    return null
+
+
+def _string(cell: bytes) -> str:
+    size, start = _read_varint(cell, _expect(cell, 0, _STRING))
+    if start + size != len(cell):
+        raise ValueError("wrong length")
+    return cell[start:].decode()
+
+
+def _timestamp(cell: bytes) -> int:
+    seconds, end = _read_varint(cell, _expect(cell, 0, _TIMESTAMP))
+    millis = _read_varint(cell, _expect(cell, end, _MILLIS))[0] if end < len(cell) else 0
+    return (seconds - (1 << 64) if seconds >= _INT64_LIMIT else seconds) * 1000 + millis
+
+
+def _expect(cell: bytes, start: int, tag: bytes) -> int:
+    if not cell.startswith(tag, start):
+        raise ValueError("another field of Value")
+    return start + len(tag)
+
+
+def _read_varint(cell: bytes, start: int) -> tuple[int, int]:
+    """The varint at ``start`` and where it ends."""
+    value = shift = 0
+    while cell[start] > 127:
+        value |= (cell[start] & 127) << shift
+        shift, start = shift + 7, start + 1
+    return value | cell[start] << shift, start + 1

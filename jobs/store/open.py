@@ -1,0 +1,32 @@
+"""Opening the online store that a Feast repository names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from features.errors import UsageError
+from jobs.store.bulk import BulkStore
+
+_TYPES = ("jobs.store.sqlite.PenstockSqliteOnlineStore", "jobs.store.redis.PenstockRedisOnlineStore")
+
+
+def open_store(folder: Path) -> BulkStore:
+    """The store of the repository in ``folder`` (the one with ``feature_store.yaml``), opened on its project.
+
+    Raises UsageError when the configuration is missing or wrong, or names a store without compare-and-set.
+    """
+    # Feast takes seconds to import: only who opens a store pays for it
+    from feast.infra.online_stores.helpers import get_online_store_from_config
+    from feast.repo_config import FeastConfigError, load_repo_config
+
+    file = folder / "feature_store.yaml"
+    if not file.is_file():
+        raise UsageError("there is no feature_store.yaml", where=str(folder), hint="run 'penstock init' first")
+    try:
+        config = load_repo_config(folder, file)
+        store: type = type(get_online_store_from_config(config.online_store))
+    except FeastConfigError as error:
+        raise UsageError(f"the Feast configuration is wrong: {error}", where=str(file)) from None
+    if not issubclass(store, BulkStore):
+        raise UsageError(f"{store.__name__} has no compare-and-set", where=str(file), allowed=" or ".join(_TYPES))
+    return store.opened(config)

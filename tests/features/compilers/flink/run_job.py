@@ -1,0 +1,24 @@
+"""Runs a streaming job until it is killed: ``run_job STATE REST_PORT BOOTSTRAP TOPIC PLAN…``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+from features.compilers.flink.config import JobSettings, flink_options, jvm_environment, newest_checkpoint
+
+if __name__ == "__main__":
+    state, port, servers, topic, *plans = sys.argv[1:]
+    settings = JobSettings(Path(state), int(port), checkpoint_ms=300)
+    settings.make_folders()
+    os.environ.update(jvm_environment(settings))
+    from features.compilers.flink.job import SourceJob, Topics, build, environment
+
+    restore = newest_checkpoint(settings.checkpoints)
+    print(f"restore from {restore}", flush=True)
+    env = environment(flink_options(settings, restore))
+    topics = Topics("rows.{view}", "dead")
+    kafka = {"bootstrap.servers": servers}
+    build(env, [SourceJob(topic, tuple(plans))], topics, kafka=kafka, group="test", live=False)
+    env.execute("test")
