@@ -46,7 +46,17 @@ class _Decimal(str):
 
 
 def parse(source: SourcePlan, raw: bytes | None, kafka_ms: int | None = None) -> Row:
-    """The typed row of one JSON record. ``kafka_ms``: the record's own timestamp; None skips ``max_ahead``.
+    """The typed and checked row of one JSON record. ``kafka_ms``: the record's own timestamp; None skips ``max_ahead``.
+
+    Raises BadEvent.
+    """
+    row = decode(source, raw)
+    check_row(source, row, kafka_ms)
+    return row
+
+
+def decode(source: SourcePlan, raw: bytes | None) -> Row:
+    """The typed row of one JSON record, before ``check_row``.
 
     Raises BadEvent. Fields that are not declared are ignored, absent ones are null.
     """
@@ -58,9 +68,7 @@ def parse(source: SourcePlan, raw: bytes | None, kafka_ms: int | None = None) ->
         raise BadEvent("not json", str(error)) from None
     if not isinstance(value, dict):
         raise BadEvent("not json", "a JSON object is wanted")
-    row = {column.name: _typed(column, value.get(column.name)) for column in source.columns}
-    check_row(source, row, kafka_ms)
-    return row
+    return {column.name: _typed(column, value.get(column.name)) for column in source.columns}
 
 
 def check_row(source: SourcePlan, row: Row, kafka_ms: int | None = None) -> None:

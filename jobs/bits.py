@@ -15,11 +15,9 @@ def differing(left: pa.ChunkedArray, right: pa.ChunkedArray) -> np.ndarray:
     a, b = _bits(left), _bits(right)
     same_null = pc.equal(pc.is_null(a), pc.is_null(b))
     same_value = pc.fill_null(pc.equal(a, b), True)
-    return ~np.asarray(pc.and_(same_null, same_value).combine_chunks(), dtype=bool)
+    return ~np.asarray(pc.and_(same_null, same_value), dtype=bool)
 
 
 def _bits(column: pa.ChunkedArray) -> pa.Array:
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    if isinstance(array, pa.ChunkedArray):
-        array = array.chunk(0) if array.num_chunks else pa.array([], array.type)
+    array = column.combine_chunks()
     return array.view(pa.int64()) if pa.types.is_float64(array.type) else array

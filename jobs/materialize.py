@@ -16,11 +16,10 @@ import pyarrow.parquet as pq
 
 from features.errors import RefusedError, UsageError
 from features.plan import ViewPlan
+from jobs.parts import FINGERPRINT
 from jobs.store.rows import FeatureRow
 from jobs.store.schema import schema_of
 
-#: The key of a change-point file's metadata that holds the fingerprint of its plan.
-FINGERPRINT = b"penstock.fingerprint"
 BATCH = 20_000
 
 

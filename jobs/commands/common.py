@@ -16,11 +16,32 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from features.errors import PenstockError, UsageError
 from jobs.config import FILE
 from jobs.project import Project, load_project
+
+
+class Bar:
+    """A progress bar: called with the amount done so far and, once it is known, the amount in all."""
+
+    def __init__(self, bars: Progress, task: TaskID) -> None:
+        self._bars, self._task = bars, task
+
+    def __call__(self, done: int, total: int | None = None) -> None:
+        self._bars.update(self._task, completed=done, total=total if total is not None else self._total())
+
+    def _total(self) -> float | None:
+        return next(task.total for task in self._bars.tasks if task.id == self._task)
 
 
 class Context:
@@ -42,8 +63,8 @@ class Context:
             click.echo(json.dumps(values, default=str))
 
     @contextmanager
-    def progress(self, text: str, total: int | None) -> Iterator[Callable[[int], None]]:
-        """A progress bar on standard error; the function it gives takes the amount done so far."""
+    def progress(self, text: str, total: int | None) -> Iterator[Bar]:
+        """A progress bar on standard error, on a terminal."""
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
@@ -53,7 +74,7 @@ class Context:
         )
         with Progress(*columns, console=self.err, transient=False, disable=not self.err.is_terminal) as bar:
             task = bar.add_task(text, total=total)
-            yield lambda done: bar.update(task, completed=done)
+            yield Bar(bar, task)
 
 
 def _find_project() -> Path:
@@ -102,7 +123,7 @@ def _fail(context: Context, error: PenstockError) -> None:
     sys.exit(error.exit_code)
 
 
-class Time(click.ParamType):
+class Time(click.ParamType[int]):
     """A point in time as an ISO date or date-time; UTC unless it says otherwise. Gives milliseconds."""
 
     name = "time"

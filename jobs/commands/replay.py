@@ -20,7 +20,9 @@ from jobs.replay import FullSpeed, Lead, Pace, RealTime, count_events, replay
 @click.option("--to", "to_ms", type=TIME, required=True, help="Last event time, exclusive.")
 @click.option("--lead", help="How far event time may run ahead of the predictions read back, such as 30m.")
 @click.option("--model", help="The model whose predictions --lead reads back; the only one unless given.")
-@click.option("--speed", type=click.FloatRange(min=0, min_open=True), help="Times real time; as fast as it goes unless given.")
+@click.option(
+    "--speed", type=click.FloatRange(min=0, min_open=True), help="Times real time; as fast as it goes unless given."
+)
 @shared
 def command(
     context: Context, from_ms: int, to_ms: int, lead: str | None, model: str | None, speed: float | None

@@ -16,7 +16,9 @@ from jobs.models.train import train
 @click.option("--from", "from_ms", type=TIME, required=True, help="First request to train on, inclusive (ISO, UTC).")
 @click.option("--to", "to_ms", type=TIME, required=True, help="End of training and start of evaluation.")
 @click.option("--until", "until_ms", type=TIME, required=True, help="End of evaluation, exclusive.")
-@click.option("--data", type=click.Path(path_type=Path, dir_okay=False), help="Training set; the project's own unless given.")
+@click.option(
+    "--data", type=click.Path(path_type=Path, dir_okay=False), help="Training set; the project's own unless given."
+)
 @shared
 def command(context: Context, model: str, from_ms: int, to_ms: int, until_ms: int, data: Path | None) -> None:
     """Train a version of MODEL on its training set, evaluate it, and make it the current one.

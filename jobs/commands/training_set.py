@@ -16,7 +16,9 @@ from jobs.training import training_set
 @click.option("--from", "from_ms", type=TIME, required=True, help="First request, inclusive (ISO, UTC).")
 @click.option("--to", "to_ms", type=TIME, required=True, help="Last request, exclusive.")
 @click.option("--before", is_flag=True, help="Leave out events at exactly the request's time.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Parquet file; the project's own unless given.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Parquet file; the project's own unless given."
+)
 @shared
 def command(context: Context, model: str, from_ms: int, to_ms: int, before: bool, out: Path | None) -> None:
     """Join every request of MODEL's history with its features at that time, and with its label.

@@ -1,0 +1,138 @@
+"""From a source's history to a view's events: rows read, checked, projected; bad ones marked with their reason.
+
+The table that the query makes has the key columns and
+
+    _e       event time in milliseconds (0 for a source without time)
+    _id      the event's id, when the source has one
+    _x<i>    argument i; _n<i>: the integer that is summed for it
+    _w<i>    condition i, false where it is null
+    _error   why the row is bad (one of ``features.ingest.CODES``), or null
+    _out     left out by the view's filter
+    _file, _row   where the row was read
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from features.compilers.duckdb.expressions import Expressions
+from features.compilers.duckdb.types import quote, read_column
+from features.ingest import TIME_MAX, TIME_MIN
+from features.plan import ArgPlan, SourcePlan, ViewPlan
+
+#: The greatest integer that a scaled float64 may become, exclusive (section 3 of the semantics).
+LIMIT = 2**53
+
+
+def events_query(plan: ViewPlan, files: str, types: Mapping[str, str], where: str, span: tuple[int, int] | None) -> str:
+    """The query for the events with ``span[0] <= time < span[1]``; None: all.
+
+    ``files``: a table function call that gives the columns, ``filename`` and ``file_row_number``. ``types``: the
+    files' columns and their DuckDB types. ``where`` names the history in errors. Rows without a good time are given
+    whatever the span. Raises UsageError for a column that is missing or of an unlike type.
+    """
+    expressions = Expressions()
+    view = _view_columns(plan, expressions)
+    parts = [
+        f"WITH read AS (\n  {_read(plan.source, files, types, where)}\n)",
+        f"checked AS (\n  SELECT *, {_source_error(plan.source)} AS _bad FROM read{_during(plan.source, span)}\n)",
+    ]
+    source = "checked"
+    if expressions.columns:
+        columns = ",\n    ".join(f"{sql} AS {name}" for name, sql in expressions.columns)
+        parts.append(f"evaluated AS (\n  SELECT *,\n    {columns}\n  FROM checked\n)")
+        source = "evaluated"
+    columns = ",\n  ".join(f"{sql} AS {name}" for name, sql in view.items())
+    return ",\n".join(parts) + f"\nSELECT\n  {columns}\nFROM {source}"
+
+
+def source_query(
+    source: SourcePlan, files: str, types: Mapping[str, str], where: str, span: tuple[int, int] | None
+) -> str:
+    """The query for a source's rows as they are read: its columns, ``_file``, ``_row`` and ``_bad``, why the row is bad.
+
+    Arguments and errors are those of ``events_query``.
+    """
+    read = _read(source, files, types, where)
+    return f"SELECT *, {_source_error(source)} AS _bad FROM (\n  {read}\n){_during(source, span)}"
+
+
+def _read(source: SourcePlan, files: str, types: Mapping[str, str], where: str) -> str:
+    read = {column.name: read_column(column, types.get(column.name), where) for column in source.columns}
+    lost = [f"({way.lost})" for way in read.values() if way.lost]
+    columns = [f"{way.sql} AS {quote(name)}" for name, way in read.items()]
+    columns += [f"{' OR '.join(lost) or 'FALSE'} AS _lost", "filename AS _file", "file_row_number AS _row"]
+    # the alias keeps a column's own name from being taken for what is made of it
+    return "SELECT " + ",\n    ".join(columns) + f"\n  FROM {files} AS history"
+
+
+def _source_error(source: SourcePlan) -> str:
+    cases = ["WHEN _lost THEN 'out of range'"]
+    if source.time is not None:
+        time = quote(source.time)
+        cases += [
+            f"WHEN {time} IS NULL THEN 'missing time'",
+            f"WHEN {time} NOT BETWEEN {TIME_MIN} AND {TIME_MAX} THEN 'out of range'",
+        ]
+    required = [quote(c.name) for c in source.columns if not c.nullable and c.name != source.time]
+    if required:
+        cases.append(f"WHEN {' OR '.join(f'{name} IS NULL' for name in required)} THEN 'missing value'")
+    return f"CASE {' '.join(cases)} END"
+
+
+def _during(source: SourcePlan, span: tuple[int, int] | None) -> str:
+    if source.time is None or span is None:
+        return ""
+    time = quote(source.time)
+    return f"\n  WHERE {time} IS NULL OR ({time} >= {span[0]} AND {time} < {span[1]}) OR {time} > {TIME_MAX}"
+
+
+def _view_columns(plan: ViewPlan, expressions: Expressions) -> dict[str, str]:
+    source = plan.source
+    kept = expressions.add(plan.filter) if plan.filter is not None else None
+    columns = {quote(key.name): quote(key.name) for key in plan.key}
+    columns["_e"] = quote(source.time) if source.time is not None else "0::BIGINT"
+    if source.id is not None:
+        columns["_id"] = quote(source.id)
+    scaled = []
+    for i, arg in enumerate(plan.args):
+        columns[f"_x{i}"] = value = expressions.add(arg.expr)
+        if arg.places is not None:
+            columns[f"_n{i}"] = _scaled(arg, value)
+            scaled += [_beyond(arg, value)] if arg.type == "float64" else []
+    for i, where in enumerate(plan.wheres):
+        columns[f"_w{i}"] = f"coalesce({expressions.add(where)}, FALSE)"
+    columns["_error"] = _error(plan, expressions, kept, scaled)
+    columns["_out"] = f"NOT coalesce({kept}, FALSE)" if kept is not None else "FALSE"
+    return {**columns, "_file": "_file", "_row": "_row"}
+
+
+def _error(plan: ViewPlan, expressions: Expressions, kept: str | None, scaled: list[str]) -> str:
+    """The first reason that applies, in the order in which the stream checks."""
+    evaluated = [*(arg.expr for arg in plan.args), *plan.wheres]
+    lost = list(dict.fromkeys(condition for expr in evaluated for condition in expressions.overflow(expr)))
+    cases = ["WHEN _bad IS NOT NULL THEN _bad"]
+    if plan.filter is not None:
+        filter_lost = expressions.overflow(plan.filter)
+        cases += [f"WHEN {' OR '.join(filter_lost)} THEN 'overflow'"] if filter_lost else []
+        cases.append(f"WHEN NOT coalesce({kept}, FALSE) THEN NULL")
+    missing = " OR ".join(f"{quote(key.name)} IS NULL" for key in plan.key)
+    cases.append(f"WHEN {missing} THEN 'missing key'")
+    cases += [f"WHEN {' OR '.join(lost)} THEN 'overflow'"] if lost else []
+    cases += [f"WHEN {' OR '.join(scaled)} THEN 'out of range'"] if scaled else []
+    return "CASE " + "\n    ".join(cases) + " END"
+
+
+def _product(arg: ArgPlan, value: str) -> str:
+    return f"{value} * '1e{arg.places}'::DOUBLE"
+
+
+def _beyond(arg: ArgPlan, value: str) -> str:
+    return f"NOT abs(round_even({_product(arg, value)}, 0)) < {LIMIT}"
+
+
+def _scaled(arg: ArgPlan, value: str) -> str:
+    if arg.type == "int64":
+        return value
+    # TRY: what does not fit is a bad row, marked by _error
+    return f"TRY_CAST(round_even({_product(arg, value)}, 0) AS BIGINT)"

@@ -1,0 +1,80 @@
+"""Penstock's types in DuckDB: names, literals, and how a column of a Parquet file is read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from features.errors import UsageError
+from features.plan import ColumnPlan
+
+#: Timestamps are milliseconds since the epoch in every query.
+SQL_TYPES = {"int64": "BIGINT", "float64": "DOUBLE", "string": "VARCHAR", "bool": "BOOLEAN", "timestamp": "BIGINT"}
+
+#: Functions that every query may call. ``ceil_to`` and ``floor_to`` are on the epoch grid, below zero too.
+MACROS = (
+    "CREATE OR REPLACE TEMP MACRO floor_to(x, step) AS x - ((x % step) + step) % step",
+    "CREATE OR REPLACE TEMP MACRO ceil_to(x, step) AS -floor_to(-x, step)",
+    "CREATE OR REPLACE TEMP MACRO finite(x) AS CASE WHEN isfinite(x) THEN x + 0.0 END",
+)
+
+_INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
+_MICROSECONDS = ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP WITH TIME ZONE", "DATE")
+
+#: Type → the file's type → how it is read; ``{x}`` is the file's column.
+READ: dict[str, dict[str, str]] = {
+    "int64": {**dict.fromkeys(_INTEGERS, "CAST({x} AS BIGINT)"), "UBIGINT": "TRY_CAST({x} AS BIGINT)"},
+    "float64": dict.fromkeys((*_INTEGERS, "UBIGINT", "FLOAT", "DOUBLE"), "finite(CAST({x} AS DOUBLE))"),
+    "string": {"VARCHAR": "{x}"},
+    "bool": {"BOOLEAN": "{x}"},
+    "timestamp": {
+        **dict.fromkeys(_MICROSECONDS, "floor_to(epoch_us(CAST({x} AS TIMESTAMP)), 1000) // 1000"),
+        "TIMESTAMP_NS": "floor_to(epoch_ns({x}), 1000000) // 1000000",
+        "BIGINT": "{x}",
+    },
+}
+
+
+@dataclass(frozen=True)
+class ReadColumn:
+    """A column as it is read. ``lost``: the condition under which a value of the file does not fit its type, or None."""
+
+    sql: str
+    lost: str | None
+
+
+def read_column(column: ColumnPlan, found: str | None, where: str) -> ReadColumn:
+    """How a column is read from a file's type. Raises UsageError, naming ``where``, for a missing or unlike one."""
+    ways = READ[column.type]
+    if found is None:
+        raise UsageError(f"the history has no column {column.name!r}", where=where, allowed=f"{column.type}")
+    if found not in ways:
+        raise UsageError(
+            f"the history's column {column.name!r} is {found}, not {column.type}",
+            where=where,
+            allowed=" ".join(ways),
+            hint="write the files with that type, or change the definition",
+        )
+    x = quote(column.name)
+    sql = ways[found].format(x=x)
+    lost = f"{x} IS NOT NULL AND {sql} IS NULL" if sql.startswith("TRY_CAST") else None
+    return ReadColumn(sql, lost)
+
+
+def quote(name: str) -> str:
+    """A name as an identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def text(value: str) -> str:
+    """A string literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+def literal(value: Any, type: str) -> str:
+    """A constant of a type. Numbers go through text: SQL would take 0.1 for a decimal."""
+    if type == "bool":
+        return "TRUE" if value else "FALSE"
+    if type == "string":
+        return text(value)
+    return f"{text(repr(value))}::{SQL_TYPES[type]}"

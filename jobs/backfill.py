@@ -1,0 +1,292 @@
+"""The batch backfill: a view's change points over its history, as Parquet, in slices of time.
+
+A slice holds about as many events as the memory given allows; what it does not hold it does not need, but for the
+events still alive at its start. Finished slices are kept: a backfill that was interrupted goes on after them.
+"""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.canonical import canonical_json
+from features.compilers.duckdb.events import events_query
+from features.compilers.duckdb.numbers import feature_columns
+from features.compilers.duckdb.types import MACROS, quote, text
+from features.compilers.duckdb.view import ViewQuery
+from features.errors import PenstockError, UsageError
+from features.plan import ViewPlan
+from jobs.parts import ViewParts, timestamps
+
+#: Bytes that one event of a slice may take in DuckDB for each window and column, by which slices are cut.
+_BYTES_PER_CELL = 48
+_LEAST_EVENTS = 20_000
+_BATCH_ROWS = 100_000
+
+REJECTS = "rejects.ndjson"
+
+
+@dataclass
+class BackfillReport:
+    """What a backfill did. ``counts``: applied, too_late (never, in batch), duplicate, dead, of the rows that the
+    range rests on; ``reused`` slices were finished before; ``sum_overflow``: int64 sums that are null.
+    """
+
+    view: str
+    from_ms: int
+    to_ms: int
+    rows: int = 0
+    slices: int = 0
+    reused: int = 0
+    sum_overflow: int = 0
+    rejects: str | None = None
+    replaced: list[str] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+    def summary(self) -> str:
+        """One line."""
+        counted = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in self.counts.items())
+        said = f"{self.rows:,} change points from {sum(self.counts.values()):,} events ({counted})"
+        said += f"; {self.sum_overflow:,} sums do not fit int64" if self.sum_overflow else ""
+        said += f"; {self.reused} of {self.slices} slices were there already" if self.reused else ""
+        return said + (f"; rejects in {self.rejects}" if self.rejects else "")
+
+
+def backfill(
+    plan: ViewPlan,
+    history: str,
+    from_ms: int,
+    to_ms: int,
+    out: Path,
+    *,
+    memory: str,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> BackfillReport:
+    """Writes the change points of ``[from, to)`` to ``out/<view>/part-<from>-<to>.parquet``.
+
+    ``history``: a path or glob of Parquet files. Bad rows go to ``out/<view>/rejects.ndjson``. ``progress`` is told
+    events done and in all. Parts of the same range that another plan or history made are replaced, and parts that
+    overlap are cut. Raises UsageError for files that are missing or do not fit, PenstockError for what DuckDB cannot.
+    """
+    files = _files(plan, history)
+    report = BackfillReport(plan.name, from_ms, to_ms)
+    folder = out / plan.name
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = ViewParts(folder, plan)
+    with _database(folder, memory) as db, _explained(plan, history):
+        _load(db, plan, files, history, _needed(plan, from_ms, to_ms))
+        _count(db, plan, report)
+        _reject(db, plan, files, folder, report)
+        signature = _signature(files)
+        slices = _slices(db, plan, from_ms, to_ms, memory)
+        report.replaced = parts.make_room(from_ms, to_ms, [(a, b) for a, b, _ in slices], signature)
+        _write_slices(db, plan, slices, parts, signature, report, progress)
+    return report
+
+
+def _files(plan: ViewPlan, history: str) -> list[str]:
+    files = sorted(glob.glob(history, recursive=True))
+    if not files:
+        raise UsageError(
+            f"{plan.source.name} has no history files", where=history, allowed="a path or glob of Parquet files"
+        )
+    return files
+
+
+@contextmanager
+def _database(folder: Path, memory: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database on disk, for one run: it may hold more than memory does."""
+    with tempfile.TemporaryDirectory(prefix=".work-", dir=folder) as work:
+        try:
+            config = {"memory_limit": memory, "temp_directory": f"{work}/spill"}
+            db = duckdb.connect(f"{work}/events.duckdb", config=config)
+        except duckdb.Error as error:
+            raise UsageError(f"memory {memory!r}: {error}", where="[batch] memory", allowed="such as '2GB'") from None
+        try:
+            db.execute("SET TimeZone = 'UTC'")
+            # order is by file and row where it matters
+            db.execute("SET preserve_insertion_order = false")
+            for macro in MACROS:
+                db.execute(macro)
+            yield db
+        finally:
+            db.close()
+
+
+@contextmanager
+def _explained(plan: ViewPlan, history: str) -> Iterator[None]:
+    """Turns what DuckDB raises into one message."""
+    try:
+        yield
+    except duckdb.OutOfMemoryException as error:
+        raise PenstockError(
+            f"{plan.name} needs more memory than it may have: {error}",
+            where="[batch] memory",
+            hint="give it more, or let it write to a larger disk",
+        ) from None
+    except duckdb.Error as error:
+        raise PenstockError(f"{plan.name} cannot be computed: {error}", where=history) from None
+    except OSError as error:
+        raise PenstockError(f"{plan.name} cannot be written: {error}", where=str(error.filename or history)) from None
+
+
+# -- events --------------------------------------------------------------------------------------------------------
+
+
+def _needed(plan: ViewPlan, from_ms: int, to_ms: int) -> tuple[int, int] | None:
+    """The event times that a range rests on; None: all."""
+    if plan.static:
+        return None
+    query = ViewQuery(plan)
+    return (-(2**62) if query.lifelong else from_ms - query.lookback_ms, to_ms)
+
+
+def _load(
+    db: duckdb.DuckDBPyConnection, plan: ViewPlan, files: list[str], history: str, span: tuple[int, int] | None
+) -> None:
+    """Makes the table ``events`` of good events, each once, and ``refused`` of bad ones."""
+    listed = _listed(files)
+    types = {name: type for name, type, *_ in db.execute(f"DESCRIBE SELECT * FROM {listed}").fetchall()}
+    query = events_query(plan, listed, types, history, span)
+    db.execute(f"CREATE TABLE events AS {query}")
+
+
+def _listed(files: list[str]) -> str:
+    names = ", ".join(map(text, files))
+    return f"read_parquet([{names}], union_by_name = true, filename = true, file_row_number = true)"
+
+
+def _count(db: duckdb.DuckDBPyConnection, plan: ViewPlan, report: BackfillReport) -> None:
+    """Counts the classes, and leaves in ``events`` only what counts."""
+    seen, dead, out = _one(db, "SELECT count(*), count(_error), count(*) FILTER (_out AND _error IS NULL) FROM events")
+    db.execute("CREATE TABLE refused AS SELECT _file, _row, _error FROM events WHERE _error IS NOT NULL")
+    if dead or out:
+        db.execute("DELETE FROM events WHERE _error IS NOT NULL OR _out")
+    duplicates = _drop_repeats(db, plan) if plan.source.id is not None else 0
+    report.counts = {"applied": seen - dead - duplicates, "too_late": 0, "duplicate": duplicates, "dead": dead}
+
+
+def _drop_repeats(db: duckdb.DuckDBPyConnection, plan: ViewPlan) -> int:
+    """Of rows with the same key, time and id the first one, by file and row, stays."""
+    same = ", ".join([*(quote(key.name) for key in plan.key), "_e", "_id"])
+    # most histories have no repeats: a count of hashes finds that out at the least cost
+    repeated = f"SELECT hash({same}) FROM events WHERE _id IS NOT NULL GROUP BY ALL HAVING count(*) > 1"
+    db.execute(f"CREATE TABLE repeated AS {repeated}")
+    if _one(db, "SELECT count(*) FROM repeated")[0] == 0:
+        return 0
+    found = db.execute(
+        f"""DELETE FROM events WHERE rowid IN (SELECT place FROM (
+          SELECT rowid AS place, row_number() OVER (PARTITION BY {same} ORDER BY _file, _row) AS copy
+          FROM events WHERE _id IS NOT NULL AND hash({same}) IN (FROM repeated)) WHERE copy > 1)"""
+    ).fetchone()
+    return int(found[0]) if found else 0
+
+
+def _reject(
+    db: duckdb.DuckDBPyConnection, plan: ViewPlan, files: list[str], folder: Path, report: BackfillReport
+) -> None:
+    """Writes each bad row with its place, its reason and its own values."""
+    path = folder / REJECTS
+    path.unlink(missing_ok=True)
+    if report.counts["dead"] == 0:
+        return
+    values = ", ".join(f"{text(c.name)}: CAST(history.{quote(c.name)} AS VARCHAR)" for c in plan.source.columns)
+    db.execute(
+        f"""COPY (SELECT {text(plan.name)} AS view, _file AS file, _row AS row, _error AS error,
+            {{{values}}} AS values
+          FROM refused JOIN {_listed(files)} AS history ON filename = _file AND file_row_number = _row
+          ORDER BY file, row) TO {text(str(path))} (FORMAT json)"""
+    )
+    report.rejects = str(path)
+
+
+# -- slices --------------------------------------------------------------------------------------------------------
+
+
+def _slices(
+    db: duckdb.DuckDBPyConnection, plan: ViewPlan, from_ms: int, to_ms: int, memory: str
+) -> list[tuple[int, int, int]]:
+    """``(start, end, events)`` of consecutive slices that cover ``[from, to)``."""
+    events = _one(db, "SELECT count(*) FROM events")[0]
+    parts = -(-events // _events_per_slice(db, plan))
+    if parts <= 1 or plan.static:
+        return [(from_ms, to_ms, events)]
+    shares = ", ".join(f"{i}.0 / {parts}" for i in range(1, parts))
+    cuts = _one(db, f"SELECT quantile_disc(_e, [{shares}]) FROM events WHERE _e >= {from_ms}")[0] or []
+    ends = [*sorted({cut for cut in cuts if from_ms < cut < to_ms}), to_ms]
+    return [(a, b, events // len(ends)) for a, b in zip([from_ms, *ends[:-1]], ends, strict=True)]
+
+
+def _events_per_slice(db: duckdb.DuckDBPyConnection, plan: ViewPlan) -> int:
+    query = ViewQuery(plan)
+    memory = _one(db, "SELECT parse_formatted_bytes(current_setting('memory_limit'))")[0]
+    cells = (1 + len(plan.windows)) * (2 + len(plan.key) + len(query.sums) + len(query.ordered))
+    return int(max(_LEAST_EVENTS, memory // (_BYTES_PER_CELL * cells)))
+
+
+def _write_slices(
+    db: duckdb.DuckDBPyConnection,
+    plan: ViewPlan,
+    slices: list[tuple[int, int, int]],
+    parts: ViewParts,
+    signature: str,
+    report: BackfillReport,
+    progress: Callable[[int, int], None],
+) -> None:
+    query, done, total = ViewQuery(plan), 0, sum(events for _, _, events in slices)
+    for start, end, events in slices:
+        path = parts.path(start, end)
+        if path.exists():
+            report.reused += 1
+        else:
+            report.sum_overflow += _write_slice(db, plan, query.rows(start, end), parts, (start, end), signature)
+        report.slices += 1
+        report.rows += pq.read_metadata(path).num_rows
+        done += events
+        progress(done, total)
+
+
+def _write_slice(
+    db: duckdb.DuckDBPyConnection, plan: ViewPlan, sql: str, parts: ViewParts, span: tuple[int, int], signature: str
+) -> int:
+    lost = 0
+    with parts.writing(*span, signature) as writer:
+        for batch in db.execute(sql).fetch_record_batch(_BATCH_ROWS):
+            columns, over = feature_columns(plan, batch)
+            lost += over
+            writer.write_batch(_part_batch(plan, batch, columns, writer.schema))
+    return lost
+
+
+def _part_batch(plan: ViewPlan, rows: pa.RecordBatch, features: list[pa.Array], schema: pa.Schema) -> pa.RecordBatch:
+    t = rows.column("t")
+    timed = [timestamps(c) if f.type == "timestamp" else c for f, c in zip(plan.features, features, strict=True)]
+    keys = [rows.column(key.name) for key in plan.key]
+    return pa.RecordBatch.from_arrays([*keys, t, timestamps(t), *timed], schema=schema)
+
+
+def _signature(files: list[str]) -> str:
+    """What the history was: another file, size or time makes another one."""
+    stats = [(file, (stat := os.stat(file)).st_size, stat.st_mtime_ns) for file in files]
+    return hashlib.sha256(canonical_json(stats).encode()).hexdigest()
+
+
+def _one(db: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
+    row = db.execute(sql).fetchone()
+    assert row is not None
+    return row

@@ -1,0 +1,94 @@
+"""Two answers side by side: every row, every bit, every count, every bad event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from features.plan import ViewPlan
+from jobs.bits import differing
+from jobs.parity.engines import Answer
+
+#: Differences that are put in words; the rest is counted.
+SAMPLES = 5
+
+
+@dataclass
+class Comparison:
+    """``values`` compared in ``rows`` rows; ``differences`` counts unlike values, rows without a counterpart, unlike
+    counts and unlike bad events; ``samples`` says some of them in words.
+    """
+
+    rows: int = 0
+    values: int = 0
+    differences: int = 0
+    samples: list[str] = field(default_factory=list)
+
+    def differ(self, words: str, times: int = 1) -> None:
+        """Counts a difference."""
+        self.differences += times
+        if len(self.samples) < SAMPLES:
+            self.samples.append(words)
+
+
+def compare_answers(plan: ViewPlan, left: Answer, right: Answer, names: tuple[str, str]) -> Comparison:
+    """Rows by key and place (``seq`` in streams, else ``t``), classes and bad events of two answers of one kind."""
+    result = compare_rows(plan, left.rows, right.rows, names)
+    if left.counts != right.counts:
+        result.differ(f"counts: {names[0]} {left.counts}, {names[1]} {right.counts}")
+    if sorted(left.dead) != sorted(right.dead):
+        unlike = sorted(set(left.dead) ^ set(right.dead))
+        result.differ(f"bad events (index, reason) of one side only: {unlike[:SAMPLES]}")
+    return result
+
+
+def compare_rows(plan: ViewPlan, left: pa.Table, right: pa.Table, names: tuple[str, str]) -> Comparison:
+    """Two tables with the same columns, whose rows are named by key and ``seq`` or ``t``."""
+    place = [*(key.name for key in plan.key), "seq" if "seq" in left.schema.names else "t"]
+    both, result = _paired(left, right, place, names)
+    result.rows = both.num_rows
+    for name in (column for column in left.schema.names if column not in place):
+        a, b = both[name], both[f"{name}__right"]
+        unlike = np.flatnonzero(differing(a, b))
+        result.values += both.num_rows
+        if len(unlike):
+            i = int(unlike[0])
+            at = ", ".join(f"{column}={both[column][i].as_py()!r}" for column in place)
+            words = f"{plan.name}.{name} at {at}: {names[0]} {a[i].as_py()!r}, {names[1]} {b[i].as_py()!r}"
+            result.differ(words, len(unlike))
+    return result
+
+
+def _paired(left: pa.Table, right: pa.Table, place: list[str], names: tuple[str, str]) -> tuple[pa.Table, Comparison]:
+    """The rows that both have, side by side, and the count of those that only one has."""
+    result = Comparison()
+    lost = _without(left, right, place), _without(right, left, place)
+    for name, rows in zip(names, lost, strict=True):
+        if rows.num_rows:
+            first = {column: rows[column][0].as_py() for column in place}
+            result.differ(f"only {name} has {rows.num_rows} rows, the first at {first}", rows.num_rows)
+    a = _without(left, lost[0], place)
+    b = _without(right, lost[1], place)
+    order = [(name, "ascending") for name in place]
+    a, b = a.take(pc.sort_indices(a, order)), b.take(pc.sort_indices(b, order))
+    columns = {name: a[name] for name in a.schema.names}
+    return pa.table({**columns, **{f"{name}__right": b[name] for name in b.schema.names if name not in place}}), result
+
+
+def _without(left: pa.Table, right: pa.Table, place: list[str]) -> pa.Table:
+    """The rows of ``left`` whose place ``right`` has not."""
+    known = set(zip(*(right[name].to_pylist() for name in place), strict=True))
+    mask = [row not in known for row in zip(*(left[name].to_pylist() for name in place), strict=True)]
+    return left.filter(pa.array(mask, pa.bool_()))
+
+
+def last_rows(rows: pa.Table, by: list[str]) -> pa.Table:
+    """The last row for each combination of ``by``, without its ``seq``."""
+    order = [(name, "ascending") for name in ("t", "seq") if name in rows.schema.names]
+    ordered = rows.take(pc.sort_indices(rows, order))
+    last = {place: i for i, place in enumerate(zip(*(ordered[name].to_pylist() for name in by), strict=True))}
+    kept = ordered.take(pa.array(last.values(), pa.int64()))
+    return kept.drop_columns(["seq"]) if "seq" in kept.schema.names else kept

@@ -1,0 +1,150 @@
+"""What each engine makes of a source's events: rows, classes counted, and bad events with their reasons."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from features import oracle
+from features.compilers.flink.driver import Event, HarnessDriver, Item, ViewResult, Watermark
+from features.ingest import TIME_MIN, BadEvent, Row
+from features.plan import SourcePlan, ViewPlan
+from jobs.backfill import REJECTS, backfill
+from jobs.parity.events import Arrival
+from jobs.parts import ARROW_TYPES, ViewParts, part_schema, timestamps
+
+#: Later than every change point, so that all of them are due.
+END = 2**60
+
+_CLASSES = ("applied", "too_late", "duplicate", "dead")
+_MEMORY = "1GB"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An engine's answer for one view.
+
+    ``rows``: key columns, ``t``, for the stream ``seq``, features; batch rows are sorted by key and time, stream rows
+    of each key are in order. ``dead``: (index of the event, reason) in order.
+    """
+
+    rows: pa.Table
+    counts: dict[str, int]
+    dead: list[tuple[int, str]]
+
+
+def oracle_batch(plan: ViewPlan, arrivals: Sequence[Arrival]) -> Answer:
+    """The meaning: all change points."""
+    return _of_oracle(plan, oracle.batch(plan, [_input(arrival) for arrival in arrivals]), arrivals, seq=False)
+
+
+def oracle_stream(plan: ViewPlan, arrivals: Sequence[Arrival], items: Sequence[Arrival | Watermark]) -> Answer:
+    """The meaning: the rows that a stream must emit for these events and watermarks."""
+    inputs = [oracle.Watermark(item.time) if isinstance(item, Watermark) else _input(item) for item in items]
+    places = [item for item in items]
+    result = oracle.stream(plan, inputs)
+    return _of_oracle(plan, result, places, seq=True)
+
+
+def _input(arrival: Arrival) -> Row | BadEvent:
+    if arrival.bad is not None:
+        return arrival.bad
+    assert arrival.row is not None
+    return arrival.row
+
+
+def _of_oracle(plan: ViewPlan, result: oracle.Result, places: Sequence[Any], *, seq: bool) -> Answer:
+    counts = {name: getattr(result.counts, name) for name in _CLASSES}
+    rows = [(*key, t, *([n] if seq else []), *values) for key, t, n, values in result.rows]
+    return Answer(_table(plan, rows, seq=seq), counts, [(places[i].index, bad.code) for i, bad in result.dead])
+
+
+def duckdb_batch(plan: ViewPlan, arrivals: Sequence[Arrival]) -> Answer:
+    """The backfill, on the events as a history file. What is no record at all cannot stand in a file."""
+    readable = [arrival for arrival in arrivals if arrival.row is not None]
+    unreadable = [(a.index, a.bad.code) for a in arrivals if a.row is None and a.bad is not None]
+    with tempfile.TemporaryDirectory(prefix="penstock-parity-") as name:
+        folder = Path(name)
+        pq.write_table(_history(plan.source, readable), folder / "events.parquet")
+        report = backfill(plan, str(folder / "events.parquet"), TIME_MIN, END, folder, memory=_MEMORY)
+        parts = [part.path for part in ViewParts(folder / plan.name, plan).all()]
+        rows = pa.concat_tables(pq.read_table(part) for part in parts).drop_columns(["event_timestamp"])
+        dead = _rejects(folder / plan.name / REJECTS, readable)
+    counts = {**report.counts, "dead": report.counts["dead"] + len(unreadable)}
+    return Answer(rows.replace_schema_metadata(None), counts, sorted([*unreadable, *dead]))
+
+
+def _history(source: SourcePlan, arrivals: Sequence[Arrival]) -> pa.Table:
+    # a timestamp may be out of range, which Arrow's own type could not hold
+    types = {**ARROW_TYPES, "timestamp": pa.int64()}
+    columns = {c.name: [a.row[c.name] for a in arrivals if a.row is not None] for c in source.columns}
+    return pa.table({c.name: pa.array(columns[c.name], types[c.type]) for c in source.columns})
+
+
+def _rejects(file: Path, arrivals: Sequence[Arrival]) -> list[tuple[int, str]]:
+    if not file.exists():
+        return []
+    rejects = map(json.loads, file.read_text().splitlines())
+    return [(arrivals[reject["row"]].index, reject["error"]) for reject in rejects]
+
+
+def stream_items(source: SourcePlan, arrivals: Sequence[Arrival]) -> list[Arrival | Watermark]:
+    """Events in order of arrival, each followed by the watermark that it brings, and at the end all of time."""
+    items: list[Arrival | Watermark] = []
+    greatest = None
+    for arrival in arrivals:
+        items.append(arrival)
+        if arrival.bad is None and arrival.row is not None and source.time is not None:
+            time = arrival.row[source.time]
+            if greatest is None or time > greatest:
+                greatest = time
+                items.append(Watermark(time - source.disorder_ms - 1))
+    return [*items, Watermark(END)]
+
+
+def flink_stream(
+    driver: HarnessDriver, plans: Sequence[ViewPlan], items: Sequence[Arrival | Watermark], *, backend: str = "heap"
+) -> dict[str, Answer]:
+    """The Flink job's own operators, from raw bytes to rows, for all views of one source."""
+    sent: list[Item] = [item if isinstance(item, Watermark) else Event(item.raw) for item in items]
+    result = driver.run([plan.json for plan in plans], sent, backend=backend)
+    answers = {}
+    for plan in plans:
+        view = result.views[plan.name]
+        dead = [(items[d.index], d.error) for d in result.dead if d.view in (None, plan.name)]
+        places = [(item.index, error) for item, error in dead if isinstance(item, Arrival)]
+        counts = {name: view.counts[name] for name in _CLASSES}
+        answers[plan.name] = Answer(_table(plan, _emitted(plan, view), seq=True), counts, places)
+    return answers
+
+
+def _emitted(plan: ViewPlan, view: ViewResult) -> list[tuple[Any, ...]]:
+    rows = []
+    for emitted in view.rows:
+        row = json.loads(emitted.value)
+        key = [row["key"][k.name] for k in plan.key]
+        rows.append((*key, row["t"], row["seq"], *(row["values"][f.name] for f in plan.features)))
+    return rows
+
+
+def _table(plan: ViewPlan, rows: Sequence[tuple[Any, ...]], *, seq: bool) -> pa.Table:
+    schema = part_schema(plan)
+    schema = schema.remove(schema.get_field_index("event_timestamp"))
+    if seq:
+        schema = schema.insert(schema.get_field_index("t") + 1, pa.field("seq", pa.int64()))
+    columns = list(zip(*rows, strict=True)) or [()] * len(schema)
+    table = pa.table([_array(column, field.type) for column, field in zip(columns, schema, strict=True)], schema=schema)
+    order = [(name, "ascending") for name in (*(k.name for k in plan.key), *(["seq"] if seq else ["t"]))]
+    return table.take(pc.sort_indices(table, order))
+
+
+def _array(values: Sequence[Any], type: pa.DataType) -> pa.Array:
+    return timestamps(pa.array(values, pa.int64())) if pa.types.is_timestamp(type) else pa.array(values, type)

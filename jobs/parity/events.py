@@ -1,0 +1,101 @@
+"""The events that engines are compared on: a file in order of arrival, JSON lines or Parquet."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.errors import UsageError, did_you_mean
+from features.ingest import BadEvent, Row, check_row, decode
+from features.plan import SourcePlan
+
+#: The column that names an event's source, where there are several.
+SOURCE = "_source"
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One event as it arrived. ``index``: its place in the file; ``row``: its typed values, whether they are good or
+    not, or None where the record cannot be read; ``bad``: why the source refuses it, or None.
+    """
+
+    index: int
+    raw: bytes
+    row: Row | None
+    bad: BadEvent | None
+
+
+def read_events(file: Path, sources: Mapping[str, SourcePlan]) -> dict[str, list[Arrival]]:
+    """Source name → its events in order of arrival. Raises UsageError for a file or a source that is not known."""
+    if not file.is_file():
+        raise UsageError("there is no such file of events", where=str(file), allowed="JSON lines, or Parquet")
+    records = _parquet_records(file) if _is_parquet(file) else file.read_bytes().splitlines()
+    arrivals: dict[str, list[Arrival]] = {name: [] for name in sources}
+    for index, raw in enumerate(records):
+        if raw.strip():
+            source = _source(raw, sources, f"{file}:{index + 1}")
+            arrivals[source].append(_arrival(sources[source], index, raw))
+    return arrivals
+
+
+def _is_parquet(file: Path) -> bool:
+    with file.open("rb") as head:
+        return head.read(4) == b"PAR1"
+
+
+def _source(raw: bytes, sources: Mapping[str, SourcePlan], place: str) -> str:
+    if len(sources) == 1:
+        return next(iter(sources))
+    try:
+        name = json.loads(raw)[SOURCE]
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(
+            f"an event does not say its source in {SOURCE!r}", where=place, allowed=", ".join(sources)
+        ) from None
+    if name not in sources:
+        raise UsageError(
+            f"there is no source {name!r}",
+            where=place,
+            allowed=", ".join(sources),
+            hint=did_you_mean(str(name), sources),
+        )
+    return str(name)
+
+
+def _arrival(source: SourcePlan, index: int, raw: bytes) -> Arrival:
+    row = None
+    try:
+        row = decode(source, raw)
+        check_row(source, row)
+    except BadEvent as bad:
+        return Arrival(index, raw, row, bad)
+    return Arrival(index, raw, row, None)
+
+
+def _parquet_records(file: Path) -> Iterator[bytes]:
+    """Each row as the record that a producer would send: NaN and infinities null, times in milliseconds."""
+    for batch in pq.ParquetFile(file).iter_batches():
+        table = pa.table({name: _plain(batch.column(i)) for i, name in enumerate(batch.schema.names)})
+        for row in table.to_pylist():
+            yield json.dumps({name: _value(value) for name, value in row.items()}, ensure_ascii=False).encode()
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    if pa.types.is_date(column.type):
+        column = column.cast(pa.timestamp("us"))
+    if not pa.types.is_timestamp(column.type):
+        return column
+    per_second = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}[column.type.unit]
+    units = column.cast(pa.int64()).to_pylist()
+    return pa.array([None if x is None else x * 1000 // per_second for x in units], pa.int64())
+
+
+def _value(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,120 @@
+"""All engines on one file of events, every view; each engine's rows as Parquet, and every pair compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from features.compilers.flink.driver import HarnessDriver
+from features.plan import SourcePlan, ViewPlan
+from jobs.parity.compare import Comparison, compare_answers, compare_rows, last_rows
+from jobs.parity.engines import Answer, duckdb_batch, flink_stream, oracle_batch, oracle_stream, stream_items
+from jobs.parity.events import Arrival
+
+#: The batch engines give all change points, the stream engine the rows that it emits.
+ENGINES = ("oracle", "duckdb", "flink")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One pair of engines on one view. ``what`` says which rows were held against each other."""
+
+    view: str
+    pair: tuple[str, str]
+    what: str
+    result: Comparison
+
+
+def run(
+    plans: Sequence[ViewPlan],
+    arrivals: Mapping[str, Sequence[Arrival]],
+    engines: Sequence[str],
+    out: Path | None,
+    progress: Callable[[int], None] = lambda done: None,
+) -> list[Compared]:
+    """Runs and compares the views of every source. ``out``: the folder for ``<engine>/<view>.parquet``."""
+    compared: list[Compared] = []
+    with ExitStack() as running:
+        driver = running.enter_context(HarnessDriver()) if "flink" in engines else None
+        for source, views in _by_source(plans):
+            came = arrivals[source.name]
+            answers = _answers(views, source, came, engines, driver)
+            for plan in views:
+                mine = {engine: answers[engine][plan.name] for engine in engines}
+                if out is not None:
+                    _write(out, plan, mine)
+                compared += _compare(plan, came, mine)
+                progress(len(compared))
+    return compared
+
+
+def _by_source(plans: Iterable[ViewPlan]) -> list[tuple[SourcePlan, list[ViewPlan]]]:
+    sources: dict[str, tuple[SourcePlan, list[ViewPlan]]] = {}
+    for plan in plans:
+        sources.setdefault(plan.source.name, (plan.source, []))[1].append(plan)
+    return list(sources.values())
+
+
+def _answers(
+    views: Sequence[ViewPlan],
+    source: SourcePlan,
+    came: Sequence[Arrival],
+    engines: Sequence[str],
+    driver: HarnessDriver | None,
+) -> dict[str, dict[str, Answer]]:
+    batch = {"oracle": oracle_batch, "duckdb": duckdb_batch}
+    answers = {name: {plan.name: batch[name](plan, came) for plan in views} for name in engines if name in batch}
+    if driver is not None:
+        answers["flink"] = flink_stream(driver, views, stream_items(source, came))
+    return answers
+
+
+def _write(out: Path, plan: ViewPlan, answers: Mapping[str, Answer]) -> None:
+    for engine, answer in answers.items():
+        (out / engine).mkdir(parents=True, exist_ok=True)
+        pq.write_table(answer.rows, out / engine / f"{plan.name}.parquet")
+
+
+def _compare(plan: ViewPlan, came: Sequence[Arrival], answers: Mapping[str, Answer]) -> list[Compared]:
+    compared = []
+    for pair in combinations([engine for engine in ENGINES if engine in answers], 2):
+        left, right = answers[pair[0]], answers[pair[1]]
+        if "flink" not in pair:
+            compared.append(Compared(plan.name, pair, "all change points", compare_answers(plan, left, right, pair)))
+        else:
+            compared.append(_against_stream(plan, came, left, right, pair))
+    if {"oracle", "flink"} <= answers.keys():
+        exact = oracle_stream(plan, came, stream_items(plan.source, came))
+        words = "every row emitted, in order"
+        result = compare_answers(plan, exact, answers["flink"], ("oracle", "flink"))
+        compared.append(Compared(plan.name, ("oracle", "flink"), words, result))
+    return compared
+
+
+def _against_stream(
+    plan: ViewPlan, came: Sequence[Arrival], batch: Answer, stream: Answer, pair: tuple[str, str]
+) -> Compared:
+    """In event-time order the stream's last row of every (key, t) is the batch row; in any order its last row of a
+    key is, where no event came too late.
+    """
+    keys = [key.name for key in plan.key]
+    lost = stream.counts["too_late"] if any(window.kind == "lifetime" for window in plan.windows) else 0
+    if _in_order(plan.source, came):
+        words, left, right = "the last row of every (key, t)", batch.rows, last_rows(stream.rows, [*keys, "t"])
+    elif lost:
+        return Compared(plan.name, pair, f"nothing: {lost} events came too late for a lifetime", Comparison())
+    else:
+        words, left, right = "the last row of every key", last_rows(batch.rows, keys), last_rows(stream.rows, keys)
+    return Compared(plan.name, pair, words, compare_rows(plan, left, right, pair))
+
+
+def _in_order(source: SourcePlan, came: Sequence[Arrival]) -> bool:
+    if source.time is None:
+        return True
+    times = [arrival.row[source.time] for arrival in came if arrival.row is not None and arrival.bad is None]
+    return all(a <= b for a, b in pairwise(times))

@@ -1,0 +1,115 @@
+"""A view's change points on disk: Parquet parts, each for one range of time, with what made them in their metadata."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from features.plan import ViewPlan
+
+#: Keys of a part's metadata: its plan's fingerprint, its range in milliseconds, and what history it was made from.
+FINGERPRINT, FROM, TO, HISTORY = (f"penstock.{name}".encode() for name in ("fingerprint", "from", "to", "history"))
+
+#: Microseconds: what Feast and DuckDB agree on.
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+
+ARROW_TYPES = {
+    "int64": pa.int64(),
+    "float64": pa.float64(),
+    "string": pa.string(),
+    "bool": pa.bool_(),
+    "timestamp": TIMESTAMP,
+}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One file: the change points with ``from_ms <= t < to_ms``."""
+
+    path: Path
+    from_ms: int
+    to_ms: int
+    fingerprint: str
+    history: str
+
+
+def read_part(path: Path) -> Part:
+    """What a file's metadata says of it."""
+    found = pq.read_schema(path).metadata or {}
+    from_ms, to_ms = (int(found.get(name, b"0")) for name in (FROM, TO))
+    return Part(path, from_ms, to_ms, found.get(FINGERPRINT, b"").decode(), found.get(HISTORY, b"").decode())
+
+
+def part_schema(plan: ViewPlan) -> pa.Schema:
+    """Key columns, ``t`` in milliseconds, ``event_timestamp`` (the same, as Feast reads it), features."""
+    keys = [pa.field(key.name, ARROW_TYPES[key.type]) for key in plan.key]
+    times = [pa.field("t", pa.int64()), pa.field("event_timestamp", TIMESTAMP)]
+    return pa.schema([*keys, *times, *(pa.field(f.name, ARROW_TYPES[f.type]) for f in plan.features)])
+
+
+def timestamps(milliseconds: pa.Array) -> pa.Array:
+    """int64 milliseconds since the epoch as timestamps."""
+    return pc.multiply(milliseconds, 1000).cast(TIMESTAMP)
+
+
+class ViewParts:
+    """The parts of one view in their folder."""
+
+    def __init__(self, folder: Path, plan: ViewPlan) -> None:
+        self._folder, self._plan = folder, plan
+
+    def path(self, from_ms: int, to_ms: int) -> Path:
+        """Where the part of a range lies."""
+        return self._folder / f"part-{from_ms}-{to_ms}.parquet"
+
+    def all(self) -> list[Part]:
+        """All parts, by name."""
+        return [read_part(path) for path in sorted(self._folder.glob("part-*.parquet"))]
+
+    def make_room(self, from_ms: int, to_ms: int, slices: Sequence[tuple[int, int]], history: str) -> list[str]:
+        """Clears the range for these slices: what they will make anew is deleted, and a part that reaches out of the
+        range is cut. A slice that is there already, from the same history, stays. Returns the names of what went.
+        """
+        gone = []
+        for part in self.all():
+            foreign = part.fingerprint != self._plan.fingerprint
+            apart = not self._plan.static and (part.to_ms <= from_ms or part.from_ms >= to_ms)
+            finished = (part.from_ms, part.to_ms) in slices and part.history == history
+            if foreign or not (apart or finished):
+                if not foreign and not self._plan.static:
+                    self._cut(part, from_ms, to_ms)
+                part.path.unlink()
+                gone.append(part.path.name)
+        return gone
+
+    def _cut(self, part: Part, from_ms: int, to_ms: int) -> None:
+        for a, b in ((part.from_ms, min(part.to_ms, from_ms)), (max(part.from_ms, to_ms), part.to_ms)):
+            if a < b:
+                rows = pq.read_table(part.path, filters=[("t", ">=", a), ("t", "<", b)])
+                with self.writing(a, b, part.history) as writer:
+                    writer.write_table(rows.select(part_schema(self._plan).names).cast(writer.schema))
+
+    @contextmanager
+    def writing(self, from_ms: int, to_ms: int, history: str) -> Iterator[pq.ParquetWriter]:
+        """A part that appears whole, at the end, or not at all."""
+        metadata = {
+            FINGERPRINT: self._plan.fingerprint.encode(),
+            FROM: str(from_ms).encode(),
+            TO: str(to_ms).encode(),
+            HISTORY: history.encode(),
+        }
+        path = self.path(from_ms, to_ms)
+        unfinished = path.with_name(f".{path.name}.tmp")
+        try:
+            with pq.ParquetWriter(unfinished, part_schema(self._plan).with_metadata(metadata)) as writer:
+                yield writer
+            os.replace(unfinished, path)
+        finally:
+            unfinished.unlink(missing_ok=True)
