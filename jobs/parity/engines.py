@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features import oracle
-from features.compilers.flink.driver import Event, HarnessDriver, Item, ViewResult, Watermark
+from features.compilers.flink.driver import Event, HarnessDriver, Item, Restore, ViewResult, Watermark
 from features.ingest import TIME_MIN, BadEvent, Row
 from features.plan import SourcePlan, ViewPlan
 from jobs.backfill import REJECTS, backfill
@@ -73,7 +73,7 @@ def duckdb_batch(plan: ViewPlan, arrivals: Sequence[Arrival]) -> Answer:
     unreadable = [(a.index, a.bad.code) for a in arrivals if a.row is None and a.bad is not None]
     with tempfile.TemporaryDirectory(prefix="penstock-parity-") as name:
         folder = Path(name)
-        pq.write_table(_history(plan.source, readable), folder / "events.parquet")
+        pq.write_table(history(plan.source, readable), folder / "events.parquet")
         report = backfill(plan, str(folder / "events.parquet"), TIME_MIN, END, folder, memory=_MEMORY)
         parts = [part.path for part in ViewParts(folder / plan.name, plan).all()]
         rows = pa.concat_tables(pq.read_table(part) for part in parts).drop_columns(["event_timestamp"])
@@ -82,7 +82,8 @@ def duckdb_batch(plan: ViewPlan, arrivals: Sequence[Arrival]) -> Answer:
     return Answer(rows.replace_schema_metadata(None), counts, sorted([*unreadable, *dead]))
 
 
-def _history(source: SourcePlan, arrivals: Sequence[Arrival]) -> pa.Table:
+def history(source: SourcePlan, arrivals: Sequence[Arrival]) -> pa.Table:
+    """The readable events as a history file has them."""
     # a timestamp may be out of range, which Arrow's own type could not hold
     types = {**ARROW_TYPES, "timestamp": pa.int64()}
     columns = {c.name: [a.row[c.name] for a in arrivals if a.row is not None] for c in source.columns}
@@ -111,10 +112,14 @@ def stream_items(source: SourcePlan, arrivals: Sequence[Arrival]) -> list[Arriva
 
 
 def flink_stream(
-    driver: HarnessDriver, plans: Sequence[ViewPlan], items: Sequence[Arrival | Watermark], *, backend: str = "heap"
+    driver: HarnessDriver,
+    plans: Sequence[ViewPlan],
+    items: Sequence[Arrival | Watermark | Restore],
+    *,
+    backend: str = "heap",
 ) -> dict[str, Answer]:
     """The Flink job's own operators, from raw bytes to rows, for all views of one source."""
-    sent: list[Item] = [item if isinstance(item, Watermark) else Event(item.raw) for item in items]
+    sent: list[Item] = [Event(item.raw) if isinstance(item, Arrival) else item for item in items]
     result = driver.run([plan.json for plan in plans], sent, backend=backend)
     answers = {}
     for plan in plans:

@@ -41,7 +41,7 @@ def read_events(file: Path, sources: Mapping[str, SourcePlan]) -> dict[str, list
     for index, raw in enumerate(records):
         if raw.strip():
             source = _source(raw, sources, f"{file}:{index + 1}")
-            arrivals[source].append(_arrival(sources[source], index, raw))
+            arrivals[source].append(arrival(sources[source], index, raw))
     return arrivals
 
 
@@ -69,7 +69,8 @@ def _source(raw: bytes, sources: Mapping[str, SourcePlan], place: str) -> str:
     return str(name)
 
 
-def _arrival(source: SourcePlan, index: int, raw: bytes) -> Arrival:
+def arrival(source: SourcePlan, index: int, raw: bytes) -> Arrival:
+    """A record as its source takes it."""
     row = None
     try:
         row = decode(source, raw)

@@ -183,9 +183,14 @@ class ViewQuery:
         return f"CASE WHEN {alive} THEN {part.of_event} ELSE 0 END"
 
     def _leaves(self, index: int, window: Window, start: int, end: int) -> str:
-        columns = [f"-({part.of_event}) AS {part.name}" for part in self.sums if part.window == index]
+        columns = [f"-{self._wide(part)} AS {part.name}" for part in self.sums if part.window == index]
         t = leave(window)
         return self._select(t, columns, f"{t} >= {start} AND {t} < {end}")
+
+    def _wide(self, part: Sum) -> str:
+        """What an event adds, with room for the negative of the least int64."""
+        int64 = part.part == "n" and part.arg is not None and self.plan.args[part.arg].type == "int64"
+        return f"CAST({part.of_event} AS HUGEINT)" if int64 else f"({part.of_event})"
 
     def _before(self, start: int) -> str:
         """One row per key for all that came before, for the windows that nothing leaves."""

@@ -1,0 +1,448 @@
+"""The shared behaviour suite, as data: small views, small streams, and the values that the meaning gives by hand.
+
+Each case runs on the oracle, on DuckDB and on the Flink job's operators. ``rows`` are all change points of batch in
+order of key and time, ``(key…, t, values…)``; times are milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from features import (
+    Stream,
+    Table,
+    View,
+    coalesce,
+    column,
+    count,
+    first,
+    last,
+    lifetime,
+    max,
+    mean,
+    min,
+    sliding,
+    std,
+    sum,
+    var,
+)
+from features.aggregates import Feature
+from features.expressions import Expr
+from features.plan import ViewPlan
+
+COLUMNS = dict(
+    k="string", g="int64", x="float64", n="int64", b="bool", s="string", w="timestamp", cents=column("float64", places=2)
+)  # fmt: skip
+
+
+def stream(**options: Any) -> Stream:
+    """The source of most cases."""
+    return Stream("events", topic="events", time="ts", columns=COLUMNS, **options)
+
+
+plain = stream()
+named = Stream("named", topic="named", time="ts", id="eid", columns={**COLUMNS, "eid": "string"}, lateness="100ms")
+late = stream(disorder="20ms")
+
+
+def view(source: Stream, key: Any = "k", filter: Expr | None = None, **features: Feature) -> ViewPlan:
+    """A view's plan."""
+    return View("v", source, key=key, filter=filter, features=features).plan
+
+
+def event(ts: int, k: Any = "a", **values: Any) -> dict[str, Any]:
+    """An event as its producer writes it."""
+    return {"ts": ts, "k": k, **values}
+
+
+def xs(*pairs: tuple[int, Any]) -> list[dict[str, Any]]:
+    """Events of one key with a value of ``x`` each."""
+    return [event(ts, x=x) for ts, x in pairs]
+
+
+def ns(*pairs: tuple[int, Any]) -> list[dict[str, Any]]:
+    """Events of one key with a value of ``n`` each."""
+    return [event(ts, n=n) for ts, n in pairs]
+
+
+@dataclass(frozen=True)
+class Case:
+    """``events``: dicts, or bytes for what is no event. ``dead``: (place, reason). ``counts``: of batch, by class."""
+
+    name: str
+    plan: ViewPlan
+    events: Sequence[dict[str, Any] | bytes]
+    rows: Sequence[tuple[Any, ...]]
+    dead: Sequence[tuple[int, str]] = ()
+    duplicates: int = 0
+    stream_counts: dict[str, int] = field(default_factory=dict)
+
+
+E53, I63 = 2**53, 2**63
+HUGE = 9_007_199_254.0  # with six places the last whole number below 2**53
+
+CASES = (
+    Case(
+        "an event counts from its own time until the window's length later",
+        view(plain, c=count().over("10ms")),
+        [event(0), event(4)],
+        [("a", 0, 1), ("a", 4, 2), ("a", 10, 1), ("a", 14, 0)],
+    ),
+    Case(
+        "two windows at once keep their own time",
+        view(plain, c=count().over("10ms", "25ms"), x=sum(plain.x).over("10ms", "25ms")),
+        xs((0, 1.5), (20, 0.25)),
+        [
+            ("a", 0, 1, 1, 1.5, 1.5),
+            ("a", 10, 0, 1, 0.0, 1.5),
+            ("a", 20, 1, 2, 0.25, 1.75),
+            ("a", 25, 1, 1, 0.25, 0.25),
+            ("a", 30, 0, 1, 0.0, 0.25),
+            ("a", 45, 0, 0, 0.0, 0.0),
+        ],
+    ),
+    Case(
+        "with a step the head is fresh and the tail leaves on the grid",
+        view(plain, c=count().over(sliding("30ms", step="10ms"))),
+        [event(1), event(10), event(19)],
+        [("a", 1, 1), ("a", 10, 2), ("a", 19, 3), ("a", 40, 1), ("a", 50, 0)],
+    ),
+    Case(
+        "a step's grid goes through the epoch, before it too",
+        view(plain, c=count().over(sliding("10ms", step="10ms")), f=first(plain.n).over(sliding("10ms", step="10ms"))),
+        ns((-15, 1), (-10, 2), (-1, 3)),
+        [("a", -15, 1, 1), ("a", -10, 2, 1), ("a", -1, 3, 1), ("a", 0, 1, 3), ("a", 10, 0, None)],
+    ),
+    Case(
+        "nothing leaves a lifetime",
+        view(plain, c=count().over(lifetime()), x=max(plain.x).over(lifetime())),
+        xs((5, 2.0), (5_000_000, 1.0)),
+        [("a", 5, 1, 2.0), ("a", 5_000_000, 2, 2.0)],
+    ),
+    Case(
+        "events of one time are one change point",
+        view(plain, c=count().over("10ms"), x=sum(plain.x).over("10ms")),
+        xs((7, 1.0), (7, 2.0), (7, None)),
+        [("a", 7, 3, 3.0), ("a", 17, 0, 0.0)],
+    ),
+    Case(
+        "ties of one time are decided by the value, not by arrival",
+        view(plain, f=first(plain.x).over("10ms"), l=last(plain.x).over("10ms"), s=last(plain.s).over("10ms")),
+        [event(3, x=2.0, s="b"), event(3, x=5.0, s="a"), event(3, x=-1.0, s="á")],
+        [("a", 3, -1.0, 5.0, "á"), ("a", 13, None, None, None)],
+    ),
+    Case(
+        "first and last move on when their event leaves",
+        view(plain, f=first(plain.n).over("10ms"), l=last(plain.n).over("10ms")),
+        ns((0, 1), (3, None), (5, 2)),
+        [("a", 0, 1, 1), ("a", 3, 1, 1), ("a", 5, 1, 2), ("a", 10, 2, 2), ("a", 13, 2, 2), ("a", 15, None, None)],
+    ),
+    Case(
+        "the least and the greatest that are left",
+        view(plain, l=min(plain.x).over("10ms"), g=max(plain.x).over("10ms")),
+        xs((0, 1.0), (1, 9.0), (2, 5.0), (3, 5.0)),
+        [
+            ("a", 0, 1.0, 1.0),
+            ("a", 1, 1.0, 9.0),
+            ("a", 2, 1.0, 9.0),
+            ("a", 3, 1.0, 9.0),
+            ("a", 10, 5.0, 9.0),
+            ("a", 11, 5.0, 5.0),
+            ("a", 12, 5.0, 5.0),
+            ("a", 13, None, None),
+        ],
+    ),
+    Case(
+        "nulls are rows, and no values",
+        view(
+            plain,
+            c=count().over("10ms"),
+            x=count(plain.x).over("10ms"),
+            m=mean(plain.x).over("10ms"),
+            s=sum(plain.x).over("10ms"),
+            l=last(plain.x).over("10ms"),
+        ),
+        xs((0, None), (2, 3.0)),
+        [("a", 0, 1, 0, None, 0.0, None), ("a", 2, 2, 1, 3.0, 3.0, 3.0), ("a", 10, 1, 1, 3.0, 3.0, 3.0), ("a", 12, 0, 0, None, 0.0, None)],
+    ),  # fmt: skip
+    Case(
+        "variance needs two values",
+        view(plain, v=var(plain.x).over("10ms"), d=std(plain.n).over("10ms")),
+        [event(0, x=1.0, n=1), event(1, x=2.0, n=4)],
+        [("a", 0, None, None), ("a", 1, 0.5, 4.5**0.5), ("a", 10, None, None), ("a", 11, None, None)],
+    ),
+    Case(
+        "sums do not drift: a tenth, three times, is three tenths",
+        view(plain, x=sum(plain.x).over("10ms"), m=mean(plain.x).over("10ms")),
+        xs((0, 0.1), (1, 0.1), (2, 0.1), (3, 1e9), (4, -1e9)),
+        [
+            ("a", 0, 0.1, 0.1),
+            ("a", 1, 0.2, 0.1),
+            ("a", 2, 0.3, 0.1),
+            ("a", 3, 1000000000.3, 250000000.075),
+            ("a", 4, 0.3, 0.06),
+            ("a", 10, 0.2, 0.05),
+            ("a", 11, 0.1, 0.1 / 3),
+            ("a", 12, 0.0, 0.0),
+            ("a", 13, -1e9, -1e9),
+            ("a", 14, 0.0, None),
+        ],
+    ),
+    Case(
+        "decimal places beyond the column's are rounded half to even",
+        view(plain, s=sum(plain.cents).over("10ms"), l=last(plain.cents).over("10ms")),
+        [event(0, cents=0.125), event(1, cents=0.375), event(2, cents=0.005)],
+        [
+            ("a", 0, 0.12, 0.125),
+            ("a", 1, 0.5, 0.375),
+            ("a", 2, 0.5, 0.005),
+            ("a", 10, 0.38, 0.005),
+            ("a", 11, 0.0, 0.005),
+            ("a", 12, 0.0, None),
+        ],
+    ),
+    Case(
+        "huge and negative values stay exact",
+        view(plain, s=sum(plain.x).over("10ms"), v=var(plain.n).over("10ms"), l=min(plain.n).over("10ms")),
+        [event(0, x=HUGE, n=I63 - 1), event(1, x=-HUGE, n=-I63), event(2, x=0.000001, n=-I63)],
+        [
+            ("a", 0, HUGE, None, I63 - 1),
+            ("a", 1, 0.0, (2 * I63 - 1) ** 2 / 2, -I63),
+            ("a", 2, 0.000001, (2 * I63 - 1) ** 2 / 3, -I63),
+            ("a", 10, -9007199253.999999, 0.0, -I63),
+            ("a", 11, 0.000001, None, -I63),
+            ("a", 12, 0.0, None, None),
+        ],
+    ),
+    Case(
+        "a sum that does not fit int64 is null, and comes back when it does",
+        view(plain, s=sum(plain.n).over("10ms"), m=mean(plain.n).over("10ms")),
+        ns((0, I63 - 1), (1, 1), (2, -2)),
+        [
+            ("a", 0, I63 - 1, float(I63)),
+            ("a", 1, None, 2.0**62),
+            ("a", 2, I63 - 2, (I63 - 2) / 3),
+            ("a", 10, -1, -0.5),
+            ("a", 11, -2, -2.0),
+            ("a", 12, 0, None),
+        ],
+    ),
+    Case(
+        "negative zero is zero",
+        view(plain, l=last(plain.x).over("10ms"), s=sum(plain.x).over("10ms")),
+        xs((0, -0.0)),
+        [("a", 0, 0.0, 0.0), ("a", 10, None, 0.0)],
+    ),
+    Case(
+        "a key with one event decays to nothing",
+        view(
+            plain,
+            c=count().over("10ms"),
+            m=mean(plain.x).over("10ms"),
+            d=std(plain.x).over("10ms"),
+            f=first(plain.s).over("10ms"),
+        ),
+        [event(5, "b", x=2.5, s="only")],
+        [("b", 5, 1, 2.5, None, "only"), ("b", 15, 0, None, None, None)],
+    ),
+    Case(
+        "composite keys, one of them a number",
+        view(plain, ["k", "g"], c=count().over("10ms")),
+        [event(0, "a", g=1), event(1, "a", g=-2), event(2, "b", g=1), event(3, "a", g=1)],
+        [
+            ("a", -2, 1, 1),
+            ("a", -2, 11, 0),
+            ("a", 1, 0, 1),
+            ("a", 1, 3, 2),
+            ("a", 1, 10, 1),
+            ("a", 1, 13, 0),
+            ("b", 1, 2, 1),
+            ("b", 1, 12, 0),
+        ],
+    ),
+    Case(
+        "keys are ordered by code point and may hold any text",
+        view(plain, c=count().over(lifetime())),
+        [event(0, "é"), event(1, "Z"), event(2, '"\\\n'), event(3, "\U0001f600"), event(4, "\uffff"), event(5, "")],
+        [("", 5, 1), ('"\\\n', 2, 1), ("Z", 1, 1), ("é", 0, 1), ("\uffff", 4, 1), ("\U0001f600", 3, 1)],
+    ),
+    Case(
+        "a condition filters one aggregate, and null is false",
+        view(
+            plain,
+            c=count(where=plain.x > 1.0).over("10ms"),
+            s=sum(plain.n, where=plain.b).over("10ms"),
+            l=last(plain.n, where=plain.b).over("10ms"),
+            a=count().over("10ms"),
+        ),
+        [event(0, x=1.0, n=1, b=True), event(1, x=2.0, n=10, b=False), event(2, x=None, n=100, b=None)],
+        [
+            ("a", 0, 0, 1, 1, 1),
+            ("a", 1, 1, 1, 1, 2),
+            ("a", 2, 1, 1, 1, 3),
+            ("a", 10, 1, 0, None, 2),
+            ("a", 11, 0, 0, None, 1),
+            ("a", 12, 0, 0, None, 0),
+        ],
+    ),
+    Case(
+        "a row filter leaves rows out, and they are applied",
+        view(plain, filter=(plain.x > 1.0) | plain.b, c=count().over("10ms")),
+        [event(0, x=1.0), event(1, x=2.0), event(2, x=None, b=True), event(3, x=None, b=False)],
+        [("a", 1, 1), ("a", 2, 2), ("a", 11, 1), ("a", 12, 0)],
+    ),
+    Case(
+        "expressions over rows: null in, null out; a quotient by zero is null",
+        view(
+            plain,
+            d=last(plain.x / plain.n).over("10ms"),
+            e=sum(plain.x - plain.n * 2).over("10ms"),
+            f=last(coalesce(plain.x, plain.n, 0.5)).over("10ms"),
+            g=count(where=plain.x.is_null() & (plain.w - plain.ts < 5)).over("10ms"),
+        ),
+        [event(0, x=3.0, n=2, w=4), event(1, x=3.0, n=0, w=9), event(2, x=None, n=7, w=3), event(3, x=1e308, n=None)],
+        [
+            ("a", 0, 1.5, -1.0, 3.0, 0),
+            ("a", 1, 1.5, 2.0, 3.0, 0),
+            ("a", 2, 1.5, 2.0, 7.0, 1),
+            ("a", 3, 1.5, 2.0, 1e308, 1),
+            ("a", 10, None, 3.0, 1e308, 1),
+            ("a", 11, None, 0.0, 1e308, 1),
+            ("a", 12, None, 0.0, 1e308, 0),
+            ("a", 13, None, 0.0, None, 0),
+        ],
+    ),
+    Case(
+        "an integer expression that overflows makes the event bad",
+        view(plain, s=sum(plain.n + 1).over("10ms"), c=count(where=(plain.g * plain.g) > 0).over("10ms")),
+        [event(0, n=I63 - 1, g=1), event(1, n=1, g=2**32), event(2, n=1, g=None)],
+        [("a", 2, 2, 0), ("a", 12, 0, 0)],
+        dead=[(0, "overflow"), (1, "overflow")],
+    ),
+    Case(
+        "what a filter leaves out cannot be bad",
+        view(plain, filter=plain.b, s=sum(plain.x).over("10ms"), o=last(plain.n * 2).over("10ms")),
+        [event(0, x=1e300, b=False), event(1, None, b=False), event(2, n=I63 - 1, b=None), event(3, x=1.0, n=1, b=True)],
+        [("a", 3, 1.0, 2), ("a", 13, 0.0, None)],
+    ),
+    Case(
+        "bad events in every class",
+        view(plain, s=sum(plain.x).over("10ms")),
+        [
+            b"{",
+            b'{"ts":1,"k":"a","x":NaN}',
+            event(1, x="1"),
+            {"k": "a", "x": 1.0},
+            event(1, None, x=1.0),
+            event(1, x=9007199254.740992),
+            event(1, x=-9007199254.740992),
+            event(253_402_300_800_000, x=1.0),
+            event(1, n=2**63, x=1.0),
+            event(1, x=1.0),
+        ],
+        [("a", 1, 1.0), ("a", 11, 0.0)],
+        dead=[
+            (0, "not json"),
+            (1, "not json"),
+            (2, "wrong type"),
+            (3, "missing time"),
+            (4, "missing key"),
+            (5, "out of range"),
+            (6, "out of range"),
+            (7, "out of range"),
+            (8, "out of range"),
+        ],
+    ),
+    Case(
+        "a column that must not be null",
+        view(Stream("strict", topic="t", time="ts", columns=dict(k="string", x=column("float64", nullable=False))), c=count().over("10ms")),
+        [event(0, x=None), event(1, x=1.0)],
+        [("a", 1, 1), ("a", 11, 0)],
+        dead=[(0, "missing value")],
+    ),  # fmt: skip
+    Case(
+        "repeats by id count once, whatever else they say",
+        view(named, s=sum(named.x).over("10ms"), c=count().over(lifetime())),
+        [
+            event(0, x=1.0, eid="p"),
+            event(0, x=9.0, eid="p"),
+            event(1, x=2.0, eid="p"),
+            event(1, "b", x=4.0, eid="p"),
+            event(1, x=8.0, eid=None),
+            event(1, x=8.0, eid=None),
+        ],
+        [("a", 0, 1.0, 1), ("a", 1, 19.0, 4), ("a", 10, 18.0, 4), ("a", 11, 0.0, 4), ("b", 1, 4.0, 1), ("b", 11, 0.0, 1)],
+        duplicates=1,
+    ),
+    Case(
+        "out of order: late events enter every window in which they are still alive",
+        view(plain, c=count().over("10ms", "100ms"), l=last(plain.n).over("10ms"), f=first(plain.n).over("100ms")),
+        ns((50, 1), (45, 2), (30, 3), (52, 4), (0, 5)),
+        [
+            ("a", 0, 1, 1, 5, 5),
+            ("a", 10, 0, 1, None, 5),
+            ("a", 30, 1, 2, 3, 5),
+            ("a", 40, 0, 2, None, 5),
+            ("a", 45, 1, 3, 2, 5),
+            ("a", 50, 2, 4, 1, 5),
+            ("a", 52, 3, 5, 4, 5),
+            ("a", 55, 2, 5, 4, 5),
+            ("a", 60, 1, 5, 4, 5),
+            ("a", 62, 0, 5, None, 5),
+            ("a", 100, 0, 4, None, 3),
+            ("a", 130, 0, 3, None, 2),
+            ("a", 145, 0, 2, None, 1),
+            ("a", 150, 0, 1, None, 4),
+            ("a", 152, 0, 0, None, None),
+        ],
+    ),
+    Case(
+        "too late for every window: no online value changes, and it is counted",
+        view(plain, c=count().over("10ms")),
+        [event(50), event(40), event(41)],
+        [("a", 40, 1), ("a", 41, 2), ("a", 50, 2), ("a", 51, 1), ("a", 60, 0)],
+        stream_counts={"applied": 2, "too_late": 1},
+    ),
+    Case(
+        "within the disorder the watermark waits",
+        view(late, c=count().over("10ms")),
+        [event(50), event(35), event(31), event(100)],
+        [("a", 31, 1), ("a", 35, 2), ("a", 41, 1), ("a", 45, 0), ("a", 50, 1), ("a", 60, 0), ("a", 100, 1), ("a", 110, 0)],
+        stream_counts={"applied": 2, "too_late": 2},
+    ),
+    Case(
+        "a lifetime of named events remembers ids for the lateness, and no longer",
+        view(named, c=count().over(lifetime())),
+        [event(500, eid="p"), event(400, eid="q"), event(400, eid="q"), event(399, eid="r")],
+        [("a", 399, 1), ("a", 400, 2), ("a", 500, 3)],
+        duplicates=1,
+        stream_counts={"applied": 2, "duplicate": 1, "too_late": 1},
+    ),
+    Case(
+        "timestamps and bools are compared, never added",
+        view(plain, f=first(plain.w).over("10ms"), m=max(plain.b).over("10ms"), n=min(plain.b).over("10ms")),
+        [event(0, w=-1, b=False), event(1, w=86_400_000, b=True)],
+        [("a", 0, -1, False, False), ("a", 1, -1, True, False), ("a", 10, 86_400_000, True, True), ("a", 11, None, None, None)],
+    ),
+    Case(
+        "a timestamp with a fraction is floored",
+        view(plain, c=count().over("10ms")),
+        [b'{"ts":1.9,"k":"a"}', b'{"ts":-1.1,"k":"a"}'],
+        [("a", -2, 1), ("a", 1, 2), ("a", 8, 1), ("a", 11, 0)],
+    ),
+    Case(
+        "a table is its latest row, and ties are decided by the values, null below all",
+        Table("v", topic="t", time="ts", key="k", columns=dict(k="string", x="float64", s="string")).plan,
+        [event(5, x=1.0, s="b"), event(5, x=None, s="z"), event(5, x=1.0, s=None), event(9, x=None, s=None)],
+        [("a", 5, 1.0, "b"), ("a", 9, None, None)],
+    ),
+    Case(
+        "a table without a time holds for all time",
+        Table("v", history="t.parquet", key="k", columns=dict(k="string", x="float64")).plan,
+        [{"k": "a", "x": 1.0}, {"k": "b", "x": None}, {"k": "a", "x": 2.0}],
+        [("a", 0, 2.0), ("b", 0, None)],
+    ),
+    Case("no events at all", view(plain, c=count().over("10ms")), [], []),
+)

@@ -1,0 +1,142 @@
+"""Random views and random events for them: small worlds, where times, values and ids meet often."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from hypothesis import strategies as st
+
+import features as f
+from features.aggregates import AGGREGATES, Feature, _feature
+from features.expressions import Expr
+from features.plan import ViewPlan
+from features.windows import Window
+from jobs.parity.events import Arrival, arrival
+
+I63 = 2**63
+COLUMNS = dict(
+    k="string", g="int64", x="float64", y=f.column("float64", places=2), n="int64", m="int64", b="bool", s="string", w="timestamp"
+)  # fmt: skip
+NUMBERS, PLAIN = ("x", "y", "n", "m"), ("x", "y", "n", "m", "b", "s", "w")
+
+#: Values that meet each other, and the ends of what a type holds.
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "k": st.sampled_from(["a", "b", "é", ""]),
+    "g": st.sampled_from([0, 1, -1]),
+    "x": st.sampled_from([0.0, -0.0, 0.1, 0.3, -1.5, 2.5e-7, 5e-7, 1e9, -9007199254.740991, 9007199254.740992])
+    | st.floats(-1e6, 1e6),
+    "y": st.sampled_from([0.005, 0.015, 1.25, -3.0, 1e13]) | st.floats(-1e3, 1e3),
+    "n": st.sampled_from([0, 1, -1, 7, I63 - 1, -I63, 2**53 + 1]) | st.integers(-100, 100),
+    "m": st.integers(-3, 3) | st.sampled_from([2**62, -(2**32)]),
+    "b": st.booleans(),
+    "s": st.sampled_from(["", "a", "Z", "é", "\uffff", "\U0001f600", 'q"\\\n']),
+    "w": st.integers(-5, 5) | st.sampled_from([-62_135_596_800_000, 253_402_300_799_999]),
+}
+
+
+@dataclass(frozen=True)
+class World:
+    """A source with one or two views, and what arrived."""
+
+    plans: list[ViewPlan]
+    arrivals: list[Arrival]
+
+
+def windows() -> st.SearchStrategy[Window]:
+    sizes = st.sampled_from([1, 3, 10, 40, 100])
+    plain = sizes.map(lambda n: f.sliding(f"{n}ms"))
+    stepped = st.tuples(sizes, sizes).map(lambda p: f.sliding(f"{max(p)}ms", step=f"{min(p)}ms"))
+    return plain | stepped | st.just(f.lifetime())
+
+
+def numbers(source: f.Stream, depth: int = 2) -> st.SearchStrategy[Expr]:
+    leaves = st.sampled_from(NUMBERS).map(lambda name: source[name]) | st.sampled_from([0, 2, -1, 0.5, 1e300]).map(f.literal)
+    if depth == 0:
+        return leaves
+    inner = numbers(source, depth - 1)
+    pairs = st.tuples(inner, inner)
+    return leaves | st.one_of(
+        pairs.map(lambda p: p[0] + p[1]),
+        pairs.map(lambda p: p[0] - p[1]),
+        pairs.map(lambda p: p[0] * p[1]),
+        pairs.map(lambda p: p[0] / p[1]),
+        pairs.map(lambda p: f.coalesce(*p)),
+        inner.map(lambda e: -e),
+        st.just(source["w"] - source["ts"]),
+    )
+
+
+def conditions(source: f.Stream, depth: int = 2) -> st.SearchStrategy[Expr]:
+    compare = st.tuples(numbers(source, 1), numbers(source, 0), st.integers(0, 5)).map(
+        lambda t: (t[0] < t[1], t[0] <= t[1], t[0] > t[1], t[0] >= t[1], t[0] == t[1], t[0] != t[1])[t[2]]
+    )
+    texts = st.sampled_from(["a", "é", "\uffff"]).map(lambda text: source["s"] < text)
+    leaves = st.just(source["b"]) | compare | texts | st.sampled_from(PLAIN).map(lambda name: source[name].is_null())
+    if depth == 0:
+        return leaves
+    inner = conditions(source, depth - 1)
+    return leaves | st.one_of(
+        st.tuples(inner, inner).map(lambda p: p[0] & p[1]),
+        st.tuples(inner, inner).map(lambda p: p[0] | p[1]),
+        inner.map(lambda e: ~e),
+    )
+
+
+@st.composite
+def feature(draw: st.DrawFn, source: f.Stream) -> Feature:
+    aggregate = draw(st.sampled_from(sorted(set(AGGREGATES) - {"latest"})))
+    where = draw(st.none() | conditions(source, 1))
+    if aggregate == "count" and draw(st.booleans()):
+        arg: Expr | None = None
+    elif AGGREGATES[aggregate].sums:
+        arg = draw(numbers(source))
+    else:
+        arg = draw(numbers(source, 1) | st.sampled_from(PLAIN).map(lambda name: source[name]))
+    return _feature(aggregate, arg, where).over(*draw(st.lists(windows(), min_size=1, max_size=3, unique=True)))
+
+
+@st.composite
+def view(draw: st.DrawFn, source: f.Stream, name: str) -> ViewPlan:
+    key = draw(st.sampled_from([["k"], ["g"], ["k", "g"]]))
+    made = draw(st.lists(feature(source), min_size=1, max_size=4))
+    kept = draw(st.none() | conditions(source))
+    named = {}
+    for i, one in enumerate(made):
+        # two windows of one length with unlike steps would give two features of one name
+        seen: dict[str, Window] = {window.name: window for window in one.windows}
+        named[f"f{i}"] = one.over(*seen.values())
+    return f.View(name, source, key=key, features=named, filter=kept).plan
+
+
+@st.composite
+def source(draw: st.DrawFn) -> f.Stream:
+    options: dict[str, Any] = {"disorder": draw(st.sampled_from(["0s", "20ms"]))}
+    if draw(st.booleans()):
+        options.update(id="eid", lateness=draw(st.sampled_from(["1ms", "50ms"])))
+    return f.Stream("events", topic="events", time="ts", columns={**COLUMNS, "eid": "string"}, **options)
+
+
+@st.composite
+def record(draw: st.DrawFn, at: int) -> bytes:
+    if draw(st.integers(0, 30)) == 0:
+        return draw(st.sampled_from([b"{", b"[]", b'{"ts":"1"}', b'{"k":"a","g":0}', b"\xff"]))
+    row: dict[str, Any] = {"ts": at, "eid": draw(st.none() | st.sampled_from("pqr"))}
+    for name, values in VALUES.items():
+        row[name] = draw(values if name in "kg" else st.none() | values)
+    return json.dumps(row, ensure_ascii=False).encode()
+
+
+@st.composite
+def worlds(draw: st.DrawFn) -> World:
+    stream = draw(source())
+    plans = [draw(view(stream, f"v{i}")) for i in range(draw(st.integers(1, 2)))]
+    steps = draw(st.lists(st.integers(0, 12), min_size=1, max_size=25))
+    late = draw(st.booleans())
+    now, raws = draw(st.sampled_from([-60, 0, 1000])), []
+    for step in steps:
+        now += step
+        behind = draw(st.sampled_from([0, 0, 0, 1, 5, 30, 120])) if late else 0
+        raws.append(draw(record(now - behind)))
+    return World(plans, [arrival(stream.source_plan, i, raw) for i, raw in enumerate(raws)])

@@ -1,0 +1,104 @@
+"""Random views over random events: every engine gives what the oracle gives, to the bit.
+
+``PENSTOCK_EXAMPLES`` sets how many worlds each test tries; ``make soak`` tries many.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from features.compilers.flink.driver import HarnessDriver, Item, Restore, Watermark
+from features.ingest import TIME_MIN
+from jobs.backfill import backfill
+from jobs.parity.compare import Comparison, compare_answers, compare_rows, last_rows
+from jobs.parity.engines import END, duckdb_batch, flink_stream, history, oracle_batch, oracle_stream, stream_items
+from jobs.parity.events import Arrival
+from jobs.parity.run import beyond_lateness
+from jobs.parts import ViewParts
+from tests.parity.strategies import World, worlds
+
+EXAMPLES = int(os.environ.get("PENSTOCK_EXAMPLES", "40"))
+random_worlds = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize="PENSTOCK_EXAMPLES" not in os.environ,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
+)
+
+
+def agree(result: Comparison) -> None:
+    assert result.differences == 0, result.samples
+
+
+@random_worlds
+@given(worlds())
+def test_duckdb_equals_the_oracle(world: World) -> None:
+    for plan in world.plans:
+        batch = oracle_batch(plan, world.arrivals)
+        agree(compare_answers(plan, batch, duckdb_batch(plan, world.arrivals), ("oracle", "duckdb")))
+
+
+@random_worlds
+@given(worlds(), st.lists(st.integers(-80, 1400), max_size=3, unique=True))
+def test_any_split_of_a_range_gives_the_same_rows(world: World, cuts: list[int]) -> None:
+    for plan in world.plans:
+        whole = oracle_batch(plan, world.arrivals).rows
+        ends = [TIME_MIN, *sorted(cuts), END]
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            pq.write_table(history(plan.source, [a for a in world.arrivals if a.row is not None]), folder / "events.parquet")
+            for start, end in zip(ends[:-1], ends[1:], strict=True):
+                backfill(plan, str(folder / "events.parquet"), start, end, folder, memory="1GB")
+            parts = ViewParts(folder / plan.name, plan).all()
+            assert [part.from_ms for part in sorted(parts, key=lambda part: part.from_ms)] == ends[:-1]
+            rows = pa.concat_tables(pq.read_table(part.path) for part in parts).drop_columns(["event_timestamp"])
+        agree(compare_rows(plan, whole, rows.replace_schema_metadata(None), ("oracle", "parts")))
+
+
+@random_worlds
+@given(worlds(), st.data())
+def test_the_operator_equals_the_oracle(driver: HarnessDriver, world: World, data: st.DataObject) -> None:
+    """With the watermarks that the events bring, or with any; with restarts anywhere; on both state backends."""
+    items: list[Arrival | Watermark] = stream_items(world.plans[0].source, world.arrivals)
+    if data.draw(st.booleans()):
+        times = st.none() | st.integers(-100, 1500)
+        marks = [(a, data.draw(times)) for a in world.arrivals]
+        items = _rising([p for a, t in marks for p in ([a] if t is None else [a, Watermark(t)])] + [Watermark(END)])
+    restarts = data.draw(st.sets(st.integers(0, len(items)), max_size=3))
+    driven: list[Arrival | Item] = [p for i, item in enumerate(items) for p in ([Restore(), item] if i in restarts else [item])]
+    answers = flink_stream(driver, world.plans, driven, backend=data.draw(st.sampled_from(["heap", "rocksdb"])))
+    for plan in world.plans:
+        exact = oracle_stream(plan, world.arrivals, items)
+        agree(compare_answers(plan, exact, answers[plan.name], ("oracle", "flink")))
+
+
+def _rising(items: list[Arrival | Watermark]) -> list[Arrival | Watermark]:
+    """Watermarks as Flink's network lets them through: only what rises."""
+    kept: list[Arrival | Watermark] = []
+    reached = None
+    for item in items:
+        if isinstance(item, Watermark):
+            if reached is not None and item.time <= reached:
+                continue
+            reached = item.time
+        kept.append(item)
+    return kept
+
+
+@random_worlds
+@given(worlds())
+def test_once_all_time_has_passed_the_stream_holds_what_batch_computes(driver: HarnessDriver, world: World) -> None:
+    answers = flink_stream(driver, world.plans, stream_items(world.plans[0].source, world.arrivals))
+    for plan in world.plans:
+        if beyond_lateness(plan, world.arrivals):
+            continue
+        keys = [key.name for key in plan.key]
+        batch = last_rows(oracle_batch(plan, world.arrivals).rows, keys)
+        agree(compare_rows(plan, batch, last_rows(answers[plan.name].rows, keys), ("oracle", "flink")))
