@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from features.expressions import INT64_MAX, INT64_MIN
 from features.plan import ColumnPlan, SourcePlan
 
-#: Event times are those of the years 1 to 9999, in milliseconds since the epoch.
+#: Timestamps are those of the years 1 to 9999, in milliseconds since the epoch.
 TIME_MIN, TIME_MAX = -62_135_596_800_000, 253_402_300_799_999
 
 Row = dict[str, Any]
@@ -45,6 +45,11 @@ class _Decimal(str):
     """A JSON number with a fraction or an exponent, kept as written."""
 
 
+def _integer(text: str) -> int:
+    # int() refuses thousands of digits; beyond float64, one number is as good as another
+    return int(text) if len(text) < 400 else (-1) ** text.startswith("-") * 10**400
+
+
 def parse(source: SourcePlan, raw: bytes | None, kafka_ms: int | None = None) -> Row:
     """The typed and checked row of one JSON record. ``kafka_ms``: the record's own timestamp; None skips ``max_ahead``.
 
@@ -63,7 +68,7 @@ def decode(source: SourcePlan, raw: bytes | None) -> Row:
     try:
         text = (raw or b"").decode("utf-8")
         # a byte order mark is no white space in JSON
-        value = json.loads(text, parse_constant=_constant, parse_float=_Decimal)
+        value = json.loads(text, parse_constant=_constant, parse_float=_Decimal, parse_int=_integer)
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise BadEvent("not json", str(error)) from None
     if not isinstance(value, dict):
@@ -72,13 +77,14 @@ def decode(source: SourcePlan, raw: bytes | None) -> Row:
 
 
 def check_row(source: SourcePlan, row: Row, kafka_ms: int | None = None) -> None:
-    """The rules that need no parsing: nulls, the range of time, ``max_ahead``. Raises BadEvent."""
+    """The rules that need no parsing: nulls, the range of timestamps, ``max_ahead``. Raises BadEvent."""
+    for column in source.columns:
+        if column.type == "timestamp" and row[column.name] is not None:
+            _in_years(column.name, row[column.name])
     if source.time is not None:
         time = row[source.time]
         if time is None:
             raise BadEvent("missing time", f"{source.time} is null")
-        if not TIME_MIN <= time <= TIME_MAX:
-            raise BadEvent("out of range", f"{source.time} {time} is outside the years 1 to 9999")
         if kafka_ms is not None and time > kafka_ms + source.max_ahead_ms:
             raise BadEvent(
                 "too far ahead", f"{source.time} {time} is later than its record by over {source.max_ahead_ms} ms"
@@ -119,10 +125,14 @@ def _float64(name: str, value: Any) -> float:
 def _timestamp(name: str, value: Any) -> int:
     if type(value) is _Decimal:
         number = float(value)
-        if math.isinf(number) or abs(number) >= 2**63:
-            raise BadEvent("out of range", f"{name} does not fit int64")
-        return math.floor(number)
-    return _int64(name, value)
+        return _in_years(name, math.floor(number) if math.isfinite(number) else TIME_MAX + 1)
+    return _in_years(name, _int64(name, value))
+
+
+def _in_years(name: str, time: int) -> int:
+    if not TIME_MIN <= time <= TIME_MAX:
+        raise BadEvent("out of range", f"{name} {time} is outside the years 1 to 9999")
+    return time
 
 
 def _bool(name: str, value: Any) -> bool:

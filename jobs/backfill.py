@@ -266,7 +266,7 @@ def _write_slice(
 ) -> int:
     lost = 0
     with parts.writing(*span, signature) as writer:
-        for batch in db.execute(sql).fetch_record_batch(_BATCH_ROWS):
+        for batch in db.execute(sql).to_arrow_reader(_BATCH_ROWS):
             columns, over = feature_columns(plan, batch)
             lost += over
             writer.write_batch(_part_batch(plan, batch, columns, writer.schema))

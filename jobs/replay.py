@@ -33,7 +33,7 @@ def events(project: Project, start_ms: int, end_ms: int) -> Iterator[Sent]:
     selects = [_select(project, name, order, start_ms, end_ms) for order, name in enumerate(sources)]
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
-        reader = connection.execute(" UNION ALL ".join(selects) + " ORDER BY t, source, id").fetch_record_batch(20_000)
+        reader = connection.execute(" UNION ALL ".join(selects) + " ORDER BY t, source, id").to_arrow_reader(20_000)
         for batch in reader:
             columns = (batch.column(name).to_pylist() for name in ("source", "t", "raw"))
             for source, t, raw in zip(*columns, strict=True):

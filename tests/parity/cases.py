@@ -33,7 +33,8 @@ from features.expressions import Expr
 from features.plan import ViewPlan
 
 COLUMNS = dict(
-    k="string", g="int64", x="float64", n="int64", b="bool", s="string", w="timestamp", cents=column("float64", places=2)
+    k="string", g="int64", x="float64", n="int64", b="bool", s="string", w="timestamp",
+    cents=column("float64", places=2)
 )  # fmt: skip
 
 
@@ -165,8 +166,13 @@ CASES = (
             l=last(plain.x).over("10ms"),
         ),
         xs((0, None), (2, 3.0)),
-        [("a", 0, 1, 0, None, 0.0, None), ("a", 2, 2, 1, 3.0, 3.0, 3.0), ("a", 10, 1, 1, 3.0, 3.0, 3.0), ("a", 12, 0, 0, None, 0.0, None)],
-    ),  # fmt: skip
+        [
+            ("a", 0, 1, 0, None, 0.0, None),
+            ("a", 2, 2, 1, 3.0, 3.0, 3.0),
+            ("a", 10, 1, 1, 3.0, 3.0, 3.0),
+            ("a", 12, 0, 0, None, 0.0, None),
+        ],
+    ),
     Case(
         "variance needs two values",
         view(plain, v=var(plain.x).over("10ms"), d=std(plain.n).over("10ms")),
@@ -324,7 +330,12 @@ CASES = (
     Case(
         "what a filter leaves out cannot be bad",
         view(plain, filter=plain.b, s=sum(plain.x).over("10ms"), o=last(plain.n * 2).over("10ms")),
-        [event(0, x=1e300, b=False), event(1, None, b=False), event(2, n=I63 - 1, b=None), event(3, x=1.0, n=1, b=True)],
+        [
+            event(0, x=1e300, b=False),
+            event(1, None, b=False),
+            event(2, n=I63 - 1, b=None),
+            event(3, x=1.0, n=1, b=True),
+        ],
         [("a", 3, 1.0, 2), ("a", 13, 0.0, None)],
     ),
     Case(
@@ -357,11 +368,14 @@ CASES = (
     ),
     Case(
         "a column that must not be null",
-        view(Stream("strict", topic="t", time="ts", columns=dict(k="string", x=column("float64", nullable=False))), c=count().over("10ms")),
+        view(
+            Stream("strict", topic="t", time="ts", columns=dict(k="string", x=column("float64", nullable=False))),
+            c=count().over("10ms"),
+        ),
         [event(0, x=None), event(1, x=1.0)],
         [("a", 1, 1), ("a", 11, 0)],
         dead=[(0, "missing value")],
-    ),  # fmt: skip
+    ),
     Case(
         "repeats by id count once, whatever else they say",
         view(named, s=sum(named.x).over("10ms"), c=count().over(lifetime())),
@@ -373,7 +387,14 @@ CASES = (
             event(1, x=8.0, eid=None),
             event(1, x=8.0, eid=None),
         ],
-        [("a", 0, 1.0, 1), ("a", 1, 19.0, 4), ("a", 10, 18.0, 4), ("a", 11, 0.0, 4), ("b", 1, 4.0, 1), ("b", 11, 0.0, 1)],
+        [
+            ("a", 0, 1.0, 1),
+            ("a", 1, 19.0, 4),
+            ("a", 10, 18.0, 4),
+            ("a", 11, 0.0, 4),
+            ("b", 1, 4.0, 1),
+            ("b", 11, 0.0, 1),
+        ],
         duplicates=1,
     ),
     Case(
@@ -409,7 +430,16 @@ CASES = (
         "within the disorder the watermark waits",
         view(late, c=count().over("10ms")),
         [event(50), event(35), event(31), event(100)],
-        [("a", 31, 1), ("a", 35, 2), ("a", 41, 1), ("a", 45, 0), ("a", 50, 1), ("a", 60, 0), ("a", 100, 1), ("a", 110, 0)],
+        [
+            ("a", 31, 1),
+            ("a", 35, 2),
+            ("a", 41, 1),
+            ("a", 45, 0),
+            ("a", 50, 1),
+            ("a", 60, 0),
+            ("a", 100, 1),
+            ("a", 110, 0),
+        ],
         stream_counts={"applied": 2, "too_late": 2},
     ),
     Case(
@@ -424,7 +454,12 @@ CASES = (
         "timestamps and bools are compared, never added",
         view(plain, f=first(plain.w).over("10ms"), m=max(plain.b).over("10ms"), n=min(plain.b).over("10ms")),
         [event(0, w=-1, b=False), event(1, w=86_400_000, b=True)],
-        [("a", 0, -1, False, False), ("a", 1, -1, True, False), ("a", 10, 86_400_000, True, True), ("a", 11, None, None, None)],
+        [
+            ("a", 0, -1, False, False),
+            ("a", 1, -1, True, False),
+            ("a", 10, 86_400_000, True, True),
+            ("a", 11, None, None, None),
+        ],
     ),
     Case(
         "a timestamp with a fraction is floored",

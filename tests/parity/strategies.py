@@ -17,7 +17,8 @@ from jobs.parity.events import Arrival, arrival
 
 I63 = 2**63
 COLUMNS = dict(
-    k="string", g="int64", x="float64", y=f.column("float64", places=2), n="int64", m="int64", b="bool", s="string", w="timestamp"
+    k="string", g="int64", x="float64", y=f.column("float64", places=2), n="int64",
+    m="int64", b="bool", s="string", w="timestamp"
 )  # fmt: skip
 NUMBERS, PLAIN = ("x", "y", "n", "m"), ("x", "y", "n", "m", "b", "s", "w")
 
@@ -52,7 +53,9 @@ def windows() -> st.SearchStrategy[Window]:
 
 
 def numbers(source: f.Stream, depth: int = 2) -> st.SearchStrategy[Expr]:
-    leaves = st.sampled_from(NUMBERS).map(lambda name: source[name]) | st.sampled_from([0, 2, -1, 0.5, 1e300]).map(f.literal)
+    leaves = st.sampled_from(NUMBERS).map(lambda name: source[name]) | st.sampled_from([0, 2, -1, 0.5, 1e300]).map(
+        f.literal
+    )
     if depth == 0:
         return leaves
     inner = numbers(source, depth - 1)

@@ -51,7 +51,9 @@ def test_the_oracle_gives_the_values_by_hand(case: Case) -> None:
 @every_case
 def test_duckdb_equals_the_oracle(case: Case) -> None:
     came = arrivals(case)
-    result = compare_answers(case.plan, oracle_batch(case.plan, came), duckdb_batch(case.plan, came), ("oracle", "duckdb"))
+    result = compare_answers(
+        case.plan, oracle_batch(case.plan, came), duckdb_batch(case.plan, came), ("oracle", "duckdb")
+    )
     assert result.differences == 0, result.samples
 
 

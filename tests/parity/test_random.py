@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import tempfile
 from pathlib import Path
@@ -53,8 +54,10 @@ def test_any_split_of_a_range_gives_the_same_rows(world: World, cuts: list[int])
         ends = [TIME_MIN, *sorted(cuts), END]
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            pq.write_table(history(plan.source, [a for a in world.arrivals if a.row is not None]), folder / "events.parquet")
-            for start, end in zip(ends[:-1], ends[1:], strict=True):
+            pq.write_table(
+                history(plan.source, [a for a in world.arrivals if a.row is not None]), folder / "events.parquet"
+            )
+            for start, end in itertools.pairwise(ends):
                 backfill(plan, str(folder / "events.parquet"), start, end, folder, memory="1GB")
             parts = ViewParts(folder / plan.name, plan).all()
             assert [part.from_ms for part in sorted(parts, key=lambda part: part.from_ms)] == ends[:-1]
@@ -72,7 +75,9 @@ def test_the_operator_equals_the_oracle(driver: HarnessDriver, world: World, dat
         marks = [(a, data.draw(times)) for a in world.arrivals]
         items = _rising([p for a, t in marks for p in ([a] if t is None else [a, Watermark(t)])] + [Watermark(END)])
     restarts = data.draw(st.sets(st.integers(0, len(items)), max_size=3))
-    driven: list[Arrival | Item] = [p for i, item in enumerate(items) for p in ([Restore(), item] if i in restarts else [item])]
+    driven: list[Arrival | Item] = [
+        p for i, item in enumerate(items) for p in ([Restore(), item] if i in restarts else [item])
+    ]
     answers = flink_stream(driver, world.plans, driven, backend=data.draw(st.sampled_from(["heap", "rocksdb"])))
     for plan in world.plans:
         exact = oracle_stream(plan, world.arrivals, items)

@@ -17,7 +17,6 @@ from collections.abc import Mapping
 
 from features.compilers.duckdb.expressions import Expressions
 from features.compilers.duckdb.types import quote, read_column
-from features.ingest import TIME_MAX, TIME_MIN
 from features.plan import ArgPlan, SourcePlan, ViewPlan
 
 #: The greatest integer that a scaled float64 may become, exclusive (section 3 of the semantics).
@@ -49,7 +48,7 @@ def events_query(plan: ViewPlan, files: str, types: Mapping[str, str], where: st
 def source_query(
     source: SourcePlan, files: str, types: Mapping[str, str], where: str, span: tuple[int, int] | None
 ) -> str:
-    """The query for a source's rows as they are read: its columns, ``_file``, ``_row`` and ``_bad``, why the row is bad.
+    """The query for a source's rows as they are read: its columns, ``_file``, ``_row``, and in ``_bad`` why it is bad.
 
     Arguments and errors are those of ``events_query``.
     """
@@ -69,11 +68,7 @@ def _read(source: SourcePlan, files: str, types: Mapping[str, str], where: str) 
 def _source_error(source: SourcePlan) -> str:
     cases = ["WHEN _lost THEN 'out of range'"]
     if source.time is not None:
-        time = quote(source.time)
-        cases += [
-            f"WHEN {time} IS NULL THEN 'missing time'",
-            f"WHEN {time} NOT BETWEEN {TIME_MIN} AND {TIME_MAX} THEN 'out of range'",
-        ]
+        cases.append(f"WHEN {quote(source.time)} IS NULL THEN 'missing time'")
     required = [quote(c.name) for c in source.columns if not c.nullable and c.name != source.time]
     if required:
         cases.append(f"WHEN {' OR '.join(f'{name} IS NULL' for name in required)} THEN 'missing value'")
@@ -84,7 +79,7 @@ def _during(source: SourcePlan, span: tuple[int, int] | None) -> str:
     if source.time is None or span is None:
         return ""
     time = quote(source.time)
-    return f"\n  WHERE {time} IS NULL OR ({time} >= {span[0]} AND {time} < {span[1]}) OR {time} > {TIME_MAX}"
+    return f"\n  WHERE _lost OR {time} IS NULL OR ({time} >= {span[0]} AND {time} < {span[1]})"
 
 
 def _view_columns(plan: ViewPlan, expressions: Expressions) -> dict[str, str]:

@@ -19,12 +19,13 @@ class Integers:
     """A column of exact integers, as DuckDB gives HUGEINT: decimal(38, 0) of 16 bytes, or BIGINT."""
 
     def __init__(self, column: pa.Array) -> None:
+        # by the buffer: pyarrow's own way would import pandas
+        words = np.frombuffer(column.buffers()[1], dtype=np.int64)
         if pa.types.is_decimal128(column.type):
-            pairs = np.frombuffer(column.buffers()[1], dtype=np.int64).reshape(-1, 2)
-            pairs = pairs[column.offset : column.offset + len(column)]
+            pairs = words.reshape(-1, 2)[column.offset : column.offset + len(column)]
             self.low, self.high = pairs[:, 0], pairs[:, 1]
         else:
-            self.low = column.to_numpy(zero_copy_only=False).astype(np.int64)
+            self.low = words[column.offset : column.offset + len(column)]
             self.high = self.low >> 63
 
     @property

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from features.errors import UsageError
+from features.ingest import TIME_MAX, TIME_MIN
 from features.plan import ColumnPlan
 
 #: Timestamps are milliseconds since the epoch in every query.
@@ -37,7 +38,7 @@ READ: dict[str, dict[str, str]] = {
 
 @dataclass(frozen=True)
 class ReadColumn:
-    """A column as it is read. ``lost``: the condition under which a value of the file does not fit its type, or None."""
+    """A column as it is read. ``lost``: when a value of the file does not fit its type; None: never."""
 
     sql: str
     lost: str | None
@@ -57,8 +58,13 @@ def read_column(column: ColumnPlan, found: str | None, where: str) -> ReadColumn
         )
     x = quote(column.name)
     sql = ways[found].format(x=x)
-    lost = f"{x} IS NOT NULL AND {sql} IS NULL" if sql.startswith("TRY_CAST") else None
-    return ReadColumn(sql, lost)
+    return ReadColumn(sql, _lost(column, x, sql))
+
+
+def _lost(column: ColumnPlan, x: str, sql: str) -> str | None:
+    if column.type == "timestamp":
+        return f"{sql} NOT BETWEEN {TIME_MIN} AND {TIME_MAX}"
+    return f"{x} IS NOT NULL AND {sql} IS NULL" if sql.startswith("TRY_CAST") else None
 
 
 def quote(name: str) -> str:

@@ -11,7 +11,7 @@ import penstock.plan.Type;
 
 /** Raw bytes of one source to a typed row, or the reason why not. Not for use by several threads. */
 public final class RowParser {
-    /** Event times are those of the years 1 to 9999. */
+    /** Timestamps are those of the years 1 to 9999. */
     public static final long TIME_MIN = -62_135_596_800_000L;
 
     public static final long TIME_MAX = 253_402_300_799_999L;
@@ -160,13 +160,7 @@ public final class RowParser {
                     wrong(column);
                 }
             }
-            case TIMESTAMP -> {
-                if (json.isInteger()) {
-                    integer(row, column);
-                } else {
-                    floored(row, column);
-                }
-            }
+            case TIMESTAMP -> timestamp(row, column);
             default -> wrong(column);
         }
     }
@@ -179,12 +173,16 @@ public final class RowParser {
         }
     }
 
-    private void floored(Row row, int column) {
-        double number = json.asDouble();
-        if (Math.abs(number) < 0x1p63) {
-            row.bits[column] = (long) Math.floor(number);
+    private void timestamp(Row row, int column) {
+        if (json.isInteger()) {
+            integer(row, column);
         } else {
-            flaw(column, Bad.OUT_OF_RANGE, "does not fit int64");
+            // a double beyond long becomes the nearest long, which is out of range as well
+            row.bits[column] = (long) Math.floor(json.asDouble());
+        }
+        long ms = row.bits[column];
+        if (json.isInteger() && !json.fits() || ms < TIME_MIN || ms > TIME_MAX) {
+            flaw(column, Bad.OUT_OF_RANGE, "is outside the years 1 to 9999");
         }
     }
 
@@ -228,9 +226,6 @@ public final class RowParser {
             throw new BadRecord(Bad.MISSING_TIME, source.time() + " is null");
         }
         row.time = row.bits[time];
-        if (row.time < TIME_MIN || row.time > TIME_MAX) {
-            throw new BadRecord(Bad.OUT_OF_RANGE, source.time() + " " + row.time + " is outside the years 1 to 9999");
-        }
         if (timestamp != NO_TIMESTAMP && row.time > timestamp + source.maxAhead()) {
             String by = " is later than its record by over " + source.maxAhead() + " ms";
             throw new BadRecord(Bad.TOO_FAR_AHEAD, source.time() + " " + row.time + by);

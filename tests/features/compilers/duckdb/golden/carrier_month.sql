@@ -1,0 +1,97 @@
+-- events
+WITH read AS (
+  SELECT "flight_id" AS "flight_id",
+    "carrier" AS "carrier",
+    "origin" AS "origin",
+    "dest" AS "dest",
+    "tailnum" AS "tailnum",
+    finite(CAST("distance" AS DOUBLE)) AS "distance",
+    finite(CAST("sched_minutes" AS DOUBLE)) AS "sched_minutes",
+    CAST("sched_hour" AS BIGINT) AS "sched_hour",
+    finite(CAST("dep_delay" AS DOUBLE)) AS "dep_delay",
+    floor_to(epoch_us(CAST("ts" AS TIMESTAMP)), 1000) // 1000 AS "ts",
+    (floor_to(epoch_us(CAST("ts" AS TIMESTAMP)), 1000) // 1000 NOT BETWEEN -62135596800000 AND 253402300799999) AS _lost,
+    filename AS _file,
+    file_row_number AS _row
+  FROM read_parquet(['history.parquet']) AS history
+),
+checked AS (
+  SELECT *, CASE WHEN _lost THEN 'out of range' WHEN "ts" IS NULL THEN 'missing time' END AS _bad FROM read
+  WHERE _lost OR "ts" IS NULL OR ("ts" >= 0 AND "ts" < 2000)
+),
+evaluated AS (
+  SELECT *,
+    "dep_delay" > '15.0'::DOUBLE AS _v0
+  FROM checked
+)
+SELECT
+  "carrier" AS "carrier",
+  "ts" AS _e,
+  "flight_id" AS _id,
+  "dep_delay" AS _x0,
+  TRY_CAST(round_even("dep_delay" * '1e6'::DOUBLE, 0) AS BIGINT) AS _n0,
+  coalesce(_v0, FALSE) AS _w0,
+  CASE WHEN _bad IS NOT NULL THEN _bad
+    WHEN "carrier" IS NULL THEN 'missing key'
+    WHEN NOT abs(round_even("dep_delay" * '1e6'::DOUBLE, 0)) < 9007199254740992 THEN 'out of range' END AS _error,
+  FALSE AS _out,
+  _file AS _file,
+  _row AS _row
+FROM evaluated;
+
+-- change points from 1000 to 2000
+WITH marks AS (
+  SELECT "carrier",
+      CAST(_e AS BIGINT) AS t,
+      CASE WHEN _e + 10800000 >= 1000 THEN CASE WHEN _x0 IS NOT NULL THEN 1 ELSE 0 END ELSE 0 END AS _c0_in0,
+      CASE WHEN _e + 10800000 >= 1000 THEN CASE WHEN _x0 IS NOT NULL THEN _n0 ELSE 0 END ELSE 0 END AS _n0_in0,
+      CASE WHEN ceil_to(_e, 3600000) + 2592000000 >= 1000 THEN CASE WHEN _x0 IS NOT NULL THEN 1 ELSE 0 END ELSE 0 END AS _c0_in1,
+      CASE WHEN ceil_to(_e, 3600000) + 2592000000 >= 1000 THEN CASE WHEN _x0 IS NOT NULL THEN _n0 ELSE 0 END ELSE 0 END AS _n0_in1,
+      CASE WHEN ceil_to(_e, 3600000) + 2592000000 >= 1000 THEN CASE WHEN _w0 THEN 1 ELSE 0 END ELSE 0 END AS _c_w0_in1,
+      CASE WHEN ceil_to(_e, 3600000) + 2592000000 >= 1000 THEN 1 ELSE 0 END AS _c_in1
+    FROM events WHERE _e >= -2595599000 AND _e < 2000
+  UNION ALL BY NAME
+  SELECT "carrier",
+      CAST(_e + 10800000 AS BIGINT) AS t,
+      -(CASE WHEN _x0 IS NOT NULL THEN 1 ELSE 0 END) AS _c0_in0,
+      -(CASE WHEN _x0 IS NOT NULL THEN _n0 ELSE 0 END) AS _n0_in0
+    FROM events WHERE _e + 10800000 >= 1000 AND _e + 10800000 < 2000
+  UNION ALL BY NAME
+  SELECT "carrier",
+      CAST(ceil_to(_e, 3600000) + 2592000000 AS BIGINT) AS t,
+      -(CASE WHEN _x0 IS NOT NULL THEN 1 ELSE 0 END) AS _c0_in1,
+      -(CASE WHEN _x0 IS NOT NULL THEN _n0 ELSE 0 END) AS _n0_in1,
+      -(CASE WHEN _w0 THEN 1 ELSE 0 END) AS _c_w0_in1,
+      -(1) AS _c_in1
+    FROM events WHERE ceil_to(_e, 3600000) + 2592000000 >= 1000 AND ceil_to(_e, 3600000) + 2592000000 < 2000
+),
+points AS (
+  SELECT "carrier", t,
+    sum(_c0_in0) AS _c0_in0,
+    sum(_n0_in0) AS _n0_in0,
+    sum(_c0_in1) AS _c0_in1,
+    sum(_n0_in1) AS _n0_in1,
+    sum(_c_w0_in1) AS _c_w0_in1,
+    sum(_c_in1) AS _c_in1
+  FROM marks GROUP BY "carrier", t
+),
+running AS (
+  SELECT "carrier", t,
+    coalesce(sum(_c0_in0) OVER so_far, 0) AS _c0_in0,
+    coalesce(sum(_n0_in0) OVER so_far, 0) AS _n0_in0,
+    coalesce(sum(_c0_in1) OVER so_far, 0) AS _c0_in1,
+    coalesce(sum(_n0_in1) OVER so_far, 0) AS _n0_in1,
+    coalesce(sum(_c_w0_in1) OVER so_far, 0) AS _c_w0_in1,
+    coalesce(sum(_c_in1) OVER so_far, 0) AS _c_in1
+  FROM points
+  WINDOW so_far AS (PARTITION BY "carrier" ORDER BY t ROWS UNBOUNDED PRECEDING)
+)
+SELECT "carrier", t,
+  _c0_in0 AS _c0_in0,
+  _n0_in0 AS _n0_in0,
+  _c0_in1 AS _c0_in1,
+  _n0_in1 AS _n0_in1,
+  CAST(_c_w0_in1 AS BIGINT) AS "late_30d",
+  CAST(_c_in1 AS BIGINT) AS "departures_30d"
+FROM running WHERE t >= 1000
+ORDER BY "carrier", t;

@@ -1,0 +1,66 @@
+-- events
+WITH read AS (
+  SELECT "flight_id" AS "flight_id",
+    "carrier" AS "carrier",
+    "origin" AS "origin",
+    "dest" AS "dest",
+    "tailnum" AS "tailnum",
+    finite(CAST("dep_delay" AS DOUBLE)) AS "dep_delay",
+    finite(CAST("arr_delay" AS DOUBLE)) AS "arr_delay",
+    floor_to(epoch_us(CAST("ts" AS TIMESTAMP)), 1000) // 1000 AS "ts",
+    (floor_to(epoch_us(CAST("ts" AS TIMESTAMP)), 1000) // 1000 NOT BETWEEN -62135596800000 AND 253402300799999) AS _lost,
+    filename AS _file,
+    file_row_number AS _row
+  FROM read_parquet(['history.parquet']) AS history
+),
+checked AS (
+  SELECT *, CASE WHEN _lost THEN 'out of range' WHEN "ts" IS NULL THEN 'missing time' END AS _bad FROM read
+  WHERE _lost OR "ts" IS NULL OR ("ts" >= 0 AND "ts" < 2000)
+),
+evaluated AS (
+  SELECT *,
+    "tailnum" IS NULL AS _v0,
+    NOT _v0 AS _v1
+  FROM checked
+)
+SELECT
+  "tailnum" AS "tailnum",
+  "ts" AS _e,
+  "flight_id" AS _id,
+  "arr_delay" AS _x0,
+  CASE WHEN _bad IS NOT NULL THEN _bad
+    WHEN NOT coalesce(_v1, FALSE) THEN NULL
+    WHEN "tailnum" IS NULL THEN 'missing key' END AS _error,
+  NOT coalesce(_v1, FALSE) AS _out,
+  _file AS _file,
+  _row AS _row
+FROM evaluated;
+
+-- change points from 1000 to 2000
+WITH marks AS (
+  SELECT "tailnum",
+      CAST(_e AS BIGINT) AS t,
+      _x0 AS _last0_in0
+    FROM events WHERE _e >= 1000 AND _e < 2000
+  UNION ALL BY NAME
+  SELECT "tailnum",
+      CAST(-62135596800001 AS BIGINT) AS t,
+      arg_max((_x0), {'e': _e, 'x': (_x0)}) AS _last0_in0
+    FROM events WHERE _e < 1000
+    GROUP BY "tailnum"
+),
+points AS (
+  SELECT "tailnum", t,
+    max(_last0_in0) AS _last0_in0
+  FROM marks GROUP BY "tailnum", t
+),
+running AS (
+  SELECT "tailnum", t,
+    last_value(_last0_in0 IGNORE NULLS) OVER so_far AS _last0_in0
+  FROM points
+  WINDOW so_far AS (PARTITION BY "tailnum" ORDER BY t ROWS UNBOUNDED PRECEDING)
+)
+SELECT "tailnum", t,
+  _last0_in0 AS "last_delay_lifetime"
+FROM running WHERE t >= 1000
+ORDER BY "tailnum", t;

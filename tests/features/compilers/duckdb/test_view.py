@@ -1,0 +1,55 @@
+"""The SQL of the shipped views, kept readable beside this file. ``PENSTOCK_GOLDEN=write`` writes it anew."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from features.compilers.duckdb.events import events_query
+from features.compilers.duckdb.view import ViewQuery, sums_of
+from features.plan import ViewPlan
+from jobs.project import read_definitions
+
+GOLDEN = Path(__file__).parent / "golden"
+DEFINITIONS = Path(__file__).parents[4] / "feature_repo" / "definitions.py"
+FILE_TYPES = {
+    "int64": "BIGINT",
+    "float64": "DOUBLE",
+    "string": "VARCHAR",
+    "bool": "BOOLEAN",
+    "timestamp": "TIMESTAMP WITH TIME ZONE",
+}
+PLANS = {name: view.plan for name, view in read_definitions(DEFINITIONS)[1].items()}
+
+
+def compiled(plan: ViewPlan) -> str:
+    types = {column.name: FILE_TYPES[column.type] for column in plan.source.columns}
+    events = events_query(plan, "read_parquet(['history.parquet'])", types, "history", (0, 2_000))
+    return f"-- events\n{events};\n\n-- change points from 1000 to 2000\n{ViewQuery(plan).rows(1_000, 2_000)};\n"
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_the_sql_is_the_golden_one(name: str) -> None:
+    golden = GOLDEN / f"{name}.sql"
+    if os.environ.get("PENSTOCK_GOLDEN") == "write":
+        golden.write_text(compiled(PLANS[name]))
+    assert compiled(PLANS[name]) == golden.read_text()
+
+
+def test_there_is_no_golden_file_without_a_view() -> None:
+    assert {path.stem for path in GOLDEN.iterdir()} == set(PLANS)
+
+
+def test_features_of_one_argument_share_their_sums() -> None:
+    query = ViewQuery(PLANS["route_month"])
+    summed = [part for feature in query.plan.features for part in sums_of(feature)]
+    assert len(set(summed)) < len(summed)
+    assert len(query.sums) == len(set(summed))
+
+
+def test_how_far_back_a_slice_must_look() -> None:
+    assert ViewQuery(PLANS["origin_traffic"]).lookback_ms == (30 * 24 + 1) * 3_600_000
+    assert ViewQuery(PLANS["plane_day"]).lookback_ms == 24 * 3_600_000
+    assert ViewQuery(PLANS["plane_flown"]).lifelong
