@@ -6,43 +6,24 @@ the spot (``.plan``): a definition that exists can be compiled.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from features.aggregates import Feature
 from features.durations import parse_duration
-from features.errors import DefinitionError, did_you_mean
-from features.expressions import Expr
+from features.errors import DefinitionError
+from features.expressions import Expr, OwnText
 from features.location import caller
+from features.names import check_distinct, check_name, check_topic, unknown
 from features.passes import plan_view
 from features.plan import InputPlan, LabelPlan, ModelPlan, SourcePlan, VectorItem, ViewPlan, source_plan
-from features.types import Column
+from features.types import NUMBERS, Column
 from features.windows import lifetime
 
-_NAME = re.compile(r"[a-z][a-z0-9_]*", re.IGNORECASE)
-
-#: What the records of the feature topics and the files of change points call their own columns.
-RESERVED = ("t", "seq", "event_timestamp", "created_timestamp", "key", "values")
-
-
-def _check_name(name: object, what: str, *, reserved: bool = False) -> None:
-    if not isinstance(name, str) or not _NAME.fullmatch(name) or "__" in name:
-        raise DefinitionError(
-            f"{name!r} cannot name a {what}",
-            where=caller(),
-            allowed="a letter, then letters, digits and single underscores",
-            hint="two underscores separate view and feature in Feast" if "__" in str(name) else None,
-        )
-    if reserved and name in RESERVED:
-        raise DefinitionError(f"{name!r} is a reserved name", where=caller(), allowed=f"not {', '.join(RESERVED)}")
-
-
-def _unknown(what: str, name: str, known: Iterable[str]) -> DefinitionError:
-    known = list(known)
-    return DefinitionError(
-        f"{what} has no {name!r}", where=caller(), allowed=", ".join(known), hint=did_you_mean(name, known)
-    )
+#: The columns of a training set beside the vector.
+TRAINING_SET = ("id", "t", "label")
+#: What a model can learn to say.
+LABELS = (*NUMBERS, "bool")
 
 
 class _Source:
@@ -58,44 +39,59 @@ class _Source:
         history: str | None,
         times: tuple[str, str, str],
     ) -> None:
-        self._place = caller()
-        _check_name(name, "source")
-        self.name, self.topic, self.history, self.time, self.id = name, topic, history, time, id
+        check_name(name, "source")
         if topic is None and history is None:
             raise DefinitionError(
                 f"{name} has no data",
-                where=self._place,
+                where=caller(),
                 allowed="topic=…, history=… or both",
                 hint="history= names files",
             )
-        typed = {n: c if isinstance(c, Column) else Column(c) for n, c in columns.items()}
-        for column in typed:
-            _check_name(column, "column", reserved=column != time)
-        if time is not None and typed.setdefault(time, Column("timestamp")).type != "timestamp":
-            raise DefinitionError(
-                f"the time column {time!r} is {typed[time].type}", where=self._place, allowed="timestamp"
-            )
+        if topic is not None:
+            check_topic(topic, "a topic")
+        typed = _columns(name, columns, time)
         if id is not None and id not in typed:
-            raise _unknown(f"{name} (its id=)", id, typed)
+            raise unknown(f"{name} (its id=)", id, typed)
+        self.name: str = OwnText(name)
+        self.topic, self.history, self.time, self.id = (
+            None if text is None else OwnText(text) for text in (topic, history, time, id)
+        )
         self.columns = typed
         lateness, max_ahead, disorder = times
         milliseconds = (parse_duration(lateness), parse_duration(max_ahead), parse_duration(disorder, zero=True))
         self.source_plan: SourcePlan = source_plan(name, time, id, typed, milliseconds)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__} {self.name}"
 
     def __getattr__(self, name: str) -> Expr:
         columns: dict[str, Column] = self.__dict__.get("columns", {})
         if name.startswith("_") or not columns:
             raise AttributeError(name)
         if name not in columns:
-            raise _unknown(self.__dict__["name"], name, columns)
+            raise unknown(self.__dict__["name"], name, columns)
         return self[name]
 
     def __getitem__(self, name: str) -> Expr:
         if name not in self.columns:
-            raise _unknown(self.name, name, self.columns)
+            raise unknown(self.name, name, self.columns)
         column = self.columns[name]
         places = column.places if column.type == "float64" else None
         return Expr("column", column.type, name=name, owner=self, places=places)
+
+
+def _columns(source: str, columns: Mapping[str, str | Column], time: str | None) -> dict[str, Column]:
+    if not isinstance(columns, Mapping):
+        raise DefinitionError(
+            f"the columns of {source} are {type(columns).__name__}", where=caller(), allowed="dict(name='type', …)"
+        )
+    typed = {name: column if isinstance(column, Column) else Column(column) for name, column in columns.items()}
+    if time is not None and typed.setdefault(time, Column("timestamp")).type != "timestamp":
+        raise DefinitionError(f"the time column {time!r} is {typed[time].type}", where=caller(), allowed="timestamp")
+    for name in typed:
+        check_name(name, "column", reserved=name != time)
+    check_distinct(typed, source, "column names that differ by more than their case")
+    return typed
 
 
 class Stream(_Source):
@@ -136,20 +132,27 @@ class _Input:
     def __getitem__(self, name: str) -> Expr:
         features = {f.name: f for f in self._view.plan.features}
         if name not in features:
-            raise _unknown(self._view.name, name, features)
+            raise unknown(self._view.name, name, features)
         return Expr("feature", features[name].type, name=f"{self._name}.{name}", owner=self)
 
     def at(self, **keys: str) -> _Input:
         """Look up by other request columns: ``dest_arrivals.at(airport="dest")``."""
         known = [key.name for key in self._view.plan.key]
-        for key in keys:
+        for key, column in keys.items():
             if key not in known:
-                raise _unknown(f"the key of {self._view.name}", key, known)
+                raise unknown(f"the key of {self._view.name}", key, known)
+            if not isinstance(column, str):
+                raise DefinitionError(
+                    f"{key} of {self._view.name} is not looked up by a name",
+                    where=caller(),
+                    allowed="the name of a column of the request stream, as text",
+                    hint=_as_text(f"at({key}=", column),
+                )
         return _Input(self._view, self._name, {**self._keys, **keys})
 
     def named(self, name: str) -> _Input:
         """The same view under another name, so that a model can read it twice by different keys."""
-        _check_name(name, "model input")
+        check_name(name, "model input")
         return _Input(self._view, name, self._keys)
 
 
@@ -160,8 +163,11 @@ class _Keyed:
     plan: ViewPlan
     source: _Source
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__} {self.name}"
+
     def _input(self) -> _Input:
-        return _Input(self, self.name, {key.name: key.name for key in self.plan.key})
+        return _Input(self, self.plan.name, {key.name: key.name for key in self.plan.key})
 
     def at(self, **keys: str) -> _Input:
         """As a model input, looked up by other request columns."""
@@ -174,14 +180,29 @@ class _Keyed:
     def __getattr__(self, name: str) -> Expr:
         if name.startswith("_") or "plan" not in self.__dict__:
             raise AttributeError(name)
+        return self[name]
+
+    def __getitem__(self, name: str) -> Expr:
         return self._input()[name]
 
 
+def _as_text(before: str, expr: object) -> str | None:
+    """The hint for a column given where its name is wanted."""
+    return f"write {before}{expr.name!r})" if isinstance(expr, Expr) and expr.op == "column" else None
+
+
 def _key(source: _Source, key: str | Sequence[str]) -> tuple[str, ...]:
-    columns = (key,) if isinstance(key, str) else tuple(key)
+    columns = (key,) if isinstance(key, (str, Expr)) else tuple(key)
     for column in columns:
+        if not isinstance(column, str):
+            raise DefinitionError(
+                "a key is not a name",
+                where=caller(),
+                allowed="the name of a column, or several, as text",
+                hint=f"write key={column.name!r}" if isinstance(column, Expr) and column.op == "column" else None,
+            )
         if column not in source.columns:
-            raise _unknown(f"{source.name} (its key)", column, source.columns)
+            raise unknown(f"{source.name} (its key)", column, source.columns)
         if source.columns[column].type not in ("string", "int64"):
             raise DefinitionError(
                 f"{column} cannot be a key: it is {source.columns[column].type}", where=caller(), allowed="string int64"
@@ -207,7 +228,7 @@ class View(_Keyed):
         features: Mapping[str, Feature],
         filter: Expr | None = None,
     ) -> None:
-        _check_name(name, "view")
+        check_name(name, "view")
         if not isinstance(source, Stream):
             raise DefinitionError(f"{name}: {source!r} is not a stream", where=caller(), allowed="a Stream")
         self.name, self.source = name, source
@@ -219,17 +240,11 @@ class View(_Keyed):
             self._check_feature(feature_name, feature)
         self._check_columns(filter, name)
         self.plan = plan_view("view", name, source.source_plan, _key(source, key), filter, dict(features))
-        names = [feature.name for feature in self.plan.features] + [key.name for key in self.plan.key]
-        twice = sorted({n for n in names if names.count(n) > 1})
-        if twice:
-            raise DefinitionError(
-                f"{name} has {', '.join(twice)} twice",
-                where=caller(),
-                allowed="feature names that differ from each other and from the key",
-            )
+        names = [key.name for key in self.plan.key] + [feature.name for feature in self.plan.features]
+        check_distinct(names, name, "names that differ from each other and from the key by more than their case")
 
     def _check_feature(self, name: str, feature: Feature) -> None:
-        _check_name(name, "feature", reserved=True)
+        check_name(name, "feature", reserved=True)
         if not isinstance(feature, Feature):
             raise DefinitionError(
                 f"{name} is not an aggregate", where=caller(), allowed="count() sum(x) mean(x) … .over(windows)"
@@ -291,8 +306,8 @@ class Table(_Source, _Keyed):
         }
         self.plan = plan_view("table", name, self.source_plan, keys, None, latest)
 
-    def __getattr__(self, name: str) -> Expr:
-        return _Keyed.__getattr__(self, name)
+    __getattr__ = _Keyed.__getattr__
+    __getitem__ = _Keyed.__getitem__
 
 
 class Model:
@@ -313,9 +328,14 @@ class Model:
         label: Expr | None = None,
         derived: Mapping[str, Expr] | None = None,
     ) -> None:
-        _check_name(name, "model")
+        check_name(name, "model")
         if not isinstance(on, Stream):
             raise DefinitionError(f"{name}: on= is not a stream", where=caller(), allowed="a Stream")
+        check_topic(output, "an output")
+        if output == on.topic:
+            raise DefinitionError(
+                f"{name} would answer its own answers", where=caller(), allowed=f"an output= other than {output}"
+            )
         self.name, self.on, self.output = name, on, output
         self._label_owner: _Source | None = None
         vector: list[VectorItem] = []
@@ -324,15 +344,7 @@ class Model:
             vector += self._vector(item, views)
         for derived_name, expr in (derived or {}).items():
             vector.append(self._derived(derived_name, expr, views))
-        names = [item.name for item in vector]
-        twice = sorted({n for n in names if names.count(n) > 1})
-        if twice or not names:
-            raise DefinitionError(
-                f"{name} has {', '.join(twice) or 'no inputs'}" + (" twice" if twice else ""),
-                where=caller(),
-                allowed="each name of the vector once",
-                hint="give the second reading of a view another name: view.at(…).named('…')",
-            )
+        self._check_vector([item.name for item in vector], views)
         self.views = tuple(dict.fromkeys(item._view for item in views.values()))
         self.model_plan = ModelPlan(
             name,
@@ -342,6 +354,21 @@ class Model:
             self._label(label),
             output,
         )
+
+    def _check_vector(self, names: list[str], views: dict[str, _Input]) -> None:
+        if not names:
+            raise DefinitionError(f"{self.name} has no inputs", where=caller(), allowed="at least one")
+        hint = "give the second reading of a view another name: view.at(…).named('…')"
+        check_distinct(views, f"{self.name} (its inputs)", "names that differ by more than their case", hint)
+        check_distinct(names, self.name, "each name of the vector once, whatever its case", hint)
+        taken = [name for name in names if name.lower() in TRAINING_SET]
+        if taken:
+            raise DefinitionError(
+                f"{taken[0]!r} is a column that every training set has",
+                where=caller(),
+                allowed=f"names of the vector other than {', '.join(TRAINING_SET)}",
+                hint=f"derived=dict(another_name={self.on.name}[{taken[0]!r}])",
+            )
 
     def _vector(self, item: object, views: dict[str, _Input]) -> list[VectorItem]:
         if isinstance(item, Expr):
@@ -366,7 +393,7 @@ class Model:
         return [VectorItem(str(expr.name), expr.type, expr) for expr in exprs]
 
     def _derived(self, name: str, expr: object, views: dict[str, _Input]) -> VectorItem:
-        _check_name(name, "derived feature")
+        check_name(name, "derived feature")
         if not isinstance(expr, Expr):
             raise DefinitionError(
                 f"{name} is not an expression", where=caller(), allowed="an expression over features and columns"
@@ -385,9 +412,10 @@ class Model:
         for leaf in expr.leaves("feature"):
             assert isinstance(leaf.owner, _Input)
             known = views.setdefault(leaf.owner._name, leaf.owner)
-            if (known._view, known._keys) != (leaf.owner._view, leaf.owner._keys):
+            if known._view is not leaf.owner._view or known._keys != leaf.owner._keys:
+                other = "by two different keys" if known._view is leaf.owner._view else "from two views"
                 raise DefinitionError(
-                    f"{leaf.owner._name} is read by two different keys",
+                    f"{leaf.owner._name} is read {other}",
                     where=caller(),
                     allowed="one reading for each name",
                     hint="view.at(…).named('…')",
@@ -398,7 +426,7 @@ class Model:
         types = {key.name: key.type for key in plan.key}
         for key, column in item._keys.items():
             if column not in self.on.columns:
-                raise _unknown(f"{self.on.name} (to look up {item._name} by {key})", column, self.on.columns)
+                raise unknown(f"{self.on.name} (to look up {item._name} by {key})", column, self.on.columns)
             if self.on.columns[column].type != types[key]:
                 raise DefinitionError(
                     f"{item._name} is looked up by {column}, which is {self.on.columns[column].type}",
@@ -411,17 +439,28 @@ class Model:
     def _label(self, label: Expr | None) -> LabelPlan | None:
         if label is None:
             return None
-        source = label.owner
-        if label.op != "column" or not isinstance(source, _Source):
+        source = label.owner if isinstance(label, Expr) and label.op == "column" else None
+        if not isinstance(source, _Source):
             raise DefinitionError("label= is not a column", where=caller(), allowed="a column of a stream")
-        if source is not self.on and (source.id is None or self.on.id is None):
+        if label.type not in LABELS:
+            raise DefinitionError(
+                f"the label {label.name} is {label.type}",
+                where=caller(),
+                allowed=f"a column of type {' '.join(LABELS)}",
+            )
+        if source is not self.on and not self._joined(source):
             raise DefinitionError(
                 f"{source.name} and {self.on.name} cannot be joined for the label",
                 where=caller(),
-                allowed="two streams with id=",
+                allowed="two streams with id= of one type",
             )
         self._label_owner = source
-        return LabelPlan(source.name, str(label.name), label.type)
+        return LabelPlan(source.source_plan.name, str(label.name), label.type)
+
+    def _joined(self, source: _Source) -> bool:
+        if source.id is None or self.on.id is None:
+            return False
+        return source.columns[source.id].type == self.on.columns[self.on.id].type
 
     @property
     def label_source(self) -> Any:

@@ -8,11 +8,15 @@ from features.errors import DefinitionError
 from features.location import caller
 
 UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_FORM = re.compile(r"(\d+)(ms|s|m|h|d)")
+_FORM = re.compile(r"(0|[1-9][0-9]{0,17})(ms|s|m|h|d)")
+
+#: A century. Event times end in the year 9999, so that no time plus a duration leaves int64, not even in microseconds.
+LONGEST = "36500d"
+LONGEST_MS = 36_500 * UNITS_MS["d"]
 
 
 def parse_duration(text: str, *, zero: bool = False) -> int:
-    """Milliseconds of a duration such as ``"30m"``. Zero is refused unless ``zero``.
+    """Milliseconds of a duration such as ``"30m"``. Zero is refused unless ``zero``, as is more than ``LONGEST``.
 
     Raises DefinitionError for anything else, with the legal units.
     """
@@ -24,4 +28,12 @@ def parse_duration(text: str, *, zero: bool = False) -> int:
             allowed=f"a {'whole' if zero else 'positive whole'} number and one of {' '.join(UNITS_MS)}, as in '30m'",
             hint="months and years have no fixed length: say them in days" if re.search("mo|y", str(text)) else None,
         )
-    return int(match[1]) * UNITS_MS[match[2]]
+    milliseconds = int(match[1]) * UNITS_MS[match[2]]
+    if milliseconds > LONGEST_MS:
+        raise DefinitionError(
+            f"{text} is too long",
+            where=caller(),
+            allowed=f"at most {LONGEST}",
+            hint="lifetime() is a window without end",
+        )
+    return milliseconds

@@ -7,6 +7,7 @@ operators between equal types. ``OPERATORS`` is the whole language of expression
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -200,6 +201,14 @@ class Expr:
         )
 
 
+#: Half a surrogate pair is no text, and SQL takes no NUL.
+_UNFIT = re.compile("[\x00\ud800-\udfff]")
+
+
+class OwnText(str):
+    """A text of a definition's own, such as its name. It is no constant: ``stream.name`` may be meant as a column."""
+
+
 def coalesce(*values: object) -> Expr:
     """The first value that is not null."""
     return operate("coalesce", *values)
@@ -207,14 +216,22 @@ def coalesce(*values: object) -> Expr:
 
 def literal(value: object) -> Expr:
     """A constant. NaN and infinities are not values; integers are int64."""
+    if isinstance(value, OwnText):
+        raise DefinitionError(
+            f"{value!r} is a text of the definition's own",
+            where=caller(),
+            allowed="columns, int64, finite float, str, bool",
+            hint="stream['name'] is the column of that name; stream.name is what the stream is called",
+        )
+    # subclasses (enumerations, numpy's own) become what they stand for
     if isinstance(value, bool):
         return Expr("literal", "bool", value=value)
     if isinstance(value, int) and INT64_MIN <= value <= INT64_MAX:
-        return Expr("literal", "int64", value=value)
+        return Expr("literal", "int64", value=int(value))
     if isinstance(value, float) and math.isfinite(value):
-        return Expr("literal", "float64", value=value + 0.0)
-    if isinstance(value, str):
-        return Expr("literal", "string", value=value)
+        return Expr("literal", "float64", value=float(value) + 0.0)
+    if isinstance(value, str) and not _UNFIT.search(value):
+        return Expr("literal", "string", value=str.__str__(value))
     raise DefinitionError(
         f"{value!r} cannot stand in an expression",
         where=caller(),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
-_PACKAGE = str(Path(__file__).parent)
+# with the separator: a user's own folder may be called features_of_mine
+_PACKAGE = str(Path(__file__).parent) + os.sep
 
 
 def caller() -> str:

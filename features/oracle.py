@@ -134,7 +134,7 @@ def _scaled(arg: ArgPlan, x: Any) -> int | None:
         return None
     if arg.type == "int64":
         return int(x)
-    product = x * float(10**arg.places)
+    product: float = x * float(10**arg.places)
     if not abs(product) < 2**53 or abs(round(product)) >= 2**53:
         raise BadEvent("out of range", f"{x!r} with {arg.places} places is not below 2**53")
     return round(product)

@@ -11,11 +11,16 @@ from typing import Any
 
 from features.aggregates import AGGREGATES, Feature
 from features.canonical import canonical_json
+from features.errors import DefinitionError
 from features.expressions import Expr
+from features.location import caller
 from features.plan import ArgPlan, FeaturePlan, KeyPlan, SourcePlan, ViewPlan
 from features.types import DEFAULT_PLACES
 
 Draft = dict[str, Any]
+
+#: The stream keeps an event's nulls and conditions as the bits of one 64-bit word each.
+MOST = 64
 
 
 def expand_windows(draft: Draft) -> Draft:
@@ -59,11 +64,25 @@ def number_features(draft: Draft) -> Draft:
     return {**draft, "planned": tuple(plan(*single) for single in draft["singles"])}
 
 
+def check_size(draft: Draft) -> Draft:
+    """Refuses a view with more distinct arguments or conditions than an engine carries."""
+    for what, parts in (("arguments", draft["args"]), ("where= conditions", draft["wheres"])):
+        if len(parts) > MOST:
+            raise DefinitionError(
+                f"{draft['name']} has {len(parts)} different {what}",
+                where=caller(),
+                allowed=f"at most {MOST}, each over any number of windows",
+                hint=f"make two {draft['kind']}s of it",
+            )
+    return draft
+
+
 PASSES: tuple[Callable[[Draft], Draft], ...] = (
     expand_windows,
     share_windows,
     share_wheres,
     share_args,
+    check_size,
     number_features,
 )
 
@@ -77,7 +96,7 @@ def plan_view(
     features: dict[str, Feature],
 ) -> ViewPlan:
     """Runs the passes. ``features``: each with its windows."""
-    draft: Draft = {"kind": kind, "features": features}
+    draft: Draft = {"kind": kind, "name": name, "features": features}
     for step in PASSES:
         draft = step(draft)
     return ViewPlan(

@@ -31,8 +31,14 @@ class Column:
                 allowed=" ".join(TYPES),
                 hint=did_you_mean(str(self.type), TYPES),
             )
-        if not 0 <= self.places <= MAX_PLACES:
-            raise DefinitionError(f"places={self.places} is out of range", where=caller(), allowed=f"0 to {MAX_PLACES}")
+        if type(self.places) is not int or not 0 <= self.places <= MAX_PLACES:
+            raise DefinitionError(
+                f"places={self.places!r} is out of range", where=caller(), allowed=f"a whole number, 0 to {MAX_PLACES}"
+            )
+        if self.places != DEFAULT_PLACES and self.type != "float64":
+            raise DefinitionError(
+                f"places={self.places} says nothing of {self.type}", where=caller(), allowed="places= with float64"
+            )
 
 
 def column(type: str, *, nullable: bool = True, places: int = DEFAULT_PLACES) -> Column:

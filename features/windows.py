@@ -56,7 +56,7 @@ class Window:
 def sliding(size: str, *, step: str | None = None) -> Window:
     """The last ``size`` of time. With ``step`` the head is fresh and the tail leaves on the step's grid."""
     size_ms = parse_duration(size)
-    step_ms = parse_duration(step) if step else 0
+    step_ms = parse_duration(step) if step is not None else 0
     if step_ms > size_ms:
         raise DefinitionError(
             f"a step of {step} is longer than its window of {size}", where=caller(), allowed=f"a step of at most {size}"

@@ -12,21 +12,29 @@ from pathlib import Path
 
 from features.errors import PenstockError
 
-#: How long a process may take to end by itself, in seconds.
-GRACE_S = 20.0
+#: How long a process may take to end by itself, in seconds: a stream takes a last savepoint.
+GRACE_S = 40.0
+
+#: Seconds between two looks at a process, and how many of its last lines an error shows.
+LOOK_S, TAIL = 0.05, 8
 
 
 class Child:
-    """A ``penstock`` command in a process group of its own, with its output in ``log``."""
+    """A ``penstock`` command in a process group of its own, with its output in ``log``.
+
+    As a context manager it starts it, and stops it whatever happens.
+    """
 
     def __init__(self, name: str, arguments: list[str], log: Path) -> None:
         self.name, self._arguments, self.log = name, arguments, log
         self._process: subprocess.Popen[bytes] | None = None
+        self._began = 0
 
     def start(self) -> Child:
         """Starts it."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as output:
+            self._began = output.tell()
             self._process = subprocess.Popen(
                 [sys.executable, "-W", "ignore", "-m", "jobs.cli", *self._arguments],
                 stdin=subprocess.DEVNULL,
@@ -35,6 +43,12 @@ class Child:
                 start_new_session=True,
             )
         return self
+
+    def __enter__(self) -> Child:
+        return self.start()
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
 
     @property
     def pid(self) -> int:
@@ -47,17 +61,31 @@ class Child:
         """Is it alive?"""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def code(self) -> int | None:
+        """What it ended with, negative for a signal; None while it runs."""
+        return None if self._process is None else self._process.poll()
+
+    def said(self) -> str:
+        """Its output since it was started last."""
+        with self.log.open("rb") as log:
+            log.seek(self._began)
+            return log.read().decode(errors="replace")
+
     def check(self) -> None:
-        """Raises PenstockError with the last lines of its log when it has ended."""
+        """Raises PenstockError with the last lines of its output when it has ended."""
         if not self.running:
-            lines = self.log.read_text(errors="replace").splitlines()[-8:] if self.log.exists() else []
-            raise PenstockError(f"'penstock {self.name}' ended too early", where=str(self.log), hint="\n".join(lines))
+            last = self.said().splitlines()[-TAIL:] if self.log.exists() else []
+            raise PenstockError(
+                f"'penstock {self.name}' ended too early, with {self.code}",
+                where=str(self.log),
+                hint="\n".join(last) or None,
+            )
 
     def kill(self) -> None:
         """SIGKILL to the whole group, at once."""
         if self._process is not None:
-            _signal(self.pid, signal.SIGKILL)
-            self._process.wait()
+            self._kill_group()
 
     def stop(self) -> None:
         """SIGTERM, time to end by itself, then SIGKILL to what is left of the group."""
@@ -67,11 +95,11 @@ class Child:
             self._process.send_signal(signal.SIGTERM)
             deadline = time.monotonic() + GRACE_S
             while self.running and time.monotonic() < deadline:
-                time.sleep(0.05)
-        _signal(self.pid, signal.SIGKILL)
+                time.sleep(LOOK_S)
+        self._kill_group()
+
+    def _kill_group(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        assert self._process is not None
         self._process.wait()
-
-
-def _signal(group: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(group, number)

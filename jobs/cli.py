@@ -61,7 +61,9 @@ def main() -> None:
     """The entry point. Exit codes: 0 done, 1 it failed, 2 it was asked wrongly."""
     try:
         penstock.main(args=sys.argv[1:], prog_name="penstock")
-    except PenstockError as error:  # an option that could not be read: no command has begun
+    except PenstockError as error:  # of an option that could not be read, or of a command with --debug
+        if "--debug" in sys.argv:
+            raise
         click.echo(f"error: {error.render()}", err=True)
         sys.exit(error.exit_code)
 

@@ -21,7 +21,10 @@ class _Section(BaseModel):
 
 
 class KafkaConfig(_Section):
-    """How every client reaches Kafka. ``password`` is read from the variable that ``password_env`` names."""
+    """How every client reaches Kafka. ``password`` is read from the variable that ``password_env`` names.
+
+    ``partitions`` and ``replication``: of the topics that are made.
+    """
 
     bootstrap_servers: str = LOCAL
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
@@ -30,6 +33,7 @@ class KafkaConfig(_Section):
     password_env: str = "PENSTOCK_KAFKA_PASSWORD"
     ca_file: Path | None = None
     local_port: int | None = Field(None, ge=1, le=65535)
+    partitions: int = Field(1, ge=1)
     replication: int = Field(1, ge=1)
 
     @property
@@ -81,15 +85,23 @@ def read_config(folder: Path) -> Config:
             f"there is no {FILE} here", where=str(folder), hint="run 'penstock init', or give --project DIR"
         )
     try:
-        data: dict[str, Any] = tomllib.loads(path.read_text())
+        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
         config = Config(**data)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{FILE} is not TOML: {error}", where=str(path)) from None
     except ValidationError as error:
         raise _invalid(path, error) from None
-    return config.model_copy(
-        update={name: (folder / getattr(config, name)).resolve() for name in ("definitions", "data", "state")}
-    )
+    return _from_folder(config, folder)
+
+
+def _from_folder(config: Config, folder: Path) -> Config:
+    update: dict[str, Any] = {
+        name: (folder / getattr(config, name)).resolve() for name in ("definitions", "data", "state")
+    }
+    if config.kafka.ca_file is not None:
+        ca_file = (folder / config.kafka.ca_file).resolve()
+        update["kafka"] = config.kafka.model_copy(update={"ca_file": ca_file})
+    return config.model_copy(update=update)
 
 
 def _invalid(path: Path, error: ValidationError) -> UsageError:

@@ -60,14 +60,14 @@ class Project:
         found: dict[str, list[ViewPlan]] = {}
         for view in self.views.values():
             if view.source.topic is not None:
-                found.setdefault(view.source.name, []).append(view.plan)
+                found.setdefault(view.plan.source.name, []).append(view.plan)
         return found
 
     def topic(self, source: str) -> str:
         """The topic of a source."""
         topic = self.streams[source].topic
         assert topic is not None
-        return topic
+        return str(topic)
 
 
 #: The topic of a view's rows, and that of the dead letters.
@@ -86,7 +86,10 @@ Definitions = tuple[dict[str, Stream | Table], dict[str, View | Table], dict[str
 
 
 def read_definitions(path: Path) -> Definitions:
-    """Runs a definitions file and collects what it makes: sources, views (with tables), models."""
+    """Runs a definitions file and collects what it makes: sources, views (with tables), models.
+
+    What a model refers to is found even where it has no name of its own in the file.
+    """
     if not path.is_file():
         raise UsageError("there is no definitions file here", where=str(path))
     try:
@@ -95,23 +98,32 @@ def read_definitions(path: Path) -> Definitions:
         raise
     except Exception as error:
         raise DefinitionError(f"{type(error).__name__}: {error}", where=_place(error, path)) from error
-    views: dict[str, View | Table] = _by_name([x for x in made if isinstance(x, (View, Table))], path)
     models: dict[str, Model] = _by_name([x for x in made if isinstance(x, Model)], path)
+    named = [x for x in made if isinstance(x, (View, Table))]
+    views: dict[str, View | Table] = _by_name([*named, *(v for m in models.values() for v in m.views)], path)
     streams = [x for x in made if isinstance(x, (Stream, Table))] + [view.source for view in views.values()]
+    streams += [source for m in models.values() for source in (m.on, m.label_source) if source is not None]
     return _by_name(streams, path), views, models
 
 
 def _by_name(things: list[Any], path: Path) -> dict[str, Any]:
+    """By name; refused where two names differ by their case only, which files and SQL would take for one."""
     named: dict[str, Any] = {}
+    folded: dict[str, Any] = {}
     for thing in things:
-        if named.setdefault(thing.name, thing) is not thing:
+        if folded.setdefault(thing.name.lower(), thing) is not thing:
             raise DefinitionError(
-                f"two definitions are named {thing.name!r}", where=str(path), allowed="each name once"
+                f"two definitions are named {thing.name!r}",
+                where=str(path),
+                allowed="each name once, whatever its case",
             )
+        named[str(thing.name)] = thing
     return named
 
 
 def _place(error: Exception, path: Path) -> str:
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return f"{path}:{error.lineno}"
     lines = []
     trace = error.__traceback__
     while trace is not None:

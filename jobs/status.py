@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import json
 import time
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kafka import TopicPartition
-
 from features.errors import PenstockError
 from jobs.children import Child
-from jobs.kafka.clients import consumer
+from jobs.flink.rest import FlinkRest
+from jobs.kafka.clients import ANSWER_MS, answering, consumer
+from jobs.kafka.lean import places
 from jobs.project import FEATURES_TOPIC, Project
 from jobs.writer import GROUP
 
 COUNTERS = ("applied", "too_late", "duplicate", "dead")
-POLL_S = 0.25
+
+#: Seconds between two looks; and after which a watermark has fired what the last events make due.
+POLL_S, SETTLE_S = 0.25, 1.0
 
 
 @dataclass(frozen=True)
 class StreamStatus:
-    """``counts``: view → class → events, as the job has them; ``rows``: view → rows in its topic."""
+    """``counts``: view → class → events, as the job has them; ``rows``: view → records ever sent to its topic."""
 
     counts: dict[str, dict[str, int]]
     rows: dict[str, int]
@@ -40,10 +41,18 @@ def wait_stream(project: Project, child: Child, *, timeout_s: float = 90.0) -> N
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         child.check()
-        if status_file(project).is_file() and _job_state(project) == "RUNNING":
+        if _running(project, child):
             return
         time.sleep(POLL_S)
     raise PenstockError(f"the stream did not start within {timeout_s:.0f} s", where=str(child.log))
+
+
+def _running(project: Project, child: Child) -> bool:
+    """A file that a killed stream has left behind names another process."""
+    if not status_file(project).is_file():
+        return False
+    found = _status(project)
+    return found["pid"] == child.pid and _rest(found).state() == "RUNNING"
 
 
 def wait_caught_up(
@@ -54,9 +63,13 @@ def wait_caught_up(
     timeout_s: float = 600.0,
     progress: Callable[[int], None] = lambda rows: None,
 ) -> StreamStatus:
-    """Returns when the job has counted every event sent (source → events) and the writer every row."""
+    """Returns when the job has counted every event sent (source → events) and the writer every row.
+
+    Raises PenstockError when the stream's process ends, time is up, or more events were counted than sent.
+    """
     deadline = time.monotonic() + timeout_s
-    with consumer(project.config, None, group_id=GROUP) as reader:
+    counts: dict[str, dict[str, int]] = {}
+    with answering(project.config), consumer(project.config, None, group_id=GROUP) as reader:
         while time.monotonic() < deadline:
             child.check()
             counts = read_counts(project)
@@ -73,27 +86,35 @@ def wait_caught_up(
 
 
 def _quiet(project: Project, reader: Any, rows: dict[str, int]) -> bool:
-    """Rows fired by the last watermark come a moment after the counts: look twice."""
-    time.sleep(1.0)
+    """Rows fired by the last watermark come a moment after the counts; a checkpoint lets out what the sinks hold."""
+    time.sleep(SETTLE_S)
+    _rest(_status(project)).checkpoint()
     return _rows(project, reader) == (rows, sum(rows.values()))
 
 
 def _counted(project: Project, counts: dict[str, dict[str, int]], sent: dict[str, int]) -> bool:
-    return all(
-        sum(counts.get(plan.name, {}).values()) == sent.get(source, 0)
-        for source, plans in project.streamed.items()
-        for plan in plans
-    )
+    for source, plans in project.streamed.items():
+        for plan in plans:
+            counted, wanted = sum(counts.get(plan.name, {}).values()), sent.get(source, 0)
+            if counted > wanted:
+                raise PenstockError(
+                    f"{plan.name} has counted {counted} events of {source}, but {wanted} were sent",
+                    where=project.topic(source),
+                    hint="the topic holds events of an earlier run, or another process sends to it",
+                )
+            if counted < wanted:
+                return False
+    return True
 
 
 def _rows(project: Project, reader: Any) -> tuple[dict[str, int], int]:
+    """View → records ever sent to its topic; and how many of all of them the writer has done with."""
     rows, written = {}, 0
     for plans in project.streamed.values():
         for plan in plans:
-            topic = FEATURES_TOPIC.format(view=plan.name)
-            places = [TopicPartition(topic, number) for number in sorted(reader.partitions_for_topic(topic) or ())]
-            rows[plan.name] = sum(reader.end_offsets(places).values())
-            written += sum(reader.committed(place) or 0 for place in places)
+            found = places(reader, FEATURES_TOPIC.format(view=plan.name))
+            rows[plan.name] = sum(reader.end_offsets(found, timeout_ms=ANSWER_MS).values())
+            written += sum(reader.committed(place, timeout_ms=ANSWER_MS) or 0 for place in found)
     return rows, written
 
 
@@ -107,30 +128,15 @@ def _status(project: Project) -> dict[str, Any]:
     return found
 
 
-def _get(url: str) -> Any:
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        return json.load(answer)
-
-
-def _job_state(project: Project) -> str:
-    found = _status(project)
-    try:
-        return str(_get(f"{found['rest']}/jobs/{found['job']}")["state"])
-    except OSError:
-        return "UNREACHABLE"
+def _rest(status: dict[str, Any]) -> FlinkRest:
+    return FlinkRest(status["rest"], status["job"])
 
 
 def read_counts(project: Project) -> dict[str, dict[str, int]]:
-    """View → class → events so far, summed over the job's subtasks by its REST interface."""
-    found = _status(project)
-    base = f"{found['rest']}/jobs/{found['job']}"
+    """View → class → events so far, summed over the job's subtasks. Raises PenstockError when no stream runs."""
     counts: dict[str, dict[str, int]] = {}
-    for vertex in _get(base)["vertices"]:
-        url = f"{base}/vertices/{vertex['id']}/subtasks/metrics"
-        names = [metric["id"] for metric in _get(url) if "penstock." in metric["id"]]
-        for metric in _get(f"{url}?get={','.join(names)}") if names else []:
-            _, view, counter = metric["id"][metric["id"].index("penstock.") :].split(".")
-            if counter in COUNTERS:
-                by_class = counts.setdefault(view, dict.fromkeys(COUNTERS, 0))
-                by_class[counter] += int(float(metric["sum"]))
+    for name, value in _rest(_status(project)).metrics(".penstock.").items():
+        view, counter = name.rsplit(".penstock.", 1)[1].split(".")
+        if counter in COUNTERS:
+            counts.setdefault(view, dict.fromkeys(COUNTERS, 0))[counter] += value
     return counts

@@ -7,19 +7,33 @@ that another writer has overtaken, changes nothing.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+from kafka.errors import KafkaTimeoutError
 
 from features.errors import PenstockError, RefusedError
 from features.plan import ViewPlan
+from jobs.kafka.clients import answering, consumer
+from jobs.kafka.lean import Record, lean, packed_header, places
 from jobs.project import FEATURES_TOPIC, Project
+from jobs.store.bulk import BulkStore
 from jobs.store.rows import FeatureRow, ViewSchema
 from jobs.store.schema import schema_of
 
 GROUP = "penstock.writer"
+
+#: Rows in one batch: the more, the more of them are overtaken within it and need not be written.
+BATCH = 20_000
+
+#: How long one commit may take, in milliseconds, and how long Kafka may be away before the writer gives up, in seconds.
+COMMIT_MS, PATIENCE_S = 5_000, 60.0
+
+Clock = tuple[int, int]
 
 
 @dataclass
@@ -33,80 +47,143 @@ class WriterCounts:
     by_view: dict[str, int] = field(default_factory=dict)
 
 
-def newest(plan: ViewPlan, records: Iterable[Any]) -> list[FeatureRow]:
-    """The row with the greatest ``(t, seq)`` of each key. Raises RefusedError for rows of another plan."""
-    rows: dict[bytes, dict[str, Any]] = {}
+@contextmanager
+def reader(project: Project) -> Iterator[Any]:
+    """A consumer of every feature topic, from where the writer's group has come to.
+
+    It takes its partitions itself: a group would wait for the session of a killed writer to run out, and two writers
+    at once only do the same work twice.
+    """
+    with answering(project.config):
+        found = lean(consumer(project.config, None, group_id=GROUP))
+        try:
+            found.assign([place for topic in _topics(project) for place in places(found, topic)])
+            yield found
+        finally:
+            found.close()
+
+
+def _topics(project: Project) -> dict[str, ViewPlan]:
+    plans = [plan for plans in project.streamed.values() for plan in plans]
+    return {FEATURES_TOPIC.format(view=plan.name): plan for plan in plans}
+
+
+def newest(plan: ViewPlan, records: Iterable[Record]) -> list[FeatureRow]:
+    """The row with the greatest ``(t, seq)`` of each key.
+
+    Raises RefusedError for rows of another plan and PenstockError for records that are no rows.
+    """
+    header = packed_header("fingerprint", plan.fingerprint.encode())
+    held: dict[bytes | None, tuple[Clock, Record]] = {}
     for record in records:
-        _check_fingerprint(plan, record)
-        row = _read(record)
-        held = rows.get(record.key)
-        if held is None or (row["t"], row["seq"]) > (held["t"], held["seq"]):
-            rows[record.key] = row
-    return [_row(plan, row) for row in rows.values()]
+        if header not in record.packed_headers:
+            raise _foreign(plan, record)
+        clock, known = _clock(record), held.get(record.key)
+        if known is None or clock > known[0]:
+            held[record.key] = clock, record
+    return [_row(plan, record) for _, record in held.values()]
 
 
-def _row(plan: ViewPlan, row: dict[str, Any]) -> FeatureRow:
-    key = tuple(row["key"][column.name] for column in plan.key)
-    return FeatureRow(key, row["t"], row["seq"], tuple(row["values"][feature.name] for feature in plan.features))
+def _clock(record: Record) -> Clock:
+    """``(t, seq)`` without reading the rest, when the row is written as the job writes it.
 
-
-def _read(record: Any) -> dict[str, Any]:
+    Names are quoted and quotes within JSON strings are not bare, so nothing else can look like this.
+    """
+    value = record.value or b""
     try:
-        row: dict[str, Any] = orjson.loads(record.value)
+        t = value.index(b',"t":')
+        seq = value.index(b',"seq":', t)
+        return int(value[t + 5 : seq]), int(value[seq + 7 : value.index(b',"values":', seq)])
+    except ValueError:
+        row = _read(record)
+        return row["t"], row["seq"]
+
+
+def _row(plan: ViewPlan, record: Record) -> FeatureRow:
+    row = _read(record)
+    try:
+        key = tuple([row["key"][column.name] for column in plan.key])
+        values = tuple([row["values"][feature.name] for feature in plan.features])
+        return FeatureRow(key, row["t"], row["seq"], values)
+    except (KeyError, TypeError) as error:
+        raise PenstockError(f"a row of {plan.name} lacks a part: {error}", where=_place(record)) from None
+
+
+def _read(record: Record) -> dict[str, Any]:
+    try:
+        row: dict[str, Any] = orjson.loads(record.value or b"")
     except orjson.JSONDecodeError as error:
         raise PenstockError(f"a feature row is not JSON: {error}", where=_place(record)) from None
     return row
 
 
-def _check_fingerprint(plan: ViewPlan, record: Any) -> None:
-    found = next((value for name, value in record.headers if name == "fingerprint"), b"")
-    if found != plan.fingerprint.encode():
-        raise RefusedError(
-            f"a row of {plan.name} was made by another definition: {found.decode(errors='replace') or 'no fingerprint'}",
-            where=_place(record),
-            allowed=plan.fingerprint,
-            hint="a changed view needs a new topic, or its old rows deleted",
-        )
+def _foreign(plan: ViewPlan, record: Record) -> RefusedError:
+    found = dict(record.headers).get("fingerprint") or b""
+    return RefusedError(
+        f"a row of {plan.name} was made by another definition: {found.decode(errors='replace') or 'no fingerprint'}",
+        where=_place(record),
+        allowed=plan.fingerprint,
+        hint="give a changed view a new name, or delete the topic with its old rows",
+    )
 
 
-def _place(record: Any) -> str:
+def _place(record: Record) -> str:
     return f"{record.topic}-{record.partition} offset {record.offset}"
 
 
 class Writer:
-    """Reads ``consumer`` (subscribed to the feature topics, no auto-commit) and writes ``store``."""
+    """Reads ``consumer`` (what ``reader`` gives) and writes ``store``."""
 
-    def __init__(self, project: Project, consumer: Any, store: Any, *, batch: int = 20_000) -> None:
-        plans = [plan for plans in project.streamed.values() for plan in plans]
+    def __init__(self, project: Project, consumer: Any, store: BulkStore, *, batch: int = BATCH) -> None:
         self._views: dict[str, tuple[ViewPlan, ViewSchema]] = {
-            FEATURES_TOPIC.format(view=plan.name): (plan, schema_of(plan)) for plan in plans
+            topic: (plan, schema_of(plan)) for topic, plan in _topics(project).items()
         }
+        self._config = project.config
         self._consumer, self._store, self._batch = consumer, store, batch
+        self._committed: dict[Any, int | None] = {}
+        self._answered = time.monotonic()
         self.counts = WriterCounts()
 
     def run(self, stop: threading.Event, progress: Callable[[WriterCounts], None] = lambda counts: None) -> None:
-        """Works until ``stop`` is set; the batch in hand is finished and committed."""
+        """Works until ``stop`` is set; the batch in hand is finished and committed. Raises PenstockError."""
         while not stop.is_set():
             if self.step():
                 progress(self.counts)
 
     def step(self, timeout_ms: int = 50) -> int:
         """One batch: read, write, commit. Returns how many records it read."""
-        polled = self._consumer.poll(timeout_ms=timeout_ms, max_records=self._batch)
-        by_topic: dict[str, list[Any]] = {}
+        with answering(self._config):
+            polled = self._consumer.poll(timeout_ms=timeout_ms, max_records=self._batch)
+        by_topic: dict[str, list[Record]] = {}
         for place, records in polled.items():
             by_topic.setdefault(place.topic, []).extend(records)
         for topic, records in by_topic.items():
             self._write(topic, records)
-        if by_topic:
-            self._consumer.commit()
-            self.counts.batches += 1
-        return sum(len(records) for records in by_topic.values())
+        self.counts.batches += bool(by_topic)
+        with answering(self._config):
+            self._commit()
+        return sum(map(len, by_topic.values()))
 
-    def _write(self, topic: str, records: list[Any]) -> None:
+    def _write(self, topic: str, records: list[Record]) -> None:
         plan, schema = self._views[topic]
         rows = newest(plan, records)
         self.counts.applied += self._store.write_rows(schema, rows)
         self.counts.read += len(records)
         self.counts.kept += len(rows)
         self.counts.by_view[plan.name] = self.counts.by_view.get(plan.name, 0) + len(records)
+
+    def _commit(self) -> None:
+        """Commits when a position has moved, be it over records that were compacted away.
+
+        A commit that fails while Kafka is away for a moment is made up for by the next one.
+        """
+        try:
+            places = self._consumer.assignment()
+            reached = {place: self._consumer.position(place, timeout_ms=COMMIT_MS) for place in places}
+            if reached != self._committed:
+                self._consumer.commit(timeout_ms=COMMIT_MS)
+        except KafkaTimeoutError:
+            if time.monotonic() - self._answered > PATIENCE_S:
+                raise
+        else:
+            self._committed, self._answered = reached, time.monotonic()

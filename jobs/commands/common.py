@@ -49,8 +49,9 @@ class Context:
 
     def __init__(self, project: Path | None, as_json: bool) -> None:
         self._folder, self.as_json = project, as_json
-        self.out = Console(stderr=as_json, highlight=False)
-        self.err = Console(stderr=True, highlight=False)
+        # soft: a path is never broken in two
+        self.out = Console(stderr=as_json, highlight=False, soft_wrap=True)
+        self.err = Console(stderr=True, highlight=False, soft_wrap=True)
 
     @functools.cached_property
     def project(self) -> Project:

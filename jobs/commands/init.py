@@ -70,9 +70,15 @@ def command(context: Context, folder: Path) -> None:
     if taken:
         raise UsageError(f"{', '.join(taken)} is there already", where=str(folder), allowed="a new or empty folder")
     folder.mkdir(parents=True, exist_ok=True)
-    name = "".join(c if c.isalnum() else "_" for c in folder.resolve().name.lower())
+    name = _project_name(folder)
     for file, text in FILES.items():
         (folder / file).write_text(text.replace("{name}", name))
     context.out.print(f"{folder}: {', '.join(FILES)}")
     context.out.print(f"next: edit {folder / 'definitions.py'}, then [bold]penstock check --project {folder}[/bold]")
     context.result(folder=str(folder), files=list(FILES))
+
+
+def _project_name(folder: Path) -> str:
+    """What Feast takes: ASCII letters, digits and underscores, none of them first."""
+    name = "".join(c if c.isascii() and c.isalnum() else "_" for c in folder.resolve().name.lower())
+    return name.strip("_") or "project"

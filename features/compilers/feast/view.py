@@ -10,6 +10,7 @@ from typing import Any
 from feast import Entity, FeatureService, FeatureView, Field, FileSource
 
 from features.compilers.feast.types import FEATURE_TYPES, KEY_FIELDS, KEY_TYPES
+from features.errors import DefinitionError
 from features.plan import KeyPlan, ModelPlan, ViewPlan
 
 #: The tag that carries a plan's fingerprint.
@@ -19,6 +20,22 @@ FINGERPRINT_TAG = "penstock.fingerprint"
 def entity(key: KeyPlan) -> Entity:
     """The entity of a key column. Views that share the column share it."""
     return Entity(name=key.name, join_keys=[key.name], value_type=KEY_TYPES[key.type])
+
+
+def _entity_keys(plans: Iterable[ViewPlan]) -> Iterable[KeyPlan]:
+    """Each key column once. Raises DefinitionError where two views give it two types, or names that SQL cannot tell."""
+    keys: dict[str, tuple[KeyPlan, str]] = {}
+    for plan in plans:
+        for key in plan.key:
+            known, view = keys.setdefault(key.name.lower(), (key, plan.name))
+            if known != key:
+                raise DefinitionError(
+                    f"{plan.name} has the key {key.name} of type {key.type}",
+                    where=plan.name,
+                    allowed=f"{known.name} of type {known.type}, as in {view}: in Feast both are one entity",
+                    hint="name one of the two columns otherwise",
+                )
+    return [key for key, _ in keys.values()]
 
 
 def feature_view(plan: ViewPlan, change_points: Path, entities: Mapping[str, Entity]) -> FeatureView:
@@ -51,7 +68,7 @@ def feast_objects(
 ) -> dict[str, Any]:
     """All objects by a name that is unique among them. ``change_points``: view → the folder of its Parquet parts."""
     plans = list(plans)
-    entities = {key.name: entity(key) for plan in plans for key in plan.key}
+    entities = {key.name: entity(key) for key in _entity_keys(plans)}
     views = {plan.name: feature_view(plan, change_points[plan.name], entities) for plan in plans}
     services = {plan.name: feature_service(plan, views) for plan in models}
     kinds: tuple[tuple[str, Mapping[str, Any]], ...] = (("entity", entities), ("view", views), ("service", services))

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pyflink.common import Configuration  # type: ignore[import-untyped]
-from pyflink.datastream import StreamExecutionEnvironment  # type: ignore[import-untyped]
-from pyflink.java_gateway import get_gateway  # type: ignore[import-untyped]
-from pyflink.util.java_utils import to_jarray  # type: ignore[import-untyped]
+from pyflink.common import Configuration
+from pyflink.datastream import StreamExecutionEnvironment
+from pyflink.java_gateway import get_gateway
+from pyflink.util.java_utils import to_jarray
 
 from features.compilers.flink.jars import job_jars
 

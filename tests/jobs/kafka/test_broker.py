@@ -17,7 +17,8 @@ from kafka.admin import NewTopic
 from kafka.errors import KafkaError
 
 from features.errors import PenstockError
-from jobs.kafka.broker import JARS, PORTS, Broker
+from jobs.kafka.broker import JARS, Broker
+from jobs.ports import PORTS
 
 
 @pytest.fixture(scope="module")

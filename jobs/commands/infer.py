@@ -1,0 +1,62 @@
+"""``penstock infer``: answers a model's requests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from features.errors import UsageError
+from jobs.commands.common import Context, stop_on_signals
+from jobs.commands.common import command as shared
+from jobs.inference import infer
+
+
+class Offsets(click.ParamType[dict[int, int]]):
+    """Partitions and their first offsets, ``0:1200,1:950``. Gives a dict."""
+
+    name = "offsets"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[int, int]:
+        """Partition → offset. Raises UsageError."""
+        try:
+            pairs = [
+                (int(partition), int(offset)) for partition, offset in (part.split(":") for part in value.split(","))
+            ]
+        except ValueError:
+            pairs = []
+        if not pairs or len(dict(pairs)) != len(pairs) or min(min(pair) for pair in pairs) < 0:
+            raise UsageError(
+                f"{value!r} does not name offsets",
+                where="--from-offsets",
+                allowed="PARTITION:OFFSET,… such as 0:1200,1:950",
+            )
+        return dict(pairs)
+
+
+@click.command()
+@click.argument("model")
+@click.option("--from-offsets", type=Offsets(), default=None, help="First offsets, where the group has committed none.")
+@click.option("--group", help="The consumer group; penstock.infer.MODEL unless given.")
+@shared
+def command(context: Context, model: str, from_offsets: dict[int, int] | None, group: str | None) -> None:
+    """Answer MODEL's requests on Kafka with its current version, until it is told to stop.
+
+    Without committed offsets the group begins with the first request there is. More processes of one group share the
+    topic's partitions.
+
+    Example: penstock infer arrival_delay --from-offsets 0:274296
+    """
+    say = context.out.print
+    with stop_on_signals() as stop, context.progress(f"predictions of {model}", None) as bar:
+        counts = infer(
+            context.project,
+            model,
+            stop,
+            group=group,
+            start=from_offsets,
+            progress=lambda counts: bar(counts.predictions),
+            told=say,
+        )
+    say(counts.summary())
+    context.result(**counts.to_dict())

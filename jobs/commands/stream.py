@@ -1,0 +1,30 @@
+"""``penstock stream``: the Flink job and the store writer."""
+
+from __future__ import annotations
+
+import click
+
+from jobs.commands.common import Context, stop_on_signals
+from jobs.commands.common import command as shared
+from jobs.stream import run
+
+
+@click.command()
+@shared
+def command(context: Context) -> None:
+    """Run the Flink job and the store writer until Ctrl-C; the next start goes on where this one ended.
+
+    Example: penstock stream --project feature_repo
+    """
+    with stop_on_signals() as stop, context.progress("feature rows read", None) as bar:
+        report = run(
+            context.project,
+            stop,
+            say=lambda text: context.err.print(text, markup=False),
+            progress=lambda counts: bar(counts.read),
+        )
+    written = report.written
+    context.out.print(f"stopped: {written.read} feature rows read, {written.applied} written to the store")
+    context.result(
+        read=written.read, kept=written.kept, applied=written.applied, restarts=report.restarts, state=report.state
+    )

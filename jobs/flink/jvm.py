@@ -1,0 +1,141 @@
+"""The JVM that carries the job: started here, so that its output is kept and its end is waited for."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+from pyflink.java_gateway import get_gateway
+from pyflink.pyflink_gateway_server import launch_gateway_server_process
+
+from features.compilers.flink.config import JobSettings, jvm_environment
+from features.errors import PenstockError
+
+SERVER = "org.apache.flink.client.python.PythonGatewayServer"
+
+#: Seconds: a JVM's start takes about one, its end with all of Flink's own clearing up about two.
+START_S, STOP_S, LOOK_S = 60.0, 15.0, 0.05
+
+
+class FlinkJvm:
+    """PyFlink's JVM for one job. As a context manager it starts it, and ends it whatever happens."""
+
+    def __init__(self, settings: JobSettings) -> None:
+        self._settings = settings
+        self._process: subprocess.Popen[bytes] | None = None
+        self.output = settings.logs / "jvm.log"
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        assert self._process is not None
+        return int(self._process.pid)
+
+    def check(self) -> None:
+        """Raises PenstockError with its last words when it has ended."""
+        if self._process is not None and self._process.poll() is not None:
+            last = self.output.read_text(errors="replace").splitlines()[-5:]
+            raise PenstockError(
+                f"Flink's JVM has ended with code {self._process.returncode}",
+                where=str(self._settings.logs),
+                hint="\n".join(last) or None,
+            )
+
+    def __enter__(self) -> FlinkJvm:
+        _silence_py4j()
+        os.environ.update(jvm_environment(self._settings))
+        folder = Path(tempfile.mkdtemp(dir=self._settings.temp))
+        try:
+            self._launch(folder / "port")
+            os.environ["PYFLINK_GATEWAY_PORT"] = str(self._await_port(folder / "port"))
+        except BaseException:
+            self._end()
+            raise
+        finally:
+            shutil.rmtree(folder)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with contextlib.suppress(Exception):  # it may be gone, and what it says no longer matters
+            get_gateway().shutdown()
+        self._end()
+
+    def _launch(self, port_file: Path) -> None:
+        environment = {**os.environ, "_PYFLINK_CONN_INFO_PATH": str(port_file)}
+        self._process = launch_gateway_server_process(environment, ["-c", SERVER, "local"])
+        # nobody else reads the pipe, and a full one would stop the JVM
+        threading.Thread(target=_keep, args=(self._process.stderr, self.output), daemon=True).start()
+
+    def _await_port(self, port_file: Path) -> int:
+        deadline = time.monotonic() + START_S
+        while not port_file.is_file():
+            self.check()
+            if time.monotonic() > deadline:
+                raise PenstockError(f"Flink's JVM did not start within {START_S:.0f} s", where=str(self.output))
+            time.sleep(LOOK_S)
+        return int(struct.unpack("!I", port_file.read_bytes()[:4])[0])
+
+    def _end(self) -> None:
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def _silence_py4j() -> None:
+    """Its stack traces: every failure reaches us as an exception, too."""
+    logging.getLogger("py4j").setLevel(logging.CRITICAL + 1)
+    # some come by the root logger
+    logging.getLogger().addFilter(lambda record: record.module != "java_gateway")
+
+
+def _keep(pipe: IO[bytes], file: Path) -> None:
+    with file.open("ab", buffering=0) as output, pipe:
+        for line in pipe:
+            output.write(line)
+
+
+def end_leftover(settings: JobSettings) -> bool:
+    """Ends the JVM that a killed run of this job has left behind, and says whether there was one.
+
+    PyFlink's JVM finds out about the death of its Python process only after some seconds.
+    """
+    left = [pid for pid in _processes() if _belongs(pid, settings)]
+    for pid in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + STOP_S
+    while any(_belongs(pid, settings) for pid in left) and time.monotonic() < deadline:
+        time.sleep(LOOK_S)
+    return bool(left)
+
+
+def _processes() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def _belongs(pid: int, settings: JobSettings) -> bool:
+    """Is it a JVM of PyFlink that logs into this job's folder? A zombie has no command line."""
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    own = b"-Dlog.file=" + os.fsencode(settings.logs) + b"/"
+    return SERVER.encode() in words and any(word.startswith(own) for word in words)

@@ -1,0 +1,90 @@
+"""What a running Flink job tells over its REST interface."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+from features.errors import PenstockError
+from jobs.flink.errors import root_cause
+
+#: How long one answer may take, in seconds.
+ANSWER_S = 10.0
+#: How long a checkpoint that was asked for may take, and how long to wait between two looks at it, in seconds.
+CHECKPOINT_S, LOOK_S = 60.0, 0.1
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A failure that made the job restart: when, in milliseconds since the epoch, and the innermost cause."""
+
+    t: int
+    cause: str
+
+
+@dataclass(frozen=True)
+class FlinkRest:
+    """A job by its cluster's address (``http://host:port``) and its id. Methods raise PenstockError without answer."""
+
+    address: str
+    job: str
+
+    def state(self) -> str | None:
+        """RUNNING, RESTARTING, FAILED, …; None while the cluster does not answer or does not know the job."""
+        try:
+            return str(self._ask(f"/jobs/{self.job}")["state"])
+        except OSError:
+            return None
+
+    def failures(self) -> list[Failure]:
+        """The failures that the job remembers, oldest first."""
+        history = self._get(f"/jobs/{self.job}/exceptions")["exceptionHistory"]["entries"]
+        found = [Failure(entry["timestamp"], root_cause(entry["stacktrace"])) for entry in history]
+        return sorted(found, key=lambda failure: failure.t)
+
+    def metrics(self, part: str) -> dict[str, int]:
+        """Metrics whose name holds ``part``, by name, summed over the job's operators and subtasks."""
+        found: dict[str, int] = {}
+        for vertex in self._get(f"/jobs/{self.job}")["vertices"]:
+            path = f"/jobs/{self.job}/vertices/{vertex['id']}/subtasks/metrics"
+            names = [metric["id"] for metric in self._get(path) if part in metric["id"]]
+            for metric in self._get(f"{path}?get={','.join(names)}") if names else []:
+                found[metric["id"]] = found.get(metric["id"], 0) + int(float(metric["sum"]))
+        return found
+
+    def checkpoint(self) -> None:
+        """Takes a checkpoint, and returns when it is complete: every row emitted before it is in Kafka by then."""
+        trigger = self._get(f"/jobs/{self.job}/checkpoints", {"checkpointType": "CONFIGURED"})["request-id"]
+        deadline = time.monotonic() + CHECKPOINT_S
+        while time.monotonic() < deadline:
+            answer = self._get(f"/jobs/{self.job}/checkpoints/{trigger}")
+            if answer["status"]["id"] == "COMPLETED":
+                return self._check_taken(answer["operation"])
+            time.sleep(LOOK_S)
+        raise PenstockError(f"no checkpoint within {CHECKPOINT_S:.0f} s", where=self.address)
+
+    def _check_taken(self, operation: dict[str, Any]) -> None:
+        failure = operation.get("failureCause")
+        if failure is not None:
+            raise PenstockError(
+                f"the checkpoint failed: {root_cause(str(failure.get('stack-trace', failure)))}", where=self.address
+            )
+
+    def _get(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        try:
+            return self._ask(path, body)
+        except OSError as error:
+            hint = "is 'penstock stream' running?"
+            raise PenstockError(
+                f"the Flink job does not answer: {error}", where=self.address + path, hint=hint
+            ) from None
+
+    def _ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.address + path, data, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:
+            return json.load(answer)

@@ -1,0 +1,63 @@
+"""Where a job goes on: its newest state on disk, and which definitions and topics that state belongs to."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from features.compilers.flink.config import JobSettings, newest_checkpoint
+from features.errors import RefusedError
+
+#: What a state belongs to: ``view <name>`` → fingerprint, ``topic of <source>`` → name and id.
+Identity = Mapping[str, str]
+
+
+def savepoints(settings: JobSettings) -> Path:
+    """The folder of the states that were taken when the job was stopped."""
+    return settings.state.resolve() / "savepoints"
+
+
+def newest_state(settings: JobSettings) -> Path | None:
+    """The newest complete checkpoint or savepoint; None when the job has to begin anew."""
+    saved = [path.parent for path in savepoints(settings).glob("*/_metadata")]
+    checkpoint = newest_checkpoint(settings.checkpoints)
+    found = [*saved, *([checkpoint] if checkpoint is not None else [])]
+    return max(found, key=lambda path: (path / "_metadata").stat().st_mtime_ns, default=None)
+
+
+def forget_older(settings: JobSettings, restored: Path, job: str) -> None:
+    """Deletes the states of earlier runs, except what the running ``job`` has been restored from."""
+    own = restored if restored.parent == savepoints(settings) else restored.parent
+    for folder in (*settings.checkpoints.glob("*"), *savepoints(settings).glob("*")):
+        if folder not in (own, settings.checkpoints / job):
+            shutil.rmtree(folder)
+
+
+def check_identity(settings: JobSettings, restored: Path | None, identity: Identity) -> None:
+    """Raises RefusedError when the state to go on from belongs to other definitions or topics; notes them down."""
+    file = settings.state / "identity.json"
+    if restored is not None:
+        held: Identity = json.loads(file.read_text()) if file.is_file() else {}
+        changed = sorted(name for name in {*held, *identity} if held.get(name) != identity.get(name))
+        if changed:
+            raise _refused(settings, restored, held, identity, changed)
+    whole = file.with_suffix(".new")
+    whole.write_text(json.dumps(dict(identity), indent=1, sort_keys=True))
+    whole.replace(file)
+
+
+def _refused(
+    settings: JobSettings, restored: Path, held: Identity, identity: Identity, changed: list[str]
+) -> RefusedError:
+    def words(side: Identity) -> str:
+        return "; ".join(f"{name}: {side.get(name, 'none')}" for name in changed)
+
+    return RefusedError(
+        f"the stream's state belongs to other definitions or topics: {words(held)}",
+        where=str(restored),
+        allowed=words(identity),
+        hint="take the definitions back; or give a changed view a new name and delete "
+        f"{settings.state}, and all topics are read again from their beginning",
+    )

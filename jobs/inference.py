@@ -1,0 +1,236 @@
+"""The inference job: requests from Kafka, their features from the store, predictions back to Kafka, exactly once.
+
+Each turn reads what has come, asks the store once for all of it, and answers what is ready; the transaction that
+carries the answers ends while the next turn begins. A request that awaits its own event holds back only those behind
+it in its partition.
+
+Every request is answered once for readers of committed records, whatever dies or is taken for dead: answers and
+offsets are one transaction, and Kafka refuses it from a process that no longer has the partitions. This needs
+brokers that check the group's generation with the offsets (Kafka 2.5 and later).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from features.errors import UsageError
+from features.plan import ModelPlan
+from jobs.kafka.clients import answering, consumer, ensure_topics, producer, require_topics
+from jobs.models.folder import LoadedModel, load_current
+from jobs.project import DEAD_LETTERS_TOPIC, Project
+from jobs.serving.answers import Answers
+from jobs.serving.lookup import Lookup, inputs_of
+from jobs.serving.reader import Reader
+from jobs.serving.requests import Queue, Request, read_request
+from jobs.serving.transactions import TRANSACTION_MS, LostPartitions, Transactions, member_id
+from jobs.store.bulk import BulkStore
+from jobs.store.open import open_store
+
+GROUP = "penstock.infer.{model}"
+#: How long a turn waits for requests when it has none, in milliseconds: what a signal waits for at most.
+IDLE_MS = 100.0
+#: The pause before the store is asked again for a request's own event, in milliseconds, and how it grows.
+LEAST_MS, MOST_MS, GROWTH = 1.0, 8.0, 1.5
+#: A member that is silent for so long loses its partitions, in milliseconds.
+SESSION_MS = 10_000
+#: A member that does not read for so long loses them too: more than any wait for a request's own event.
+READING_MS = 300_000
+
+
+@dataclass
+class InferenceCounts:
+    """``requests = predictions + dead``, all committed, in ``batches`` transactions; ``stale`` are the predictions made
+    without the request's own event.
+    """
+
+    requests: int = 0
+    predictions: int = 0
+    dead: int = 0
+    stale: int = 0
+    batches: int = 0
+
+    def add(self, other: InferenceCounts) -> None:
+        """Counts another one in."""
+        for name, number in asdict(other).items():
+            setattr(self, name, getattr(self, name) + number)
+
+    def to_dict(self) -> dict[str, int]:
+        """As JSON values."""
+        return asdict(self)
+
+    def summary(self) -> str:
+        """One line."""
+        return (
+            f"{self.requests:,} requests: {self.predictions:,} predictions ({self.stale:,} stale), "
+            f"{self.dead:,} dead letters, in {self.batches:,} transactions"
+        )
+
+
+Progress = Callable[[InferenceCounts], None]
+
+
+class Inference:
+    """The loop: ``reader`` gives requests, ``transactions`` takes answers, ``store`` holds the features."""
+
+    def __init__(
+        self, project: Project, model: LoadedModel, reader: Reader, transactions: Transactions, store: BulkStore
+    ) -> None:
+        plan = project.model(model.name).model_plan
+        inputs = inputs_of(plan, project.plans)
+        self._plan, self._config = plan, project.config.inference
+        self._lookup, self._answers = Lookup(inputs, store), Answers(plan, inputs, model)
+        self._reader, self._transactions = reader, transactions
+        self._queue = Queue()
+        self._pause = LEAST_MS
+        self._under_way = InferenceCounts()
+        self.counts = InferenceCounts()
+
+    def run(self, stop: threading.Event, progress: Progress = lambda counts: None) -> None:
+        """Works until ``stop`` is set; what was read by then is answered and committed.
+
+        Raises PenstockError for a store, a broker or a model that fails, and Kafka's own errors.
+        """
+        while not stop.is_set() or self._queue:
+            with self._forgetting():
+                self._turn(self._rest() if stop.is_set() else self._read())
+            progress(self.counts)
+        with self._forgetting():
+            self._commit()
+        progress(self.counts)
+
+    @contextmanager
+    def _forgetting(self) -> Iterator[None]:
+        """Drops what was read and not committed when the partitions are lost: their next owner reads it again."""
+        try:
+            yield
+        except LostPartitions:
+            self._queue.clear()
+            self._under_way = InferenceCounts()
+            self._reader.let_go()
+
+    def _read(self) -> list[Request]:
+        """What has come: up to ``batch`` in all, and once there is one, for ``deadline_ms`` more.
+
+        While requests are waiting for their events nothing is held back to read more.
+        """
+        room = self._config.batch - len(self._queue)
+        if room <= 0:
+            return self._rest()
+        records = self._reader.poll(self._pause if self._queue else IDLE_MS, room)
+        deadline = time.monotonic() + self._config.deadline_ms / 1000
+        while records and not self._queue and len(records) < room and (left := deadline - time.monotonic()) > 0:
+            records += self._reader.poll(left * 1000, room - len(records))
+        until = time.monotonic() + self._config.wait_ms / 1000
+        return [read_request(self._plan.on, record, until) for record in records]
+
+    def _rest(self) -> list[Request]:
+        """Nothing, after the pause."""
+        time.sleep(self._pause / 1000)
+        return []
+
+    def _turn(self, fresh: list[Request]) -> None:
+        """Looks up, and answers what is ready."""
+        waiting = [request for request in self._queue if request.awaited]
+        good = [request for request in fresh if request.bad is None]
+        if good or waiting:
+            self._lookup.read(good, waiting, time.monotonic())
+        self._queue.add(fresh)
+        ready = self._queue.take_ready()
+        if ready:
+            self._answer(ready)
+        elif self._transactions.idle:
+            self._commit()
+        self._pause = LEAST_MS if fresh or ready else min(MOST_MS, self._pause * GROWTH)
+
+    def _answer(self, ready: list[Request]) -> None:
+        """Begins the transaction of these answers, once the one before has ended."""
+        messages = self._answers.make(ready)
+        self._commit()
+        offsets = {request.place: request.record.offset + 1 for request in ready}
+        self._transactions.send(messages, offsets, self._reader.group)
+        dead = sum(request.bad is not None for request in ready)
+        stale = sum(request.stale and request.bad is None for request in ready)
+        self._under_way = InferenceCounts(len(ready), len(ready) - dead, dead, stale, 1)
+
+    def _commit(self) -> None:
+        """Waits for the transaction under way, and counts it."""
+        self._transactions.wait()
+        self.counts.add(self._under_way)
+        self._under_way = InferenceCounts()
+
+
+def infer(
+    project: Project,
+    model_name: str,
+    stop: threading.Event,
+    *,
+    group: str | None = None,
+    start: Mapping[int, int] | None = None,
+    progress: Progress = lambda counts: None,
+    told: Callable[[str], None] = lambda line: None,
+) -> InferenceCounts:
+    """Answers a model's requests until ``stop`` is set, as a member of ``group``.
+
+    ``start``: partition → first offset, where the group has none committed; the beginning unless given. Raises
+    PenstockError: no model, a wrong fingerprint, no topic, a store or broker that does not answer.
+    """
+    plan = project.model(model_name).model_plan
+    model = load_current(project.config.state / "models", plan)
+    topic = _request_topic(project, plan)
+    group = group or GROUP.format(model=plan.name)
+    with ExitStack() as opened, answering(project.config):
+        store = opened.enter_context(open_store(project.folder))
+        require_topics(project.config, [topic])
+        ensure_topics(project.config, [plan.output, DEAD_LETTERS_TOPIC])
+        name = opened.enter_context(member_id(project.config.state / "infer", group))
+        transactions = opened.enter_context(_transactions(project, name))
+        reader = opened.enter_context(_consumer(project, topic, group, name))
+        job = Inference(project, model, Reader(reader, topic, start or {}, told), transactions, store)
+        job.run(stop, progress)
+    return job.counts
+
+
+def _request_topic(project: Project, plan: ModelPlan) -> str:
+    if project.streams[plan.on.name].topic is None:
+        raise UsageError(
+            f"{plan.name} has no request topic: {plan.on.name} is history only",
+            where=str(project.config.definitions),
+            hint=f"give {plan.on.name} a topic=",
+        )
+    return project.topic(plan.on.name)
+
+
+@contextmanager
+def _transactions(project: Project, name: str) -> Iterator[Transactions]:
+    sender = producer(project.config, transactional_id=name, transaction_timeout_ms=TRANSACTION_MS)
+    transactions = Transactions(sender)
+    try:
+        transactions.start()
+        yield transactions
+    finally:
+        transactions.close()
+
+
+@contextmanager
+def _consumer(project: Project, topic: str, group: str, name: str) -> Iterator[Any]:
+    """Committed offsets and committed requests only; a fixed name in the group, so that a restart waits for nobody."""
+    reader = consumer(
+        project.config,
+        [topic],
+        group_id=group,
+        group_instance_id=name,
+        isolation_level="read_committed",
+        auto_offset_reset="none",
+        session_timeout_ms=SESSION_MS,
+        heartbeat_interval_ms=SESSION_MS // 4,
+        max_poll_interval_ms=READING_MS + project.config.inference.wait_ms,
+    )
+    try:
+        yield reader
+    finally:
+        reader.close()

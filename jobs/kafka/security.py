@@ -1,0 +1,116 @@
+"""How Kafka is reached: the servers and the login, in the words of each kind of client."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from features.errors import UsageError
+from jobs.config import FILE, LOCAL, Config, KafkaConfig
+from jobs.kafka.broker import Broker
+
+_LOGIN_MODULES = {
+    "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",
+    "SCRAM-SHA-256": "org.apache.kafka.common.security.scram.ScramLoginModule",
+    "SCRAM-SHA-512": "org.apache.kafka.common.security.scram.ScramLoginModule",
+}
+
+
+class Secret(str):
+    """A text that shows itself only to who asks for its characters: clients write their options into logs."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+#: ``host:port``; an IPv6 address stands in brackets.
+_SERVER = re.compile(r"(\[[0-9a-fA-F:.]+\]|[^\s:,\[\]]+):[0-9]{1,5}")
+
+
+def bootstrap_servers(config: Config) -> str:
+    """``host:port`` or several with commas.
+
+    Raises PenstockError when the local broker does not run, and UsageError for anything else than hosts and ports.
+    """
+    if config.kafka.bootstrap_servers == LOCAL:
+        return Broker(config.state).bootstrap_servers
+    servers = [server.strip() for server in config.kafka.bootstrap_servers.split(",")]
+    for server in servers:
+        if not _SERVER.fullmatch(server):
+            raise UsageError(
+                f"bootstrap_servers: {server!r} is no address",
+                where=f"[kafka] in {FILE}",
+                allowed=f'"{LOCAL}", or "host:port", several with commas',
+            )
+    return ",".join(servers)
+
+
+def python_options(config: Config) -> dict[str, Any]:
+    """Servers and login as kafka-python names them. Raises UsageError for settings that do not fit together."""
+    kafka = config.kafka
+    options: dict[str, Any] = {
+        "bootstrap_servers": bootstrap_servers(config).split(","),
+        "security_protocol": kafka.security_protocol,
+        "ssl_cafile": _ca_file(kafka),
+    }
+    if _sasl(kafka):
+        username, password = _login(kafka)
+        options |= {
+            "sasl_mechanism": kafka.sasl_mechanism,
+            "sasl_plain_username": username,
+            "sasl_plain_password": password,
+        }
+    return options
+
+
+def flink_properties(config: Config) -> dict[str, str]:
+    """Servers and login as Kafka's own clients name them. Raises UsageError as ``python_options`` does."""
+    kafka, ca_file = config.kafka, _ca_file(config.kafka)
+    properties = {
+        "bootstrap.servers": bootstrap_servers(config),
+        "security.protocol": kafka.security_protocol,
+    }
+    if ca_file is not None:
+        properties |= {"ssl.truststore.type": "PEM", "ssl.truststore.location": ca_file}
+    if _sasl(kafka):
+        properties |= {"sasl.mechanism": str(kafka.sasl_mechanism), "sasl.jaas.config": Secret(_jaas(kafka))}
+    return properties
+
+
+def _jaas(kafka: KafkaConfig) -> str:
+    username, password = _login(kafka)
+    module = _LOGIN_MODULES[str(kafka.sasl_mechanism)]
+    return f"{module} required username={_quoted(username)} password={_quoted(password)};"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\r", "\\r")
+    return f'"{escaped}"'
+
+
+def _sasl(kafka: KafkaConfig) -> bool:
+    return kafka.security_protocol.startswith("SASL")
+
+
+def _login(kafka: KafkaConfig) -> tuple[str, Secret]:
+    if kafka.sasl_mechanism is None or kafka.username is None:
+        raise UsageError(
+            f"{kafka.security_protocol} needs sasl_mechanism and username",
+            where=f"[kafka] in {FILE}",
+            allowed=f"sasl_mechanism: {', '.join(_LOGIN_MODULES)}",
+        )
+    if kafka.password is None:
+        raise UsageError(
+            f"the password for {kafka.username} is missing",
+            where=f"the environment variable {kafka.password_env}",
+            hint=f"export it, or name another variable by password_env in {FILE}",
+        )
+    return kafka.username, Secret(kafka.password)
+
+
+def _ca_file(kafka: KafkaConfig) -> str | None:
+    if kafka.ca_file is not None and not kafka.ca_file.is_file():
+        raise UsageError("there is no such ca_file", where=str(kafka.ca_file), hint=f"see [kafka] in {FILE}")
+    return None if kafka.ca_file is None else str(kafka.ca_file)

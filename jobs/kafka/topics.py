@@ -1,0 +1,67 @@
+"""Topics: which are missing, and how those that are made are laid out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from kafka.errors import NoError, TopicAlreadyExistsError, for_code
+
+from features.errors import PenstockError, did_you_mean
+from jobs.config import Config
+from jobs.project import FEATURES_TOPIC
+
+#: For so long every row of a feature topic can be read back; then a key's older rows may go. In milliseconds.
+KEPT_MS = 24 * 60 * 60 * 1000
+
+#: How long a new topic may take to have leaders everywhere, in milliseconds.
+READY_MS = 10_000
+
+_FEATURES = FEATURES_TOPIC.format(view="")
+
+
+def ensure(client: Any, config: Config, topics: Sequence[str]) -> None:
+    """Makes what is missing, by an administrator's client. A topic that another process makes meanwhile is fine."""
+    existing = set(client.list_topics())
+    missing = [topic for topic in dict.fromkeys(topics) if topic not in existing]
+    if not missing:
+        return
+    answer = client.create_topics({topic: _layout(config, topic) for topic in missing}, raise_errors=False)
+    for topic in answer["topics"]:
+        _check(config, topic)
+    client.wait_for_topics(missing, timeout_ms=READY_MS)
+
+
+def require(client: Any, config: Config, topics: Sequence[str]) -> None:
+    """Raises PenstockError for the first topic that is not there."""
+    existing = client.list_topics()
+    for topic in topics:
+        if topic not in existing:
+            near = did_you_mean(topic, [name for name in existing if not name.startswith("__")])
+            raise PenstockError(
+                f"the topic {topic!r} does not exist",
+                where=config.kafka.bootstrap_servers,
+                hint=near or "create it, or correct topic= in the definitions",
+            )
+
+
+def _layout(config: Config, topic: str) -> dict[str, Any]:
+    return {
+        "num_partitions": config.kafka.partitions,
+        "replication_factor": config.kafka.replication,
+        "configs": _feature_topic() if topic.startswith(_FEATURES) else {},
+    }
+
+
+def _feature_topic() -> dict[str, str]:
+    return {"cleanup.policy": "compact", "min.compaction.lag.ms": str(KEPT_MS)}
+
+
+def _check(config: Config, topic: dict[str, Any]) -> None:
+    error = for_code(topic["error_code"])
+    if error not in (NoError, TopicAlreadyExistsError):
+        raise PenstockError(
+            f"the topic {topic['name']} cannot be made: {topic.get('error_message') or error.__name__}",
+            where=config.kafka.bootstrap_servers,
+            hint="make it yourself, or see partitions and replication in [kafka] of penstock.toml",
+        )

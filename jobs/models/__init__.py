@@ -1,0 +1,1 @@
+"""Models: training, and the versioned folders that hold what was trained."""

@@ -1,0 +1,234 @@
+"""A model's versions on disk: ``<models>/<model>/<version>/{model.txt,metadata.json}`` and one pointer, ``current``.
+
+A version's name ends with the hash of its metadata, and the metadata holds the hash of the model: a folder that was
+written by halves, or changed by hand, is not loaded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import lightgbm as lgb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from features.errors import PenstockError, RefusedError, UsageError
+from features.plan import LabelPlan, ModelPlan
+from features.vector import Values
+from jobs.models.arrays import matrix, values_of
+
+MODEL, METADATA, CURRENT = "model.txt", "metadata.json", "current"
+FORMAT = 1
+#: Digits of the metadata's SHA-256 in a version's name.
+_DIGITS = 12
+_VERSION = re.compile(rf"\d{{8}}T\d{{6}}Z-[0-9a-f]{{{_DIGITS}}}")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Range(_Part):
+    """Requests with ``from_ms <= t < to_ms``; ``rows``: those with a label."""
+
+    from_ms: int
+    to_ms: int
+    rows: int
+
+
+class Metadata(_Part):
+    """What is known of a version. ``features``: name and type, in the matrix's order; ``categories``: of each string
+    feature, sorted; ``model_sha256``: of the bytes of model.txt.
+    """
+
+    format: int
+    model: str
+    fingerprint: str
+    features: tuple[tuple[str, str], ...]
+    categories: dict[str, tuple[str, ...]]
+    label: LabelPlan
+    trained: Range
+    evaluated: Range
+    metrics: dict[str, float]
+    parameters: dict[str, str | int | float | bool]
+    libraries: dict[str, str]
+    created: datetime
+    model_sha256: str
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A version that can predict."""
+
+    name: str
+    version: str
+    fingerprint: str
+    metadata: Metadata
+    booster: lgb.Booster
+
+    def predict(self, columns: Mapping[str, Values]) -> npt.NDArray[np.float64]:
+        """One number for each of n vectors, given as columns by name. Shape (n,)."""
+        filled = matrix(self.metadata.features, self.metadata.categories, columns)
+        if not len(filled):
+            return np.empty(0)
+        # a batch is small: starting threads would take longer than predicting it
+        return np.asarray(self.booster.predict(filled, num_threads=1), dtype=np.float64)
+
+    def predict_table(self, table: pa.Table) -> npt.NDArray[np.float64]:
+        """The same for a table whose columns are the vector's items, as a training set has them. Shape (rows,)."""
+        return self.predict({name: values_of(type, table[name]) for name, type in self.metadata.features})
+
+
+def save(models: Path, metadata: Metadata, model: str) -> str:
+    """Writes a version, whole or not at all, and makes it the current one. Returns its name.
+
+    Raises PenstockError when it cannot be written: the former version is the current one then.
+    """
+    folder = models / metadata.model
+    described = metadata.model_dump_json(indent=2).encode()
+    version = f"{metadata.created.astimezone(UTC):%Y%m%dT%H%M%SZ}-{sha256(described)[:_DIGITS]}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_version(folder / version, {MODEL: model.encode(), METADATA: described})
+        set_current(models, metadata.model, version)
+    except OSError as error:
+        raise PenstockError(f"the model cannot be saved: {error.strerror}", where=str(folder)) from None
+    return version
+
+
+def set_current(models: Path, model: str, version: str) -> None:
+    """Points to another version, at one moment for all who look."""
+    folder = models / model
+    handle, made = tempfile.mkstemp(prefix=".current-", dir=folder)
+    os.close(handle)
+    _write(Path(made), f"{version}\n".encode())
+    os.chmod(made, 0o644)
+    os.replace(made, folder / CURRENT)
+    _sync(folder)
+
+
+def load_current(models: Path, plan: ModelPlan) -> LoadedModel:
+    """The version that ``current`` names.
+
+    Raises UsageError when none was trained, RefusedError when it was trained for another definition, PenstockError
+    for a folder that is not what was written.
+    """
+    folder = models / plan.name
+    try:
+        version = (folder / CURRENT).read_text().strip()
+    except FileNotFoundError:
+        raise UsageError(
+            f"{plan.name} has no trained model", where=str(folder), hint=f"run 'penstock train {plan.name}' first"
+        ) from None
+    if not _VERSION.fullmatch(version):
+        raise PenstockError(f"{version[:80]!r} is not a version", where=str(folder / CURRENT))
+    return _load(folder / version, plan)
+
+
+def sha256(data: bytes) -> str:
+    """In hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _load(folder: Path, plan: ModelPlan) -> LoadedModel:
+    described = _read(folder / METADATA)
+    if not folder.name.endswith(sha256(described)[:_DIGITS]):
+        raise _changed(folder / METADATA)
+    metadata = _metadata(folder / METADATA, described)
+    _check_plan(metadata, plan, folder)
+    model = _read(folder / MODEL)
+    if sha256(model) != metadata.model_sha256:
+        raise _changed(folder / MODEL)
+    return LoadedModel(plan.name, folder.name, plan.fingerprint, metadata, _booster(folder / MODEL, model, metadata))
+
+
+def _write_version(folder: Path, files: Mapping[str, bytes]) -> None:
+    """The files appear together, under the folder's name, when all of them are on the disk."""
+    made = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
+    try:
+        for name, data in files.items():
+            _write(made / name, data)
+        os.chmod(made, 0o755)
+        os.rename(made, folder)
+    except BaseException:
+        shutil.rmtree(made, ignore_errors=True)
+        raise
+    _sync(folder.parent)
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise PenstockError(
+            f"the model's version is not whole: {error.strerror}", where=str(file), hint=_TRAIN_AGAIN
+        ) from None
+
+
+def _metadata(file: Path, described: bytes) -> Metadata:
+    try:
+        return Metadata.model_validate_json(described)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise PenstockError(
+            f"the model's metadata cannot be read: {place}: {first['msg']}", where=str(file), hint=_TRAIN_AGAIN
+        ) from None
+
+
+def _check_plan(metadata: Metadata, plan: ModelPlan, folder: Path) -> None:
+    if metadata.fingerprint != plan.fingerprint or metadata.model != plan.name:
+        raise RefusedError(
+            f"model {metadata.model} was trained for another definition: fingerprint {metadata.fingerprint}",
+            where=str(folder),
+            allowed=f"fingerprint {plan.fingerprint}",
+            hint=f"run 'penstock training-set {plan.name}' and 'penstock train {plan.name}' again",
+        )
+    wanted = tuple((item.name, item.type) for item in plan.vector)
+    if metadata.format != FORMAT or metadata.features != wanted:
+        raise PenstockError("the model's features are not those of its plan", where=str(folder), hint=_TRAIN_AGAIN)
+
+
+def _booster(file: Path, model: bytes, metadata: Metadata) -> lgb.Booster:
+    try:
+        booster = lgb.Booster(model_str=model.decode())
+    except (lgb.basic.LightGBMError, UnicodeDecodeError) as error:
+        raise PenstockError(f"LightGBM cannot read the model: {error}", where=str(file), hint=_TRAIN_AGAIN) from None
+    if booster.num_feature() != len(metadata.features):
+        raise PenstockError(
+            f"the model takes {booster.num_feature()} features, not {len(metadata.features)}", where=str(file)
+        )
+    return booster
+
+
+_TRAIN_AGAIN = "run 'penstock train' again, or point 'current' to another version"
+
+
+def _changed(file: Path) -> PenstockError:
+    return PenstockError(f"{file.name} is not what was written", where=str(file), hint=_TRAIN_AGAIN)
+
+
+def _write(file: Path, data: bytes) -> None:
+    with file.open("wb") as output:
+        output.write(data)
+        output.flush()
+        os.fsync(output.fileno())
+
+
+def _sync(folder: Path) -> None:
+    """Makes a folder's names last."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

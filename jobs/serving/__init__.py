@@ -1,0 +1,1 @@
+"""The parts of the inference job: requests, feature look-up, predictions as records, transactions."""

@@ -1,0 +1,126 @@
+"""What is sent: a prediction for each request, or a dead letter for one that cannot be answered."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+
+from features.errors import PenstockError
+from features.ingest import BadEvent
+from features.plan import ModelPlan
+from features.vector import Values, leaf_names, vectors
+from jobs.models.folder import LoadedModel
+from jobs.project import DEAD_LETTERS_TOPIC
+from jobs.serving.lookup import Input
+from jobs.serving.requests import Found, Request
+
+#: A record's greatest size is 1 MB unless the broker says otherwise, and a dead letter holds one in base64.
+_RAW_LIMIT = 700_000
+
+Headers = list[tuple[str, bytes]]
+
+
+class Message(NamedTuple):
+    """A record to send."""
+
+    topic: str
+    key: bytes | None
+    value: bytes
+    headers: Headers
+
+
+class Answers:
+    """Makes the records of one model version."""
+
+    def __init__(self, plan: ModelPlan, inputs: Sequence[Input], model: LoadedModel) -> None:
+        self._plan, self._inputs, self._model = plan, inputs, model
+        self._types = {column.name: column.type for column in plan.on.columns}
+        self._columns = leaf_names(plan, "column")
+        self._headers: Headers = [("fingerprint", plan.fingerprint.encode())]
+
+    def make(self, requests: Sequence[Request]) -> list[Message]:
+        """A record for each request, in order: a prediction from the features found, or a dead letter for a bad one.
+
+        A request whose vector overflows becomes a bad one.
+        """
+        good = [request for request in requests if request.bad is None]
+        predicted = iter(self._predict(good) if good else ())
+        return [self._dead(request) if request.bad else next(predicted) for request in requests]
+
+    def _predict(self, requests: Sequence[Request]) -> list[Message]:
+        """The predictions of those requests whose vector does not overflow; the others become bad."""
+        found = vectors(self._plan, self._leaves(requests), len(requests))
+        for name, lost in found.overflow.items():
+            for place in np.flatnonzero(lost):
+                requests[place].bad = BadEvent("overflow", f"{name} of {self._plan.name} does not fit int64")
+        numbers = self._numbers(self._model.predict(found.columns))
+        rows = zip(*(column.tolist() for column in found.columns.values()), strict=True)
+        return [
+            self._prediction(request, number, dict(zip(found.columns, row, strict=True)))
+            for request, number, row in zip(requests, numbers, rows, strict=True)
+            if request.bad is None
+        ]
+
+    def _dead(self, request: Request) -> Message:
+        assert request.bad is not None
+        return Message(DEAD_LETTERS_TOPIC, None, *dead_letter(self._plan.on.name, request.record, request.bad))
+
+    def _leaves(self, requests: Sequence[Request]) -> dict[str, Values]:
+        leaves = {name: Values.of(self._types[name], [r.row[name] for r in requests]) for name in self._columns}
+        for number, item in enumerate(self._inputs):
+            rows = [request.found[number].values for request in requests]
+            for (name, type), column in zip(item.features, zip(*rows, strict=True), strict=True):
+                leaves[f"{item.name}.{name}"] = Values.of(type, column)
+        return leaves
+
+    def _numbers(self, predicted: Any) -> list[float]:
+        if not np.isfinite(predicted).all():
+            raise PenstockError("the model predicts what is no number", where=self._model.version)
+        numbers: list[float] = predicted.tolist()
+        return numbers
+
+    def _prediction(self, request: Request, number: float, vector: dict[str, Any]) -> Message:
+        value = {
+            "id": request.id,
+            "value": number,
+            "model": self._plan.name,
+            "version": self._model.version,
+            "fingerprint": self._plan.fingerprint,
+            "t": request.t,
+            "requested_at": request.record.timestamp,
+            "views": {item.name: _read(item, request.found[i]) for i, item in enumerate(self._inputs)},
+            "vector": vector,
+            "stale": request.stale,
+        }
+        if self._plan.on.id is not None:
+            value["event"] = request.row[self._plan.on.id]
+        return Message(self._plan.output, request.id.encode(), orjson.dumps(value), self._headers)
+
+
+def dead_letter(source: str, record: Any, bad: BadEvent) -> tuple[bytes, Headers]:
+    """Value and headers: where the record lies, why it is bad, and its raw bytes in base64.
+
+    Bytes that would make the letter larger than a record may be are left out, and the detail says so.
+    """
+    raw = record.value or b""
+    large = len(raw) > _RAW_LIMIT
+    value = {
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "source": source,
+        "view": bad.view,
+        "error": bad.code,
+        "detail": f"{bad.detail} ({len(raw)} raw bytes are too many to repeat)" if large else bad.detail,
+        "raw": None if large else base64.b64encode(raw).decode(),
+    }
+    return orjson.dumps(value), [("error", bad.code.encode())]
+
+
+def _read(item: Input, found: Found) -> dict[str, Any]:
+    key = dict(zip((key.name for key in item.view.key), found.key, strict=True))
+    return {"view": item.view.name, "key": key, "t": found.t, "seq": found.seq}

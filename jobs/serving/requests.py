@@ -1,0 +1,94 @@
+"""Requests: records of a model's request topic, parsed, and in the order in which they must be answered."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import takewhile
+from typing import Any, NamedTuple
+
+from kafka import TopicPartition
+
+from features.ingest import BadEvent, Row, parse
+from features.plan import SourcePlan
+
+
+class Found(NamedTuple):
+    """What the store held for one input: ``t`` and ``seq`` None without a row; ``values`` of its used features."""
+
+    key: tuple[Any, ...]
+    t: int | None
+    seq: int | None
+    values: tuple[Any, ...]
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """One record: its row and event time, and in ``found`` what the store held, by the input's number. Or ``bad``: why
+    it cannot be answered.
+
+    ``awaited``: inputs (by number) that do not know the request's own event yet; ``until``: the moment (monotonic
+    seconds) from which it is answered without them, ``stale`` then.
+    """
+
+    record: Any
+    row: Row
+    t: int
+    until: float
+    bad: BadEvent | None = None
+    found: dict[int, Found] = field(default_factory=dict)
+    awaited: list[int] = field(default_factory=list)
+    stale: bool = False
+
+    @property
+    def id(self) -> str:
+        """``topic-partition-offset``."""
+        return f"{self.record.topic}-{self.record.partition}-{self.record.offset}"
+
+    @property
+    def place(self) -> TopicPartition:
+        """The partition that it came from."""
+        return TopicPartition(self.record.topic, self.record.partition)
+
+
+def read_request(source: SourcePlan, record: Any, until: float) -> Request:
+    """The request in a record. A record without a timestamp of its own is not held to ``max_ahead``."""
+    try:
+        row = parse(source, record.value, record.timestamp if record.timestamp >= 0 else None)
+    except BadEvent as bad:
+        return Request(record, {}, 0, until, bad)
+    return Request(record, row, row[str(source.time)], until)
+
+
+class Queue:
+    """Requests that are not answered yet. Each partition's are answered in order: its offset is one number."""
+
+    def __init__(self) -> None:
+        self._partitions: dict[TopicPartition, deque[Request]] = {}
+
+    def __len__(self) -> int:
+        return sum(map(len, self._partitions.values()))
+
+    def __iter__(self) -> Iterator[Request]:
+        for requests in self._partitions.values():
+            yield from requests
+
+    def add(self, requests: Iterable[Request]) -> None:
+        """Behind those of the same partition."""
+        for request in requests:
+            self._partitions.setdefault(request.place, deque()).append(request)
+
+    def take_ready(self) -> list[Request]:
+        """Removes, of each partition, the first ones that wait for nothing."""
+        ready = []
+        for requests in self._partitions.values():
+            first = list(takewhile(lambda request: not request.awaited, requests))
+            for _ in first:
+                requests.popleft()
+            ready += first
+        return ready
+
+    def clear(self) -> None:
+        """Forgets all of them."""
+        self._partitions.clear()

@@ -1,0 +1,224 @@
+"""The stream: a Flink job from the source topics to the feature topics, and the writer from those to the store."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from features.compilers.flink.config import JobSettings, flink_options
+from features.compilers.flink.job import SourceJob, Topics, build, environment
+from features.errors import PenstockError, UsageError
+from features.plan import ViewPlan
+from jobs.flink.job import FlinkJob, flink_says
+from jobs.flink.jvm import FlinkJvm, end_leftover
+from jobs.flink.rest import Failure
+from jobs.flink.state import check_identity, forget_older, newest_state, savepoints
+from jobs.kafka.clients import ensure_topics, provide_topics, topic_ids
+from jobs.kafka.security import flink_properties
+from jobs.ports import free_port
+from jobs.project import DEAD_LETTERS_TOPIC, FEATURES_TOPIC, Project
+from jobs.status import status_file
+from jobs.store.bulk import BulkStore
+from jobs.store.open import open_store
+from jobs.store.schema import schema_of
+from jobs.writer import Writer, WriterCounts, reader
+
+#: The consumer group of the job, for whoever watches its lag.
+GROUP = "penstock.stream"
+
+#: Seconds between two looks at what runs.
+LOOK_S = 0.5
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class StreamReport:
+    """``written``: what the writer did; ``restarts`` of the job; ``state``: where the next start goes on."""
+
+    written: WriterCounts
+    restarts: int
+    state: Path | None
+
+
+def run(
+    project: Project, stop: threading.Event, *, say: Say, progress: Callable[[WriterCounts], None] = lambda counts: None
+) -> StreamReport:
+    """Runs job and writer until ``stop`` is set. ``say`` is told when the job runs, restarts or stops.
+
+    Raises PenstockError when one of them fails for good, RefusedError when the state on disk belongs to other
+    definitions, UsageError when there is nothing to stream.
+    """
+    plans = [plan for plans in project.streamed.values() for plan in plans]
+    if not plans:
+        raise UsageError(
+            "no view has a stream", where=str(project.config.definitions), hint="give a stream a topic=, and it a view"
+        )
+    settings = _settings(project)
+    with _alone(settings), contextlib.ExitStack() as running:
+        end_leftover(settings)
+        shutil.rmtree(settings.temp, ignore_errors=True)
+        settings.make_folders()
+        restored = newest_state(settings)
+        check_identity(settings, restored, _identity(project, plans))
+        store = running.enter_context(_open_store(project, plans))
+        writer = Writer(project, running.enter_context(reader(project)), store)
+        jvm = running.enter_context(FlinkJvm(settings))
+        job = _submit(project, settings, restored)
+        running.callback(job.cancel)
+        running.enter_context(_published(project, job, jvm))
+        writing = running.enter_context(_in_thread(writer, progress))
+        watch = _Watch(settings, job, jvm, writing, restored, say)
+        watch.until(stop)
+        return StreamReport(writer.counts, watch.restarts, watch.end())
+
+
+def _settings(project: Project) -> JobSettings:
+    stream = project.config.stream
+    return JobSettings(project.config.state / "stream", free_port(), stream.checkpoint_ms, stream.parallelism)
+
+
+@contextlib.contextmanager
+def _alone(settings: JobSettings) -> Iterator[None]:
+    """One stream for each project: two jobs would write each other's rows again."""
+    settings.state.mkdir(parents=True, exist_ok=True)
+    with (settings.state / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise PenstockError(
+                "a stream of this project is running", where=str(settings.state), hint="stop it first"
+            ) from None
+        yield
+
+
+def _identity(project: Project, plans: list[ViewPlan]) -> dict[str, str]:
+    """Makes the topics that are missing; what the job's state belongs to."""
+    sources = {name: project.topic(name) for name in project.streamed}
+    provide_topics(project.config, list(sources.values()))
+    ensure_topics(project.config, [DEAD_LETTERS_TOPIC, *(FEATURES_TOPIC.format(view=plan.name) for plan in plans)])
+    ids = topic_ids(project.config, list(sources.values()))
+    views = {f"view {plan.name}": plan.fingerprint for plan in plans}
+    return views | {f"topic of {name}": f"{topic} {ids[topic]}" for name, topic in sources.items()}
+
+
+@contextlib.contextmanager
+def _open_store(project: Project, plans: list[ViewPlan]) -> Iterator[BulkStore]:
+    """The store, once it has answered and holds no rows of other definitions."""
+    with open_store(project.folder) as store:
+        store.read_rows([(schema_of(plan), []) for plan in plans])
+        yield store
+
+
+def _submit(project: Project, settings: JobSettings, restored: Path | None) -> FlinkJob:
+    sources = [
+        SourceJob(project.topic(name), tuple(plan.json for plan in plans)) for name, plans in project.streamed.items()
+    ]
+    with flink_says("the Flink job did not start", settings):
+        env = environment(flink_options(settings, restored))
+        build(
+            env,
+            sources,
+            Topics(FEATURES_TOPIC, DEAD_LETTERS_TOPIC),
+            kafka=flink_properties(project.config),
+            group=GROUP,
+            live=project.config.stream.live,
+        )
+        return FlinkJob.submit(env, settings, f"penstock {project.config.project}")
+
+
+@contextlib.contextmanager
+def _published(project: Project, job: FlinkJob, jvm: FlinkJvm) -> Iterator[None]:
+    """Says in a file how the running job is reached."""
+    file = status_file(project)
+    whole = file.with_suffix(".new")
+    whole.write_text(json.dumps({"rest": job.rest.address, "job": job.id, "pid": os.getpid(), "jvm": jvm.pid}))
+    whole.replace(file)
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _in_thread(writer: Writer, progress: Callable[[WriterCounts], None]) -> Iterator[Future[None]]:
+    """The writer in a thread of its own; at the end its batch in hand is finished."""
+    done = threading.Event()
+    with ThreadPoolExecutor(1, thread_name_prefix="writer") as pool:
+        try:
+            yield pool.submit(writer.run, done, progress)
+        finally:
+            done.set()
+
+
+class _Watch:
+    """Looks after job and writer while they run."""
+
+    def __init__(
+        self,
+        settings: JobSettings,
+        job: FlinkJob,
+        jvm: FlinkJvm,
+        writing: Future[None],
+        restored: Path | None,
+        say: Say,
+    ) -> None:
+        self._settings, self._job, self._jvm, self._writing, self._say = settings, job, jvm, writing, say
+        self._restored = restored
+        self._running = False
+        self._newest = Failure(0, "")
+        self.restarts = 0
+
+    def until(self, stop: threading.Event) -> None:
+        """Returns when ``stop`` is set. Raises PenstockError when job or writer has ended before."""
+        while not stop.wait(LOOK_S):
+            self._look()
+
+    def _look(self) -> None:
+        self._jvm.check()
+        self._job.check()
+        if self._writing.done():
+            self._writing.result()
+        if not self._running and self._job.rest.state() == "RUNNING":
+            self._running = True
+            self._say(f"the job runs: {self._job.rest.address}/#/job/{self._job.id}/overview")
+        self._tell_restarts()
+        self._forget()
+
+    def _tell_restarts(self) -> None:
+        with contextlib.suppress(PenstockError):  # no answer while the cluster starts or ends
+            for failure in self._job.rest.failures():
+                if failure.t > self._newest.t:
+                    self._newest = failure
+                    self.restarts += 1
+                    self._say(f"the job restarts after a failure: {failure.cause}")
+
+    def _forget(self) -> None:
+        """Once the job has a state of its own, those of earlier runs are of no use."""
+        if self._restored is not None and newest_state(self._settings) != self._restored:
+            forget_older(self._settings, self._restored, self._job.id)
+            self._restored = None
+
+    def end(self) -> Path | None:
+        """Stops the job, and says where it will go on."""
+        try:
+            return self._job.stop(savepoints(self._settings))
+        except PenstockError as error:
+            self._say(f"{self._reason(error)}; the next start goes on from the newest checkpoint")
+            self._job.cancel()
+            return newest_state(self._settings)
+
+    def _reason(self, error: PenstockError) -> str:
+        try:
+            self._jvm.check()
+        except PenstockError as gone:
+            return gone.what
+        return error.what

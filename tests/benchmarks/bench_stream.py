@@ -1,0 +1,158 @@
+"""The Flink job beside hand-written Flink SQL ``OVER``, Kafka to Kafka. Run: ``python -m tests.benchmarks.bench_stream``.
+
+Both read the same topic, with the same broker, producer settings, checkpoints and state backend, one after the
+other. SQL has one window of an hour and no decay; ours has the same, and then three windows with decay.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import NewTopic
+from rich.console import Console
+from rich.table import Table
+
+from jobs.kafka.broker import Broker
+from jobs.ports import free_port
+
+HOUR_MS = 3_600_000
+#: A job that is still at work after this long is stopped; its rate is that of what it did.
+LIMIT_S = 60.0
+#: A job whose topic has not grown for this long is done.
+QUIET_S = 4.0
+
+
+@dataclass(frozen=True)
+class Load:
+    """``keys`` with ``per_hour`` events each."""
+
+    name: str
+    keys: int
+    per_hour: int
+    events: int
+
+
+LOADS = (Load("about 50 events in a window", 10_000, 50, 70_000), Load("about 3000", 20, 3_000, 400_000))
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Events per second from the first row out to the last, and how many rows out per event in."""
+
+    rate: float
+    rows: int
+    whole: bool
+
+
+def main() -> None:
+    """Prints the rates of the three jobs under each load, and their ratios to SQL."""
+    with tempfile.TemporaryDirectory(prefix="penstock-bench-") as name, Broker(Path(name)) as broker:
+        bench = Bench(Path(name), broker.bootstrap_servers)
+        for load in LOADS:
+            Console().print(bench.compare(load))
+
+
+class Bench:
+    """Runs jobs against one broker."""
+
+    def __init__(self, folder: Path, servers: str) -> None:
+        self._folder, self._servers, self._runs = folder, servers, 0
+
+    def compare(self, load: Load) -> Table:
+        """The three jobs on one topic."""
+        self._topics("dead")
+        source = self._produce(load)
+        grid = Table(
+            "job", "events/s", "ratio", "rows out", title=f"Kafka → Flink → Kafka, {load.name} ({load.events:,} events)"
+        )
+        sql = self._run("tests.benchmarks.sql_job", source, load.events, ())
+        ones = self._run("tests.benchmarks.own_job", source, load.events, ("1h",))
+        threes = self._run("tests.benchmarks.own_job", source, load.events, ("1m", "10m", "1h"))
+        names = ("hand-written SQL OVER, 1h", "Penstock, 1h and decay", "Penstock, 1m 10m 1h and decay")
+        for title, one in zip(names, (sql, ones, threes), strict=True):
+            rows = f"{one.rows:,}" + ("" if one.whole else f" (stopped after {LIMIT_S:.0f} s)")
+            grid.add_row(title, f"{one.rate:,.0f}", f"{one.rate / sql.rate:.1f}", rows)
+        return grid
+
+    def _topics(self, *names: str) -> None:
+        admin = KafkaAdminClient(bootstrap_servers=self._servers)
+        have = set(admin.list_topics())
+        admin.create_topics([NewTopic(name, 1, 1) for name in names if name not in have])
+        admin.close()
+
+    def _produce(self, load: Load) -> str:
+        topic = f"in-{load.keys}"
+        self._topics(topic)
+        rand = random.Random(load.keys)
+        producer = KafkaProducer(
+            bootstrap_servers=self._servers, compression_type="lz4", linger_ms=20, batch_size=1 << 17
+        )
+        step = HOUR_MS / (load.keys * load.per_hour)
+        for i in range(load.events):
+            key = f"customer-{rand.randrange(load.keys):06}"
+            row = {"ts": int(i * step), "id": f"order-{i:010}", "k": key, "x": round(rand.uniform(-100, 1000), 2)}
+            producer.send(topic, orjson.dumps(row))
+        producer.flush()
+        producer.close()
+        return topic
+
+    def _run(self, module: str, source: str, events: int, windows: Sequence[str]) -> Measured:
+        self._runs += 1
+        target = f"out-{self._runs}"
+        made = f"{target}-v" if windows else target
+        self._topics(made)
+        arguments = [str(self._folder / target), str(free_port()), self._servers, source, target, *windows]
+        with _process(module, arguments, self._folder / f"{target}.log") as process:
+            return self._watch(process, made, events, exact=not windows)
+
+    def _watch(self, process: subprocess.Popen[bytes], topic: str, events: int, *, exact: bool) -> Measured:
+        place = TopicPartition(topic, 0)
+        consumer = KafkaConsumer(bootstrap_servers=self._servers)
+        begun = grown = time.monotonic()
+        first = rows = 0
+        while rows == 0 or time.monotonic() - grown < QUIET_S:
+            now, found = time.monotonic(), consumer.end_offsets([place])[place]
+            if process.poll() is not None:
+                log = (self._folder / f"out-{self._runs}.log").read_text(errors="replace")
+                raise SystemExit(f"the job ended: {process.args}\n{log[-3000:]}")
+            if rows == 0 and found:
+                begun, first = now, found
+            if found > rows:
+                rows, grown = found, now
+            if rows and (now - begun > LIMIT_S):
+                break
+            time.sleep(0.1)
+        consumer.close()
+        whole = not exact or rows >= events - 1
+        # of a job that was stopped, and emits one row per event, the rows say how far it came
+        done = (events if whole else rows) - (first if exact else 0)
+        return Measured(done / (grown - begun), rows, whole)
+
+
+@contextmanager
+def _process(module: str, arguments: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *arguments], stdout=output, stderr=output, start_new_session=True
+        )
+    try:
+        yield process
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+if __name__ == "__main__":
+    main()

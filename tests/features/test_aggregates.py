@@ -1,0 +1,98 @@
+from pathlib import Path
+
+import pytest
+
+import features
+from features import Stream, count, first, last, lifetime, max, mean, min, sliding, std, sum, var
+from features.aggregates import AGGREGATES, Feature
+from features.types import NUMBERS, TYPES
+from tests.features.written import refused
+
+orders = Stream(
+    "orders", topic="orders", time="ts", columns={f"a_{type}": type for type in TYPES},
+)  # fmt: skip
+ANY = {"count": count, "min": min, "max": max, "first": first, "last": last}
+NUMERIC = {"sum": sum, "mean": mean, "var": var, "std": std}
+
+
+def test_every_aggregate_of_the_table_has_its_function() -> None:
+    assert set(AGGREGATES) == {*ANY, *NUMERIC, "latest"}  # latest is what a table is made of
+
+
+@pytest.mark.parametrize("name", ANY)
+@pytest.mark.parametrize("type", TYPES)
+def test_what_is_only_compared_takes_every_type(name: str, type: str) -> None:
+    feature = ANY[name](orders[f"a_{type}"])
+    assert (feature.aggregate, feature.arg, feature.windows) == (name, feature.arg, ())
+    assert AGGREGATES[name].type(type) == ("int64" if name == "count" else type)
+
+
+@pytest.mark.parametrize("name", NUMERIC)
+@pytest.mark.parametrize("type", NUMBERS)
+def test_what_is_summed_takes_numbers(name: str, type: str) -> None:
+    assert NUMERIC[name](orders[f"a_{type}"]).aggregate == name
+    assert AGGREGATES[name].type(type) == (type if name == "sum" else "float64")
+
+
+@pytest.mark.parametrize("name", NUMERIC)
+@pytest.mark.parametrize("column", ["orders.customer", "orders.paid", "orders.due"])
+def test_what_is_summed_takes_nothing_else(tmp_path: Path, name: str, column: str) -> None:
+    error = refused(tmp_path, f"{name}({column})")
+    assert error.what.startswith(f"{name} does not take ")
+    assert error.allowed == "a column or expression of type int64 float64"
+
+
+def test_a_condition_is_counted_and_not_summed(tmp_path: Path) -> None:
+    assert refused(tmp_path, "sum(orders.paid)").hint == "count(where=…) counts the rows where it is true"
+    assert refused(tmp_path, "sum(orders.customer)").hint is None
+
+
+@pytest.mark.parametrize("argument", ["'amount'", "5", "[orders.amount]", "orders"])
+def test_an_argument_is_an_expression(tmp_path: Path, argument: str) -> None:
+    error = refused(tmp_path, f"mean({argument})")
+    assert error.what.startswith("mean does not take ")
+
+
+@pytest.mark.parametrize("where", ["True", "'paid'", "orders.pieces", "orders.name == 'x'"])
+def test_where_is_a_condition(tmp_path: Path, where: str) -> None:
+    error = refused(tmp_path, f"count(where={where})")
+    assert error.what == "where= is not a condition"
+    assert error.allowed == "an expression of type bool"
+
+
+def test_over_gives_the_windows_and_changes_nothing_else() -> None:
+    feature = count(orders.a_string, where=orders.a_bool)
+    over = feature.over("1h", sliding("30d", step="1h"), lifetime())
+    assert [window.name for window in over.windows] == ["1h", "30d", "lifetime"]
+    assert (over.aggregate, over.arg, over.where) == ("count", feature.arg, feature.where)
+    assert feature.windows == ()
+
+
+def test_over_refuses_what_is_no_window(tmp_path: Path) -> None:
+    assert refused(tmp_path, "count().over(60)").what == "60 is not a window"
+    assert refused(tmp_path, "count().over('1h', '1 week')").what == "'1 week' is not a duration"
+
+
+@pytest.mark.parametrize(
+    ("name", "type", "value"),
+    [
+        ("count", "int64", 0), ("sum", "int64", 0), ("sum", "float64", 0.0), ("mean", "float64", None),
+        ("var", "float64", None), ("std", "float64", None), ("min", "string", None), ("max", "bool", None),
+        ("first", "int64", None), ("last", "timestamp", None), ("latest", "float64", None),
+    ],
+)  # fmt: skip
+def test_the_value_over_nothing(name: str, type: str, value: object) -> None:
+    default = AGGREGATES[name].default(type)
+    assert (default, default.__class__) == (value, value.__class__)
+
+
+def test_all_names_are_exported() -> None:
+    assert set(features.__all__) >= {*ANY, *NUMERIC}
+    assert all(hasattr(features, name) for name in features.__all__)
+
+
+def test_a_feature_remembers_its_line_but_is_not_told_apart_by_it() -> None:
+    one = count()
+    other = count()
+    assert one == other == Feature("count", None, None)
+    assert one.place != other.place

@@ -1,0 +1,108 @@
+"""The table of section 2 of the semantics, by hand."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from features.errors import DefinitionError
+from features.ingest import TIME_MAX, TIME_MIN
+from features.windows import Window, as_window, ceil_to, floor_to, lifetime, sliding
+from tests.features.written import refused
+
+TIMES = st.integers(TIME_MIN, TIME_MAX)
+STEPS = st.integers(1, 10**12)
+
+
+@pytest.mark.parametrize(
+    ("x", "step", "floor", "ceil"),
+    [
+        (0, 10, 0, 0),
+        (1, 10, 0, 10),
+        (9, 10, 0, 10),
+        (10, 10, 10, 10),
+        (-1, 10, -10, 0),
+        (-10, 10, -10, -10),
+        (7, 1, 7, 7),
+    ],
+)
+def test_floor_and_ceil_are_on_the_grid_of_the_epoch(x: int, step: int, floor: int, ceil: int) -> None:
+    assert (floor_to(x, step), ceil_to(x, step)) == (floor, ceil)
+
+
+@given(TIMES, STEPS)
+def test_floor_and_ceil_enclose(x: int, step: int) -> None:
+    assert floor_to(x, step) <= x <= ceil_to(x, step)
+    assert floor_to(x, step) % step == ceil_to(x, step) % step == 0
+    assert ceil_to(x, step) - floor_to(x, step) in (0, step)
+
+
+def test_a_sliding_window_counts_from_the_event_until_its_size_later() -> None:
+    window = sliding("1h")
+    assert window == Window("sliding", "1h", 3_600_000)
+    assert (window.enter(5_000), window.leave(5_000)) == (5_000, 3_605_000)
+
+
+def test_an_interval_is_half_open() -> None:
+    window = sliding("10ms")
+    assert [t for t in range(90, 120) if window.alive(100, t)] == list(range(100, 110))
+
+
+def test_a_step_lets_the_tail_leave_on_its_grid() -> None:
+    window = sliding("10ms", step="4ms")
+    assert window.name == "10ms"
+    assert [(e, window.enter(e), window.leave(e)) for e in (0, 1, 3, 4, 5, -1, -4)] == [
+        (0, 0, 10), (1, 1, 14), (3, 3, 14), (4, 4, 14), (5, 5, 18), (-1, -1, 10), (-4, -4, 6),
+    ]  # fmt: skip
+
+
+def test_a_step_may_be_as_long_as_its_window() -> None:
+    assert sliding("1h", step="1h").leave(1) == 7_200_000
+
+
+def test_a_lifetime_never_ends() -> None:
+    window = lifetime()
+    assert (window.name, window.enter(7), window.leave(7)) == ("lifetime", 7, None)
+    assert not window.alive(7, 6)
+    assert window.alive(7, 7)
+    assert window.alive(7, 10**18)
+
+
+@given(TIMES, st.integers(1, 10**12), STEPS)
+def test_no_event_leaves_before_the_size_is_over_nor_a_step_after(e: int, size: int, step: int) -> None:
+    leave = Window("sliding", "w", size, step).leave(e)
+    assert leave is not None
+    assert e + size <= leave < e + size + step
+    assert (leave - size) % step == 0
+
+
+def test_a_duration_is_a_sliding_window() -> None:
+    assert as_window("30m") == sliding("30m")
+    assert as_window(lifetime()) == lifetime()
+
+
+@pytest.mark.parametrize("window", [60, None, 1.5, ("1h",)])
+def test_what_is_neither_is_refused(window: object) -> None:
+    with pytest.raises(DefinitionError, match="is not a window") as refusal:
+        as_window(window)
+    assert refusal.value.allowed == "a duration such as '1h', sliding(…) or lifetime()"
+
+
+def test_a_step_longer_than_its_window_is_refused(tmp_path: Path) -> None:
+    error = refused(tmp_path, "sliding('1h', step='2h')")
+    assert error.what == "a step of 2h is longer than its window of 1h"
+    assert error.allowed == "a step of at most 1h"
+
+
+@pytest.mark.parametrize(
+    "text", ["sliding('1w')", "sliding('1h', step='')", "sliding('1h', step='0s')", "sliding('0m')"]
+)
+def test_a_wrong_size_or_step_is_refused_in_its_line(tmp_path: Path, text: str) -> None:
+    assert "is not a duration" in refused(tmp_path, text).what
+
+
+def test_a_window_longer_than_a_century_is_refused_in_its_line(tmp_path: Path) -> None:
+    error = refused(tmp_path, "by = View('v', orders, key='shop', features=dict(n=count().over('99999999999d')))")
+    assert error.what == "99999999999d is too long"
+    assert error.allowed == "at most 36500d"
