@@ -114,7 +114,7 @@ def _database(folder: Path, memory: str) -> Iterator[duckdb.DuckDBPyConnection]:
     with tempfile.TemporaryDirectory(prefix=".work-", dir=folder) as work:
         try:
             config = {"memory_limit": memory, "temp_directory": f"{work}/spill"}
-            db = duckdb.connect(f"{work}/events.duckdb", config=config)
+            db = duckdb.connect(":memory:", config=config)
         except duckdb.Error as error:
             raise UsageError(f"memory {memory!r}: {error}", where="[batch] memory", allowed="such as '2GB'") from None
         try:

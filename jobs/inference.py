@@ -1,8 +1,7 @@
 """The inference job: requests from Kafka, their features from the store, predictions back to Kafka, exactly once.
 
-Each turn reads what has come, asks the store once for all of it, and answers what is ready; the transaction that
-carries the answers ends while the next turn begins. A request that awaits its own event holds back only those behind
-it in its partition.
+Each turn reads what has come, asks the store once for all of it, and answers what is ready in one transaction. A
+request that awaits its own event holds back only those behind it in its partition.
 
 Every request is answered once for readers of committed records, whatever dies or is taken for dead: answers and
 offsets are one transaction, and Kafka refuses it from a process that no longer has the partitions. This needs
@@ -27,7 +26,7 @@ from jobs.serving.answers import Answers
 from jobs.serving.lookup import Lookup, inputs_of
 from jobs.serving.reader import Reader
 from jobs.serving.requests import Queue, Request, read_request
-from jobs.serving.transactions import TRANSACTION_MS, LostPartitions, Transactions, member_id
+from jobs.serving.transactions import DELIVERY_MS, TRANSACTION_MS, LostPartitions, Transactions, alone, member_id
 from jobs.store.bulk import BulkStore
 from jobs.store.open import open_store
 
@@ -38,6 +37,8 @@ IDLE_MS = 100.0
 LEAST_MS, MOST_MS, GROWTH = 1.0, 8.0, 1.5
 #: A member that is silent for so long loses its partitions, in milliseconds.
 SESSION_MS = 10_000
+#: How long the consumer may take to say good-bye, in milliseconds: there may be no broker to say it to.
+CLOSE_MS = 5_000
 #: A member that does not read for so long loses them too: more than any wait for a request's own event.
 READING_MS = 300_000
 
@@ -87,7 +88,6 @@ class Inference:
         self._reader, self._transactions = reader, transactions
         self._queue = Queue()
         self._pause = LEAST_MS
-        self._under_way = InferenceCounts()
         self.counts = InferenceCounts()
 
     def run(self, stop: threading.Event, progress: Progress = lambda counts: None) -> None:
@@ -99,9 +99,6 @@ class Inference:
             with self._forgetting():
                 self._turn(self._rest() if stop.is_set() else self._read())
             progress(self.counts)
-        with self._forgetting():
-            self._commit()
-        progress(self.counts)
 
     @contextmanager
     def _forgetting(self) -> Iterator[None]:
@@ -110,7 +107,6 @@ class Inference:
             yield
         except LostPartitions:
             self._queue.clear()
-            self._under_way = InferenceCounts()
             self._reader.let_go()
 
     def _read(self) -> list[Request]:
@@ -143,25 +139,15 @@ class Inference:
         ready = self._queue.take_ready()
         if ready:
             self._answer(ready)
-        elif self._transactions.idle:
-            self._commit()
         self._pause = LEAST_MS if fresh or ready else min(MOST_MS, self._pause * GROWTH)
 
     def _answer(self, ready: list[Request]) -> None:
-        """Begins the transaction of these answers, once the one before has ended."""
         messages = self._answers.make(ready)
-        self._commit()
         offsets = {request.place: request.record.offset + 1 for request in ready}
-        self._transactions.send(messages, offsets, self._reader.group)
+        self._transactions.commit(messages, offsets, self._reader.group)
         dead = sum(request.bad is not None for request in ready)
         stale = sum(request.stale and request.bad is None for request in ready)
-        self._under_way = InferenceCounts(len(ready), len(ready) - dead, dead, stale, 1)
-
-    def _commit(self) -> None:
-        """Waits for the transaction under way, and counts it."""
-        self._transactions.wait()
-        self.counts.add(self._under_way)
-        self._under_way = InferenceCounts()
+        self.counts.add(InferenceCounts(len(ready), len(ready) - dead, dead, stale, 1))
 
 
 def infer(
@@ -191,7 +177,8 @@ def infer(
         transactions = opened.enter_context(_transactions(project, name))
         reader = opened.enter_context(_consumer(project, topic, group, name))
         job = Inference(project, model, Reader(reader, topic, start or {}, told), transactions, store)
-        job.run(stop, progress)
+        with alone(name):
+            job.run(stop, progress)
     return job.counts
 
 
@@ -207,7 +194,12 @@ def _request_topic(project: Project, plan: ModelPlan) -> str:
 
 @contextmanager
 def _transactions(project: Project, name: str) -> Iterator[Transactions]:
-    sender = producer(project.config, transactional_id=name, transaction_timeout_ms=TRANSACTION_MS)
+    sender = producer(
+        project.config,
+        transactional_id=name,
+        transaction_timeout_ms=TRANSACTION_MS,
+        delivery_timeout_ms=DELIVERY_MS,
+    )
     transactions = Transactions(sender)
     try:
         transactions.start()
@@ -233,4 +225,4 @@ def _consumer(project: Project, topic: str, group: str, name: str) -> Iterator[A
     try:
         yield reader
     finally:
-        reader.close()
+        reader.close(timeout_ms=CLOSE_MS)

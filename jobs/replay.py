@@ -10,64 +10,79 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import duckdb
 
-from features.errors import PenstockError
+from features.compilers.duckdb.types import quote
+from features.errors import PenstockError, UsageError
+from jobs.history import explained, one_row, scratch_database, source_rows
+from jobs.kafka.clients import answering
 from jobs.project import Project
 
 #: One event: source name, event time in milliseconds, JSON bytes.
 Sent = tuple[str, int, bytes]
 
-_SOURCE = """
-SELECT {order} AS source, epoch_ms(time) AS t, {id} AS id, CAST(to_json({{{fields}}}) AS VARCHAR) AS raw
-FROM (SELECT *, CAST({time} AS TIMESTAMP) AS time FROM read_parquet('{glob}'))
-WHERE time >= make_timestamp({start} * 1000) AND time < make_timestamp({end} * 1000)
-"""
+#: Rows taken from DuckDB at once.
+ROWS_AT_ONCE = 20_000
+#: Events on their way to Kafka at once: more would fill the memory when Kafka is slower than the reader.
+UNDER_WAY = 20_000
+#: How long an event's acknowledgement may take, in seconds: longer than the producer itself tries.
+DELIVERY_S = 120.0
 
 
 def events(project: Project, start_ms: int, end_ms: int) -> Iterator[Sent]:
-    """The events of all streamed sources with ``start <= time < end``, merged."""
-    sources = [name for name in project.streamed if project.streams[name].history is not None]
-    selects = [_select(project, name, order, start_ms, end_ms) for order, name in enumerate(sources)]
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        reader = connection.execute(" UNION ALL ".join(selects) + " ORDER BY t, source, id").to_arrow_reader(20_000)
-        for batch in reader:
-            columns = (batch.column(name).to_pylist() for name in ("source", "t", "raw"))
+    """The events of all streamed sources with ``start <= time < end``, merged.
+
+    Rows without a good time, or with an integer beyond int64, have no place in time or in JSON and are left out.
+    Raises UsageError for a history that is missing or does not fit.
+    """
+    with _history(project) as (db, sources):
+        selects = [_select(db, project, name, order, start_ms, end_ms) for order, name in enumerate(sources)]
+        # what is the same in all else has the same text, too
+        query = " UNION ALL ".join(selects) + " ORDER BY t, source, id, raw"
+        for batch in db.execute(query).to_arrow_reader(ROWS_AT_ONCE):
+            columns = [batch.column(name).to_pylist() for name in ("source", "t", "raw")]
             for source, t, raw in zip(*columns, strict=True):
-                yield sources[source], t, raw.encode()
+                yield sources[source], t, raw
 
 
 def count_events(project: Project, start_ms: int, end_ms: int) -> dict[str, int]:
     """How many events ``events`` gives, by source."""
+    with _history(project) as (db, sources):
+        return {
+            name: int(one_row(db, f"SELECT count(*) FROM ({_rows(db, project, name, start_ms, end_ms)})")[0])
+            for name in sources
+        }
+
+
+@contextmanager
+def _history(project: Project) -> Iterator[tuple[duckdb.DuckDBPyConnection, list[str]]]:
+    """A database, and the streamed sources that have a history, in the order of the definitions."""
     sources = [name for name in project.streamed if project.streams[name].history is not None]
-    with duckdb.connect() as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        counts = {}
-        for name in sources:
-            row = connection.execute(f"SELECT count(*) FROM ({_select(project, name, 0, start_ms, end_ms)})").fetchone()
-            counts[name] = int(row[0]) if row else 0
-    return counts
+    if not sources:
+        raise UsageError(
+            "no streamed source has a history", where=str(project.config.definitions), hint="give one history='…'"
+        )
+    project.config.state.mkdir(parents=True, exist_ok=True)
+    with explained("the replay"), scratch_database(project.config.state, project.config.batch.memory) as db:
+        yield db, sources
 
 
-def _select(project: Project, name: str, order: int, start_ms: int, end_ms: int) -> str:
+def _rows(db: duckdb.DuckDBPyConnection, project: Project, name: str, start_ms: int, end_ms: int) -> str:
     plan = project.streams[name].source_plan
-    fields = ", ".join(f"'{c.name}': {_json_value(c.name, c.type)}" for c in plan.columns)
-    return _SOURCE.format(
-        order=order,
-        id=f'CAST("{plan.id}" AS VARCHAR)' if plan.id else "NULL",
-        fields=fields,
-        time=f'"{plan.time}"',
-        glob=project.history(name),
-        start=start_ms,
-        end=end_ms,
-    )
+    time = quote(str(plan.time))
+    rows = source_rows(db, project, plan, (start_ms, end_ms))
+    return f"SELECT * FROM ({rows}) WHERE NOT _lost AND {time} >= {start_ms} AND {time} < {end_ms}"
 
 
-def _json_value(name: str, type: str) -> str:
-    return f'epoch_ms(CAST("{name}" AS TIMESTAMP))' if type == "timestamp" else f'"{name}"'
+def _select(db: duckdb.DuckDBPyConnection, project: Project, name: str, order: int, start_ms: int, end_ms: int) -> str:
+    plan = project.streams[name].source_plan
+    fields = ", ".join(f"'{column.name}': {quote(column.name)}" for column in plan.columns)
+    id = f"CAST({quote(plan.id)} AS VARCHAR)" if plan.id else "NULL"
+    return f"""SELECT {order} AS source, {quote(str(plan.time))} AS t, {id} AS id,
+        encode(CAST(to_json({{{fields}}}) AS VARCHAR)) AS raw FROM ({_rows(db, project, name, start_ms, end_ms)})"""
 
 
 class Pace(Protocol):
@@ -144,7 +159,7 @@ class Lead:
             while self._behind(t):
                 self._news.wait(0.5)
                 if self._failure is not None:
-                    raise self._failure
+                    raise PenstockError(f"predictions cannot be read back: {self._failure}") from self._failure
                 if len(self.received) > arrived:
                     arrived, since = len(self.received), time.monotonic()
                 elif time.monotonic() - since > self._patience_s:
@@ -176,7 +191,7 @@ class Lead:
     def _read(self) -> None:
         try:
             while not self._stop.is_set():
-                polled = self._predictions.poll(timeout_ms=100, max_records=5000)
+                polled = self._predictions.poll(timeout_ms=100, max_records=5_000)
                 now = time.time()
                 ids = [record.key.decode() for records in polled.values() for record in records]
                 if ids:
@@ -189,8 +204,29 @@ class Lead:
 
 def identity(receipt: Any) -> str:
     """The request id that a sent record gets: ``topic-partition-offset``."""
-    place = receipt.get(timeout=30)
+    place = receipt.get(timeout=DELIVERY_S)
     return f"{place.topic}-{place.partition}-{place.offset}"
+
+
+class Deliveries:
+    """Events that Kafka has not acknowledged yet: only so many at once, and no failure stays unseen."""
+
+    def __init__(self, limit: int = UNDER_WAY) -> None:
+        self._limit = limit
+        self._open: deque[Any] = deque()
+
+    def add(self, receipt: Any) -> None:
+        """An event has gone; waits for earlier ones when too many are under way. Raises what made one fail."""
+        self._open.append(receipt)
+        if len(self._open) >= self._limit:
+            self.settle(self._limit // 2)
+
+    def settle(self, left: int = 0) -> None:
+        """Waits until at most so many are open. Raises what made one fail."""
+        while len(self._open) > left:
+            receipt = self._open.popleft()
+            if not receipt.is_done or receipt.failed():
+                receipt.get(DELIVERY_S)
 
 
 def replay(
@@ -201,16 +237,22 @@ def replay(
     pace: Pace,
     progress: Callable[[int, int], None] = lambda n, t: None,
 ) -> dict[str, int]:
-    """Sends the events; returns how many by source. ``progress`` is told (events sent, event time) now and then."""
+    """Sends the events; returns how many by source, all of them acknowledged.
+
+    ``progress`` is told (events sent, event time) now and then. Raises PenstockError when Kafka does not take one.
+    """
     counts = dict.fromkeys(project.streamed, 0)
     topics = {name: project.topic(name) for name in project.streamed}
-    total = 0
-    for source, t, raw in events(project, start_ms, end_ms):
-        pace.wait(t)
-        pace.sent(source, t, producer.send(topics[source], raw))
-        counts[source] += 1
-        total += 1
-        if total % 1000 == 0:
-            progress(total, t)
-    producer.flush()
+    deliveries = Deliveries()
+    with answering(project.config):
+        for total, (source, t, raw) in enumerate(events(project, start_ms, end_ms), 1):
+            pace.wait(t)
+            receipt = producer.send(topics[source], raw)
+            deliveries.add(receipt)
+            pace.sent(source, t, receipt)
+            counts[source] += 1
+            if total % 1000 == 0:
+                progress(total, t)
+        producer.flush()
+        deliveries.settle()
     return counts

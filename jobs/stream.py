@@ -26,7 +26,6 @@ from jobs.kafka.security import flink_properties
 from jobs.ports import free_port
 from jobs.project import DEAD_LETTERS_TOPIC, FEATURES_TOPIC, Project
 from jobs.status import status_file
-from jobs.store.bulk import BulkStore
 from jobs.store.open import open_store
 from jobs.store.schema import schema_of
 from jobs.writer import Writer, WriterCounts, reader
@@ -69,16 +68,16 @@ def run(
         settings.make_folders()
         restored = newest_state(settings)
         check_identity(settings, restored, _identity(project, plans))
-        store = running.enter_context(_open_store(project, plans))
-        writer = Writer(project, running.enter_context(reader(project)), store)
+        writing, done = running.enter_context(_writing(project, plans, progress))
         jvm = running.enter_context(FlinkJvm(settings))
         job = _submit(project, settings, restored)
         running.callback(job.cancel)
         running.enter_context(_published(project, job, jvm))
-        writing = running.enter_context(_in_thread(writer, progress))
         watch = _Watch(settings, job, jvm, writing, restored, say)
         watch.until(stop)
-        return StreamReport(writer.counts, watch.restarts, watch.end())
+        state = watch.end()
+        done.set()
+        return StreamReport(writing.result(), watch.restarts, state)
 
 
 def _settings(project: Project) -> JobSettings:
@@ -108,14 +107,6 @@ def _identity(project: Project, plans: list[ViewPlan]) -> dict[str, str]:
     ids = topic_ids(project.config, list(sources.values()))
     views = {f"view {plan.name}": plan.fingerprint for plan in plans}
     return views | {f"topic of {name}": f"{topic} {ids[topic]}" for name, topic in sources.items()}
-
-
-@contextlib.contextmanager
-def _open_store(project: Project, plans: list[ViewPlan]) -> Iterator[BulkStore]:
-    """The store, once it has answered and holds no rows of other definitions."""
-    with open_store(project.folder) as store:
-        store.read_rows([(schema_of(plan), []) for plan in plans])
-        yield store
 
 
 def _submit(project: Project, settings: JobSettings, restored: Path | None) -> FlinkJob:
@@ -149,14 +140,30 @@ def _published(project: Project, job: FlinkJob, jvm: FlinkJvm) -> Iterator[None]
 
 
 @contextlib.contextmanager
-def _in_thread(writer: Writer, progress: Callable[[WriterCounts], None]) -> Iterator[Future[None]]:
-    """The writer in a thread of its own; at the end its batch in hand is finished."""
+def _writing(
+    project: Project, plans: list[ViewPlan], progress: Callable[[WriterCounts], None]
+) -> Iterator[tuple[Future[WriterCounts], threading.Event]]:
+    """The writer in a thread of its own, and the event that ends it: its batch in hand is finished.
+
+    It begins before the job does: its imports take as long as the JVM's start, and that is another process.
+    """
     done = threading.Event()
     with ThreadPoolExecutor(1, thread_name_prefix="writer") as pool:
         try:
-            yield pool.submit(writer.run, done, progress)
+            yield pool.submit(_write, project, plans, done, progress), done
         finally:
             done.set()
+
+
+def _write(
+    project: Project, plans: list[ViewPlan], done: threading.Event, progress: Callable[[WriterCounts], None]
+) -> WriterCounts:
+    with open_store(project.folder) as store, reader(project) as rows:
+        # a store that is down, or holds rows of other definitions, is found before there are rows
+        store.read_rows([(schema_of(plan), []) for plan in plans])
+        writer = Writer(project, rows, store)
+        writer.run(done, progress)
+        return writer.counts
 
 
 class _Watch:
@@ -167,7 +174,7 @@ class _Watch:
         settings: JobSettings,
         job: FlinkJob,
         jvm: FlinkJvm,
-        writing: Future[None],
+        writing: Future[WriterCounts],
         restored: Path | None,
         say: Say,
     ) -> None:
@@ -186,7 +193,7 @@ class _Watch:
         self._jvm.check()
         self._job.check()
         if self._writing.done():
-            self._writing.result()
+            self._writing.result()  # raises: by itself it does not end
         if not self._running and self._job.rest.state() == "RUNNING":
             self._running = True
             self._say(f"the job runs: {self._job.rest.address}/#/job/{self._job.id}/overview")

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from kafka import OffsetAndMetadata, TopicPartition
-from kafka.errors import CommitFailedError, KafkaError, ProducerFencedError
+from kafka.errors import CommitFailedError, FencedInstanceIdError, KafkaError, KafkaTimeoutError, ProducerFencedError
 
 from features.errors import PenstockError
 from jobs.serving.answers import Message
@@ -27,7 +27,9 @@ from jobs.serving.answers import Message
 #: What a process that died left open ends by itself after this, where nobody takes its id. In milliseconds.
 TRANSACTION_MS = 10_000
 #: How long Kafka may take to finish a transaction before the job gives up, in seconds: a broker's restart fits in.
-PATIENCE_S = 60.0
+PATIENCE_S = 30.0
+#: How long a record of it may be on its way: no more than the job waits for. In milliseconds.
+DELIVERY_MS = 20_000
 
 Offsets = dict[TopicPartition, int]
 
@@ -51,6 +53,19 @@ def member_id(folder: Path, group: str) -> Iterator[str]:
                 return
 
 
+@contextmanager
+def alone(name: str) -> Iterator[None]:
+    """Says which name it was, when Kafka finds another process under it."""
+    try:
+        yield
+    except (ProducerFencedError, FencedInstanceIdError):
+        raise PenstockError(
+            "another process answers under this one's name",
+            where=name,
+            hint="machines of one group need different host names; or this one stood still and was replaced",
+        ) from None
+
+
 def _locked(file: int) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -60,59 +75,44 @@ def _locked(file: int) -> bool:
 
 
 class Transactions:
-    """Sends answers by a transactional producer, one transaction after the other, on a thread of its own."""
+    """A transactional producer that gives up after ``PATIENCE_S``: by itself it waits for a broker for ever."""
 
     def __init__(self, producer: Any) -> None:
         self._producer = producer
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._done = threading.Event()
         self._error: BaseException | None = None
-        self._done.set()
-        # a daemon: Kafka's client waits for a broker without end, and the process must be able to
-        self._thread = threading.Thread(target=self._run, name="transactions", daemon=True)
-        self._thread.start()
+        # a daemon: a process must be able to end while the producer waits
+        threading.Thread(target=self._run, name="transactions", daemon=True).start()
 
     def start(self) -> None:
         """Ends what a former process of this name left open. Raises KafkaError, PenstockError."""
-        self._begin(self._producer.init_transactions)
-        self.wait()
+        self._finish(self._producer.init_transactions)
 
-    def send(self, messages: Sequence[Message], offsets: Offsets, group: Any) -> None:
-        """Begins a transaction after the one before has ended; ``group`` is the consumer's metadata when it read.
+    def commit(self, messages: Sequence[Message], offsets: Offsets, group: Any) -> None:
+        """Sends the messages and the group's next offsets, all or nothing. ``group``: its metadata when they were read.
 
-        Raises what ``wait`` raises, for the one before.
+        Raises LostPartitions, KafkaError, or PenstockError when Kafka is silent.
         """
-        self.wait()
-        self._begin(lambda: self._transact(messages, offsets, group))
+        self._finish(lambda: self._transact(messages, offsets, group))
 
-    def wait(self) -> None:
-        """Returns when the transaction under way has been committed.
+    def close(self) -> None:
+        """Ends the producer; what Kafka did not finish is left to time out."""
+        self._work.put(None)
+        with suppress(KafkaTimeoutError):
+            self._producer.close(timeout=PATIENCE_S if self._done.is_set() else 0)
 
-        Raises LostPartitions, KafkaError, or PenstockError when another process took the name or Kafka is silent.
-        """
+    def _finish(self, work: Callable[[], None]) -> None:
+        self._done.clear()
+        self._work.put(work)
         if not self._done.wait(PATIENCE_S):
             raise PenstockError(
                 f"Kafka did not finish a transaction within {PATIENCE_S:.0f} s",
-                hint="is the broker up? The group goes on from its committed offsets when this job starts again",
+                hint="is the broker up? This job goes on from its committed offsets when it starts again",
             )
         error, self._error = self._error, None
         if error is not None:
             raise error
-
-    @property
-    def idle(self) -> bool:
-        """Is no transaction under way?"""
-        return self._done.is_set()
-
-    def close(self) -> None:
-        """Ends the thread and the producer; a transaction that Kafka does not finish is left to time out."""
-        finished = self._done.wait(PATIENCE_S)
-        self._work.put(None)
-        self._producer.close(timeout=PATIENCE_S if finished else 0)
-
-    def _begin(self, work: Callable[[], None]) -> None:
-        self._done.clear()
-        self._work.put(work)
 
     def _run(self) -> None:
         while (work := self._work.get()) is not None:
@@ -123,7 +123,7 @@ class Transactions:
             self._done.set()
 
     def _transact(self, messages: Sequence[Message], offsets: Offsets, group: Any) -> None:
-        places = {place: OffsetAndMetadata(offset, "", -1) for place, offset in offsets.items()}
+        places = {place: OffsetAndMetadata(offset, "") for place, offset in offsets.items()}
         self._producer.begin_transaction()
         try:
             for topic, key, value, headers in messages:
@@ -133,14 +133,11 @@ class Transactions:
         except KafkaError as error:
             raise self._given_up(error) from error
 
-    def _given_up(self, error: KafkaError) -> Exception:
+    def _given_up(self, error: KafkaError) -> BaseException:
         """The error that is raised for one within a transaction, which is taken back."""
-        if isinstance(error, ProducerFencedError) or ProducerFencedError.__name__ in str(error):
-            return PenstockError(
-                "another process answers under this job's name",
-                where=str(self._producer.config["transactional_id"]),
-                hint="it took over while this one stood still: stop one of the two",
-            )
+        fenced: BaseException = ProducerFencedError()
+        if type(fenced).__name__ in repr(error):  # later calls only quote it
+            return fenced
         with suppress(KafkaError):  # the first error says more
             self._producer.abort_transaction()
         return LostPartitions() if isinstance(error, CommitFailedError) else error

@@ -44,7 +44,7 @@ class Load:
     events: int
 
 
-LOADS = (Load("about 50 events in a window", 10_000, 50, 70_000), Load("about 3000", 20, 3_000, 400_000))
+LOADS = (Load("about 50 events in a window", 10_000, 50, 700_000), Load("about 3000", 20, 3_000, 400_000))
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,8 @@ class Bench:
     def _topics(self, *names: str) -> None:
         admin = KafkaAdminClient(bootstrap_servers=self._servers)
         have = set(admin.list_topics())
-        admin.create_topics([NewTopic(name, 1, 1) for name in names if name not in have])
+        if missing := [NewTopic(name, 1, 1) for name in names if name not in have]:
+            admin.create_topics(missing)
         admin.close()
 
     def _produce(self, load: Load) -> str:
@@ -119,26 +120,26 @@ class Bench:
 
     def _watch(self, process: subprocess.Popen[bytes], topic: str, events: int, *, exact: bool) -> Measured:
         place = TopicPartition(topic, 0)
-        consumer = KafkaConsumer(bootstrap_servers=self._servers)
         begun = grown = time.monotonic()
         first = rows = 0
-        while rows == 0 or time.monotonic() - grown < QUIET_S:
-            now, found = time.monotonic(), consumer.end_offsets([place])[place]
-            if process.poll() is not None:
-                log = (self._folder / f"out-{self._runs}.log").read_text(errors="replace")
-                raise SystemExit(f"the job ended: {process.args}\n{log[-3000:]}")
-            if rows == 0 and found:
-                begun, first = now, found
-            if found > rows:
-                rows, grown = found, now
-            if rows and (now - begun > LIMIT_S):
-                break
-            time.sleep(0.1)
-        consumer.close()
-        whole = not exact or rows >= events - 1
+        with KafkaConsumer(bootstrap_servers=self._servers) as consumer:
+            while (rows == 0 or time.monotonic() - grown < QUIET_S) and not (rows and grown - begun > LIMIT_S):
+                self._check(process)
+                now, found = time.monotonic(), consumer.end_offsets([place])[place]
+                if rows == 0 and found:
+                    begun, first = now, found
+                if found > rows:
+                    rows, grown = found, now
+                time.sleep(0.1)
+        whole = time.monotonic() - grown >= QUIET_S
         # of a job that was stopped, and emits one row per event, the rows say how far it came
         done = (events if whole else rows) - (first if exact else 0)
         return Measured(done / (grown - begun), rows, whole)
+
+    def _check(self, process: subprocess.Popen[bytes]) -> None:
+        if process.poll() is not None:
+            log = (self._folder / f"out-{self._runs}.log").read_text(errors="replace")
+            raise SystemExit(f"the job ended: {process.args}\n{log[-3000:]}")
 
 
 @contextmanager

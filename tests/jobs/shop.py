@@ -50,10 +50,16 @@ state = "state"
 memory = "256MB"
 
 [inference]
-batch = 50
+batch = {batch}
 deadline_ms = 2
 wait_ms = {wait_ms}
+
+[kafka]
+bootstrap_servers = "{servers}"
+partitions = {partitions}
 """
+
+SETTINGS = {"batch": 50, "wait_ms": 2_000, "servers": "local", "partitions": 1}
 
 YAML = """project: shop
 provider: local
@@ -67,10 +73,10 @@ entity_key_serialization_version: 3
 """
 
 
-def make_project(folder: Path, definitions: str = DEFINITIONS, *, wait_ms: int = 2_000) -> Project:
-    """The shop in ``folder``, without data."""
+def make_project(folder: Path, definitions: str = DEFINITIONS, **settings: Any) -> Project:
+    """The shop in ``folder``, without data. ``settings``: those of ``TOML``."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "penstock.toml").write_text(TOML.format(wait_ms=wait_ms))
+    (folder / "penstock.toml").write_text(TOML.format(**{**SETTINGS, **settings}))
     (folder / "feature_store.yaml").write_text(YAML)
     (folder / "definitions.py").write_text(definitions)
     return load_project(folder)

@@ -7,8 +7,8 @@ WITH read AS (
     finite(CAST("precip" AS DOUBLE)) AS "precip",
     finite(CAST("pressure" AS DOUBLE)) AS "pressure",
     finite(CAST("visib" AS DOUBLE)) AS "visib",
-    floor_to(epoch_us(CAST("ts" AS TIMESTAMP)), 1000) // 1000 AS "ts",
-    (floor_to(epoch_us(CAST("ts" AS TIMESTAMP)), 1000) // 1000 NOT BETWEEN -62135596800000 AND 253402300799999) AS _lost,
+    floor_to(epoch_us("ts"), 1000) // 1000 AS "ts",
+    (floor_to(epoch_us("ts"), 1000) // 1000 NOT BETWEEN -62135596800000 AND 253402300799999) AS _lost,
     filename AS _file,
     file_row_number AS _row
   FROM read_parquet(['history.parquet']) AS history

@@ -1,0 +1,16 @@
+"""What the tests of jobs share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.kafka_broker import Kafka, kafka_broker
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """One broker for all tests: each uses topics, views and groups of its own."""
+    with kafka_broker(tmp_path_factory.mktemp("kafka")) as running:
+        yield running

@@ -1,0 +1,205 @@
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+
+import pytest
+from kafka import TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType
+
+from features.errors import PenstockError, UsageError
+from jobs.config import Config
+from jobs.kafka.clients import (
+    admin,
+    consumer,
+    ensure_topics,
+    producer,
+    provide_topics,
+    require_topics,
+    topic_ids,
+)
+from jobs.ports import free_port
+from tests.kafka_broker import PASSWORD, USER, Kafka
+from tests.projects import config, unique
+
+SECURE = {"security_protocol": "SASL_SSL", "sasl_mechanism": "PLAIN", "username": USER}
+VARIABLE = "PENSTOCK_KAFKA_PASSWORD"
+
+
+@pytest.fixture
+def plain(kafka: Kafka, tmp_path: Path) -> Config:
+    return config(tmp_path, kafka.servers)
+
+
+@pytest.fixture
+def secure(kafka: Kafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    monkeypatch.setenv(VARIABLE, PASSWORD)
+    return config(tmp_path, kafka.secure_servers, ca_file=kafka.ca_file, **SECURE)
+
+
+def round_trip(settings: Config, topic: str, **options: object) -> list[bytes]:
+    with producer(settings, **options) as sender:
+        if "transactional_id" in options:
+            sender.init_transactions()
+            sender.begin_transaction()
+        for value in (b"a", b"b", b"c"):
+            sender.send(topic, value)
+        if "transactional_id" in options:
+            sender.commit_transaction()
+        sender.flush()
+    values: list[bytes] = []
+    with consumer(settings, [topic], isolation_level="read_committed") as reader:
+        while len(values) < 3:
+            values += [r.value for records in reader.poll(timeout_ms=10_000).values() for r in records]
+    return values
+
+
+def topic_settings(settings: Config, topic: str) -> dict[str, str]:
+    with admin(settings) as client:
+        found = client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+        return {name: entry["value"] for name, entry in found["topic"][topic].items()}
+
+
+def partitions(settings: Config, topic: str) -> int:
+    with consumer(settings, None) as reader:
+        return len(reader.partitions_for_topic(topic))
+
+
+def test_what_is_sent_is_read_from_the_first_record_on(plain: Config) -> None:
+    topic = unique("sent")
+    ensure_topics(plain, [topic])
+    assert round_trip(plain, topic) == [b"a", b"b", b"c"]
+
+
+def test_a_transactional_producer(plain: Config) -> None:
+    topic = unique("transacted")
+    ensure_topics(plain, [topic])
+    assert round_trip(plain, topic, transactional_id=topic) == [b"a", b"b", b"c"]
+
+
+def test_nothing_is_committed_by_itself(plain: Config) -> None:
+    topic = unique("uncommitted")
+    ensure_topics(plain, [topic])
+    round_trip(plain, topic)
+    place = TopicPartition(topic, 0)
+    with consumer(plain, [topic], group_id=topic) as reader:
+        while not reader.poll(timeout_ms=10_000):
+            pass
+        assert reader.position(place) == 3
+    with consumer(plain, None, group_id=topic) as reader:
+        assert reader.committed(place) is None
+
+
+def test_a_login_over_tls_reaches_every_client(secure: Config) -> None:
+    topic = unique("secured")
+    ensure_topics(secure, [topic])
+    require_topics(secure, [topic])
+    assert round_trip(secure, topic) == [b"a", b"b", b"c"]
+    assert round_trip(secure, topic, transactional_id=topic)[:3] == [b"a", b"b", b"c"]
+
+
+def test_a_refused_login_is_said_without_the_password(
+    secure: Config, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv(VARIABLE, "wrong-secret")
+    with caplog.at_level(logging.DEBUG), pytest.raises(PenstockError, match=f"refuses the login of {USER}") as caught:
+        ensure_topics(secure, ["any"])
+    assert caught.value.where == secure.kafka.bootstrap_servers
+    assert VARIABLE in str(caught.value.hint)
+    assert "wrong-secret" not in str(caught.value) + caplog.text
+
+
+def test_a_broker_that_does_not_answer(tmp_path: Path) -> None:
+    nobody = config(tmp_path, f"127.0.0.1:{free_port()}")
+    before = threading.active_count()
+    for attempt in (
+        lambda: consumer(nobody, ["any"]),
+        lambda: ensure_topics(nobody, ["any"]),
+    ):
+        with pytest.raises(PenstockError, match="Kafka does not answer") as caught:
+            attempt()
+        assert caught.value.where == nobody.kafka.bootstrap_servers
+        assert caught.value.hint
+        assert caught.value.__suppress_context__
+    assert threading.active_count() == before
+
+
+def test_the_local_broker_must_run(tmp_path: Path) -> None:
+    with pytest.raises(PenstockError, match="local broker is not running") as caught:
+        producer(config(tmp_path, "local"))
+    assert caught.value.hint == "run 'penstock up'"
+
+
+def test_topics_are_made_as_the_configuration_says(kafka: Kafka, tmp_path: Path) -> None:
+    settings = config(tmp_path, kafka.servers, partitions=3)
+    topic = unique("made")
+    ensure_topics(settings, [topic, topic])
+    ensure_topics(settings, [topic])
+    assert partitions(settings, topic) == 3
+    assert topic_settings(settings, topic)["cleanup.policy"] == "delete"
+
+
+def test_feature_topics_keep_every_row_for_a_day_and_the_newest_for_ever(plain: Config) -> None:
+    topic = unique("penstock.features.view")
+    ensure_topics(plain, [topic])
+    found = topic_settings(plain, topic)
+    assert found["cleanup.policy"] == "compact"
+    assert found["min.compaction.lag.ms"] == str(24 * 60 * 60 * 1000)
+    assert partitions(plain, topic) == 1
+
+
+def test_several_may_make_a_topic_at_once(plain: Config) -> None:
+    topics = [unique("raced") for _ in range(5)]
+    errors: list[BaseException] = []
+
+    def make() -> None:
+        try:
+            ensure_topics(plain, topics)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=make) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert topic_ids(plain, topics).keys() == set(topics)
+
+
+def test_a_topic_that_cannot_be_made(kafka: Kafka, tmp_path: Path) -> None:
+    settings = config(tmp_path, kafka.servers, replication=7)
+    topic = unique("impossible")
+    with pytest.raises(PenstockError, match=f"the topic {topic} cannot be made") as caught:
+        ensure_topics(settings, [topic])
+    assert "replication" in str(caught.value.hint)
+
+
+def test_a_missing_topic_is_named_with_the_nearest_one(plain: Config) -> None:
+    topic = unique("shop.orders")
+    ensure_topics(plain, [topic])
+    require_topics(plain, [topic])
+    with pytest.raises(PenstockError, match="does not exist") as caught:
+        require_topics(plain, [topic, topic.replace("orders", "order")])
+    assert caught.value.hint == f"did you mean {topic!r}?"
+
+
+def test_topics_of_a_foreign_cluster_are_not_made(plain: Config) -> None:
+    with pytest.raises(PenstockError, match="does not exist"):
+        provide_topics(plain, [unique("not_there")])
+
+
+def test_options_go_before_the_defaults(plain: Config) -> None:
+    with producer(plain, linger_ms=0, acks="all") as sender:
+        assert sender.config["linger_ms"] == 0
+        assert sender.config["compression_type"] == "lz4"
+    with consumer(plain, None, max_poll_records=7) as reader:
+        assert reader.config["max_poll_records"] == 7
+        assert reader.config["enable_auto_commit"] is False
+
+
+@pytest.mark.parametrize("servers", ["localhost", "localhost:abc", "a:1,,b:2", "http://a:1", ""])
+def test_what_is_no_address_is_refused(tmp_path: Path, servers: str) -> None:
+    with pytest.raises(UsageError, match="is no address"):
+        consumer(config(tmp_path, servers), None)

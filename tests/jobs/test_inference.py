@@ -1,0 +1,468 @@
+"""The inference job with a real broker and the SQLite store."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import pytest
+from kafka import TopicPartition
+
+from features.errors import PenstockError, RefusedError, UsageError
+from features.vector import Values
+from jobs.children import Child
+from jobs.commands.infer import Offsets
+from jobs.inference import infer
+from jobs.kafka.broker import Broker
+from jobs.kafka.clients import consumer, producer
+from jobs.models.folder import load_current
+from jobs.project import load_project
+from jobs.serving import transactions
+from jobs.serving.answers import Message
+from jobs.serving.reader import Reader
+from jobs.serving.transactions import LostPartitions, Transactions
+from jobs.store.open import open_store
+from jobs.store.rows import FeatureRow
+from jobs.store.schema import schema_of
+from tests.jobs.serving.running import Shop, T, answered, ids, running, train_model, wait_until
+from tests.jobs.shop import make_project
+
+#: Longer than any test: a request that waits in vain is not answered.
+FOREVER_MS = 600_000
+
+MakeShop = Callable[..., Shop]
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A broker for all tests."""
+    with Broker(tmp_path_factory.mktemp("kafka")) as broker:
+        yield broker.bootstrap_servers
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shop's model; no topic is part of its definition."""
+    folder = tmp_path_factory.mktemp("model")
+    return train_model(folder, make_project(folder).model("cost").model_plan)
+
+
+@pytest.fixture
+def make_shop(servers: str, models: Path, tmp_path: Path) -> MakeShop:
+    def make(**options: Any) -> Shop:
+        shop = Shop(tmp_path / "shop", servers=servers, **options)
+        shutil.copytree(models, shop.project.config.state / "models")
+        return shop
+
+    return make
+
+
+def bits(value: Any) -> Any:
+    return struct.pack("<d", value) if isinstance(value, float) else value
+
+
+# -- what a prediction says ----------------------------------------------------------------------------------------
+
+
+def test_every_request_is_answered_once_with_all_that_it_rests_on(make_shop: MakeShop) -> None:
+    shop = make_shop()
+    shop.know_customers("ann")
+    sent = shop.send({"customer": "ann", "shop": "s1", "city": "x", "amount": 2.5}, {"customer": None, "amount": None})
+    predictions, counts = answered(shop, 2)
+    assert [p["id"] for p in predictions] == sent == ids(shop.predictions())
+    first = predictions[0]
+    version = load_current(shop.project.config.state / "models", shop.plan).version
+    assert (first["model"], first["version"], first["fingerprint"]) == ("cost", version, shop.plan.fingerprint)
+    assert (first["event"], first["t"], first["stale"]) == ("o0", T, False)
+    record = shop.read(shop.topic)[0]
+    assert first["requested_at"] == record.timestamp
+    assert shop.predictions()[0].headers == [("fingerprint", shop.plan.fingerprint.encode())]
+    assert first["views"]["customer"] == {"view": "customer", "key": {"customer": "ann"}, "t": T, "seq": 1}
+    assert counts.to_dict() == {"requests": 2, "predictions": 2, "dead": 0, "stale": 0, "batches": counts.batches}
+
+
+def test_the_vector_is_the_stores_rows_and_the_value_the_models_to_the_bit(make_shop: MakeShop) -> None:
+    shop = make_shop()
+    third = 1.0 / 3.0
+    shop.write("customer", ("ann",), T + 3, 2**53 + 1, 2**63 - 1, third, -5, seq=7)
+    shop.write("routes", ("s1", "x"), T - 9, 5e-324, False, seq=2)
+    shop.write("shops", ("s1",), 0, "kiosk", 1, seq=0)
+    shop.write("weather", ("x",), T - 1, 1.5, seq=3)
+    shop.send({"customer": "ann", "shop": "s1", "city": "x", "amount": 0.1, "items": 3, "gift": True, "placed": 12.9})
+    ((prediction,), _) = answered(shop, 1)
+    wanted = {
+        "amount": 0.1,
+        "items": 3,
+        "gift": True,
+        "placed": 12,
+        "city": "x",
+        "customer.orders_10s": 2**53 + 1,
+        "customer.orders_lifetime": 2**63 - 1,
+        "customer.amount_10s": third,
+        "customer.items_20s": -5,
+        "big.orders_20s": 0,
+        "big.items_20s": 0,
+        "routes.cost_30s": 5e-324,
+        "routes.first_30s": False,
+        "shops.kind": "kiosk",
+        "shops.opened": 1,
+        "weather.rain": 1.5,
+        "hub.cost_30s": 5e-324,
+        "more": third + 0.1,
+        "share": 0.1 / third,
+        "double": 6,
+        "wet": True,
+    }
+    assert list(prediction["vector"]) == [item.name for item in shop.plan.vector]
+    assert {n: bits(v) for n, v in prediction["vector"].items()} == {n: bits(v) for n, v in wanted.items()}
+    places = {name: (view["t"], view["seq"]) for name, view in prediction["views"].items()}
+    assert places == {
+        "customer": (T + 3, 7),
+        "big": (None, None),
+        "routes": (T - 9, 2),
+        "shops": (0, 0),
+        "weather": (T - 1, 3),
+        "hub": (T - 9, 2),
+    }
+    model = load_current(shop.project.config.state / "models", shop.plan)
+    columns = {item.name: Values.of(item.type, [wanted[item.name]]) for item in shop.plan.vector}
+    assert bits(prediction["value"]) == bits(model.predict(columns).tolist()[0])
+
+
+def test_keys_that_were_never_seen_have_the_values_over_nothing(make_shop: MakeShop) -> None:
+    shop = make_shop(wait_ms=0)
+    shop.send({"customer": "nobody", "shop": "nowhere"})
+    ((prediction,), _) = answered(shop, 1)
+    assert {name: value for name, value in prediction["vector"].items() if value is not None} == {
+        "customer.orders_10s": 0,
+        "customer.orders_lifetime": 0,
+        "customer.amount_10s": 0.0,
+        "big.orders_20s": 0,
+        "big.items_20s": 0,
+        "wet": False,
+    }
+    assert all(view["t"] is None and view["seq"] is None for view in prediction["views"].values())
+
+
+# -- bad requests --------------------------------------------------------------------------------------------------
+
+
+def test_bad_requests_become_dead_letters_and_the_job_goes_on(make_shop: MakeShop) -> None:
+    shop = make_shop()
+    bad = [b"no json", b'{"order": "o"}', b'{"ts": 1, "amount": "5"}', b'{"ts": 1, "items": 4611686018427387904}']
+    sent = shop.send(*bad, {"amount": 1.0})
+    predictions, counts = answered(shop, 5)
+    assert [p["id"] for p in predictions] == sent[4:]
+    letters = [orjson.loads(record.value) for record in shop.dead_letters()]
+    assert [(letter["error"], letter["offset"]) for letter in letters] == [
+        ("not json", 0),
+        ("missing time", 1),
+        ("wrong type", 2),
+        ("overflow", 3),
+    ]
+    assert [base64.b64decode(letter["raw"]) for letter in letters] == bad
+    assert {letter["source"] for letter in letters} == {"orders"}
+    assert shop.dead_letters()[0].headers == [("error", b"not json")]
+    assert (counts.requests, counts.predictions, counts.dead, counts.stale) == (5, 1, 4, 0)
+
+
+# -- one's own event -----------------------------------------------------------------------------------------------
+
+
+def test_a_request_waits_for_its_own_event_and_then_uses_that_row(make_shop: MakeShop) -> None:
+    shop = make_shop(wait_ms=FOREVER_MS)
+    shop.know_customers("ann", t=T - 1)
+    shop.send({"customer": "ann"})
+    with running(shop) as job:
+        wait_until(lambda: job.told, "partition")
+        threading.Event().wait(0.5)
+        assert job.counts.requests == 0
+        shop.write("customer", ("ann",), T, 8, 9, 1.25, 3, seq=2)
+        job.wait(1)
+        assert job.end().stale == 0
+    (prediction,) = (orjson.loads(record.value) for record in shop.predictions())
+    assert prediction["vector"]["customer.orders_10s"] == 8
+    assert prediction["views"]["customer"] | {"key": 0} == {"view": "customer", "key": 0, "t": T, "seq": 2}
+    assert prediction["stale"] is False
+
+
+def test_a_request_whose_event_does_not_come_is_answered_in_time_and_says_so(make_shop: MakeShop) -> None:
+    shop = make_shop(wait_ms=200)
+    shop.know_customers("ann", t=T - 1)
+    shop.send({"customer": "ann"}, {"customer": None})
+    predictions, counts = answered(shop, 2)
+    assert [p["stale"] for p in predictions] == [True, False]
+    assert predictions[0]["views"]["customer"]["t"] == T - 1
+    assert counts.stale == 1
+
+
+def test_events_that_a_view_does_not_apply_are_not_waited_for(make_shop: MakeShop) -> None:
+    shop = make_shop(wait_ms=FOREVER_MS)
+    shop.send({"shop": "s1", "amount": 5.0}, {"shop": "s1", "amount": None}, {"shop": None, "amount": 50.0})
+    predictions, _ = answered(shop, 3)
+    assert [p["stale"] for p in predictions] == [False, False, False]
+
+
+def test_a_waiting_request_holds_back_only_those_behind_it_in_its_partition(make_shop: MakeShop) -> None:
+    shop = make_shop(wait_ms=FOREVER_MS, partitions=2)
+    first = shop.send({}, {"customer": "ann"}, {}, {})
+    second = shop.send({}, {}, partition=1)
+    with running(shop) as job:
+        job.wait(3)
+        threading.Event().wait(0.2)
+        assert set(ids(shop.predictions())) == {first[0], *second}
+        shop.know_customers("ann")
+        job.wait(6)
+        job.end()
+    assert sorted(ids(shop.predictions())) == sorted(first + second)
+
+
+def test_a_stop_answers_what_was_read(make_shop: MakeShop) -> None:
+    shop = make_shop(wait_ms=1_000)
+    shop.send({"customer": "ann"})
+    with running(shop) as job:
+        wait_until(lambda: job.told, "partition")
+        threading.Event().wait(0.5)
+        assert job.end().stale == 1
+    assert len(shop.predictions()) == 1
+
+
+# -- offsets and groups --------------------------------------------------------------------------------------------
+
+
+def test_a_restart_goes_on_after_what_is_committed(make_shop: MakeShop) -> None:
+    shop = make_shop()
+    first = shop.send({}, {})
+    answered(shop, 2)
+    second = shop.send({})
+    with running(shop, start={0: 0}) as job:
+        job.wait(1)
+        job.end()
+    assert job.told == [f"{shop.topic}-0 from offset 2, committed by the group"]
+    assert ids(shop.predictions()) == first + second
+
+
+def test_given_offsets_hold_where_nothing_is_committed(make_shop: MakeShop) -> None:
+    shop = make_shop(partitions=2)
+    sent = shop.send({}, {}, {}) + shop.send({}, {}, partition=1)
+    with running(shop, start={0: 2}) as job:
+        job.wait(3)
+        job.end()
+    assert sorted(ids(shop.predictions())) == sorted(sent[2:])
+    assert sorted(job.told) == [f"{shop.topic}-0 from offset 2", f"{shop.topic}-1 from offset 0"]
+
+
+def test_each_group_answers_for_itself(make_shop: MakeShop) -> None:
+    shop = make_shop()
+    sent = shop.send({}, {})
+    answered(shop, 2)
+    answered(shop, 2, group=f"{shop.group}.other")
+    assert ids(shop.predictions()) == sent + sent
+
+
+def test_two_members_share_the_partitions_and_each_request_is_answered_once(make_shop: MakeShop) -> None:
+    shop = make_shop(partitions=2)
+    sent = shop.send(*[{}] * 200)
+    with running(shop) as one:
+        one.wait(100)
+        sent += shop.send(*[{}] * 200, partition=1)
+        with running(shop) as two:
+            wait_until(lambda: two.told, "partition of the second")
+            sent += shop.send(*[{}] * 200) + shop.send(*[{}] * 200, partition=1)
+            wait_until(lambda: one.counts.requests + two.counts.requests >= 800, "answers")
+            assert one.end().requests + two.end().requests == 800
+    assert sorted(ids(shop.predictions())) == sorted(sent)
+
+
+def test_killed_again_and_again_it_answers_each_request_once(make_shop: MakeShop) -> None:
+    shop = make_shop(batch=5)
+    shop.know_customers("ann")
+    sent: list[str] = []
+    with consumer(shop.project.config, [shop.output]) as first_seen:
+        for _ in range(2):
+            sent += shop.send(*[{"customer": "ann", "amount": float(i)} for i in range(500)])
+            with started(shop) as job:
+                wait_until(lambda job=job: job.check() or first_seen.poll(timeout_ms=100), "prediction")
+                job.kill()
+            assert len(shop.predictions()) < len(sent)
+    with started(shop) as job:
+        wait_for_predictions(shop, job, len(sent))
+        job.stop()
+    assert ids(shop.predictions()) == sent
+
+
+@contextmanager
+def started(shop: Shop, *options: str) -> Iterator[Child]:
+    """The command in a process of its own, which is gone at the end."""
+    arguments = ["infer", "cost", "--project", str(shop.project.folder), "--group", shop.group, *options]
+    job = Child("infer", arguments, shop.project.folder / "infer.log").start()
+    try:
+        yield job
+    finally:
+        job.kill()
+
+
+def wait_for_predictions(shop: Shop, job: Child, n: int) -> None:
+    def there() -> bool:
+        job.check()
+        return len(shop.predictions()) >= n
+
+    wait_until(there, f"{n} predictions")
+
+
+def test_told_to_end_it_ends_well_and_says_what_it_did(make_shop: MakeShop) -> None:
+    shop = make_shop()
+    shop.send({}, b"bad")
+    with started(shop, "--json") as job:
+        wait_for_predictions(shop, job, 1)
+        job.stop()
+    assert orjson.loads(job.log.read_text().splitlines()[-1]) == {
+        "requests": 2,
+        "predictions": 1,
+        "dead": 1,
+        "stale": 0,
+        "batches": 1,
+    }
+
+
+def test_answers_of_a_member_that_has_lost_its_partitions_are_taken_back(make_shop: MakeShop) -> None:
+    shop = make_shop()
+    shop.send({}, {})
+    config, options = shop.project.config, {"auto_offset_reset": "none", "isolation_level": "read_committed"}
+    with consumer(config, [shop.topic], group_id=shop.group, **options) as former:
+        reader = Reader(former, shop.topic, {})
+        records = read_all(reader, 2)
+        group = reader.group
+        with consumer(config, [shop.topic], group_id=shop.group, **options) as other:
+            joining = threading.Thread(target=lambda: read_all(Reader(other, shop.topic, {}), 0))
+            joining.start()
+            with pytest.raises(LostPartitions):
+                while True:
+                    reader.poll(100, 10)
+            joining.join()
+        sender = producer(config, transactional_id=shop.group)
+        sending = Transactions(sender)
+        sending.start()
+        message = Message(shop.output, records[0].key, b"{}", [])
+        with pytest.raises(LostPartitions):
+            sending.commit([message], {TopicPartition(shop.topic, 0): 2}, group)
+        sending.close()
+    assert shop.predictions() == []
+
+
+def read_all(reader: Reader, n: int) -> list[Any]:
+    """At least n records; the partitions have been taken up."""
+    found: list[Any] = []
+    while reader.group is None or len(found) < n:
+        found += reader.poll(100, 10)
+    return found
+
+
+# -- what is refused -----------------------------------------------------------------------------------------------
+
+
+def run(shop: Shop, **options: Any) -> None:
+    stop = threading.Event()
+    infer(shop.project, "cost", stop, **options)
+
+
+def test_without_a_model_there_is_one_clear_error(make_shop: MakeShop) -> None:
+    shop = make_shop()
+    shutil.rmtree(shop.project.config.state / "models")
+    with pytest.raises(UsageError, match="cost has no trained model"):
+        run(shop)
+
+
+def test_a_model_of_another_definition_is_refused(make_shop: MakeShop) -> None:
+    shop = make_shop()
+    file = shop.project.config.definitions
+    file.write_text(file.read_text().replace("> 1)", "> 2)"))
+    shop.project = load_project(shop.project.folder)
+    with pytest.raises(RefusedError, match="was trained for another definition"):
+        run(shop)
+
+
+def test_rows_of_another_definition_are_refused(make_shop: MakeShop) -> None:
+    shop = make_shop()
+    schema = schema_of(shop.project.plans["customer"])
+    with open_store(shop.project.folder) as store:
+        store.write_rows(
+            type(schema)(*list(vars(schema).values())[:-1], "f" * 64), [FeatureRow(("a",), 1, 1, (1, 1, 1.0, 1))]
+        )
+    shop.send({})
+    with pytest.raises(RefusedError, match="customer come from another definition"):
+        run(shop)
+
+
+def test_a_topic_that_does_not_exist_is_one_clear_error(servers: str, models: Path, tmp_path: Path) -> None:
+    project = make_project(tmp_path / "shop", servers=servers)
+    shutil.copytree(models, project.config.state / "models")
+    with pytest.raises(PenstockError, match="the topic 'orders' does not exist"):
+        infer(project, "cost", threading.Event())
+
+
+def test_a_broker_that_is_down_is_one_clear_error(models: Path, tmp_path: Path) -> None:
+    project = make_project(tmp_path / "shop")
+    shutil.copytree(models, project.config.state / "models")
+    with pytest.raises(PenstockError, match="the local broker is not running"):
+        infer(project, "cost", threading.Event())
+
+
+def test_a_partition_that_does_not_exist_is_refused_with_those_that_do(make_shop: MakeShop) -> None:
+    shop = make_shop(partitions=2)
+    with pytest.raises(UsageError, match="has no partition 2") as raised:
+        run(shop, start={2: 0})
+    assert raised.value.allowed == "partitions 0, 1"
+
+
+def test_an_offset_beyond_the_topic_is_refused_with_those_that_it_has(make_shop: MakeShop) -> None:
+    shop = make_shop()
+    shop.send({})
+    with pytest.raises(PenstockError, match="has no offset 5") as raised:
+        run(shop, start={0: 5}, group=shop.group)
+    assert raised.value.allowed == "0 to 1"
+
+
+@pytest.mark.parametrize("text", ["", "5", "0:", "a:1", "0:1,", "0:-1", "0:1,0:2", "0:1:2"])
+def test_offsets_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="does not name offsets"):
+        Offsets().convert(text, None, None)
+
+
+def test_offsets_are_partitions_with_their_first_offset() -> None:
+    assert Offsets().convert("0:1200,1:950", None, None) == {0: 1200, 1: 950}
+
+
+def test_predictions_are_numbers(make_shop: MakeShop) -> None:
+    shop = make_shop(wait_ms=0)
+    shop.send(*[{"amount": x} for x in (None, 1e308, -1e308, 0.0)])
+    predictions, _ = answered(shop, 4)
+    assert np.isfinite([p["value"] for p in predictions]).all()
+
+
+def test_a_broker_that_goes_away_ends_the_job_and_a_new_one_answers_the_rest(
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transactions, "PATIENCE_S", 1.0)
+    with Broker(tmp_path / "kafka") as broker:
+        shop = Shop(tmp_path / "shop", servers=broker.bootstrap_servers, wait_ms=FOREVER_MS)
+        shutil.copytree(models, shop.project.config.state / "models")
+        sent = shop.send({}, {"customer": "ann"})
+        with running(shop) as job:
+            job.wait(1)
+            broker.stop()
+            shop.know_customers("ann")
+            with pytest.raises(PenstockError, match="did not finish a transaction within 1 s"):
+                job.wait(2)
+        monkeypatch.undo()
+        broker.start()
+        answered(shop, 1)
+        assert ids(shop.predictions()) == sent
