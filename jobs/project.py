@@ -52,7 +52,12 @@ class Project:
 
     def change_points(self, view: str) -> Path:
         """The folder with the Parquet parts of a view's change points."""
-        return self.config.state / "backfill" / view
+        return self.backfills / view
+
+    @property
+    def backfills(self) -> Path:
+        """The folder of all views' change points."""
+        return self.config.state / "backfill"
 
     @property
     def streamed(self) -> dict[str, list[ViewPlan]]:

@@ -32,7 +32,7 @@ def command(context: Context, views: tuple[str, ...], from_ms: int, to_ms: int, 
         )
     project = context.project
     reports = {
-        name: backfill_view(context, project, name, from_ms, to_ms, out or project.change_points(name).parent)
+        name: backfill_view(context, project, name, from_ms, to_ms, out or project.backfills)
         for name in views or project.views
     }
     for name, report in reports.items():

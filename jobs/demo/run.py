@@ -8,7 +8,7 @@ import time
 from jobs.catalogue import apply
 from jobs.children import Child
 from jobs.commands.common import Context, show_time
-from jobs.demo.outcome import LEAD_MS, MODEL, TIMED_RATE, TIMED_REQUESTS, Outcome, stage
+from jobs.demo.outcome import LEAD_MS, MODEL, TIMED_RATE, TIMED_REQUESTS, Outcome, backfill_all, stage
 from jobs.demo.proofs import prove
 from jobs.demo.span import Span
 from jobs.kafka.broker import Broker
@@ -26,7 +26,7 @@ from jobs.training import training_set
 def history(context: Context, project: Project, span: Span, outcome: Outcome) -> None:
     """Backfill, materialize, training set, model."""
     with stage(context, f"1  backfill {show_time(span.start)} to {show_time(span.live)} (DuckDB)"):
-        reports = backfill_all(context, project, span.start, span.live, project.change_points("").parent)
+        reports = backfill_all(context, project, span.start, span.live, project.backfills)
         for name, report in reports.items():
             context.out.print(f"  {name}: {report.summary()}")
     with stage(context, "2  materialize into the online store (Feast, SQLite)"):

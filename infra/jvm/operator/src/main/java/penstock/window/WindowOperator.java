@@ -40,6 +40,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
     private transient RowWriter rows;
     /** The event at hand as a chunk of one. */
     private transient Chunk one;
+    private transient Numbering numbering;
 
     /** @param plan the view's canonical plan */
     public WindowOperator(String plan) {
@@ -57,6 +58,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         layout = new Layout(PlanReader.read(plan));
         counters = new Counters("applied", "too_late", "duplicate", "sum_overflow");
         counters.restore(context.getOperatorStateStore(), layout.view.name());
+        numbering = new Numbering(context.isRestored());
     }
 
     @Override
@@ -83,6 +85,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
             state = layout.newState();
         }
         log.open(state);
+        numbering.begin(context.timerService().currentProcessingTime());
         if (apply(event, state)) {
             emit(event.key, state, out);
             schedule(state, context.timerService());
@@ -106,7 +109,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         }
         counters.add(APPLIED);
         state.clock = now;
-        state.seq++;
+        state.seq = numbering.after(state.seq);
         state.partition = event.partition;
         state.offset = event.offset;
         log.expire(now);
@@ -190,10 +193,11 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         KeyState state = states.value();
         state.timer = Window.NEVER;
         log.open(state);
+        numbering.begin(context.timerService().currentProcessingTime());
         long watermark = context.timerService().currentWatermark();
         for (long due = nextChange(state); due != Window.NEVER && due <= watermark; due = nextChange(state)) {
             state.clock = due;
-            state.seq++;
+            state.seq = numbering.after(state.seq);
             log.expire(due);
             emit(context.getCurrentKey(), state, out);
         }

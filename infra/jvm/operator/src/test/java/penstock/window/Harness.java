@@ -57,9 +57,17 @@ final class Harness implements AutoCloseable {
     }
 
     void restore() throws Exception {
-        OperatorSubtaskState state = snapshot();
+        restore(snapshot());
+    }
+
+    void restore(OperatorSubtaskState state) throws Exception {
         harness.close();
         start(state);
+    }
+
+    /** @param now wall-clock time, in milliseconds; 0 at the start */
+    void wallClock(long now) throws Exception {
+        harness.setProcessingTime(now);
     }
 
     int timers() {

@@ -172,6 +172,22 @@ class WindowOperatorTest {
         }
     }
 
+    @Test
+    void rowsEmittedAgainAfterAFailureWinAtTheSameTime() throws Exception {
+        try (Harness harness = new Harness(sum("count", "int64", 0, Plans.sliding(10, 0)), backend("heap"))) {
+            harness.event(event(0, 1));
+            var checkpoint = harness.snapshot();
+            // lost with the failure: a change point that fires, and the first of two events
+            harness.watermark(12);
+            assertEquals(List.of(row(20, 3, "1")), harness.event(event(20, 1)));
+            harness.restore(checkpoint);
+            harness.wallClock(Numbering.BEGINNING + 7_000);
+            long floor = 7 * Numbering.PER_SECOND;
+            assertEquals(List.of(row(20, floor + 1, "1")), harness.event(event(20, 1)));
+            assertEquals(List.of(row(20, floor + 2, "2")), harness.event(event(20, 1)));
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"heap", "rocksdb"})
     void stateOfAnotherPlanIsRefused(String backend) throws Exception {
