@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 
-def differing(left: pa.ChunkedArray, right: pa.ChunkedArray) -> np.ndarray:
+def differing(left: pa.ChunkedArray, right: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
     """Mask of the rows whose values differ: in null or not, or in any bit. Shape ``(rows,)``, bool.
 
     Both columns have the same Arrow type and length; floats compare by their 64 bits.
@@ -15,7 +16,8 @@ def differing(left: pa.ChunkedArray, right: pa.ChunkedArray) -> np.ndarray:
     a, b = _bits(left), _bits(right)
     same_null = pc.equal(pc.is_null(a), pc.is_null(b))
     same_value = pc.fill_null(pc.equal(a, b), True)
-    return ~np.asarray(pc.and_(same_null, same_value), dtype=bool)
+    same: npt.NDArray[np.bool_] = np.asarray(pc.and_(same_null, same_value), dtype=bool)
+    return ~same
 
 
 def _bits(column: pa.ChunkedArray) -> pa.Array:

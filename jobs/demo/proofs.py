@@ -12,8 +12,9 @@ from jobs.commands.common import Context, show_time
 from jobs.demo.accuracy import Accuracy, accuracy
 from jobs.demo.outcome import LEAD_MS, MODEL, TIMED_RATE, Outcome, backfill_all, feature_topics, stage
 from jobs.demo.span import Span
+from jobs.kafka.clients import consumer
 from jobs.project import Project
-from jobs.readback import read_many, read_values
+from jobs.readback import end_offsets, read_many, read_values
 from jobs.store.open import open_store
 from jobs.store.rows import ViewSchema
 from jobs.store.schema import schema_of
@@ -29,6 +30,7 @@ def prove(context: Context, project: Project, span: Span, outcome: Outcome) -> N
         with context.progress("  records", sum(outcome.counts.rows.values()) if outcome.counts else None) as bar:
             read_many(project, {topic: proof / f"{view}.ndjson" for view, topic in topics.items()}, bar)
         predictions = read_values(project, project.model(MODEL).output, proof / "predictions.ndjson")
+        outcome.in_topics = _in_topics(project)
         start = {0: outcome.live_offset}
         requests = read_values(project, project.topic("departures"), proof / "requests.ndjson", start=start)
     with stage(context, f"9  batch over everything, {show_time(span.start)} to {show_time(span.end)}"):
@@ -36,8 +38,14 @@ def prove(context: Context, project: Project, span: Span, outcome: Outcome) -> N
     with stage(context, "10 proofs"):
         stream, store, vectors = _parity(context, project, proof)
         found = accuracy(project, span, outcome, proof)
-    _print(context, outcome, (predictions, requests), (stream, store, vectors), found)
-    _insist(outcome, (predictions, requests), {"stream": stream, "store": store, "vectors": vectors}, found)
+    _print(context, project, outcome, (predictions, requests), (stream, store, vectors), found)
+    _insist(project, outcome, (predictions, requests), {"stream": stream, "store": store, "vectors": vectors}, found)
+
+
+def _in_topics(project: Project) -> dict[str, int]:
+    """Source → records in its topic."""
+    with consumer(project.config, None) as reader:
+        return {name: sum(end_offsets(reader, project.topic(name)).values()) for name in project.streamed}
 
 
 def _parity(context: Context, project: Project, proof: Path) -> tuple[Comparison, Comparison, Comparison]:
@@ -63,12 +71,13 @@ def _parity(context: Context, project: Project, proof: Path) -> tuple[Comparison
 
 def _print(
     context: Context,
+    project: Project,
     outcome: Outcome,
     answered: tuple[int, int],
     parity: tuple[Comparison, Comparison, Comparison],
     found: Accuracy,
 ) -> None:
-    context.out.print(_counts(outcome))
+    context.out.print(_counts(project, outcome))
     context.out.print(_parity_grid(parity))
     context.out.print(_accuracy_grid(found))
     predictions, requests = answered
@@ -98,12 +107,20 @@ def _print(
     )
 
 
-def _counts(outcome: Outcome) -> Grid:
-    grid = Grid("view", "in", "applied", "too late", "duplicate", "dead", title="events, as the Flink job counted them")
-    for view, by_class in sorted(outcome.counts.counts.items() if outcome.counts else ()):
-        classes = [by_class[name] for name in ("applied", "too_late", "duplicate", "dead")]
-        grid.add_row(view, *(f"{n:,}" for n in [sum(classes), *classes]))
+CLASSES = ("applied", "too_late", "duplicate", "dead")
+
+
+def _counts(project: Project, outcome: Outcome) -> Grid:
+    title = "events: in the topic, and as the Flink job counted them"
+    grid = Grid("view", "in", *(name.replace("_", " ") for name in CLASSES), title=title)
+    for view, by_class in _counted(outcome).items():
+        source = project.view(view).plan.source.name
+        grid.add_row(view, *(f"{n:,}" for n in [outcome.in_topics[source], *(by_class[name] for name in CLASSES)]))
     return grid
+
+
+def _counted(outcome: Outcome) -> dict[str, dict[str, int]]:
+    return dict(sorted(outcome.counts.counts.items())) if outcome.counts else {}
 
 
 def _parity_grid(parity: tuple[Comparison, Comparison, Comparison]) -> Grid:
@@ -125,8 +142,14 @@ def _accuracy_grid(found: Accuracy) -> Grid:
     return grid
 
 
-def _insist(outcome: Outcome, answered: tuple[int, int], parity: dict[str, Comparison], found: Accuracy) -> None:
+def _insist(
+    project: Project, outcome: Outcome, answered: tuple[int, int], parity: dict[str, Comparison], found: Accuracy
+) -> None:
     failures = [f"{name}: {sample}" for name, part in parity.items() if not part.equal for sample in part.samples[:5]]
+    for view, by_class in _counted(outcome).items():
+        came = outcome.in_topics[project.view(view).plan.source.name]
+        if sum(by_class.values()) != came:
+            failures.append(f"{view}: {came} events in its topic, counted {by_class}")
     predictions, requests = answered
     if not predictions == requests == found.ids == outcome.sent_live["departures"]:
         failures.append(f"{requests} requests, {predictions} predictions, {found.ids} ids")

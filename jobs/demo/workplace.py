@@ -8,6 +8,7 @@ from pathlib import Path
 from features.errors import PenstockError
 from jobs.demo.span import Span
 from jobs.flights import build
+from jobs.kafka.broker import Broker
 from jobs.project import Project, load_project
 
 EXAMPLE = Path(__file__).parents[2] / "feature_repo"
@@ -25,6 +26,7 @@ def prepare(folder: Path, span: Span) -> Project:
     project = load_project(folder)
     whole = folder / "flights"
     build(whole)
+    Broker(project.config.state).stop()  # of a demo that was killed
     shutil.rmtree(project.config.state, ignore_errors=True)
     project.config.state.mkdir(parents=True)
     _lay_out(whole, project.config.data, span)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,8 +18,12 @@ from kafka.net.compat import KafkaNetClient
 
 from features.errors import PenstockError
 from jobs.config import LOCAL, Config
+from jobs.kafka.connections import telling_client
 from jobs.kafka.security import python_options
 from jobs.kafka.topics import ensure, require
+
+# at a finer level kafka-python writes every request into the log, that of a login with its password, too
+logging.getLogger("kafka").setLevel(logging.INFO)
 
 #: How long a cluster may take to answer a new client, or one request of it, in milliseconds.
 ANSWER_MS = 10_000
@@ -122,10 +127,14 @@ def _unanswered(config: Config, error: Exception) -> PenstockError:
     if isinstance(error, AuthorizationError):
         return PenstockError(f"Kafka does not allow it: {error}", where=servers, hint="its access lists decide")
     if isinstance(error, KafkaTimeoutError):
-        return PenstockError(
-            f"Kafka does not answer ({error})", where=servers, hint="is it up, and is [kafka] in penstock.toml right?"
-        )
-    return PenstockError(f"Kafka fails: {type(error).__name__}: {error}", where=servers)
+        hint = "is it up, and is [kafka] in penstock.toml right?"
+        return PenstockError(f"Kafka does not answer: {_bare(error)}", where=servers, hint=hint)
+    return PenstockError(f"Kafka fails: {error}", where=servers)
+
+
+def _bare(error: Exception) -> str:
+    """Its text without the name of its class, where there is one."""
+    return str(error.args[0]) if error.args and error.args[0] else type(error).__name__
 
 
 def _client(config: Config, kind: Callable[..., Any], arguments: tuple[str, ...], options: dict[str, Any]) -> Any:
@@ -133,13 +142,16 @@ def _client(config: Config, kind: Callable[..., Any], arguments: tuple[str, ...]
     begun: list[KafkaNetClient] = []
 
     def connections(**settings: Any) -> KafkaNetClient:
-        begun.append(KafkaNetClient(**settings))
+        begun.append(telling_client(**settings))
         return begun[-1]
 
     with answering(config):
         try:
-            return kind(*arguments, **_SHARED, **python_options(config), **options, kafka_client=connections)
-        except BaseException:
+            return kind(*arguments, **{**_SHARED, **python_options(config), **options}, kafka_client=connections)
+        except BaseException as error:
             for client in begun:
                 client.close()
+            reason = begun[0]._manager.failure if begun else None
+            if isinstance(error, KafkaTimeoutError) and reason is not None:
+                raise KafkaTimeoutError(_bare(reason)) from None
             raise

@@ -55,14 +55,15 @@ def member_id(folder: Path, group: str) -> Iterator[str]:
 
 @contextmanager
 def alone(name: str) -> Iterator[None]:
-    """Says which name it was, when Kafka finds another process under it."""
+    """Says what it may be, when Kafka no longer takes anything from the process of this name."""
     try:
         yield
     except (ProducerFencedError, FencedInstanceIdError):
         raise PenstockError(
-            "another process answers under this one's name",
+            f"Kafka takes nothing more from this process: it stood still for over {TRANSACTION_MS // 1000} s in a "
+            "transaction, or another one has its name",
             where=name,
-            hint="machines of one group need different host names; or this one stood still and was replaced",
+            hint="nothing is lost: start it again. Machines of one group need different host names",
         ) from None
 
 

@@ -38,8 +38,7 @@ def test_a_login_in_the_words_of_both_kinds_of_client(tmp_path: Path) -> None:
     assert properties["ssl.truststore.type"] == "PEM"
     assert properties["ssl.truststore.location"] == str(ca_file)
     assert properties["sasl.jaas.config"] == (
-        "org.apache.kafka.common.security.scram.ScramLoginModule required "
-        'username="ann" password="se\\"cr\\\\et";'
+        'org.apache.kafka.common.security.scram.ScramLoginModule required username="ann" password="se\\"cr\\\\et";'
     )
 
 

@@ -1,0 +1,309 @@
+"""Inference: requests per second, and where the time goes. Run: ``python -m tests.benchmarks.bench_inference``."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from jobs.inference import infer
+from jobs.kafka.broker import Broker
+from jobs.kafka.clients import consumer, ensure_topics, producer
+from jobs.models.folder import LoadedModel
+from jobs.models.train import train
+from jobs.project import DEAD_LETTERS_TOPIC, Project, load_project
+from jobs.serving.answers import Answers
+from jobs.serving.lookup import Lookup
+from jobs.serving.reader import Reader
+from jobs.serving.transactions import Transactions
+from jobs.store.open import open_store
+from jobs.store.rows import FeatureRow
+from jobs.store.schema import schema_of
+from tests.jobs.models.examples import write_set
+from tests.jobs.shop import make_project
+
+#: Three views that the request's own event feeds and two others, 30 features in all.
+DEFINITIONS = """
+from features import Model, Stream, View, count, max, mean, min, std, sum
+
+columns = dict(id="string", a="int64", b="int64", c="int64", x="float64", y="float64")
+requests = Stream("requests", topic="requests", time="ts", id="id", columns=columns)
+others = Stream("others", topic="others", time="ts", columns=columns)
+
+def features(of):
+    return dict(n=count().over("1h", "1d"), x=mean(of.x).over("1h"), most=max(of.x).over("1h"),
+                least=min(of.y).over("1h"), spread=std(of.y).over("1d"))
+
+views = [View(f"{of.name}_{key}", of, key=key, features=features(of))
+         for of, key in ((requests, "a"), (requests, "b"), (requests, "c"), (others, "a"), (others, "b"))]
+v1, v2, v3, v4, v5 = views
+guess = Model("guess", on=requests, inputs=[requests.x, requests.y, *views], label=requests.y,
+              derived=dict(trend=v1.x_1h - v4.x_1h), output="predictions.guess")
+"""
+
+KEYS = 1_000
+BACKLOG = 4_000
+BATCHES = (20, 100, 500)
+RATES = (100, 200, 400)
+PACED_SECONDS = 5.0
+#: How long after a request the rows that know it are in the store, in seconds.
+STREAM_S = 0.010
+T = 1_700_000_000_000
+
+#: What is timed, each as one method.
+PARTS = {
+    "read": (Reader, "poll"),
+    "look up": (Lookup, "read"),
+    "vector, model, records": (Answers, "make"),
+    "of it the model": (LoadedModel, "predict"),
+    "transaction": (Transactions, "commit"),
+}
+
+
+@dataclass
+class Run:
+    """``rate`` requests/s, ``delays`` in ms (n,), and the ms that each part took, over so many transactions."""
+
+    rate: float
+    delays: np.ndarray
+    parts: dict[str, float]
+    requests: int
+    batches: int
+
+
+def main() -> None:
+    """Prints a table for a backlog and one for paced requests."""
+    console = Console()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with Broker(folder / "kafka") as broker:
+            project = _project(folder / "project", broker.bootstrap_servers, 500)
+            _prepare(project)
+            backlog = {
+                f"batch of {batch}": _backlog(_project(project.folder, broker.bootstrap_servers, batch))
+                for batch in BATCHES
+            }
+            console.print(_grid("requests that lie ready", backlog))
+            paced = {f"{rate}/s sent": _paced(project, rate) for rate in RATES}
+            console.print(_grid(f"requests that their views know {STREAM_S * 1000:.0f} ms later", paced))
+
+
+def _project(folder: Path, servers: str, batch: int) -> Project:
+    return make_project(folder, DEFINITIONS, servers=servers, batch=batch)
+
+
+def _prepare(project: Project) -> None:
+    plan = project.model("guess").model_plan
+    ensure_topics(project.config, ["requests", plan.output, DEAD_LETTERS_TOPIC])
+    numbers, n = np.random.default_rng(1), 5_000
+    columns: dict[str, Any] = {item.name: numbers.integers(0, 99, n).tolist() for item in plan.vector}
+    columns |= {"id": [""] * n, "t": range(n), "label": numbers.normal(size=n).tolist()}
+    file = write_set(project.folder / "set.parquet", plan, columns, (0, n))
+    train(file, plan, project.config.state / "models", (0, n - 500), (n - 500, n))
+    _know(project, range(KEYS), T)
+
+
+def _know(project: Project, keys: Sequence[int], t: int) -> None:
+    """Rows of these keys in all views."""
+    rows = [FeatureRow((key,), t, 1, (5, 50, 1.5, 9.0, 0.5, 2.25)) for key in keys]
+    with open_store(project.folder) as store:
+        for plan in project.plans.values():
+            store.write_rows(schema_of(plan), rows)
+
+
+def _request(number: int, t: int) -> bytes:
+    key = number % KEYS
+    return orjson.dumps({"ts": t, "id": str(number), "a": key, "b": key, "c": key, "x": 1.5, "y": float(number)})
+
+
+def _backlog(project: Project) -> Run:
+    with producer(project.config) as sender:
+        for number in range(BACKLOG):
+            sender.send("requests", _request(number, T))
+    with _job(project, _end(project) - BACKLOG) as job, _arrivals(project, BACKLOG) as arrivals:
+        arrivals.wait()
+    times = sorted(arrivals.times.values())
+    return job.run(BACKLOG / max(times[-1] - times[0], 1e-9), np.array([]))
+
+
+def _paced(project: Project, rate: int) -> Run:
+    n, sent, start = int(rate * PACED_SECONDS), {}, _end(project)
+    with _job(project, start) as job, _arrivals(project, n) as arrivals, _Knowing(project) as knowing:
+        arrivals.ready()
+        job.ready()
+        with producer(project.config, linger_ms=0) as sender:
+            began = time.time()
+            for number in range(n):
+                time.sleep(max(0.0, began + number / rate - time.time()))
+                t = int(time.time() * 1000)
+                sent[start + number] = time.time()
+                sender.send("requests", _request(number, t))
+                knowing.add(number % KEYS, t)
+        arrivals.wait()
+    delays = np.array([(arrivals.times[offset] - at) * 1000 for offset, at in sent.items()])
+    return job.run(n / (max(arrivals.times.values()) - began), delays)
+
+
+class _Knowing:
+    """Stands for the stream: writes the rows that know a request a little later."""
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._due: list[tuple[float, int, int]] = []
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._write)
+
+    def add(self, key: int, t: int) -> None:
+        """An event of this key."""
+        self._due.append((time.time() + STREAM_S, key, t))
+
+    def _write(self) -> None:
+        schemas = [schema_of(plan) for plan in self._project.plans.values() if plan.source.name == "requests"]
+        with open_store(self._project.folder) as store:
+            while not self._stop.is_set() or self._due:
+                due = [row for row in self._due if row[0] <= time.time()]
+                del self._due[: len(due)]
+                rows = [FeatureRow((key,), t, 1, (5, 50, 1.5, 9.0, 0.5, 2.25)) for _, key, t in due]
+                for schema in schemas if rows else ():
+                    store.write_rows(schema, rows)
+                time.sleep(0.001)
+
+    def __enter__(self) -> _Knowing:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+class _Arrivals:
+    """Reads committed predictions: the moment, in seconds, at which each request's (by offset) arrived."""
+
+    def __init__(self, project: Project, wanted: int) -> None:
+        self.times: dict[int, float] = {}
+        self._project, self._wanted = project, wanted
+        self._assigned = threading.Event()
+        self._thread = threading.Thread(target=self._read)
+        self._thread.start()
+
+    def _read(self) -> None:
+        topic = self._project.model("guess").output
+        options = {"isolation_level": "read_committed", "auto_offset_reset": "latest"}
+        with consumer(self._project.config, [topic], **options) as reader:
+            while not reader.assignment():
+                reader.poll(timeout_ms=100)
+            for place in reader.assignment():
+                reader.position(place)
+            self._assigned.set()
+            while len(self.times) < self._wanted:
+                for records in reader.poll(timeout_ms=100).values():
+                    now = time.time()
+                    self.times.update((int(record.key.rsplit(b"-", 1)[1]), now) for record in records)
+
+    def ready(self) -> None:
+        """Returns when nothing can be missed."""
+        self._assigned.wait()
+
+    def wait(self) -> None:
+        """Returns when all have arrived."""
+        self._thread.join()
+
+
+@contextmanager
+def _arrivals(project: Project, wanted: int) -> Iterator[_Arrivals]:
+    yield _Arrivals(project, wanted)
+
+
+class _Job:
+    """The inference job in a process of its own, with its parts timed."""
+
+    def __init__(self, project: Project, start: int) -> None:
+        context = get_context("spawn")
+        self._ready, self._stop, self._said = context.Event(), context.Event(), context.Queue()
+        arguments = (project.folder, start, self._ready, self._stop, self._said)
+        self._process = context.Process(target=_run_job, args=arguments)
+        self._process.start()
+
+    def ready(self) -> None:
+        """Returns when it reads."""
+        self._ready.wait()
+
+    def end(self) -> None:
+        """Stops it."""
+        self._stop.set()
+        self._result: tuple[dict[str, float], dict[str, int]] = self._said.get(timeout=60)
+        self._process.join()
+
+    def run(self, rate: float, delays: np.ndarray) -> Run:
+        """What was measured."""
+        parts, counts = self._result
+        return Run(rate, delays, parts, counts["requests"], counts["batches"])
+
+
+@contextmanager
+def _job(project: Project, start: int) -> Iterator[_Job]:
+    job = _Job(project, start)
+    try:
+        yield job
+    finally:
+        job.end()
+
+
+def _run_job(folder: Path, start: int, ready: Any, stop: Any, said: Any) -> None:
+    spent: Counter[str] = Counter()
+    for name, (kind, method) in PARTS.items():
+        setattr(kind, method, _timed(spent, name, getattr(kind, method)))
+    group = f"bench{time.time()}"
+    counts = infer(load_project(folder), "guess", stop, group=group, start={0: start}, told=lambda line: ready.set())
+    said.put((dict(spent), counts.to_dict()))
+
+
+def _timed(spent: Counter[str], name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def timed(*arguments: Any) -> Any:
+        started = time.perf_counter()
+        result = function(*arguments)
+        # an idle wait for requests is no work
+        if name != "read" or result:
+            spent[name] += (time.perf_counter() - started) * 1000
+        return result
+
+    return timed
+
+
+def _end(project: Project) -> int:
+    with consumer(project.config, ["requests"]) as reader:
+        while not reader.assignment():
+            reader.poll(timeout_ms=100)
+        (end,) = reader.end_offsets(list(reader.assignment())).values()
+    return int(end)
+
+
+def _grid(title: str, runs: dict[str, Run]) -> Table:
+    grid = Table("", *runs, title=title)
+    grid.add_row("requests/s", *(f"{run.rate:,.0f}" for run in runs.values()))
+    if all(len(run.delays) for run in runs.values()):
+        for percent in (50, 99):
+            delays = (f"{np.percentile(run.delays, percent):.1f}" for run in runs.values())
+            grid.add_row(f"sent to read back, p{percent} ms", *delays)
+    grid.add_row("requests in a transaction", *(f"{run.requests / run.batches:.1f}" for run in runs.values()))
+    for part in PARTS:
+        taken = (f"{run.parts.get(part, 0.0) / run.batches:.2f}" for run in runs.values())
+        grid.add_row(f"{part}, ms for each transaction", *taken)
+    return grid
+
+
+if __name__ == "__main__":
+    main()
