@@ -11,6 +11,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,18 +22,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from features.canonical import canonical_json
+from features.compilers.duckdb.change_points import ChangePoints, change_points
+from features.compilers.duckdb.chunks import chunks_of_keys
 from features.compilers.duckdb.events import events_query
-from features.compilers.duckdb.numbers import feature_columns
+from features.compilers.duckdb.frames import most_keys
 from features.compilers.duckdb.types import MACROS, quote, text
 from features.compilers.duckdb.view import ViewQuery
 from features.errors import PenstockError, UsageError
 from features.plan import ViewPlan
 from jobs.parts import ViewParts, timestamps
 
-#: Bytes that one event of a slice may take in DuckDB for each window and column, by which slices are cut.
-_BYTES_PER_CELL = 48
+#: Bytes that numpy takes at most for a change point of a slice's busiest key, measured: for itself, for each window and
+#: for each feature, what is being written behind included.
+_BYTES_PER_POINT, _BYTES_PER_RANGE, _BYTES_PER_VALUE = 120, 16, 20
 _LEAST_EVENTS = 20_000
-_BATCH_ROWS = 100_000
+#: Rows that are computed at once: few enough for a processor's cache.
+_CHUNK_ROWS = 32_768
+_BATCH_ROWS = 16_384
 
 REJECTS = "rejects.ndjson"
 
@@ -113,12 +119,14 @@ def _database(folder: Path, memory: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """A database on disk, for one run: it may hold more than memory does."""
     with tempfile.TemporaryDirectory(prefix=".work-", dir=folder) as work:
         try:
-            config = {"memory_limit": memory, "temp_directory": f"{work}/spill"}
-            db = duckdb.connect(":memory:", config=config)
+            db = duckdb.connect(":memory:", config={"memory_limit": memory, "temp_directory": f"{work}/spill"})
         except duckdb.Error as error:
             raise UsageError(f"memory {memory!r}: {error}", where="[batch] memory", allowed="such as '2GB'") from None
         try:
             db.execute("SET TimeZone = 'UTC'")
+            limit = _one(db, "SELECT parse_formatted_bytes(current_setting('memory_limit'))")[0]
+            # the rest is for what is computed outside of it
+            db.execute(f"SET memory_limit = '{limit * 3 // 4}B'")
             # order is by file and row where it matters
             db.execute("SET preserve_insertion_order = false")
             for macro in MACROS:
@@ -233,10 +241,15 @@ def _slices(
 
 
 def _events_per_slice(db: duckdb.DuckDBPyConnection, plan: ViewPlan) -> int:
-    query = ViewQuery(plan)
+    """As many as numpy has room for if all are of one key."""
+    return max(_LEAST_EVENTS, _room(db, plan))
+
+
+def _room(db: duckdb.DuckDBPyConnection, plan: ViewPlan) -> int:
+    """For how many events numpy's columns fit into a third of what DuckDB may have."""
     memory = _one(db, "SELECT parse_formatted_bytes(current_setting('memory_limit'))")[0]
-    cells = (1 + len(plan.windows)) * (2 + len(plan.key) + len(query.sums) + len(query.ordered))
-    return int(max(_LEAST_EVENTS, memory // (_BYTES_PER_CELL * cells)))
+    per_point = _BYTES_PER_POINT + _BYTES_PER_RANGE * len(plan.windows) + _BYTES_PER_VALUE * len(plan.features)
+    return int(memory // 3 // ((1 + len(plan.windows)) * per_point))
 
 
 def _write_slices(
@@ -248,13 +261,13 @@ def _write_slices(
     report: BackfillReport,
     progress: Callable[[int, int], None],
 ) -> None:
-    query, done, total = ViewQuery(plan), 0, sum(events for _, _, events in slices)
+    done, total = 0, sum(events for _, _, events in slices)
     for start, end, events in slices:
         path = parts.path(start, end)
         if path.exists():
             report.reused += 1
         else:
-            report.sum_overflow += _write_slice(db, plan, query.rows(start, end), parts, (start, end), signature)
+            report.sum_overflow += _write_slice(db, plan, parts, (start, end), signature)
         report.slices += 1
         report.rows += pq.read_metadata(path).num_rows
         done += events
@@ -262,22 +275,39 @@ def _write_slices(
 
 
 def _write_slice(
-    db: duckdb.DuckDBPyConnection, plan: ViewPlan, sql: str, parts: ViewParts, span: tuple[int, int], signature: str
+    db: duckdb.DuckDBPyConnection, plan: ViewPlan, parts: ViewParts, span: tuple[int, int], signature: str
 ) -> int:
+    """Writes one part. Returns how many int64 sums do not fit."""
     lost = 0
-    with parts.writing(*span, signature) as writer:
-        for batch in db.execute(sql).to_arrow_reader(_BATCH_ROWS):
-            columns, over = feature_columns(plan, batch)
-            lost += over
-            writer.write_batch(_part_batch(plan, batch, columns, writer.schema))
+    # compressing takes about as long as computing: the one goes on behind the other
+    with parts.writing(*span, signature) as writer, ThreadPoolExecutor(1) as behind:
+        written: Future[None] | None = None
+        for points in _change_points(db, plan, *span):
+            batch = _part_batch(points, plan, writer.schema)
+            if written is not None:
+                written.result()
+            written = behind.submit(writer.write_batch, batch)
+            lost += points.lost
+        if written is not None:
+            written.result()
     return lost
 
 
-def _part_batch(plan: ViewPlan, rows: pa.RecordBatch, features: list[pa.Array], schema: pa.Schema) -> pa.RecordBatch:
-    t = rows.column("t")
-    timed = [timestamps(c) if f.type == "timestamp" else c for f, c in zip(plan.features, features, strict=True)]
-    keys = [rows.column(key.name) for key in plan.key]
-    return pa.RecordBatch.from_arrays([*keys, t, timestamps(t), *timed], schema=schema)
+def _change_points(db: duckdb.DuckDBPyConnection, plan: ViewPlan, start: int, end: int) -> Iterator[ChangePoints]:
+    room = _room(db, plan)
+    rows: Iterator[pa.RecordBatch] = db.execute(ViewQuery(plan).rows(start, end)).to_arrow_reader(_BATCH_ROWS)
+    if plan.kind != "table":
+        # one chunk is computed while another is written
+        size = max(1, min(_CHUNK_ROWS, room // 4))
+        rows = chunks_of_keys(rows, [key.name for key in plan.key], size, most_keys(plan.windows, start, end))
+    for chunk in rows:
+        yield change_points(plan, chunk, start, end)
+
+
+def _part_batch(points: ChangePoints, plan: ViewPlan, schema: pa.Schema) -> pa.RecordBatch:
+    features = zip(plan.features, points.features, strict=True)
+    timed = [timestamps(column) if feature.type == "timestamp" else column for feature, column in features]
+    return pa.RecordBatch.from_arrays([*points.keys, points.t, timestamps(points.t), *timed], schema=schema)
 
 
 def _signature(files: list[str]) -> str:

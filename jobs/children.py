@@ -26,7 +26,8 @@ class Child:
     """
 
     def __init__(self, name: str, arguments: list[str], log: Path) -> None:
-        self.name, self._arguments, self.log = name, arguments, log
+        self.name, self.log = name, log
+        self._command = ["-W", "ignore", "-m", "jobs.cli", *arguments]
         self._process: subprocess.Popen[bytes] | None = None
         self._began = 0
 
@@ -36,7 +37,7 @@ class Child:
         with self.log.open("ab") as output:
             self._began = output.tell()
             self._process = subprocess.Popen(
-                [sys.executable, "-W", "ignore", "-m", "jobs.cli", *self._arguments],
+                [sys.executable, *self._command],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

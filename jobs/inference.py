@@ -199,6 +199,8 @@ def _transactions(project: Project, name: str) -> Iterator[Transactions]:
         transactional_id=name,
         transaction_timeout_ms=TRANSACTION_MS,
         delivery_timeout_ms=DELIVERY_MS,
+        request_timeout_ms=DELIVERY_MS,
+        metrics_enabled=False,  # a third of a transaction's work
     )
     transactions = Transactions(sender)
     try:
@@ -221,6 +223,7 @@ def _consumer(project: Project, topic: str, group: str, name: str) -> Iterator[A
         session_timeout_ms=SESSION_MS,
         heartbeat_interval_ms=SESSION_MS // 4,
         max_poll_interval_ms=READING_MS + project.config.inference.wait_ms,
+        metrics_enabled=False,
     )
     try:
         yield reader

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ FINGERPRINT, FROM, TO, HISTORY = (f"penstock.{name}".encode() for name in ("fing
 
 #: Microseconds: what Feast and DuckDB agree on.
 TIMESTAMP = pa.timestamp("us", tz="UTC")
+
+#: In a millisecond. By its bytes: pyarrow's own way to a scalar would import pandas.
+_MICROSECONDS = pa.Array.from_buffers(pa.int64(), 1, [None, pa.py_buffer(struct.pack("=q", 1000))])[0]
 
 ARROW_TYPES = {
     "int64": pa.int64(),
@@ -56,7 +60,12 @@ def part_schema(plan: ViewPlan) -> pa.Schema:
 
 def timestamps(milliseconds: pa.Array) -> pa.Array:
     """int64 milliseconds since the epoch as timestamps."""
-    return pc.multiply(milliseconds, 1000).cast(TIMESTAMP)
+    return pc.multiply(milliseconds, _MICROSECONDS).cast(TIMESTAMP)
+
+
+def _repeating(schema: pa.Schema) -> list[str]:
+    """The columns worth a dictionary. One of numbers costs three times the writing and saves next to nothing."""
+    return [field.name for field in schema if pa.types.is_string(field.type)]
 
 
 class ViewParts:
@@ -108,7 +117,8 @@ class ViewParts:
         path = self.path(from_ms, to_ms)
         unfinished = path.with_name(f".{path.name}.tmp")
         try:
-            with pq.ParquetWriter(unfinished, part_schema(self._plan).with_metadata(metadata)) as writer:
+            schema = part_schema(self._plan).with_metadata(metadata)
+            with pq.ParquetWriter(unfinished, schema, use_dictionary=_repeating(schema)) as writer:
                 yield writer
             os.replace(unfinished, path)
         finally:

@@ -74,7 +74,7 @@ def _rows(db: duckdb.DuckDBPyConnection, project: Project, name: str, start_ms: 
     plan = project.streams[name].source_plan
     time = quote(str(plan.time))
     rows = source_rows(db, project, plan, (start_ms, end_ms))
-    return f"SELECT * FROM ({rows}) WHERE NOT _lost AND {time} >= {start_ms} AND {time} < {end_ms}"
+    return f"SELECT * FROM ({rows}) WHERE NOT coalesce(_lost, FALSE) AND {time} >= {start_ms} AND {time} < {end_ms}"
 
 
 def _select(db: duckdb.DuckDBPyConnection, project: Project, name: str, order: int, start_ms: int, end_ms: int) -> str:
@@ -253,6 +253,5 @@ def replay(
             counts[source] += 1
             if total % 1000 == 0:
                 progress(total, t)
-        producer.flush()
         deliveries.settle()
     return counts

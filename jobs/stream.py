@@ -70,6 +70,7 @@ def run(
         check_identity(settings, restored, _identity(project, plans))
         writing, done = running.enter_context(_writing(project, plans, progress))
         jvm = running.enter_context(FlinkJvm(settings))
+        _check_writing(writing)
         job = _submit(project, settings, restored)
         running.callback(job.cancel)
         running.enter_context(_published(project, job, jvm))
@@ -166,6 +167,12 @@ def _write(
         return writer.counts
 
 
+def _check_writing(writing: Future[WriterCounts]) -> None:
+    """Raises what the writer has failed with: by itself it does not end."""
+    if writing.done():
+        writing.result()
+
+
 class _Watch:
     """Looks after job and writer while they run."""
 
@@ -192,8 +199,7 @@ class _Watch:
     def _look(self) -> None:
         self._jvm.check()
         self._job.check()
-        if self._writing.done():
-            self._writing.result()  # raises: by itself it does not end
+        _check_writing(self._writing)
         if not self._running and self._job.rest.state() == "RUNNING":
             self._running = True
             self._say(f"the job runs: {self._job.rest.address}/#/job/{self._job.id}/overview")

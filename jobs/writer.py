@@ -114,6 +114,8 @@ def _read(record: Record) -> dict[str, Any]:
         row: dict[str, Any] = orjson.loads(record.value or b"")
     except orjson.JSONDecodeError as error:
         raise PenstockError(f"a feature row is not JSON: {error}", where=_place(record)) from None
+    if not isinstance(row, dict) or not isinstance(row.get("t"), int) or not isinstance(row.get("seq"), int):
+        raise PenstockError("a feature row lacks its t or seq", where=_place(record))
     return row
 
 

@@ -34,10 +34,14 @@ def kafka_broker(folder: Path) -> Iterator[Kafka]:
     """Starts a broker in ``folder`` and stops it at the end."""
     secure = free_port()
     ca_file = _certificate(folder)
+    broker = Broker(folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "PROPERTIES", _with_secure_door(module.PROPERTIES, folder, secure))
-        with Broker(folder) as running:
-            yield Kafka(running.bootstrap_servers, f"{HOST}:{secure}", ca_file)
+        broker.start()
+    try:
+        yield Kafka(broker.bootstrap_servers, f"{HOST}:{secure}", ca_file)
+    finally:
+        broker.stop()
 
 
 def _certificate(folder: Path) -> Path:

@@ -19,11 +19,13 @@ _START_SECONDS = 10.0
 
 @dataclass
 class RedisServer:
-    """A running server on this machine: its port, its process, and the file it logs to."""
+    """A running server on this machine: its port, its process, the file it logs to, and what starts it."""
 
     port: int
     process: subprocess.Popen[bytes]
     log: Path
+    command: list[str]
+    password: str | None = None
 
     @property
     def connection_string(self) -> str:
@@ -38,6 +40,12 @@ class RedisServer:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+    def restart(self) -> None:
+        """Stops the server and starts it again; with ``--appendonly yes`` it keeps its data."""
+        self.stop()
+        self.process = subprocess.Popen(self.command)
+        _wait(self, self.password)
 
 
 def free_port() -> int:
@@ -55,6 +63,7 @@ def redis_server(folder: Path, *options: str, password: str | None = None, port:
     """
     server = _start(folder, port or free_port(), [*options, *(["--requirepass", password] if password else [])])
     try:
+        server.password = password
         _wait(server, password)
         yield server
     finally:
@@ -68,7 +77,7 @@ def _start(folder: Path, port: int, options: list[str]) -> RedisServer:
     log = folder / f"redis-{port}.log"
     command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     command += ["--dir", str(folder), "--logfile", str(log), *options]
-    return RedisServer(port, subprocess.Popen(command), log)
+    return RedisServer(port, subprocess.Popen(command), log, command)
 
 
 def _wait(server: RedisServer, password: str | None) -> None:

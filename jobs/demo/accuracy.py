@@ -94,8 +94,8 @@ def _point_in_time(project: Project, span: Span, proof: Path) -> Doubles:
     table = pq.read_table(file)
     order = np.lexsort((np.array(table["id"].to_pylist()), np.array(table["t"])))
     model = load_current(project.config.state / "models", project.model(MODEL).model_plan)
-    predicted: Doubles = model.predict_table(table)
-    return predicted[order]
+    predicted: Doubles = model.predict_table(table)[order]
+    return predicted
 
 
 def _route_means(project: Project, span: Span, requests: list[dict[str, Any]]) -> Doubles:

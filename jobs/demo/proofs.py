@@ -36,7 +36,7 @@ def prove(context: Context, project: Project, span: Span, outcome: Outcome) -> N
     with stage(context, f"9  batch over everything, {show_time(span.start)} to {show_time(span.end)}"):
         backfill_all(context, project, span.start, span.end, proof / "batch")
     with stage(context, "10 proofs"):
-        stream, store, vectors = _parity(context, project, proof)
+        stream, store, vectors = parity_of(context, project, proof)
         found = accuracy(project, span, outcome, proof)
     _print(context, project, outcome, (predictions, requests), (stream, store, vectors), found)
     _insist(project, outcome, (predictions, requests), {"stream": stream, "store": store, "vectors": vectors}, found)
@@ -48,7 +48,11 @@ def _in_topics(project: Project) -> dict[str, int]:
         return {name: sum(end_offsets(reader, project.topic(name)).values()) for name in project.streamed}
 
 
-def _parity(context: Context, project: Project, proof: Path) -> tuple[Comparison, Comparison, Comparison]:
+def parity_of(context: Context, project: Project, proof: Path) -> tuple[Comparison, Comparison, Comparison]:
+    """Stream rows against batch, store rows against batch, and predictions' vectors against the rows that they name.
+
+    ``proof`` holds ``<view>.ndjson`` and ``predictions.ndjson`` as read back, and ``batch/<view>`` with change points.
+    """
     batch = {name: proof / "batch" / name for name in project.plans}
     stream, store, vectors = Comparison(), Comparison(), Comparison()
     streamed = feature_topics(project)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
@@ -29,6 +29,8 @@ logging.getLogger("kafka").setLevel(logging.INFO)
 ANSWER_MS = 10_000
 #: How long a record may be on its way before its sending has failed: a broker's restart fits in.
 DELIVERY_MS = 60_000
+#: How long the records of a block that has failed are still tried to be sent, in seconds.
+CLOSE_S = 5.0
 
 _SHARED = {
     "bootstrap_timeout_ms": ANSWER_MS,
@@ -62,6 +64,17 @@ _PRODUCER = {
 _TRANSACTIONAL = {"retry_backoff_ms": 1, "linger_ms": 0}
 
 
+class Producer(KafkaProducer):  # type: ignore[misc]
+    """A kafka-python producer that, at the end of a block that has failed, neither waits long nor fails once more."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if kind is None:
+            self.close()
+        else:
+            with contextlib.suppress(KafkaError):
+                self.close(timeout=CLOSE_S)
+
+
 def consumer(config: Config, topics: Sequence[str] | None, **options: Any) -> KafkaConsumer:
     """A consumer subscribed to ``topics``, or to nothing yet: no auto-commit, from the earliest record.
 
@@ -70,13 +83,14 @@ def consumer(config: Config, topics: Sequence[str] | None, **options: Any) -> Ka
     return _client(config, KafkaConsumer, tuple(topics or ()), {**_CONSUMER, **options})
 
 
-def producer(config: Config, **options: Any) -> KafkaProducer:
+def producer(config: Config, **options: Any) -> Producer:
     """An idempotent producer: acks=all, lz4, small batches at once. With ``transactional_id`` it commits quickly.
 
     ``options`` are kafka-python's and go before these. Raises PenstockError when no broker answers.
     """
     base = {**_PRODUCER, **(_TRANSACTIONAL if "transactional_id" in options else {})}
-    return _client(config, KafkaProducer, (), {**base, **options})
+    made: Producer = _client(config, Producer, (), {**base, **options})
+    return made
 
 
 def admin(config: Config) -> KafkaAdminClient:
@@ -110,7 +124,7 @@ def topic_ids(config: Config, topics: Sequence[str]) -> dict[str, str]:
         return {topic["name"]: str(topic["topic_id"]) for topic in client.describe_topics(list(topics))}
 
 
-@contextmanager
+@contextlib.contextmanager
 def answering(config: Config) -> Iterator[None]:
     """Turns what Kafka's clients raise into one sentence with the address and without secrets."""
     try:

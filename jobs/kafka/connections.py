@@ -22,6 +22,7 @@ class TellingConnections(KafkaConnectionManager):  # type: ignore[misc]
     """
 
     failure: Exception | None = None
+    _let_in = False
     _closed_logins = 0
 
     def get_connection(self, node_id: Any, *arguments: Any, **options: Any) -> Any:
@@ -29,8 +30,12 @@ class TellingConnections(KafkaConnectionManager):  # type: ignore[misc]
         if isinstance(self.failure, SaslAuthenticationFailedError):
             raise self.failure
         connection = super().get_connection(node_id, *arguments, **options)
+        connection.init_future.add_callback(self._welcome)
         connection.init_future.add_errback(functools.partial(self._note, connection))
         return connection
+
+    def _welcome(self, done: Any) -> None:
+        self._let_in = True
 
     def _note(self, connection: Any, error: Exception) -> None:
         # that time is up says less than what was before
@@ -43,7 +48,7 @@ class TellingConnections(KafkaConnectionManager):  # type: ignore[misc]
 
     def _at_login(self, connection: Any) -> bool:
         """Has the broker said its version on this connection, and none been let in yet?"""
-        return bool(self.config["sasl_mechanism"] and connection.broker_version_data and not self.broker_version_data)
+        return bool(self.config["sasl_mechanism"] and connection.broker_version_data and not self._let_in)
 
 
 def telling_client(**settings: Any) -> KafkaNetClient:

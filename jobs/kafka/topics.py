@@ -33,16 +33,16 @@ def ensure(client: Any, config: Config, topics: Sequence[str]) -> None:
 
 
 def require(client: Any, config: Config, topics: Sequence[str]) -> None:
-    """Raises PenstockError for the first topic that is not there."""
-    existing = client.list_topics()
-    for topic in topics:
-        if topic not in existing:
-            near = did_you_mean(topic, [name for name in existing if not name.startswith("__")])
-            raise PenstockError(
-                f"the topic {topic!r} does not exist",
-                where=config.kafka.bootstrap_servers,
-                hint=near or "create it, or correct topic= in the definitions",
-            )
+    """Raises PenstockError, with the names nearest to them, for topics that are not there."""
+    existing = [name for name in client.list_topics() if not name.startswith("__")]
+    missing = [topic for topic in dict.fromkeys(topics) if topic not in existing]
+    if missing:
+        near = [hint for topic in missing if (hint := did_you_mean(topic, existing))]
+        raise PenstockError(
+            f"topic{'s' * (len(missing) > 1)} {', '.join(missing)} do{'es' * (len(missing) == 1)} not exist",
+            where=config.kafka.bootstrap_servers,
+            hint="; ".join(near) or "create what is missing, or correct topic= in the definitions",
+        )
 
 
 def _layout(config: Config, topic: str) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from jobs.serving.answers import Message
 TRANSACTION_MS = 10_000
 #: How long Kafka may take to finish a transaction before the job gives up, in seconds: a broker's restart fits in.
 PATIENCE_S = 30.0
-#: How long a record of it may be on its way: no more than the job waits for. In milliseconds.
+#: How long a record or a request of it may be on its way: no more than the job waits for. In milliseconds.
 DELIVERY_MS = 20_000
 
 Offsets = dict[TopicPartition, int]

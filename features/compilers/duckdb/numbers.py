@@ -1,119 +1,121 @@
-"""Where results leave the integers: one correctly rounded division (section 3 of the semantics), over columns."""
+"""Where results leave the integers: one correctly rounded division (section 3 of the semantics), over columns.
+
+Most quotients are of integers that doubles hold exactly, and then IEEE division is the correctly rounded one. The
+others are computed with about 100 bits as the unevaluated sum of two doubles (Dekker's double-double); that decides the
+rounding unless the quotient lies next to the middle between two doubles, which Python's integers then decide.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from features.compilers.duckdb.view import sums_of
-from features.plan import FeaturePlan, ViewPlan
+from features.compilers.duckdb.words import Int64s, Words, absolute, fits_int64, negative, take, to_integers
 
 Doubles = npt.NDArray[np.float64]
-Int64s = npt.NDArray[np.int64]
+#: An unevaluated sum ``high + low`` with ``|low| <= ulp(high) / 2``.
+Pair = tuple[Doubles, Doubles]
 
 _EXACT = 2**53
+_SPLITTER = 2.0**27 + 1
+#: A quotient of pairs is off by less than this part of itself. Numerator, denominator and their product are each within
+#: 2**-101 of what they stand for, and so is the quotient of the rest; the sum of all that is below 2**-97.
+_ERROR = 2.0**-90
 
 
-class Integers:
-    """A column of exact integers, as DuckDB gives HUGEINT: decimal(38, 0) of 16 bytes, or BIGINT."""
-
-    def __init__(self, column: pa.Array) -> None:
-        # by the buffer: pyarrow's own way would import pandas
-        words = np.frombuffer(column.buffers()[1], dtype=np.int64)
-        if pa.types.is_decimal128(column.type):
-            pairs = words.reshape(-1, 2)[column.offset : column.offset + len(column)]
-            self.low, self.high = pairs[:, 0], pairs[:, 1]
-        else:
-            self.low = words[column.offset : column.offset + len(column)]
-            self.high = self.low >> 63
-
-    @property
-    def fits(self) -> npt.NDArray[np.bool_]:
-        """Which fit int64."""
-        fits: npt.NDArray[np.bool_] = self.high == self.low >> 63
-        return fits
-
-    @property
-    def small(self) -> npt.NDArray[np.bool_]:
-        """Which are below 2**53, so that a double holds them exactly."""
-        small: npt.NDArray[np.bool_] = self.fits & (self.low > -_EXACT) & (self.low < _EXACT)
-        return small
-
-    def at(self, places: Int64s) -> list[int]:
-        """Python's integers at some places."""
-        low, high = self.low[places].view(np.uint64).tolist(), self.high[places].tolist()
-        return [(h << 64) | x for h, x in zip(high, low, strict=True)]
-
-
-def feature_column(plan: ViewPlan, feature: FeaturePlan, rows: pa.RecordBatch) -> tuple[pa.Array, int]:
-    """The feature's values from its sums, and how many int64 sums are null because they do not fit."""
-    if feature.aggregate == "sum" and feature.type == "int64":
-        return _int64_sum(_sum(rows, feature, "n"))
-    arg = plan.args[feature.arg or 0]
-    values = _AGGREGATES[feature.aggregate](rows, feature, arg.places or 0)
-    return pa.array(values, pa.float64(), mask=np.isnan(values)), 0
-
-
-def _sum(rows: pa.RecordBatch, feature: FeaturePlan, part: str) -> Integers:
-    return Integers(rows.column(next(s.name for s in sums_of(feature) if s.part == part)))
-
-
-def _int64_sum(sums: Integers) -> tuple[pa.Array, int]:
-    lost = ~sums.fits
-    return pa.array(sums.low, pa.int64(), mask=lost), int(lost.sum())
-
-
-def _float_sum(rows: pa.RecordBatch, feature: FeaturePlan, places: int) -> Doubles:
-    ones = np.ones(rows.num_rows, dtype=np.int64)
-    return ratio(_sum(rows, feature, "n"), ones, 10**places)
-
-
-def _mean(rows: pa.RecordBatch, feature: FeaturePlan, places: int) -> Doubles:
-    return ratio(_sum(rows, feature, "n"), _sum(rows, feature, "c").low, 10**places)
-
-
-def _var(rows: pa.RecordBatch, feature: FeaturePlan, places: int) -> Doubles:
-    counts = _sum(rows, feature, "c").low
-    values = np.full(rows.num_rows, np.nan)
-    many = np.flatnonzero(counts > 1)
-    n, s1, high, low = (_sum(rows, feature, part).at(many) for part in "cnqr")
-    scale = 10 ** (2 * places)
-    # the quotient of two Python integers is correctly rounded
-    values[many] = [
-        (c * ((q << 64) + r) - s * s) / (c * (c - 1) * scale) for c, s, q, r in zip(n, s1, high, low, strict=True)
-    ]
-    return values
-
-
-def _std(rows: pa.RecordBatch, feature: FeaturePlan, places: int) -> Doubles:
-    deviation: Doubles = np.sqrt(_var(rows, feature, places))
-    return deviation
-
-
-_AGGREGATES = {"sum": _float_sum, "mean": _mean, "var": _var, "std": _std}
-
-
-def ratio(numerators: Integers, counts: Int64s, scale: int) -> Doubles:
-    """``numerator / (count * scale)``, rounded once; NaN where the count is 0. ``scale`` is a power of ten."""
+def quotients(numerators: Words, counts: Int64s, power: int) -> Doubles:
+    """``numerator / (count * 10**power)``, rounded once; NaN where the count is 0. Then the numerator is 0, too; counts
+    are below 2**62.
+    """
     values = np.full(len(counts), np.nan)
-    if scale < _EXACT:
-        # both sides are exact doubles, so the IEEE quotient is the correctly rounded one
-        fast = np.flatnonzero(numerators.small & (counts > 0) & (counts < _EXACT // scale))
-        values[fast] = numerators.low[fast].astype(np.float64) / (counts[fast] * scale).astype(np.float64)
-    slow = np.flatnonzero(np.isnan(values) & (counts > 0))
-    values[slow] = [a / (c * scale) for a, c in zip(numerators.at(slow), counts[slow].tolist(), strict=True)]
+    exact = _exact(numerators, counts, power)
+    if exact.all():
+        return _divide_exact(numerators[0].view(np.int64), counts, power)
+    values[exact] = _divide_exact(numerators[0][exact].view(np.int64), counts[exact], power)
+    wide = np.flatnonzero(~exact & (counts > 0))
+    values[wide] = _divide_wide(take(numerators, wide), counts[wide], power)
     return values
 
 
-def feature_columns(plan: ViewPlan, rows: pa.RecordBatch) -> tuple[list[pa.Array], int]:
-    """All features of ``ViewQuery.rows`` in the plan's order, and how many int64 sums were lost to their size."""
-    columns, lost = [], 0
-    for feature in plan.features:
-        if feature.name in rows.schema.names:
-            columns.append(rows.column(feature.name))
-        else:
-            column, over = feature_column(plan, feature, rows)
-            columns.append(column)
-            lost += over
-    return columns, lost
+def _exact(numerators: Words, counts: Int64s, power: int) -> npt.NDArray[np.bool_]:
+    """Where both sides are exact doubles."""
+    low = numerators[0].view(np.int64)
+    # one comparison: what is below zero becomes huge
+    small = (low + (_EXACT - 1)).view(np.uint64) < np.uint64(2 * _EXACT - 1)
+    exact: npt.NDArray[np.bool_] = small & fits_int64(numerators) & (counts <= (_EXACT - 1) // 10**power)
+    return exact
+
+
+def _divide_exact(numerators: Int64s, counts: Int64s, power: int) -> Doubles:
+    divisors = counts.astype(np.float64) * float(10**power)
+    with np.errstate(invalid="ignore"):
+        # over nothing the sum is 0, and 0 / 0 is NaN
+        values: Doubles = numerators.astype(np.float64) / divisors
+    return values
+
+
+def _divide_wide(numerators: Words, counts: Int64s, power: int) -> Doubles:
+    sizes = absolute(numerators)
+    values, sure = _rounded(_pair_of_words(sizes), _times_power(_pair_of_counts(counts), power))
+    values = np.where(negative(numerators), -values, values)
+    unsure = np.flatnonzero(~sure)
+    if len(unsure):
+        # the quotient of two Python integers is correctly rounded
+        numbers, divisors = to_integers(take(numerators, unsure)), counts[unsure].tolist()
+        values[unsure] = [n / (c * 10**power) for n, c in zip(numbers, divisors, strict=True)]
+    return values
+
+
+# -- pairs ---------------------------------------------------------------------------------------------------------
+
+
+def _pair_of_words(sizes: Words) -> Pair:
+    """Integers that are not negative, by digits of 32 bits: what a step's ``high`` cannot hold is in ``low``."""
+    high, low = np.zeros(len(sizes[0])), np.zeros(len(sizes[0]))
+    for word in reversed(sizes):
+        for digit in (word >> np.uint64(32), word & np.uint64(2**32 - 1)):
+            high, rest = _fast_sum(high * 2.0**32, digit.astype(np.float64))
+            low = low * 2.0**32 + rest
+    return _fast_sum(high, low)
+
+
+def _pair_of_counts(counts: Int64s) -> Pair:
+    high = counts.astype(np.float64)
+    return high, (counts - high.astype(np.int64)).astype(np.float64)
+
+
+def _times_power(pair: Pair, power: int) -> Pair:
+    high = float(10**power)
+    low = float(10**power - int(high))
+    product, rest = _product(pair[0], np.float64(high))
+    return _fast_sum(product, rest + (pair[0] * low + pair[1] * high))
+
+
+def _rounded(numerator: Pair, divisor: Pair) -> tuple[Doubles, npt.NDArray[np.bool_]]:
+    """The nearest doubles of the quotients, and which are sure to be: both ends of the error round to them."""
+    guess = numerator[0] / divisor[0]
+    product, rest = _product(guess, divisor[0])
+    remainder = ((numerator[0] - product) - rest) + (numerator[1] - guess * divisor[1])
+    nearest, low = _fast_sum(guess, remainder / divisor[0])
+    error = nearest * _ERROR
+    return nearest, (nearest + (low + error) == nearest) & (nearest + (low - error) == nearest)
+
+
+def _fast_sum(a: Doubles, b: Doubles) -> Pair:
+    """``a + b`` exactly, for ``|a| >= |b|`` or ``a`` 0."""
+    total = a + b
+    return total, b - (total - a)
+
+
+def _product(a: Doubles, b: Doubles | np.float64) -> Pair:
+    """``a * b`` exactly (Veltkamp's splitting)."""
+    (a1, a0), (b1, b0) = _split(a), _split(b)
+    product = a * b
+    return product, a0 * b0 - (((product - a1 * b1) - a0 * b1) - a1 * b0)
+
+
+def _split(a: Doubles | np.float64) -> tuple[Doubles | np.float64, Doubles | np.float64]:
+    """Two halves of 26 bits."""
+    scaled = a * _SPLITTER
+    high = scaled - (scaled - a)
+    return high, a - high

@@ -1,36 +1,47 @@
 from __future__ import annotations
 
-from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
-import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.compilers.duckdb.numbers import Integers, ratio
+from features.compilers.duckdb import numbers as module
+from features.compilers.duckdb.numbers import quotients
+from tests.features.compilers.duckdb.test_words import words_of
 
-numbers = st.integers(-(10**37), 10**37) | st.integers(-(2**64), 2**64) | st.sampled_from([2**53, -(2**53), 2**63])
-
-
-def decimals(values: list[int]) -> pa.Array:
-    return pa.array([Decimal(value) for value in values], pa.decimal128(38, 0))
-
-
-@given(st.lists(numbers, min_size=1))
-def test_integers_come_back_from_decimals(values: list[int]) -> None:
-    column = Integers(decimals([7, *values]).slice(1))
-    assert column.at(np.arange(len(values))) == values
-    assert column.fits.tolist() == [-(2**63) <= value < 2**63 for value in values]
-    assert column.small.tolist() == [abs(value) < 2**53 for value in values]
+PLACES = [0, 2, 6, 12, 15, 16, 22, 44]
+numerators = (
+    st.integers(-(2**188), 2**188)
+    | st.integers(-(2**66), 2**66)
+    | st.integers(-1000, 1000)
+    | st.sampled_from([2**53, -(2**53), 2**53 - 1, 2**63])
+)
+counts = st.integers(0, 100) | st.integers(0, 2**62 - 1) | st.sampled_from([1, 2**53, 2**53 + 1])
 
 
-@given(st.lists(st.tuples(numbers, st.integers(0, 10**6)), min_size=1), st.sampled_from([0, 2, 6, 15, 16, 22]))
-def test_a_ratio_is_the_nearest_double(rows: list[tuple[int, int]], places: int) -> None:
-    counts = np.array([count for _, count in rows])
-    found = ratio(Integers(decimals([number for number, _ in rows])), counts, 10**places)
+@given(st.lists(st.tuples(numerators, counts), min_size=1), st.sampled_from(PLACES))
+def test_a_quotient_is_the_nearest_double(rows: list[tuple[int, int]], places: int) -> None:
+    rows = [(number if count else 0, count) for number, count in rows]
+    found = quotients(words_of([n for n, _ in rows]), np.array([c for _, c in rows]), places)
     for (number, count), value in zip(rows, found.tolist(), strict=True):
         if count:
-            assert value == float(Fraction(number, count * 10**places))
+            assert value.hex() == float(Fraction(number, count * 10**places)).hex()
         else:
             assert np.isnan(value)
+
+
+@given(st.integers(2**52, 2**53 - 1), st.integers(-3, 3), st.integers(0, 60), st.integers(1, 2**62 - 1))
+def test_next_to_the_middle_of_two_doubles_it_is_still_the_nearest(head: int, off: int, tail: int, count: int) -> None:
+    # (2 * head + 1) * 2**tail lies in the middle of two doubles; the numerator is as near as an integer can be
+    number = (2 * head + 1) * 2**tail * count + off
+    found = quotients(words_of([number, -number]), np.array([count, count]), 0).tolist()
+    assert found == [float(Fraction(number, count)), -float(Fraction(number, count))]
+
+
+def test_common_quotients_need_no_slow_integers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "to_integers", lambda values: pytest.fail("slow"))
+    rand = np.random.default_rng(0)
+    numbers = [int(n) * 10**9 + 7 for n in rand.integers(-(2**62), 2**62, 1000)]
+    quotients(words_of(numbers), rand.integers(1, 10**6, 1000), 12)

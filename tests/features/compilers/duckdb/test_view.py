@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from features.compilers.duckdb.events import events_query
-from features.compilers.duckdb.view import ViewQuery, sums_of
+from features.compilers.duckdb.view import ViewQuery, held_of
 from features.plan import ViewPlan
 from jobs.project import read_definitions
 
@@ -27,7 +27,7 @@ PLANS = {name: view.plan for name, view in read_definitions(DEFINITIONS)[1].item
 def compiled(plan: ViewPlan) -> str:
     types = {column.name: FILE_TYPES[column.type] for column in plan.source.columns}
     events = events_query(plan, "read_parquet(['history.parquet'])", types, "history", (0, 2_000))
-    return f"-- events\n{events};\n\n-- change points from 1000 to 2000\n{ViewQuery(plan).rows(1_000, 2_000)};\n"
+    return f"-- events\n{events};\n\n-- rows of a slice from 1000 to 2000\n{ViewQuery(plan).rows(1_000, 2_000)};\n"
 
 
 @pytest.mark.parametrize("name", PLANS)
@@ -42,11 +42,16 @@ def test_there_is_no_golden_file_without_a_view() -> None:
     assert {path.stem for path in GOLDEN.iterdir()} == set(PLANS)
 
 
-def test_features_of_one_argument_share_their_sums() -> None:
+def test_features_of_one_argument_share_its_column() -> None:
     query = ViewQuery(PLANS["route_month"])
-    summed = [part for feature in query.plan.features for part in sums_of(feature)]
-    assert len(set(summed)) < len(summed)
-    assert len(query.sums) == len(set(summed))
+    assert list(query.columns) == ["_e", "_n0", "_n1"]
+    assert not query.held
+
+
+def test_what_a_lifetime_holds_does_not_collide_with_what_an_event_has() -> None:
+    query = ViewQuery(PLANS["plane_flown"])
+    assert {held for feature in query.plan.features for held in held_of(feature)} == set(query.held)
+    assert not {held.name for held in query.held} & set(query.columns)
 
 
 def test_how_far_back_a_slice_must_look() -> None:

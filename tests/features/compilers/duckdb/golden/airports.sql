@@ -25,7 +25,7 @@ SELECT
   _row AS _row
 FROM checked;
 
--- change points from 1000 to 2000
+-- rows of a slice from 1000 to 2000
 SELECT "faa", _e AS t,
   _x0 AS "lat",
   _x1 AS "lon",

@@ -39,59 +39,10 @@ SELECT
   _row AS _row
 FROM evaluated;
 
--- change points from 1000 to 2000
-WITH marks AS (
-  SELECT "carrier",
-      CAST(_e AS BIGINT) AS t,
-      CASE WHEN _e + 10800000 >= 1000 THEN CASE WHEN _x0 IS NOT NULL THEN 1 ELSE 0 END ELSE 0 END AS _c0_in0,
-      CASE WHEN _e + 10800000 >= 1000 THEN CASE WHEN _x0 IS NOT NULL THEN _n0 ELSE 0 END ELSE 0 END AS _n0_in0,
-      CASE WHEN ceil_to(_e, 3600000) + 2592000000 >= 1000 THEN CASE WHEN _x0 IS NOT NULL THEN 1 ELSE 0 END ELSE 0 END AS _c0_in1,
-      CASE WHEN ceil_to(_e, 3600000) + 2592000000 >= 1000 THEN CASE WHEN _x0 IS NOT NULL THEN _n0 ELSE 0 END ELSE 0 END AS _n0_in1,
-      CASE WHEN ceil_to(_e, 3600000) + 2592000000 >= 1000 THEN CASE WHEN _w0 THEN 1 ELSE 0 END ELSE 0 END AS _c_w0_in1,
-      CASE WHEN ceil_to(_e, 3600000) + 2592000000 >= 1000 THEN 1 ELSE 0 END AS _c_in1
-    FROM events WHERE _e >= -2595599000 AND _e < 2000
-  UNION ALL BY NAME
-  SELECT "carrier",
-      CAST(_e + 10800000 AS BIGINT) AS t,
-      -(CASE WHEN _x0 IS NOT NULL THEN 1 ELSE 0 END) AS _c0_in0,
-      -(CASE WHEN _x0 IS NOT NULL THEN _n0 ELSE 0 END) AS _n0_in0
-    FROM events WHERE _e + 10800000 >= 1000 AND _e + 10800000 < 2000
-  UNION ALL BY NAME
-  SELECT "carrier",
-      CAST(ceil_to(_e, 3600000) + 2592000000 AS BIGINT) AS t,
-      -(CASE WHEN _x0 IS NOT NULL THEN 1 ELSE 0 END) AS _c0_in1,
-      -(CASE WHEN _x0 IS NOT NULL THEN _n0 ELSE 0 END) AS _n0_in1,
-      -(CASE WHEN _w0 THEN 1 ELSE 0 END) AS _c_w0_in1,
-      -(1) AS _c_in1
-    FROM events WHERE ceil_to(_e, 3600000) + 2592000000 >= 1000 AND ceil_to(_e, 3600000) + 2592000000 < 2000
-),
-points AS (
-  SELECT "carrier", t,
-    sum(_c0_in0) AS _c0_in0,
-    sum(_n0_in0) AS _n0_in0,
-    sum(_c0_in1) AS _c0_in1,
-    sum(_n0_in1) AS _n0_in1,
-    sum(_c_w0_in1) AS _c_w0_in1,
-    sum(_c_in1) AS _c_in1
-  FROM marks GROUP BY "carrier", t
-),
-running AS (
-  SELECT "carrier", t,
-    coalesce(sum(_c0_in0) OVER so_far, 0) AS _c0_in0,
-    coalesce(sum(_n0_in0) OVER so_far, 0) AS _n0_in0,
-    coalesce(sum(_c0_in1) OVER so_far, 0) AS _c0_in1,
-    coalesce(sum(_n0_in1) OVER so_far, 0) AS _n0_in1,
-    coalesce(sum(_c_w0_in1) OVER so_far, 0) AS _c_w0_in1,
-    coalesce(sum(_c_in1) OVER so_far, 0) AS _c_in1
-  FROM points
-  WINDOW so_far AS (PARTITION BY "carrier" ORDER BY t ROWS UNBOUNDED PRECEDING)
-)
-SELECT "carrier", t,
-  _c0_in0 AS _c0_in0,
-  _n0_in0 AS _n0_in0,
-  _c0_in1 AS _c0_in1,
-  _n0_in1 AS _n0_in1,
-  CAST(_c_w0_in1 AS BIGINT) AS "late_30d",
-  CAST(_c_in1 AS BIGINT) AS "departures_30d"
-FROM running WHERE t >= 1000
-ORDER BY "carrier", t;
+-- rows of a slice from 1000 to 2000
+SELECT "carrier",
+  _e,
+  _n0,
+  _w0
+FROM events WHERE _e >= -2595599000 AND _e < 2000
+ORDER BY "carrier", _e;

@@ -39,83 +39,11 @@ SELECT
   _row AS _row
 FROM evaluated;
 
--- change points from 1000 to 2000
-WITH marks AS (
-  SELECT "origin",
-      CAST(_e AS BIGINT) AS t,
-      CASE WHEN _e + 1800000 >= 1000 THEN 1 ELSE 0 END AS _c_in0,
-      CASE WHEN _e + 10800000 >= 1000 THEN 1 ELSE 0 END AS _c_in1,
-      CASE WHEN _e + 1800000 >= 1000 THEN CASE WHEN _x0 IS NOT NULL THEN 1 ELSE 0 END ELSE 0 END AS _c0_in0,
-      CASE WHEN _e + 1800000 >= 1000 THEN CASE WHEN _x0 IS NOT NULL THEN _n0 ELSE 0 END ELSE 0 END AS _n0_in0,
-      CASE WHEN _e + 10800000 >= 1000 THEN CASE WHEN _x0 IS NOT NULL THEN 1 ELSE 0 END ELSE 0 END AS _c0_in1,
-      CASE WHEN _e + 10800000 >= 1000 THEN CASE WHEN _x0 IS NOT NULL THEN _n0 ELSE 0 END ELSE 0 END AS _n0_in1,
-      CASE WHEN ceil_to(_e, 3600000) + 2592000000 >= 1000 THEN CASE WHEN _x0 IS NOT NULL THEN 1 ELSE 0 END ELSE 0 END AS _c0_in2,
-      CASE WHEN ceil_to(_e, 3600000) + 2592000000 >= 1000 THEN CASE WHEN _x0 IS NOT NULL THEN _n0 ELSE 0 END ELSE 0 END AS _n0_in2,
-      CASE WHEN _e + 10800000 >= 1000 THEN CASE WHEN _w0 THEN 1 ELSE 0 END ELSE 0 END AS _c_w0_in1,
-      _x0 AS _max0_in0
-    FROM events WHERE _e >= -2595599000 AND _e < 2000
-  UNION ALL BY NAME
-  SELECT "origin",
-      CAST(_e + 1800000 AS BIGINT) AS t,
-      -(1) AS _c_in0,
-      -(CASE WHEN _x0 IS NOT NULL THEN 1 ELSE 0 END) AS _c0_in0,
-      -(CASE WHEN _x0 IS NOT NULL THEN _n0 ELSE 0 END) AS _n0_in0
-    FROM events WHERE _e + 1800000 >= 1000 AND _e + 1800000 < 2000
-  UNION ALL BY NAME
-  SELECT "origin",
-      CAST(_e + 10800000 AS BIGINT) AS t,
-      -(1) AS _c_in1,
-      -(CASE WHEN _x0 IS NOT NULL THEN 1 ELSE 0 END) AS _c0_in1,
-      -(CASE WHEN _x0 IS NOT NULL THEN _n0 ELSE 0 END) AS _n0_in1,
-      -(CASE WHEN _w0 THEN 1 ELSE 0 END) AS _c_w0_in1
-    FROM events WHERE _e + 10800000 >= 1000 AND _e + 10800000 < 2000
-  UNION ALL BY NAME
-  SELECT "origin",
-      CAST(ceil_to(_e, 3600000) + 2592000000 AS BIGINT) AS t,
-      -(CASE WHEN _x0 IS NOT NULL THEN 1 ELSE 0 END) AS _c0_in2,
-      -(CASE WHEN _x0 IS NOT NULL THEN _n0 ELSE 0 END) AS _n0_in2
-    FROM events WHERE ceil_to(_e, 3600000) + 2592000000 >= 1000 AND ceil_to(_e, 3600000) + 2592000000 < 2000
-),
-points AS (
-  SELECT "origin", t,
-    sum(_c_in0) AS _c_in0,
-    sum(_c_in1) AS _c_in1,
-    sum(_c0_in0) AS _c0_in0,
-    sum(_n0_in0) AS _n0_in0,
-    sum(_c0_in1) AS _c0_in1,
-    sum(_n0_in1) AS _n0_in1,
-    sum(_c0_in2) AS _c0_in2,
-    sum(_n0_in2) AS _n0_in2,
-    sum(_c_w0_in1) AS _c_w0_in1,
-    max(_max0_in0) AS _max0_in0
-  FROM marks GROUP BY "origin", t
-),
-running AS (
-  SELECT "origin", t,
-    coalesce(sum(_c_in0) OVER so_far, 0) AS _c_in0,
-    coalesce(sum(_c_in1) OVER so_far, 0) AS _c_in1,
-    coalesce(sum(_c0_in0) OVER so_far, 0) AS _c0_in0,
-    coalesce(sum(_n0_in0) OVER so_far, 0) AS _n0_in0,
-    coalesce(sum(_c0_in1) OVER so_far, 0) AS _c0_in1,
-    coalesce(sum(_n0_in1) OVER so_far, 0) AS _n0_in1,
-    coalesce(sum(_c0_in2) OVER so_far, 0) AS _c0_in2,
-    coalesce(sum(_n0_in2) OVER so_far, 0) AS _n0_in2,
-    coalesce(sum(_c_w0_in1) OVER so_far, 0) AS _c_w0_in1,
-    max(_max0_in0) OVER in0 AS _max0_in0
-  FROM points
-  WINDOW so_far AS (PARTITION BY "origin" ORDER BY t ROWS UNBOUNDED PRECEDING),
-    in0 AS (PARTITION BY "origin" ORDER BY t RANGE BETWEEN 1799999 PRECEDING AND CURRENT ROW)
-)
-SELECT "origin", t,
-  CAST(_c_in0 AS BIGINT) AS "departures_30m",
-  CAST(_c_in1 AS BIGINT) AS "departures_3h",
-  _c0_in0 AS _c0_in0,
-  _n0_in0 AS _n0_in0,
-  _c0_in1 AS _c0_in1,
-  _n0_in1 AS _n0_in1,
-  _c0_in2 AS _c0_in2,
-  _n0_in2 AS _n0_in2,
-  _max0_in0 AS "worst_30m",
-  CAST(_c_w0_in1 AS BIGINT) AS "late_3h"
-FROM running WHERE t >= 1000
-ORDER BY "origin", t;
+-- rows of a slice from 1000 to 2000
+SELECT "origin",
+  _e,
+  _n0,
+  _x0,
+  _w0
+FROM events WHERE _e >= -2595599000 AND _e < 2000
+ORDER BY "origin", _e;

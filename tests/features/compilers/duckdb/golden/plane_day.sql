@@ -40,40 +40,9 @@ SELECT
   _row AS _row
 FROM evaluated;
 
--- change points from 1000 to 2000
-WITH marks AS (
-  SELECT "tailnum",
-      CAST(_e AS BIGINT) AS t,
-      CASE WHEN _e + 86400000 >= 1000 THEN 1 ELSE 0 END AS _c_in0,
-      CASE WHEN _e + 86400000 >= 1000 THEN CASE WHEN _x0 IS NOT NULL THEN 1 ELSE 0 END ELSE 0 END AS _c0_in0,
-      CASE WHEN _e + 86400000 >= 1000 THEN CASE WHEN _x0 IS NOT NULL THEN _n0 ELSE 0 END ELSE 0 END AS _n0_in0
-    FROM events WHERE _e >= -86399000 AND _e < 2000
-  UNION ALL BY NAME
-  SELECT "tailnum",
-      CAST(_e + 86400000 AS BIGINT) AS t,
-      -(1) AS _c_in0,
-      -(CASE WHEN _x0 IS NOT NULL THEN 1 ELSE 0 END) AS _c0_in0,
-      -(CASE WHEN _x0 IS NOT NULL THEN _n0 ELSE 0 END) AS _n0_in0
-    FROM events WHERE _e + 86400000 >= 1000 AND _e + 86400000 < 2000
-),
-points AS (
-  SELECT "tailnum", t,
-    sum(_c_in0) AS _c_in0,
-    sum(_c0_in0) AS _c0_in0,
-    sum(_n0_in0) AS _n0_in0
-  FROM marks GROUP BY "tailnum", t
-),
-running AS (
-  SELECT "tailnum", t,
-    coalesce(sum(_c_in0) OVER so_far, 0) AS _c_in0,
-    coalesce(sum(_c0_in0) OVER so_far, 0) AS _c0_in0,
-    coalesce(sum(_n0_in0) OVER so_far, 0) AS _n0_in0
-  FROM points
-  WINDOW so_far AS (PARTITION BY "tailnum" ORDER BY t ROWS UNBOUNDED PRECEDING)
-)
-SELECT "tailnum", t,
-  CAST(_c_in0 AS BIGINT) AS "flights_1d",
-  _c0_in0 AS _c0_in0,
-  _n0_in0 AS _n0_in0
-FROM running WHERE t >= 1000
-ORDER BY "tailnum", t;
+-- rows of a slice from 1000 to 2000
+SELECT "tailnum",
+  _e,
+  _n0
+FROM events WHERE _e >= -86399000 AND _e < 2000
+ORDER BY "tailnum", _e;

@@ -36,31 +36,15 @@ SELECT
   _row AS _row
 FROM evaluated;
 
--- change points from 1000 to 2000
-WITH marks AS (
-  SELECT "tailnum",
-      CAST(_e AS BIGINT) AS t,
-      _x0 AS _last0_in0
-    FROM events WHERE _e >= 1000 AND _e < 2000
-  UNION ALL BY NAME
-  SELECT "tailnum",
-      CAST(-62135596800001 AS BIGINT) AS t,
-      arg_max((_x0), {'e': _e, 'x': (_x0)}) AS _last0_in0
-    FROM events WHERE _e < 1000
-    GROUP BY "tailnum"
-),
-points AS (
-  SELECT "tailnum", t,
-    max(_last0_in0) AS _last0_in0
-  FROM marks GROUP BY "tailnum", t
-),
-running AS (
-  SELECT "tailnum", t,
-    last_value(_last0_in0 IGNORE NULLS) OVER so_far AS _last0_in0
-  FROM points
-  WINDOW so_far AS (PARTITION BY "tailnum" ORDER BY t ROWS UNBOUNDED PRECEDING)
-)
-SELECT "tailnum", t,
-  _last0_in0 AS "last_delay_lifetime"
-FROM running WHERE t >= 1000
-ORDER BY "tailnum", t;
+-- rows of a slice from 1000 to 2000
+SELECT "tailnum",
+  _e,
+  _x0
+FROM events WHERE _e >= 1000 AND _e < 2000
+UNION ALL BY NAME
+SELECT "tailnum",
+  CAST(-62135596800001 AS BIGINT) AS _e,
+  arg_max(_x0, {'e': _e, 'x': _x0}) AS _held_last0
+FROM events WHERE _e < 1000
+GROUP BY "tailnum"
+ORDER BY "tailnum", _e;

@@ -27,7 +27,7 @@ SELECT
   _row AS _row
 FROM checked;
 
--- change points from 1000 to 2000
+-- rows of a slice from 1000 to 2000
 SELECT "tailnum", _e AS t,
   _x0 AS "year",
   _x1 AS "seats",

@@ -39,57 +39,11 @@ SELECT
   _row AS _row
 FROM evaluated;
 
--- change points from 1000 to 2000
-WITH marks AS (
-  SELECT "origin",
-      "dest",
-      CAST(_e AS BIGINT) AS t,
-      CASE WHEN ceil_to(_e, 3600000) + 2592000000 >= 1000 THEN CASE WHEN _x0 IS NOT NULL THEN 1 ELSE 0 END ELSE 0 END AS _c0_in0,
-      CASE WHEN ceil_to(_e, 3600000) + 2592000000 >= 1000 THEN CASE WHEN _x0 IS NOT NULL THEN _n0 ELSE 0 END ELSE 0 END AS _n0_in0,
-      CASE WHEN ceil_to(_e, 3600000) + 2592000000 >= 1000 THEN CASE WHEN _x0 IS NOT NULL THEN CAST(_n0 AS HUGEINT) * _n0 // 18446744073709551616 ELSE 0 END ELSE 0 END AS _q0_in0,
-      CASE WHEN ceil_to(_e, 3600000) + 2592000000 >= 1000 THEN CASE WHEN _x0 IS NOT NULL THEN CAST(_n0 AS HUGEINT) * _n0 % 18446744073709551616 ELSE 0 END ELSE 0 END AS _r0_in0,
-      CASE WHEN ceil_to(_e, 3600000) + 2592000000 >= 1000 THEN CASE WHEN _x1 IS NOT NULL THEN 1 ELSE 0 END ELSE 0 END AS _c1_in0,
-      CASE WHEN ceil_to(_e, 3600000) + 2592000000 >= 1000 THEN CASE WHEN _x1 IS NOT NULL THEN _n1 ELSE 0 END ELSE 0 END AS _n1_in0
-    FROM events WHERE _e >= -2595599000 AND _e < 2000
-  UNION ALL BY NAME
-  SELECT "origin",
-      "dest",
-      CAST(ceil_to(_e, 3600000) + 2592000000 AS BIGINT) AS t,
-      -(CASE WHEN _x0 IS NOT NULL THEN 1 ELSE 0 END) AS _c0_in0,
-      -(CASE WHEN _x0 IS NOT NULL THEN _n0 ELSE 0 END) AS _n0_in0,
-      -(CASE WHEN _x0 IS NOT NULL THEN CAST(_n0 AS HUGEINT) * _n0 // 18446744073709551616 ELSE 0 END) AS _q0_in0,
-      -(CASE WHEN _x0 IS NOT NULL THEN CAST(_n0 AS HUGEINT) * _n0 % 18446744073709551616 ELSE 0 END) AS _r0_in0,
-      -(CASE WHEN _x1 IS NOT NULL THEN 1 ELSE 0 END) AS _c1_in0,
-      -(CASE WHEN _x1 IS NOT NULL THEN _n1 ELSE 0 END) AS _n1_in0
-    FROM events WHERE ceil_to(_e, 3600000) + 2592000000 >= 1000 AND ceil_to(_e, 3600000) + 2592000000 < 2000
-),
-points AS (
-  SELECT "origin", "dest", t,
-    sum(_c0_in0) AS _c0_in0,
-    sum(_n0_in0) AS _n0_in0,
-    sum(_q0_in0) AS _q0_in0,
-    sum(_r0_in0) AS _r0_in0,
-    sum(_c1_in0) AS _c1_in0,
-    sum(_n1_in0) AS _n1_in0
-  FROM marks GROUP BY "origin", "dest", t
-),
-running AS (
-  SELECT "origin", "dest", t,
-    coalesce(sum(_c0_in0) OVER so_far, 0) AS _c0_in0,
-    coalesce(sum(_n0_in0) OVER so_far, 0) AS _n0_in0,
-    coalesce(sum(_q0_in0) OVER so_far, 0) AS _q0_in0,
-    coalesce(sum(_r0_in0) OVER so_far, 0) AS _r0_in0,
-    coalesce(sum(_c1_in0) OVER so_far, 0) AS _c1_in0,
-    coalesce(sum(_n1_in0) OVER so_far, 0) AS _n1_in0
-  FROM points
-  WINDOW so_far AS (PARTITION BY "origin", "dest" ORDER BY t ROWS UNBOUNDED PRECEDING)
-)
-SELECT "origin", "dest", t,
-  _c0_in0 AS _c0_in0,
-  _n0_in0 AS _n0_in0,
-  _q0_in0 AS _q0_in0,
-  _r0_in0 AS _r0_in0,
-  _c1_in0 AS _c1_in0,
-  _n1_in0 AS _n1_in0
-FROM running WHERE t >= 1000
-ORDER BY "origin", "dest", t;
+-- rows of a slice from 1000 to 2000
+SELECT "origin",
+  "dest",
+  _e,
+  _n0,
+  _n1
+FROM events WHERE _e >= -2595599000 AND _e < 2000
+ORDER BY "origin", "dest", _e;

@@ -1,0 +1,84 @@
+"""What is compared over ranges of events: the least, the greatest, the first and the last value that takes part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from features.compilers.duckdb.columns import Bools
+from features.compilers.duckdb.frames import Range
+from features.compilers.duckdb.words import Int64s
+
+#: float64 or int64: values, or numbers in the order of what they stand for.
+Values = npt.NDArray[np.float64 | np.int64]
+
+
+COMPARED = ("min", "max", "first", "last")
+
+
+def extremes(name: str, values: Values, known: Bools | None, ties: Int64s, ranges: Sequence[Range]) -> list[Values]:
+    """Min, max, first or last of the known values over each point's range, for each of the ranges; anything where
+    there is none. ``known`` None: all. ``ties``: where each time of each key begins, and the number of events.
+
+    At one time the least is the first and the greatest the last.
+    """
+    greatest = name in ("max", "last")
+    better = np.maximum if greatest else np.minimum
+    values = values if known is None else np.where(known, values, _loser(values, greatest=greatest))
+    if name in ("min", "max"):
+        return _over_ranges(values, ranges, better)
+    return (_last if name == "last" else _first)(_of_ties(values, ties, better), known, ranges)
+
+
+def better_of(name: str, earlier: Values, later: Values) -> Values:
+    """Which of two values counts, when all of one come before all of the other."""
+    if name in ("first", "last"):
+        return earlier if name == "first" else later
+    better: Values = (np.maximum if name == "max" else np.minimum)(earlier, later)
+    return better
+
+
+def _loser(values: Values, *, greatest: bool) -> float | int:
+    """What loses against every value, or is equal to it."""
+    if values.dtype == np.float64:
+        return -np.inf if greatest else np.inf
+    return int(np.iinfo(np.int64).min if greatest else np.iinfo(np.int64).max)
+
+
+def _over_ranges(values: Values, ranges: Sequence[Range], better: np.ufunc) -> list[Values]:
+    """By doubling: after ``k`` steps ``best[i]`` is over the ``2**k`` events from ``i`` on, and two of these, from the
+    range's start and up to its end, cover every range of ``2**k`` to ``2**(k+1) - 1`` events.
+    """
+    found = [np.zeros(len(r.low), dtype=values.dtype) for r in ranges]
+    best = values
+    for level in range(max((len(r.levels) for r in ranges), default=0)):
+        if level:
+            step = 2 ** (level - 1)
+            best = better(best[:-step], best[step:])
+        for result, r in zip(found, ranges, strict=True):
+            if level < len(r.levels) and len(at := r.levels[level]):
+                result[at] = better(best[r.low[at]], best[r.high[at] - 2**level])
+    return found
+
+
+def _last(values: Values, known: Bools | None, ranges: Sequence[Range]) -> list[Values]:
+    places = np.arange(len(values))
+    newest = places if known is None else np.maximum.accumulate(np.where(known, places, 0))
+    return [values[newest[r.high - 1]] for r in ranges]
+
+
+def _first(values: Values, known: Bools | None, ranges: Sequence[Range]) -> list[Values]:
+    end = len(values) - 1
+    places = np.arange(len(values))
+    earliest = places if known is None else np.minimum.accumulate(np.where(known, places, end)[::-1])[::-1]
+    return [values[earliest[np.minimum(r.low, end)]] for r in ranges]
+
+
+def _of_ties(values: Values, ties: Int64s, better: np.ufunc) -> Values:
+    """To every event what is best at its time."""
+    if len(ties) > len(values):
+        return values
+    best: Values = np.repeat(better.reduceat(values, ties[:-1]), np.diff(ties))
+    return best

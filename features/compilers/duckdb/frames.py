@@ -1,0 +1,108 @@
+"""A slice's change points, and for each point and window the events that are alive: one range of the sorted events.
+
+Within a key no window lets a later event go before an earlier one, so what is alive is always a range: from the number
+of events that have left to the number that have entered. Both are counted for all keys at once on one axis: a key's
+number times the slice's length, plus the time since the slice's start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+
+from features.compilers.duckdb.words import Int64s
+from features.ingest import TIME_MAX, TIME_MIN
+from features.windows import Window
+
+_AXIS = 2**62
+
+
+@dataclass(frozen=True, eq=False)
+class Range:
+    """For each point the events ``[low, high)`` that are alive in one window."""
+
+    low: Int64s
+    high: Int64s
+
+    @cached_property
+    def lengths(self) -> Int64s:
+        """How many are alive."""
+        return self.high - self.low
+
+    @cached_property
+    def longest(self) -> int:
+        """The most that are alive at a point."""
+        return int(self.lengths.max(initial=0))
+
+    @cached_property
+    def levels(self) -> list[Int64s]:
+        """The points by the highest bit of their range's length: at ``k`` those with ``2**k <= length < 2**(k+1)``."""
+        bits = np.frexp(self.lengths.astype(np.float64))[1].astype(np.int8)
+        ordered = np.argsort(bits, kind="stable")
+        ends = np.cumsum(np.bincount(bits, minlength=1))
+        return [ordered[a:b] for a, b in pairwise(ends.tolist())]
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """Change points by key and time: ``key`` numbers the keys, ``t`` is in milliseconds. One range per window."""
+
+    key: Int64s
+    t: Int64s
+    ranges: tuple[Range, ...]
+
+
+def most_keys(windows: Sequence[Window], start: int, end: int) -> int:
+    """How many keys the axis has room for in ``[start, end)``."""
+    first, last = _bounds(windows, start, end)
+    return _AXIS // (last - first + 1)
+
+
+def frames(key: Int64s, time: Int64s, windows: Sequence[Window], start: int, end: int) -> Frames:
+    """The change points in ``[start, end)`` of events that are sorted by key and time.
+
+    ``key`` numbers the keys from 0, ``time`` is in milliseconds; there are at most ``most_keys`` keys.
+    """
+    first, last = _bounds(windows, start, end)
+    origin = key * (last - first + 1) - first
+    leaves = [_leaves(window, time, first, last) for window in windows]
+    marks = [time, *leaves]
+    points = _points([origin[inside] + t[inside] for t in marks for inside in [(t >= first) & (t < last)]])
+    entered, *left = [_counts(origin + np.clip(t, first, last), points) for t in marks]
+    newest = entered - 1
+    return Frames(key[newest], points - origin[newest], tuple(Range(low, entered) for low in left))
+
+
+def _bounds(windows: Sequence[Window], start: int, end: int) -> tuple[int, int]:
+    """The part of ``[start, end)`` in which there can be points; its end stands for all that comes later."""
+    reach = max((window.size_ms + window.step_ms + window.delay_ms for window in windows), default=0)
+    first = max(start, TIME_MIN)
+    return first, max(min(end, TIME_MAX + reach + 1), first)
+
+
+def _leaves(window: Window, time: Int64s, first: int, last: int) -> Int64s:
+    """When each event leaves. A lifetime keeps what enters, and holds what came before the slice as sums."""
+    if window.kind == "lifetime":
+        return np.where(time < first, first - 1, last)
+    tail = -(-time // window.step_ms * window.step_ms) if window.step_ms else time
+    return tail + (window.size_ms + window.delay_ms)
+
+
+def _points(marks: list[Int64s]) -> Int64s:
+    """The distinct ones, in order."""
+    # each is sorted already, and a stable sort merges them
+    ordered = np.sort(np.concatenate(marks), kind="stable")
+    new = np.ones(len(ordered), dtype=np.bool_)
+    new[1:] = ordered[1:] != ordered[:-1]
+    distinct: Int64s = ordered[new]
+    return distinct
+
+
+def _counts(marks: Int64s, points: Int64s) -> Int64s:
+    """For each point how many of the sorted marks are there or before it."""
+    places = np.searchsorted(points, marks)
+    return np.cumsum(np.bincount(places, minlength=len(points) + 1)[: len(points)])

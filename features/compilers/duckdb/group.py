@@ -1,0 +1,71 @@
+"""The features of one argument under one condition: they share what they are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import pyarrow as pa
+
+from features.compilers.duckdb.columns import Bools
+from features.compilers.duckdb.frames import Frames, Range
+from features.compilers.duckdb.keyed_events import KeyedEvents
+from features.compilers.duckdb.sums import range_counts
+from features.compilers.duckdb.view import Held
+from features.compilers.duckdb.words import Int64s
+from features.plan import FeaturePlan, ViewPlan
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Features of a plan, and the events and change points of a chunk."""
+
+    plan: ViewPlan
+    features: list[FeaturePlan]
+    events: KeyedEvents
+    points: Frames
+
+    @property
+    def arg(self) -> int:
+        """The argument; only ``count`` has none, and asks for none."""
+        return self.features[0].arg or 0
+
+    def windows(self, aggregates: Iterable[str]) -> list[int]:
+        """The windows over which some of these aggregates are wanted."""
+        return list(dict.fromkeys(f.window for f in self.features if f.aggregate in aggregates))
+
+    def ranges(self, windows: Iterable[int]) -> list[Range]:
+        """The ranges of these windows."""
+        return [self.points.ranges[window] for window in windows]
+
+    @cached_property
+    def known(self) -> Bools | None:
+        """Which events take part; None: all."""
+        chosen = self.events.chosen(self.features[0].where)
+        present = None if self.features[0].arg is None else self.events.present(self.arg)
+        if chosen is None or present is None:
+            return present if chosen is None else chosen
+        return chosen & present
+
+    @cached_property
+    def alive(self) -> dict[int, Int64s]:
+        """By window, how many events take part at each point, without those that lifetimes held at the start."""
+        windows = list(dict.fromkeys(f.window for f in self.features))
+        return dict(zip(windows, range_counts(self.known, self.ranges(windows)), strict=True))
+
+    def lasting(self, window: int) -> bool:
+        """Does nothing leave this window?"""
+        return self.plan.windows[window].kind == "lifetime"
+
+    def before(self, part: str) -> pa.Array | None:
+        """What lifetimes held at the slice's start, a row per key; None: nothing."""
+        return self.events.before(Held(part, self.features[0].arg, self.features[0].where))
+
+
+def groups(plan: ViewPlan, events: KeyedEvents, points: Frames) -> list[Group]:
+    """All features of a plan in their groups."""
+    found: dict[tuple[int | None, int | None], list[FeaturePlan]] = {}
+    for feature in plan.features:
+        found.setdefault((feature.arg, feature.where), []).append(feature)
+    return [Group(plan, features, events, points) for features in found.values()]

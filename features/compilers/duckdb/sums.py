@@ -1,0 +1,46 @@
+"""Exact sums over ranges of events: differences of running sums, in as many words as the greatest of them needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from features.compilers.duckdb.columns import Bools
+from features.compilers.duckdb.frames import Range
+from features.compilers.duckdb.words import Int64s, UInt64s, Words, multiply, running, subtract, take, widen, words_for
+
+
+def largest(values: Int64s) -> int:
+    """The greatest size of all values."""
+    return max(abs(int(values.min(initial=0))), int(values.max(initial=0)))
+
+
+def range_counts(flags: Bools | None, ranges: Sequence[Range]) -> list[Int64s]:
+    """How many of each range's events are flagged; None: all."""
+    if flags is None:
+        return [r.lengths for r in ranges]
+    sums = np.concatenate((np.zeros(1, np.int64), np.cumsum(flags, dtype=np.int64)))
+    return [sums[r.high] - sums[r.low] for r in ranges]
+
+
+def range_sums(values: Int64s, ranges: Sequence[Range]) -> list[Words]:
+    """The sum over each point's range, for each of the ranges."""
+    words = words_for(largest(values) * _longest(ranges))
+    return _differences(running(widen(values, words)), ranges)
+
+
+def range_squares(values: Int64s, ranges: Sequence[Range]) -> list[Words]:
+    """The sum of the squares over each point's range, for each of the ranges."""
+    words = words_for(largest(values) ** 2 * _longest(ranges))
+    # the size of the least int64 is right without its sign
+    sizes: UInt64s = np.abs(values).view(np.uint64)
+    return _differences(running(multiply((sizes,), (sizes,), words)), ranges)
+
+
+def _longest(ranges: Sequence[Range]) -> int:
+    return max((r.longest for r in ranges), default=0)
+
+
+def _differences(sums: Words, ranges: Sequence[Range]) -> list[Words]:
+    return [subtract(take(sums, r.high), take(sums, r.low)) for r in ranges]

@@ -1,0 +1,59 @@
+"""A few days of the real flights as a project of their own."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from jobs.demo.workplace import EXAMPLE, FILES
+from jobs.flights import build
+from jobs.project import Project, load_project
+
+SQLITE = ("jobs.store.sqlite.PenstockSqliteOnlineStore", "path: .penstock/state/online.db")
+
+
+def ms(text: str) -> int:
+    """A UTC time in milliseconds."""
+    return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
+
+
+@dataclass(frozen=True)
+class Days:
+    """History ``[start, live)``, of which the model is trained before ``evaluated``; live ``[live, end)``."""
+
+    start: int
+    evaluated: int
+    live: int
+    end: int
+
+
+def flights_project(folder: Path, days: Days, store: tuple[str, str] = SQLITE) -> Project:
+    """The shipped example on those days alone, with an online store of this type and option."""
+    folder.mkdir(parents=True)
+    for name in FILES:
+        shutil.copy(EXAMPLE / name, folder / name)
+    yaml = (folder / "feature_store.yaml").read_text()
+    (folder / "feature_store.yaml").write_text(yaml.replace(SQLITE[0], store[0]).replace(SQLITE[1], store[1]))
+    project = load_project(folder)
+    whole = folder / "whole"
+    build(whole)
+    for source in ("departures", "arrivals", "weather"):
+        _cut(whole / source, project.config.data / source, days)
+    for table in ("planes", "airports"):
+        shutil.copy(whole / f"{table}.parquet", project.config.data)
+    shutil.rmtree(whole)
+    project.config.state.mkdir(parents=True)
+    return project
+
+
+def _cut(source: Path, target: Path, days: Days) -> None:
+    target.mkdir(parents=True)
+    rows = pq.read_table(source)
+    times = pc.divide(rows["ts"].cast("int64"), 1000)
+    kept = pc.and_(pc.greater_equal(times, days.start), pc.less(times, days.end))
+    pq.write_table(rows.filter(kept), target / "part.parquet")
