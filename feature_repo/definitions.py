@@ -70,7 +70,8 @@ plane_day = View("plane_day", departures, key="tailnum", filter=~departures.tail
 # --- what is predicted ---------------------------------------------------------------------------------------
 arrival_delay = Model(
     "arrival_delay", on=departures, output="predictions.arrival_delay", label=arrivals.arr_delay,
-    inputs=[departures.dep_delay, departures.distance, departures.sched_minutes, departures.sched_hour, departures.carrier,
+    inputs=[departures.dep_delay, departures.distance, departures.sched_minutes, departures.sched_hour,
+            departures.carrier,
             origin_traffic, dest_arrivals, carrier_month, route_month, plane_flown, plane_day,
             weather.wind_speed, weather.precip, weather.visib, weather.pressure, planes.year, planes.seats,
             airports.at(faa="dest").lat, airports.at(faa="dest").lon],

@@ -246,10 +246,10 @@ def _events_per_slice(db: duckdb.DuckDBPyConnection, plan: ViewPlan) -> int:
 
 
 def _room(db: duckdb.DuckDBPyConnection, plan: ViewPlan) -> int:
-    """For how many events numpy's columns fit into a third of what DuckDB may have."""
+    """For how many events numpy's columns fit into half of what DuckDB may have."""
     memory = _one(db, "SELECT parse_formatted_bytes(current_setting('memory_limit'))")[0]
     per_point = _BYTES_PER_POINT + _BYTES_PER_RANGE * len(plan.windows) + _BYTES_PER_VALUE * len(plan.features)
-    return int(memory // 3 // ((1 + len(plan.windows)) * per_point))
+    return int(memory // 2 // ((1 + len(plan.windows)) * per_point))
 
 
 def _write_slices(

@@ -35,7 +35,10 @@ class Materialized:
 def materialize(
     plan: ViewPlan, folder: Path, store: Any, at_ms: int, *, progress: Callable[[int], None] = lambda done: None
 ) -> Materialized:
-    """Writes each key's last row with ``t <= at``. Raises UsageError without change points, RefusedError for another plan's."""
+    """Writes each key's last row with ``t <= at``.
+
+    Raises UsageError without change points, RefusedError for those of another plan.
+    """
     rows = newest_rows(plan, folder, at_ms)
     schema, applied = schema_of(plan), 0
     for start in range(0, rows.num_rows, BATCH):

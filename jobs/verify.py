@@ -85,7 +85,8 @@ class Evidence:
         """The last stream row of every ``(key, t)`` against the batch row of that change point."""
         plan = self._plans[view]
         keys = ", ".join(f'"{k.name}"' for k in plan.key)
-        newest = f"""(SELECT * FROM "stream_{view}" QUALIFY row_number() OVER (PARTITION BY {keys}, t ORDER BY seq DESC) = 1)"""
+        last = f"row_number() OVER (PARTITION BY {keys}, t ORDER BY seq DESC) = 1"
+        newest = f'(SELECT * FROM "stream_{view}" QUALIFY {last})'
         return self._against_batch(plan, newest)
 
     def store_against_batch(self, view: str, rows: pa.Table) -> Comparison:
@@ -147,17 +148,15 @@ class Evidence:
             return Comparison()
         kept = [f for f in plan.features if f.name in features]
         part = _part(plan, tuple(kept))
-        key = ", ".join(f"'{k.name}': '{_SQL_TYPES[k.type]}'" for k in plan.key)
         vector = ", ".join(f'"{name}.{f.name}" {_SQL_TYPES[f.type]}' for f in kept)
         struct = ", ".join(f'"{k.name}" {_SQL_TYPES[k.type]}' for k in plan.key)
-        assert key
+        views = f'STRUCT("{name}" STRUCT("key" STRUCT({struct}), t BIGINT, seq BIGINT))'
         self._db.execute(
             f"""CREATE OR REPLACE TEMP TABLE named AS SELECT
               {", ".join(f'v.key."{k.name}" AS "{k.name}"' for k in plan.key)}, v.t AS t, v.seq AS seq,
               {", ".join(f'vector."{name}.{f.name}" AS "{f.name}"' for f in kept)}
             FROM (SELECT "views"."{name}" AS v, vector FROM read_json('{predictions}', format = 'newline_delimited',
-              maximum_object_size = 16777216, columns = {{
-              'views': 'STRUCT("{name}" STRUCT("key" STRUCT({struct}), t BIGINT, seq BIGINT))', 'vector': 'STRUCT({vector})'}}))"""
+              maximum_object_size = 16777216, columns = {{'views': '{views}', 'vector': 'STRUCT({vector})'}}))"""
         )
         keys = [k.name for k in plan.key]
         result = Comparison()

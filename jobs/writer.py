@@ -27,8 +27,10 @@ from jobs.store.schema import schema_of
 
 GROUP = "penstock.writer"
 
-#: Rows in one batch: the more, the more of them are overtaken within it and need not be written.
-BATCH = 20_000
+#: Rows in one batch at most: the more, the more of them are overtaken within it and need not be written.
+BATCH = 50_000
+#: So many rows at once mean that there is a backlog: then it pays to gather more of it, for so many seconds.
+BUSY, GATHER_S = 1_000, 0.5
 
 #: How long one commit may take, in milliseconds, and how long Kafka may be away before the writer gives up, in seconds.
 COMMIT_MS, PATIENCE_S = 5_000, 60.0
@@ -155,16 +157,27 @@ class Writer:
     def step(self, timeout_ms: int = 50) -> int:
         """One batch: read, write, commit. Returns how many records it read."""
         with answering(self._config):
-            polled = self._consumer.poll(timeout_ms=timeout_ms, max_records=self._batch)
-        by_topic: dict[str, list[Record]] = {}
-        for place, records in polled.items():
-            by_topic.setdefault(place.topic, []).extend(records)
+            by_topic = self._gather(timeout_ms)
         for topic, records in by_topic.items():
             self._write(topic, records)
         self.counts.batches += bool(by_topic)
         with answering(self._config):
             self._commit()
         return sum(map(len, by_topic.values()))
+
+    def _gather(self, timeout_ms: int) -> dict[str, list[Record]]:
+        """What is there; of a backlog as much as a batch may have."""
+        by_topic: dict[str, list[Record]] = {}
+        left, until = self._batch, time.monotonic() + GATHER_S
+        while left > 0:
+            polled = self._consumer.poll(timeout_ms=timeout_ms, max_records=left)
+            for place, records in polled.items():
+                by_topic.setdefault(place.topic, []).extend(records)
+            count = sum(map(len, polled.values()))
+            left -= count
+            if not count or self._batch - left < BUSY or time.monotonic() > until:
+                break
+        return by_topic
 
     def _write(self, topic: str, records: list[Record]) -> None:
         plan, schema = self._views[topic]

@@ -1,4 +1,4 @@
-"""The Flink job beside hand-written Flink SQL ``OVER``, Kafka to Kafka. Run: ``python -m tests.benchmarks.bench_stream``.
+"""The Flink job beside hand-written Flink SQL ``OVER``. Run: ``python -m tests.benchmarks.bench_stream``.
 
 Both read the same topic, with the same broker, producer settings, checkpoints and state backend, one after the
 other. SQL has one window of an hour and no decay; ours has the same, and then three windows with decay.

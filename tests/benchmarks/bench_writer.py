@@ -36,7 +36,9 @@ view = View("view", flights, key="plane", features=dict(
 
 def main() -> None:
     """Prints rows/s and microseconds of processor time per row: reading alone, and into each store."""
-    grid = Table("keys", "store", "rows/s", "processor us/row", "rows written", title=f"writer: {ROWS:,} rows x 10 features")
+    grid = Table(
+        "keys", "store", "rows/s", "processor us/row", "rows written", title=f"writer: {ROWS:,} rows x 10 features"
+    )
     with tempfile.TemporaryDirectory(prefix="penstock-bench-") as name, redis_server(Path(name)) as server:
         stores = {"SQLite": SQLITE, "Redis": REDIS.format(server.connection_string)}
         for title, keys in KEYS.items():
