@@ -7,6 +7,7 @@ from typing import Any
 
 from feast import FeatureStore
 
+import jobs.store  # noqa: F401  before Feast, which it makes quicker to import
 from features.compilers.feast.view import feast_objects
 from jobs.project import Project, load_project
 

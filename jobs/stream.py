@@ -64,7 +64,8 @@ def run(
     settings = _settings(project)
     with _alone(settings), contextlib.ExitStack() as running:
         end_leftover(settings)
-        shutil.rmtree(settings.temp, ignore_errors=True)
+        _clear(settings)
+        running.callback(_clear, settings)
         settings.make_folders()
         restored = newest_state(settings)
         check_identity(settings, restored, _identity(project, plans))
@@ -84,6 +85,11 @@ def run(
 def _settings(project: Project) -> JobSettings:
     stream = project.config.stream
     return JobSettings(project.config.state / "stream", free_port(), stream.checkpoint_ms, stream.parallelism)
+
+
+def _clear(settings: JobSettings) -> None:
+    """Removes the temporary files, which a JVM that is told to end does not."""
+    shutil.rmtree(settings.temp, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -38,8 +38,9 @@ def require(client: Any, config: Config, topics: Sequence[str]) -> None:
     missing = [topic for topic in dict.fromkeys(topics) if topic not in existing]
     if missing:
         near = [hint for topic in missing if (hint := did_you_mean(topic, existing))]
+        what, fails = ("the topic", "does not exist") if len(missing) == 1 else ("the topics", "do not exist")
         raise PenstockError(
-            f"topic{'s' * (len(missing) > 1)} {', '.join(missing)} do{'es' * (len(missing) == 1)} not exist",
+            f"{what} {', '.join(map(repr, missing))} {fails}",
             where=config.kafka.bootstrap_servers,
             hint="; ".join(near) or "create what is missing, or correct topic= in the definitions",
         )

@@ -148,6 +148,7 @@ def counted(project: Project) -> int:
 # --- the story -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.timeout(600)  # it starts Flink three times, and machines are shared
 def test_stopped_killed_and_equal_to_the_oracle_in_the_end(story: Story) -> None:
     project, events = story.project, history()
     third = len(events) // 3
