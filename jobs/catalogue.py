@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+# isort: off
+import jobs.store  # noqa: F401  before Feast, which it makes quicker to import
 from feast import FeatureStore
 
-import jobs.store  # noqa: F401  before Feast, which it makes quicker to import
+# isort: on
 from features.compilers.feast.view import feast_objects
 from jobs.project import Project, load_project
 
