@@ -147,6 +147,12 @@ def _deaths(
     def kafka() -> None:
         broker.stop()
         broker.start()
+        # without a broker they end with a message, and whoever watches over them starts them again
+        infer.stop()
+        stream.stop()
+        stream.start()
+        wait_stream(project, stream)
+        infer.start()
 
     def online_store() -> None:
         if redis is not None:

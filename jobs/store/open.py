@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+from yaml import YAMLError
 
 from features.errors import UsageError
 from jobs.store.bulk import BulkStore
@@ -16,6 +19,7 @@ def open_store(folder: Path) -> BulkStore:
     Raises UsageError when the configuration is missing or wrong, or names a store without compare-and-set.
     """
     # Feast takes seconds to import: only who opens a store pays for it
+    from feast.errors import FeastError
     from feast.infra.online_stores.helpers import get_online_store_from_config
     from feast.repo_config import FeastConfigError, load_repo_config
 
@@ -25,8 +29,10 @@ def open_store(folder: Path) -> BulkStore:
     try:
         config = load_repo_config(folder, file)
         store: type = type(get_online_store_from_config(config.online_store))
-    except FeastConfigError as error:
-        raise UsageError(f"the Feast configuration is wrong: {error}", where=str(file)) from None
+    except (FeastConfigError, FeastError, YAMLError) as error:
+        # a validation error shows the values that it refuses, and one of them may be a secret
+        said = re.sub(r" \[type=.*", "", str(error))
+        raise UsageError(f"the Feast configuration is wrong: {said}", where=str(file)) from None
     if not issubclass(store, BulkStore):
         raise UsageError(f"{store.__name__} has no compare-and-set", where=str(file), allowed=" or ".join(_TYPES))
     return store.opened(config)

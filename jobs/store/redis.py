@@ -176,7 +176,8 @@ def _view_name(table: FeatureView, config: RepoConfig) -> str:
 
 
 def _fingerprints_key(config: RepoConfig) -> bytes:
-    return f"penstock:fingerprints:{config.project}".encode()
+    # not at the end: Feast finds a project's hashes by how their names end
+    return f"penstock:{config.project}:fingerprints".encode()
 
 
 def _load_script(client: Any) -> bytes:

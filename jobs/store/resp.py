@@ -34,12 +34,15 @@ def exchange(client: Any, commands: Sequence[Command]) -> list[Any]:
 
 
 def _exchange_cluster(client: Any, commands: Sequence[Command]) -> list[Any]:
-    places: dict[Any, list[int]] = {}
+    nodes: dict[str, Any] = {}
+    places: dict[str, list[int]] = {}
     for place, (key, _) in enumerate(commands):
-        places.setdefault(client.get_node_from_key(key), []).append(place)
+        node = client.get_node_from_key(key)
+        nodes[node.name] = node
+        places.setdefault(node.name, []).append(place)
     replies: list[Any] = [None] * len(commands)
-    for node, mine in places.items():
-        pool = client.get_redis_connection(node).connection_pool
+    for name, mine in places.items():
+        pool = client.get_redis_connection(nodes[name]).connection_pool
         for place, reply in zip(mine, _exchange_node(pool, [commands[i][1] for i in mine]), strict=True):
             replies[place] = reply
     return replies
