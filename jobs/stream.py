@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import gc
 import json
 import os
 import shutil
@@ -69,10 +70,11 @@ def run(
         settings.make_folders()
         restored = newest_state(settings)
         check_identity(settings, restored, _identity(project, plans))
-        writing, done = running.enter_context(_writing(project, plans, progress))
-        jvm = running.enter_context(FlinkJvm(settings))
-        _check_writing(writing)
-        job = _submit(project, settings, restored)
+        with _no_collection():
+            writing, done = running.enter_context(_writing(project, plans, progress))
+            jvm = running.enter_context(FlinkJvm(settings))
+            _check_writing(writing)
+            job = _submit(project, settings, restored)
         running.callback(job.cancel)
         running.enter_context(_published(project, job, jvm))
         watch = _Watch(settings, job, jvm, writing, restored, say)
@@ -80,6 +82,19 @@ def run(
         state = watch.end()
         done.set()
         return StreamReport(writing.result(), watch.restarts, state)
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keeps the garbage collector, which may run on any thread, from speaking to the JVM while the graph is built.
+
+    Jars are known to one Java thread, and py4j gives this thread another one when its own is taken by a finalizer.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _settings(project: Project) -> JobSettings:
