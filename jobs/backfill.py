@@ -6,13 +6,10 @@ events still alive at its start. Finished slices are kept: a backfill that was i
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,16 +23,19 @@ from features.compilers.duckdb.change_points import ChangePoints, change_points
 from features.compilers.duckdb.chunks import chunks_of_keys
 from features.compilers.duckdb.events import events_query
 from features.compilers.duckdb.frames import most_keys
-from features.compilers.duckdb.types import MACROS, quote, text
+from features.compilers.duckdb.types import quote, text
 from features.compilers.duckdb.view import ViewQuery
-from features.errors import PenstockError, UsageError
 from features.plan import ViewPlan
+from jobs.database import explained, memory_limit, one_row, scratch_database
+from jobs.history import column_types, history_files, listed
 from jobs.parts import ViewParts, timestamps
 
 #: Bytes that numpy takes at most for a change point of a slice's busiest key, measured: for itself, for each window and
 #: for each feature, what is being written behind included.
 _BYTES_PER_POINT, _BYTES_PER_RANGE, _BYTES_PER_VALUE = 120, 16, 20
 _LEAST_EVENTS = 20_000
+#: DuckDB's share of the memory; the rest is numpy's.
+_SHARE = 0.75
 #: Rows that are computed at once: few enough for a processor's cache.
 _CHUNK_ROWS = 32_768
 _BATCH_ROWS = 16_384
@@ -89,12 +89,14 @@ def backfill(
     events done and in all. Parts of the same range that another plan or history made are replaced, and parts that
     overlap are cut. Raises UsageError for files that are missing or do not fit, PenstockError for what DuckDB cannot.
     """
-    files = _files(plan, history)
+    files = history_files(plan.source, history)
     report = BackfillReport(plan.name, from_ms, to_ms)
     folder = out / plan.name
     folder.mkdir(parents=True, exist_ok=True)
     parts = ViewParts(folder, plan)
-    with _database(folder, memory) as db, _explained(plan, history):
+    with explained(str(plan.name), history), scratch_database(folder, memory, share=_SHARE) as db:
+        # order is by file and row where it matters
+        db.execute("SET preserve_insertion_order = false")
         _load(db, plan, files, history, _needed(plan, from_ms, to_ms))
         _count(db, plan, report)
         _reject(db, plan, files, folder, report)
@@ -103,54 +105,6 @@ def backfill(
         report.replaced = parts.make_room(from_ms, to_ms, [(a, b) for a, b, _ in slices], signature)
         _write_slices(db, plan, slices, parts, signature, report, progress)
     return report
-
-
-def _files(plan: ViewPlan, history: str) -> list[str]:
-    files = sorted(glob.glob(history, recursive=True))
-    if not files:
-        raise UsageError(
-            f"{plan.source.name} has no history files", where=history, allowed="a path or glob of Parquet files"
-        )
-    return files
-
-
-@contextmanager
-def _database(folder: Path, memory: str) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A database on disk, for one run: it may hold more than memory does."""
-    with tempfile.TemporaryDirectory(prefix=".work-", dir=folder) as work:
-        try:
-            db = duckdb.connect(":memory:", config={"memory_limit": memory, "temp_directory": f"{work}/spill"})
-        except duckdb.Error as error:
-            raise UsageError(f"memory {memory!r}: {error}", where="[batch] memory", allowed="such as '2GB'") from None
-        try:
-            db.execute("SET TimeZone = 'UTC'")
-            limit = _one(db, "SELECT parse_formatted_bytes(current_setting('memory_limit'))")[0]
-            # the rest is for what is computed outside of it
-            db.execute(f"SET memory_limit = '{limit * 3 // 4}B'")
-            # order is by file and row where it matters
-            db.execute("SET preserve_insertion_order = false")
-            for macro in MACROS:
-                db.execute(macro)
-            yield db
-        finally:
-            db.close()
-
-
-@contextmanager
-def _explained(plan: ViewPlan, history: str) -> Iterator[None]:
-    """Turns what DuckDB raises into one message."""
-    try:
-        yield
-    except duckdb.OutOfMemoryException as error:
-        raise PenstockError(
-            f"{plan.name} needs more memory than it may have: {error}",
-            where="[batch] memory",
-            hint="give it more, or let it write to a larger disk",
-        ) from None
-    except duckdb.Error as error:
-        raise PenstockError(f"{plan.name} cannot be computed: {error}", where=history) from None
-    except OSError as error:
-        raise PenstockError(f"{plan.name} cannot be written: {error}", where=str(error.filename or history)) from None
 
 
 # -- events --------------------------------------------------------------------------------------------------------
@@ -168,20 +122,15 @@ def _load(
     db: duckdb.DuckDBPyConnection, plan: ViewPlan, files: list[str], history: str, span: tuple[int, int] | None
 ) -> None:
     """Makes the table ``events`` of good events, each once, and ``refused`` of bad ones."""
-    listed = _listed(files)
-    types = {name: type for name, type, *_ in db.execute(f"DESCRIBE SELECT * FROM {listed}").fetchall()}
-    query = events_query(plan, listed, types, history, span)
+    query = events_query(plan, listed(files), column_types(db, files), history, span)
     db.execute(f"CREATE TABLE events AS {query}")
-
-
-def _listed(files: list[str]) -> str:
-    names = ", ".join(map(text, files))
-    return f"read_parquet([{names}], union_by_name = true, filename = true, file_row_number = true)"
 
 
 def _count(db: duckdb.DuckDBPyConnection, plan: ViewPlan, report: BackfillReport) -> None:
     """Counts the classes, and leaves in ``events`` only what counts."""
-    seen, dead, out = _one(db, "SELECT count(*), count(_error), count(*) FILTER (_out AND _error IS NULL) FROM events")
+    seen, dead, out = one_row(
+        db, "SELECT count(*), count(_error), count(*) FILTER (_out AND _error IS NULL) FROM events"
+    )
     db.execute("CREATE TABLE refused AS SELECT _file, _row, _error FROM events WHERE _error IS NOT NULL")
     if dead or out:
         db.execute("DELETE FROM events WHERE _error IS NOT NULL OR _out")
@@ -195,7 +144,7 @@ def _drop_repeats(db: duckdb.DuckDBPyConnection, plan: ViewPlan) -> int:
     # most histories have no repeats: a count of hashes finds that out at the least cost
     repeated = f"SELECT hash({same}) FROM events WHERE _id IS NOT NULL GROUP BY ALL HAVING count(*) > 1"
     db.execute(f"CREATE TABLE repeated AS {repeated}")
-    if _one(db, "SELECT count(*) FROM repeated")[0] == 0:
+    if one_row(db, "SELECT count(*) FROM repeated")[0] == 0:
         return 0
     found = db.execute(
         f"""DELETE FROM events WHERE rowid IN (SELECT place FROM (
@@ -217,7 +166,7 @@ def _reject(
     db.execute(
         f"""COPY (SELECT {text(plan.name)} AS view, _file AS file, _row AS row, _error AS error,
             {{{values}}} AS values
-          FROM refused JOIN {_listed(files)} AS history ON filename = _file AND file_row_number = _row
+          FROM refused JOIN {listed(files)} AS history ON filename = _file AND file_row_number = _row
           ORDER BY file, row) TO {text(str(path))} (FORMAT json)"""
     )
     report.rejects = str(path)
@@ -230,12 +179,12 @@ def _slices(
     db: duckdb.DuckDBPyConnection, plan: ViewPlan, from_ms: int, to_ms: int, memory: str
 ) -> list[tuple[int, int, int]]:
     """``(start, end, events)`` of consecutive slices that cover ``[from, to)``."""
-    events = _one(db, "SELECT count(*) FROM events")[0]
+    events = one_row(db, "SELECT count(*) FROM events")[0]
     parts = -(-events // _events_per_slice(db, plan))
     if parts <= 1 or plan.static:
         return [(from_ms, to_ms, events)]
     shares = ", ".join(f"{i}.0 / {parts}" for i in range(1, parts))
-    cuts = _one(db, f"SELECT quantile_disc(_e, [{shares}]) FROM events WHERE _e >= {from_ms}")[0] or []
+    cuts = one_row(db, f"SELECT quantile_disc(_e, [{shares}]) FROM events WHERE _e >= {from_ms}")[0] or []
     ends = [*sorted({cut for cut in cuts if from_ms < cut < to_ms}), to_ms]
     return [(a, b, events // len(ends)) for a, b in zip([from_ms, *ends[:-1]], ends, strict=True)]
 
@@ -247,9 +196,8 @@ def _events_per_slice(db: duckdb.DuckDBPyConnection, plan: ViewPlan) -> int:
 
 def _room(db: duckdb.DuckDBPyConnection, plan: ViewPlan) -> int:
     """For how many events numpy's columns fit into half of what DuckDB may have."""
-    memory = _one(db, "SELECT parse_formatted_bytes(current_setting('memory_limit'))")[0]
     per_point = _BYTES_PER_POINT + _BYTES_PER_RANGE * len(plan.windows) + _BYTES_PER_VALUE * len(plan.features)
-    return int(memory // 2 // ((1 + len(plan.windows)) * per_point))
+    return int(memory_limit(db) // 2 // ((1 + len(plan.windows)) * per_point))
 
 
 def _write_slices(
@@ -314,9 +262,3 @@ def _signature(files: list[str]) -> str:
     """What the history was: another file, size or time makes another one."""
     stats = [(file, (stat := os.stat(file)).st_size, stat.st_mtime_ns) for file in files]
     return hashlib.sha256(canonical_json(stats).encode()).hexdigest()
-
-
-def _one(db: duckdb.DuckDBPyConnection, sql: str) -> tuple[Any, ...]:
-    row = db.execute(sql).fetchone()
-    assert row is not None
-    return row

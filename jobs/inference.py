@@ -200,7 +200,6 @@ def _transactions(project: Project, name: str) -> Iterator[Transactions]:
         transaction_timeout_ms=TRANSACTION_MS,
         delivery_timeout_ms=DELIVERY_MS,
         request_timeout_ms=DELIVERY_MS,
-        metrics_enabled=False,  # a third of a transaction's work
     )
     transactions = Transactions(sender)
     try:
@@ -223,7 +222,6 @@ def _consumer(project: Project, topic: str, group: str, name: str) -> Iterator[A
         session_timeout_ms=SESSION_MS,
         heartbeat_interval_ms=SESSION_MS // 4,
         max_poll_interval_ms=READING_MS + project.config.inference.wait_ms,
-        metrics_enabled=False,
     )
     try:
         yield reader

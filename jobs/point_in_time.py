@@ -16,7 +16,8 @@ from features.compilers.duckdb.types import literal, quote, text
 from features.errors import UsageError
 from features.plan import InputPlan, ModelPlan, SourcePlan, ViewPlan
 from features.vector import leaf_names
-from jobs.history import one_row, source_rows
+from jobs.database import one_row
+from jobs.history import source_rows
 from jobs.project import Project
 
 

@@ -17,7 +17,8 @@ import duckdb
 
 from features.compilers.duckdb.types import quote
 from features.errors import PenstockError, UsageError
-from jobs.history import explained, one_row, scratch_database, source_rows
+from jobs.database import explained, one_row, scratch_database
+from jobs.history import source_rows
 from jobs.kafka.clients import answering
 from jobs.project import Project
 

@@ -22,7 +22,7 @@ from features.errors import UsageError
 from features.plan import ModelPlan
 from features.vector import Mask, Values, Vectors, leaf_names, vectors
 from jobs.coverage import check_coverage
-from jobs.history import explained, one_row, scratch_database
+from jobs.database import explained, one_row, scratch_database
 from jobs.models.arrays import ARROW_TYPES, array_of, values_of
 from jobs.parts import FINGERPRINT, FROM, TO
 from jobs.point_in_time import join_input, joined_rows, load_labels, load_requests, used_features

@@ -32,6 +32,11 @@ GROUP = "penstock.writer"
 BATCH = 50_000
 #: So many rows at once mean that there is a backlog: then it pays to gather more of it, for so many seconds.
 BUSY, GATHER_S = 1_000, 0.5
+#: Else so many seconds: the views' rows of one event come one after the other, and each write waits for the disk.
+LINGER_S = 0.004
+
+#: Seconds between two commits: one costs about as much as a small batch, and what is done twice does no harm.
+COMMIT_S = 0.2
 
 #: How long one commit may take, in milliseconds, and how long Kafka may be away before the writer gives up, in seconds.
 COMMIT_MS, PATIENCE_S = 5_000, 60.0
@@ -158,7 +163,7 @@ class Writer:
         self._config = project.config
         self._consumer, self._store, self._batch = consumer, store, batch
         self._committed: dict[Any, int | None] = {}
-        self._answered = time.monotonic()
+        self._answered, self._due = time.monotonic(), 0.0
         self.counts = WriterCounts()
 
     def run(self, stop: threading.Event, progress: Callable[[WriterCounts], None] = lambda counts: None) -> None:
@@ -166,40 +171,47 @@ class Writer:
         while not stop.is_set():
             if self.step():
                 progress(self.counts)
+        with answering(self._config):
+            self._commit()
 
     def step(self, timeout_ms: int = 50) -> int:
-        """One batch: read, write, commit. Returns how many records it read."""
+        """One batch: read, write, commit when that is due. Returns how many records it read."""
         with _garbage_later():
             with answering(self._config):
                 by_topic = self._gather(timeout_ms)
-            for topic, records in by_topic.items():
-                self._write(topic, records)
-        self.counts.batches += bool(by_topic)
-        with answering(self._config):
-            self._commit()
+            if by_topic:
+                self._write(by_topic)
+        if time.monotonic() >= self._due:
+            with answering(self._config):
+                self._commit()
+            self._due = time.monotonic() + COMMIT_S
         return sum(map(len, by_topic.values()))
 
     def _gather(self, timeout_ms: int) -> dict[str, list[Record]]:
         """What is there; of a backlog as much as a batch may have."""
         by_topic: dict[str, list[Record]] = {}
-        left, until = self._batch, time.monotonic() + GATHER_S
-        while left > 0:
-            polled = self._consumer.poll(timeout_ms=timeout_ms, max_records=left)
+        count, wait_s, began = 0, timeout_ms / 1000, time.monotonic()
+        while count < self._batch and wait_s >= 0:
+            polled = self._consumer.poll(timeout_ms=wait_s * 1000, max_records=self._batch - count)
+            if not polled:
+                break
+            if not count:
+                began = time.monotonic()
             for place, records in polled.items():
                 by_topic.setdefault(place.topic, []).extend(records)
-            count = sum(map(len, polled.values()))
-            left -= count
-            if not count or self._batch - left < BUSY or time.monotonic() > until:
-                break
+                count += len(records)
+            wait_s = min(timeout_ms / 1000, began + (GATHER_S if count >= BUSY else LINGER_S) - time.monotonic())
         return by_topic
 
-    def _write(self, topic: str, records: list[Record]) -> None:
-        plan, schema = self._views[topic]
-        rows = newest(plan, records)
-        self.counts.applied += self._store.write_rows(schema, rows)
-        self.counts.read += len(records)
-        self.counts.kept += len(rows)
-        self.counts.by_view[plan.name] = self.counts.by_view.get(plan.name, 0) + len(records)
+    def _write(self, by_topic: dict[str, list[Record]]) -> None:
+        views = [(*self._views[topic], records) for topic, records in by_topic.items()]
+        batch = [(schema, newest(plan, records)) for plan, schema, records in views]
+        self.counts.applied += self._store.write_views(batch)
+        self.counts.kept += sum(len(rows) for _, rows in batch)
+        self.counts.batches += 1
+        for plan, _, records in views:
+            self.counts.read += len(records)
+            self.counts.by_view[plan.name] = self.counts.by_view.get(plan.name, 0) + len(records)
 
     def _commit(self) -> None:
         """Commits when a position has moved, be it over records that were compacted away.

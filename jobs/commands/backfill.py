@@ -8,9 +8,10 @@ import click
 
 from features.errors import UsageError
 from jobs.backfill import BackfillReport, backfill
-from jobs.commands.common import TIME, Context, show_time
+from jobs.commands.common import TIME, Context
 from jobs.commands.common import command as shared
 from jobs.project import Project
+from jobs.times import time_words
 
 
 @click.command()
@@ -26,7 +27,7 @@ def command(context: Context, views: tuple[str, ...], from_ms: int, to_ms: int, 
     """
     if from_ms >= to_ms:
         raise UsageError(
-            f"--from {show_time(from_ms)} is not before --to {show_time(to_ms)}",
+            f"--from {time_words(from_ms)} is not before --to {time_words(to_ms)}",
             where="--from",
             allowed="an earlier time",
         )

@@ -148,11 +148,6 @@ class Time(click.ParamType[int]):
 TIME = Time()
 
 
-def show_time(ms: int) -> str:
-    """Milliseconds since the epoch as people read them, UTC."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
-
-
 @contextmanager
 def stop_on_signals() -> Iterator[threading.Event]:
     """An event that SIGTERM and SIGINT set; a second one interrupts."""

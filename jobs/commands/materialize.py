@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from jobs.catalogue import apply
-from jobs.commands.common import TIME, Context, show_time
+from jobs.commands.common import TIME, Context
 from jobs.commands.common import command as shared
 from jobs.materialize import materialize
 from jobs.store.open import open_store
+from jobs.times import time_words
 
 
 @click.command()
@@ -29,5 +30,5 @@ def command(context: Context, views: tuple[str, ...], at_ms: int) -> None:
             with context.progress(f"materialize {plan.name}", None) as progress:
                 results.append(materialize(plan, project.change_points(plan.name), store, at_ms, progress=progress))
     for result in results:
-        context.out.print(f"{result.view}: {result.rows} keys at {show_time(at_ms)}, {result.applied} written")
+        context.out.print(f"{result.view}: {result.rows} keys at {time_words(at_ms)}, {result.applied} written")
     context.result(**{result.view: {"rows": result.rows, "applied": result.applied} for result in results})

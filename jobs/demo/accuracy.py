@@ -12,11 +12,11 @@ import numpy.typing as npt
 import orjson
 import pyarrow.parquet as pq
 
-from jobs.commands.common import show_time
 from jobs.demo.outcome import MODEL, TIMED_REQUESTS, Outcome
 from jobs.demo.span import Span
 from jobs.models.folder import load_current
 from jobs.project import Project
+from jobs.times import time_words
 from jobs.training import training_set
 
 Doubles = npt.NDArray[np.float64]
@@ -128,6 +128,6 @@ def _samples(requests: list[dict[str, Any]], predictions: list[dict[str, Any]], 
 def _sentence(request: dict[str, Any], prediction: dict[str, Any], actual: float) -> str:
     came = "it never arrived" if np.isnan(actual) else f"it was {actual:+.0f}"
     return (
-        f"{request['flight_id']} {request['origin']}→{request['dest']} left {show_time(prediction['t'])} "
+        f"{request['flight_id']} {request['origin']}→{request['dest']} left {time_words(prediction['t'])} "
         f"{request['dep_delay']:+.0f} min: expected {prediction['value']:+.1f} min at arrival, {came}"
     )

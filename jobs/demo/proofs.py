@@ -8,7 +8,7 @@ import numpy as np
 from rich.table import Table as Grid
 
 from features.errors import PenstockError
-from jobs.commands.common import Context, show_time
+from jobs.commands.common import Context
 from jobs.demo.accuracy import Accuracy, accuracy
 from jobs.demo.outcome import LEAD_MS, MODEL, TIMED_RATE, Outcome, backfill_all, feature_topics, stage
 from jobs.demo.span import Span
@@ -18,6 +18,7 @@ from jobs.readback import end_offsets, read_many, read_values
 from jobs.store.open import open_store
 from jobs.store.rows import ViewSchema
 from jobs.store.schema import schema_of
+from jobs.times import time_words
 from jobs.verify import Comparison, Evidence, store_rows
 
 
@@ -33,7 +34,7 @@ def prove(context: Context, project: Project, span: Span, outcome: Outcome) -> N
         outcome.in_topics = _in_topics(project)
         start = {0: outcome.live_offset}
         requests = read_values(project, project.topic("departures"), proof / "requests.ndjson", start=start)
-    with stage(context, f"9  batch over everything, {show_time(span.start)} to {show_time(span.end)}"):
+    with stage(context, f"9  batch over everything, {time_words(span.start)} to {time_words(span.end)}"):
         backfill_all(context, project, span.start, span.end, proof / "batch")
     with stage(context, "10 proofs"):
         stream, store, vectors = parity_of(context, project, proof)

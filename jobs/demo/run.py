@@ -7,7 +7,7 @@ import time
 
 from jobs.catalogue import apply
 from jobs.children import Child
-from jobs.commands.common import Context, show_time
+from jobs.commands.common import Context
 from jobs.demo.outcome import LEAD_MS, MODEL, TIMED_RATE, TIMED_REQUESTS, Outcome, backfill_all, stage
 from jobs.demo.proofs import prove
 from jobs.demo.span import Span
@@ -20,12 +20,13 @@ from jobs.readback import end_offsets
 from jobs.replay import FullSpeed, Lead, count_events, replay
 from jobs.status import wait_caught_up, wait_stream
 from jobs.store.open import open_store
+from jobs.times import time_words
 from jobs.training import training_set
 
 
 def history(context: Context, project: Project, span: Span, outcome: Outcome) -> None:
     """Backfill, materialize, training set, model."""
-    with stage(context, f"1  backfill {show_time(span.start)} to {show_time(span.live)} (DuckDB)"):
+    with stage(context, f"1  backfill {time_words(span.start)} to {time_words(span.live)} (DuckDB)"):
         reports = backfill_all(context, project, span.start, span.live, project.backfills)
         for name, report in reports.items():
             context.out.print(f"  {name}: {report.summary()}")
@@ -54,7 +55,6 @@ def live(context: Context, project: Project, span: Span, outcome: Outcome) -> No
     logs = state / "logs"
     where = ["--project", str(project.folder)]
     stream = Child("stream", ["stream", *where], logs / "stream.log")
-    infer = Child("infer", [], logs / "infer.log")
     with contextlib.ExitStack() as running:
         with stage(context, "4  broker, Flink job and store writer start"):
             broker = Broker(state)
@@ -65,19 +65,19 @@ def live(context: Context, project: Project, span: Span, outcome: Outcome) -> No
             stream.start()
             wait_stream(project, stream)
             context.out.print(f"  Kafka at {broker.bootstrap_servers}")
-        with stage(context, f"5  history before {show_time(span.live)} through Kafka and Flink, at full speed"):
-            _history(context, project, span, outcome, stream)
-        with stage(
-            context,
-            f"6  {show_time(span.live)} to {show_time(span.end)}, the replay at most 30m ahead of its predictions",
-        ):
-            with consumer(project.config, None) as reader:
-                outcome.live_offset = end_offsets(reader, project.topic("departures"))[0]
+        with stage(context, f"5  history before {time_words(span.live)} through Kafka and Flink, at full speed"):
+            _send_history(context, project, span, outcome)
+            # it takes seconds to start, and by now it is known where the requests will begin
             infer = Child(
                 "infer", ["infer", MODEL, *where, "--from-offsets", f"0:{outcome.live_offset}"], logs / "infer.log"
             )
             running.callback(infer.stop)
             infer.start()
+            _settle_history(context, project, outcome, stream)
+        with stage(
+            context,
+            f"6  {time_words(span.live)} to {time_words(span.end)}, the replay at most 30m ahead of its predictions",
+        ):
             _live(context, project, span, outcome, [stream, infer])
         with stage(context, "7  the stream and the store settle"):
             sent = {name: outcome.sent_history[name] + outcome.sent_live[name] for name in outcome.sent_live}
@@ -91,13 +91,19 @@ def _topics(project: Project) -> None:
     ensure_topics(project.config, topics)
 
 
-def _history(context: Context, project: Project, span: Span, outcome: Outcome, stream: Child) -> None:
+def _send_history(context: Context, project: Project, span: Span, outcome: Outcome) -> None:
     total = sum(count_events(project, span.start, span.live).values())
     with producer(project.config) as sender, context.progress("  events sent", total) as bar:
         outcome.sent_history = replay(project, sender, span.start, span.live, FullSpeed(), lambda n, t: bar(n))
+    with consumer(project.config, None) as reader:
+        outcome.live_offset = end_offsets(reader, project.topic("departures"))[0]
+
+
+def _settle_history(context: Context, project: Project, outcome: Outcome, stream: Child) -> None:
     with context.progress("  rows in the store", None) as bar:
         status = wait_caught_up(project, stream, outcome.sent_history, progress=bar)
     rows = sum(status.rows.values())
+    total = sum(outcome.sent_history.values())
     context.out.print(f"  {total} events in, {rows} feature rows out and in the store")
 
 
@@ -108,7 +114,7 @@ def _live(context: Context, project: Project, span: Span, outcome: Outcome, chil
     started = time.monotonic()
     with (
         consumer(project.config, [project.models[MODEL].output], isolation_level="read_committed") as reader,
-        producer(project.config, linger_ms=0) as sender,
+        producer(project.config) as sender,
         context.progress("  events sent", sum(counts.values())) as bar,
         Lead(reader, "departures", LEAD_MS) as pace,
     ):

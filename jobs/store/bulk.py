@@ -49,16 +49,21 @@ class BulkStore(ABC):
         self._accepted: set[ViewSchema] = set()
 
     def write_rows(self, schema: ViewSchema, rows: Sequence[FeatureRow]) -> int:
+        """``write_views`` for one view."""
+        return self.write_views([(schema, rows)])
+
+    def write_views(self, batch: Sequence[tuple[ViewSchema, Sequence[FeatureRow]]]) -> int:
         """Writes each row unless the store holds one of the same or a greater ``(t, seq)`` for its key.
 
-        Returns how many were written. Raises RefusedError when the view's rows come from another definition, and
-        PenstockError for a value that does not fit the schema or a store that does not answer.
+        The rows of all views go together. Returns how many were written. Raises RefusedError when a view's rows come
+        from another definition, and PenstockError for a value that does not fit the schema or a store that does not
+        answer.
         """
-        if not rows:
-            return 0
-        encoded = encode_rows(schema, rows)
-        self._accept(schema, claim=True)
-        return self._apply(schema.name, encoded)
+        encoded = [(schema.name, encode_rows(schema, rows)) for schema, rows in batch if rows]
+        for schema, rows in batch:
+            if rows:
+                self._accept(schema, claim=True)
+        return self._apply(encoded) if encoded else 0
 
     def read_rows(self, requests: Sequence[Request]) -> list[Columns]:
         """All views of all keys in one round trip: for each request its columns, in the order of its keys.
@@ -88,8 +93,8 @@ class BulkStore(ABC):
         """Ends the connections."""
 
     @abstractmethod
-    def _apply(self, view: str, rows: EncodedRows) -> int:
-        """The compare-and-set. Returns how many rows were written."""
+    def _apply(self, batch: list[tuple[str, EncodedRows]]) -> int:
+        """The compare-and-set of views' rows. Returns how many were written."""
 
     @abstractmethod
     def _fetch(self, requests: list[KeyRequest]) -> list[Cells]:

@@ -90,7 +90,7 @@ class PenstockRedisOnlineStore(BulkStore, RedisOnlineStore):
     ) -> None:
         """Feast's way in: rows with seq 0 and ``t`` from their event time, compared like all others."""
         rows = encode_feast_rows(table, data, config.entity_key_serialization_version)
-        self._apply_in(config, _view_name(table, config), rows)
+        self._apply_in(config, [(_view_name(table, config), rows)])
         if progress:
             progress(len(data))
 
@@ -128,15 +128,17 @@ class PenstockRedisOnlineStore(BulkStore, RedisOnlineStore):
             client.hdel(key, _clock_field(view))
         client.hdel(_fingerprints_key(config), view)
 
-    def _apply(self, view: str, rows: EncodedRows) -> int:
-        return self._apply_in(self._config, view, rows)
+    def _apply(self, batch: list[tuple[str, EncodedRows]]) -> int:
+        return self._apply_in(self._config, batch)
 
-    def _apply_in(self, config: RepoConfig, view: str, rows: EncodedRows) -> int:
+    def _apply_in(self, config: RepoConfig, batch: list[tuple[str, EncodedRows]]) -> int:
         with _answering(config):
             client = self._get_client(config.online_store)
             if self._script is None:
                 self._script = _load_script(client)
-            commands = _write_commands(config, view, rows, self._script)
+            commands = [
+                command for view, rows in batch for command in _write_commands(config, view, rows, self._script)
+            ]
             return sum(
                 self._applied(client, commands[start : start + _ROWS_AT_ONCE])
                 for start in range(0, len(commands), _ROWS_AT_ONCE)

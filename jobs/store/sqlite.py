@@ -91,7 +91,7 @@ class PenstockSqliteOnlineStore(BulkStore, SqliteOnlineStore):
     ) -> None:
         """Feast's way in: rows with seq 0 and ``t`` from their event time, compared like all others."""
         rows = encode_feast_rows(table, data, config.entity_key_serialization_version)
-        self._apply_in(config, _table_name(config, table), rows)
+        self._apply_in(config, [(_table_name(config, table), rows)])
         if progress:
             progress(len(data))
 
@@ -147,16 +147,13 @@ class PenstockSqliteOnlineStore(BulkStore, SqliteOnlineStore):
         connection.execute("DELETE FROM penstock_fingerprints WHERE feature_table = ?", (table,))
         connection.execute(f"DROP TABLE IF EXISTS {_clocks(table)}")
 
-    def _apply(self, view: str, rows: EncodedRows) -> int:
-        return self._apply_in(self._config, self._table(view), rows)
+    def _apply(self, batch: list[tuple[str, EncodedRows]]) -> int:
+        return self._apply_in(self._config, [(self._table(view), rows) for view, rows in batch])
 
-    def _apply_in(self, config: RepoConfig, table: str, rows: EncodedRows) -> int:
+    def _apply_in(self, config: RepoConfig, batch: list[tuple[str, EncodedRows]]) -> int:
+        """In one transaction: what takes time is that each one must be on the disk."""
         with self._answering(config), _transaction(self._get_conn(config), "IMMEDIATE") as connection:
-            connection.execute(_sql(_VALUES, table))
-            connection.execute(_sql(_CLOCKS, table))
-            applied = _compare_and_set(connection, table, rows)
-            connection.executemany(_sql(_SET_VALUE, table), _value_rows(rows, applied))
-        return len(applied)
+            return sum(_apply_rows(connection, table, rows) for table, rows in batch)
 
     def _fetch(self, requests: list[KeyRequest]) -> list[Cells]:
         with self._answering(self._config), _transaction(self._get_conn(self._config), "DEFERRED") as connection:
@@ -268,6 +265,14 @@ def _clocks(table: str) -> str:
 
 def _sql(template: str, table: str, keys: int = 0) -> str:
     return template.format(values=_quote_id(table), clocks=_clocks(table), keys=",".join("?" * keys))
+
+
+def _apply_rows(connection: sqlite3.Connection, table: str, rows: EncodedRows) -> int:
+    connection.execute(_sql(_VALUES, table))
+    connection.execute(_sql(_CLOCKS, table))
+    applied = _compare_and_set(connection, table, rows)
+    connection.executemany(_sql(_SET_VALUE, table), _value_rows(rows, applied))
+    return len(applied)
 
 
 def _compare_and_set(connection: sqlite3.Connection, table: str, rows: EncodedRows) -> list[int]:
