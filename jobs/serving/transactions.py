@@ -127,9 +127,11 @@ class Transactions:
         places = {place: OffsetAndMetadata(offset, "") for place, offset in offsets.items()}
         self._producer.begin_transaction()
         try:
-            for topic, key, value, headers in messages:
-                self._producer.send(topic, value, key=key, headers=headers)
+            receipts = [self._producer.send(m.topic, m.value, key=m.key, headers=m.headers) for m in messages]
             self._producer.send_offsets_to_transaction(places, group)
+            # kafka-python commits without a batch that it has given up for lack of time
+            for receipt in receipts:
+                receipt.get(PATIENCE_S)
             self._producer.commit_transaction()
         except KafkaError as error:
             raise self._given_up(error) from error

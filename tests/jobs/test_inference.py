@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import os
 import shutil
+import signal
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -15,6 +17,7 @@ import numpy as np
 import orjson
 import pytest
 from kafka import TopicPartition
+from kafka.errors import KafkaError
 
 from features.errors import PenstockError, RefusedError, UsageError
 from features.vector import Values
@@ -353,6 +356,35 @@ def test_answers_of_a_member_that_has_lost_its_partitions_are_taken_back(make_sh
             sending.commit([message], {TopicPartition(shop.topic, 0): 2}, group)
         sending.close()
     assert shop.predictions() == []
+
+
+def test_a_transaction_that_lost_its_records_for_lack_of_time_is_not_committed(tmp_path: Path) -> None:
+    with Broker(tmp_path / "kafka") as broker:
+        shop = Shop(tmp_path / "shop", servers=broker.bootstrap_servers)
+        shop.send({}, {})
+        config, options = shop.project.config, {"auto_offset_reset": "none", "isolation_level": "read_committed"}
+        place, pid = TopicPartition(shop.topic, 0), broker.status().pid
+        assert pid is not None
+        with consumer(config, [shop.topic], group_id=shop.group, **options) as member:
+            reader = Reader(member, shop.topic, {})
+            records = read_all(reader, 2)
+            short = {"linger_ms": 500, "delivery_timeout_ms": 1_500, "request_timeout_ms": 1_000}
+            sender = producer(config, transactional_id=shop.group, **short)
+            offsets = sender.send_offsets_to_transaction
+
+            def offsets_and_silence(*arguments: Any) -> None:
+                offsets(*arguments)
+                os.kill(pid, signal.SIGSTOP)
+                threading.Timer(4, os.kill, (pid, signal.SIGCONT)).start()
+
+            sender.send_offsets_to_transaction = offsets_and_silence  # type: ignore[method-assign]
+            sending = Transactions(sender)
+            sending.start()
+            with pytest.raises(KafkaError):
+                sending.commit([Message(shop.output, records[0].key, b"{}", [])], {place: 2}, reader.group)
+            sending.close()
+            assert member.committed(place) is None
+        assert shop.predictions() == []
 
 
 def read_all(reader: Reader, n: int) -> list[Any]:
