@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import gc
 import json
 import os
 import shutil
@@ -18,6 +17,7 @@ from features.compilers.flink.config import JobSettings, flink_options
 from features.compilers.flink.job import SourceJob, Topics, build, environment
 from features.errors import PenstockError, UsageError
 from features.plan import ViewPlan
+from jobs.collection import no_collection
 from jobs.flink.job import FlinkJob, flink_says
 from jobs.flink.jvm import FlinkJvm, end_leftover
 from jobs.flink.rest import Failure
@@ -70,7 +70,9 @@ def run(
         settings.make_folders()
         restored = newest_state(settings)
         check_identity(settings, restored, _identity(project, plans))
-        with _no_collection():
+        # Jars are known to one Java thread, and py4j gives this thread another one when its own is taken by a
+        # finalizer, which the collector may run on any thread.
+        with no_collection():
             writing, done = running.enter_context(_writing(project, plans, progress))
             jvm = running.enter_context(FlinkJvm(settings))
             _check_writing(writing)
@@ -82,19 +84,6 @@ def run(
         state = watch.end()
         done.set()
         return StreamReport(writing.result(), watch.restarts, state)
-
-
-@contextlib.contextmanager
-def _no_collection() -> Iterator[None]:
-    """Keeps the garbage collector, which may run on any thread, from speaking to the JVM while the graph is built.
-
-    Jars are known to one Java thread, and py4j gives this thread another one when its own is taken by a finalizer.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 def _settings(project: Project) -> JobSettings:

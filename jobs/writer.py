@@ -6,7 +6,6 @@ that another writer has overtaken, changes nothing.
 
 from __future__ import annotations
 
-import gc
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +18,7 @@ from kafka.errors import KafkaTimeoutError
 
 from features.errors import PenstockError, RefusedError
 from features.plan import ViewPlan
+from jobs.collection import no_collection
 from jobs.kafka.clients import answering, consumer
 from jobs.kafka.lean import Record, lean, packed_header, places
 from jobs.project import FEATURES_TOPIC, Project
@@ -141,18 +141,6 @@ def _place(record: Record) -> str:
     return f"{record.topic}-{record.partition} offset {record.offset}"
 
 
-@contextmanager
-def _garbage_later() -> Iterator[None]:
-    """Python looks for cycles among all objects whenever so many were made; a batch makes many, and no cycles."""
-    on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if on:
-            gc.enable()
-
-
 class Writer:
     """Reads ``consumer`` (what ``reader`` gives) and writes ``store``."""
 
@@ -176,7 +164,8 @@ class Writer:
 
     def step(self, timeout_ms: int = 50) -> int:
         """One batch: read, write, commit when that is due. Returns how many records it read."""
-        with _garbage_later():
+        # a batch makes many objects, for which cycles would be looked for again and again, and no cycles
+        with no_collection():
             with answering(self._config):
                 by_topic = self._gather(timeout_ms)
             if by_topic:

@@ -59,10 +59,10 @@ class BulkStore(ABC):
         from another definition, and PenstockError for a value that does not fit the schema or a store that does not
         answer.
         """
-        encoded = [(schema.name, encode_rows(schema, rows)) for schema, rows in batch if rows]
-        for schema, rows in batch:
-            if rows:
-                self._accept(schema, claim=True)
+        filled = [(schema, rows) for schema, rows in batch if rows]
+        encoded = [(schema.name, encode_rows(schema, rows)) for schema, rows in filled]
+        for schema, _ in filled:
+            self._accept(schema, claim=True)
         return self._apply(encoded) if encoded else 0
 
     def read_rows(self, requests: Sequence[Request]) -> list[Columns]:
