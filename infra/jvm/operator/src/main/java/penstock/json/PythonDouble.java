@@ -7,12 +7,11 @@ final class PythonDouble {
     private PythonDouble() {}
 
     static String fromJava(String java) {
-        int e = java.indexOf('E');
+        if (java.indexOf('E') < 0) {
+            return java; // Java's plain notation, from 1e-3 on and below 1e7, is Python's too
+        }
         BigDecimal decimal = new BigDecimal(java).stripTrailingZeros();
         int exponent = decimal.precision() - decimal.scale() - 1;
-        if (e < 0 && exponent >= -4) {
-            return java;
-        }
         if (exponent >= -4 && exponent < 16) {
             String plain = decimal.toPlainString();
             return decimal.scale() <= 0 ? plain + ".0" : plain;

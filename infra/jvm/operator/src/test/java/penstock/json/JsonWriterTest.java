@@ -26,6 +26,11 @@ class JsonWriterTest {
         for (long value : new long[] {0, -1, 9, 10, Long.MAX_VALUE, Long.MIN_VALUE, -4711}) {
             assertEquals(Long.toString(value), new JsonWriter().integer(value).toText());
         }
+        Random random = new Random(4);
+        for (int i = 0; i < 10_000; i++) {
+            long value = random.nextLong() >> random.nextInt(64);
+            assertEquals(Long.toString(value), new JsonWriter().integer(value).toText());
+        }
     }
 
     @ParameterizedTest
