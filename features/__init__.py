@@ -5,7 +5,7 @@ from features.definitions import Model, Stream, Table, View
 from features.errors import DefinitionError, PenstockError
 from features.expressions import coalesce, literal
 from features.types import column
-from features.windows import lifetime, sliding
+from features.windows import calendar, hopping, lifetime, session, sliding
 
 __all__ = [
     "DefinitionError",
@@ -14,16 +14,19 @@ __all__ = [
     "Stream",
     "Table",
     "View",
+    "calendar",
     "coalesce",
     "column",
     "count",
     "first",
+    "hopping",
     "last",
     "lifetime",
     "literal",
     "max",
     "mean",
     "min",
+    "session",
     "sliding",
     "std",
     "sum",

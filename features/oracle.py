@@ -186,21 +186,31 @@ def _summed(feature: FeaturePlan, arg: ArgPlan, numbers: list[int]) -> Any:
     return variance if feature.aggregate == "var" else math.sqrt(variance)
 
 
-def value(plan: ViewPlan, events: Iterable[tuple[Event, frozenset[int]]], t: int) -> Values:
-    """``value(key, t)`` over one key's events, each with the windows that it entered (by index)."""
-    events = list(events)
+#: An event, and by index the windows that it entered.
+Entered = tuple[Event, frozenset[int]]
 
-    def alive(window: int) -> list[Event]:
-        return [e for e, entered in events if window in entered and plan.windows[window].alive(e.time, t)]
 
-    by_window = [alive(index) for index in range(len(plan.windows))]
+def lives(window: Window, index: int, events: Sequence[Entered]) -> list[tuple[Event, int, int | None]]:
+    """One key's events that entered the window (by index in the plan), each with when it enters and leaves."""
+    inside = sorted((event for event, entered in events if index in entered), key=lambda event: event.time)
+    leaves = window.leaves([event.time for event in inside])
+    return [(event, window.enter(event.time), leave) for event, leave in zip(inside, leaves, strict=True)]
+
+
+def value(plan: ViewPlan, events: Sequence[Entered], t: int) -> Values:
+    """``value(key, t)`` over one key's events."""
+
+    def alive(index: int, window: Window) -> list[Event]:
+        return [e for e, enter, leave in lives(window, index, events) if enter <= t and (leave is None or t < leave)]
+
+    by_window = [alive(index, window) for index, window in enumerate(plan.windows)]
     return tuple(feature_value(plan, feature, by_window[feature.window]) for feature in plan.features)
 
 
-def changes(window: Window, e: int) -> list[int]:
-    """The change points that an event brings: when it enters and when it leaves."""
-    leave = window.leave(e)
-    return [window.enter(e)] if leave is None else [window.enter(e), leave]
+def changes(plan: ViewPlan, events: Sequence[Entered]) -> list[int]:
+    """The change points of one key's events, in order: when they enter and when they leave."""
+    spans = [span for index, window in enumerate(plan.windows) for span in lives(window, index, events)]
+    return sorted({t for _, enter, leave in spans for t in (enter, leave) if t is not None})
 
 
 # --- batch -------------------------------------------------------------------------------------------------
@@ -234,8 +244,7 @@ def batch(plan: ViewPlan, rows: Iterable[Row | BadEvent]) -> Result:
     everywhere = frozenset(range(len(plan.windows)))
     for key in sorted(events):
         entered = [(event, everywhere) for event in events[key]]
-        points = {t for event in events[key] for window in plan.windows for t in changes(window, event.time)}
-        result.rows += [(key, t, 0, value(plan, entered, t)) for t in sorted(points)]
+        result.rows += [(key, t, 0, value(plan, entered, t)) for t in changes(plan, entered)]
     return result
 
 
@@ -262,7 +271,7 @@ def _admit(plan: ViewPlan, row: Row | BadEvent, index: int, result: Result) -> E
 class _KeyState:
     clock: int | None = None
     seq: int = 0
-    entered: list[tuple[Event, frozenset[int]]] = field(default_factory=list)
+    entered: list[Entered] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -304,14 +313,12 @@ def _arrive(plan: ViewPlan, event: Event, state: _KeyState, result: Result) -> N
 
 
 def _enters(plan: ViewPlan, window: Window, event: Event, clock: int) -> bool:
+    if window.kind == "session":
+        return clock - event.time <= plan.source.lateness_ms
     leave = window.leave(event.time)
     if leave is None:
-        return not _beyond_lateness(plan, event, clock)
+        return plan.source.id is None or clock - event.time <= plan.source.lateness_ms
     return leave > clock
-
-
-def _beyond_lateness(plan: ViewPlan, event: Event, clock: int) -> bool:
-    return plan.source.id is not None and clock - event.time > plan.source.lateness_ms
 
 
 def _repeats(plan: ViewPlan, event: Event, state: _KeyState) -> bool:
@@ -321,17 +328,16 @@ def _repeats(plan: ViewPlan, event: Event, state: _KeyState) -> bool:
 
 def _remembered(plan: ViewPlan, event: Event, clock: int | None) -> bool:
     assert clock is not None
-    leaves = [window.leave(event.time) for window in plan.windows]
-    if any(leave is not None and leave > clock for leave in leaves):
+    if any(_enters(plan, window, event, clock) for window in plan.windows if not window.endless):
         return True
-    return None in leaves and not _beyond_lateness(plan, event, clock)
+    endless = any(window.endless for window in plan.windows)
+    return endless and clock - event.time <= plan.source.lateness_ms
 
 
 def _fire(plan: ViewPlan, key: Key, state: _KeyState, watermark: int, result: Result) -> None:
     """Every change point after the key's clock that the watermark has passed, in order, one row each."""
     assert state.clock is not None
-    points = {t for e, entered in state.entered for i in entered for t in changes(plan.windows[i], e.time)}
-    for t in sorted(t for t in points if state.clock < t <= watermark):
+    for t in [t for t in changes(plan, state.entered) if state.clock < t <= watermark]:
         state.clock = t
         state.seq += 1
         result.rows.append((key, t, state.seq, value(plan, state.entered, t)))

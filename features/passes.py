@@ -19,8 +19,8 @@ from features.types import DEFAULT_PLACES
 
 Draft = dict[str, Any]
 
-#: The stream keeps an event's nulls and conditions as the bits of one 64-bit word each.
-MOST = 64
+#: The stream keeps an event's nulls and conditions as the bits of one 64-bit word each, with one more for sessions.
+MOST_ARGS, MOST_WHERES = 64, 63
 
 
 def expand_windows(draft: Draft) -> Draft:
@@ -66,12 +66,15 @@ def number_features(draft: Draft) -> Draft:
 
 def check_size(draft: Draft) -> Draft:
     """Refuses a view with more distinct arguments or conditions than an engine carries."""
-    for what, parts in (("arguments", draft["args"]), ("where= conditions", draft["wheres"])):
-        if len(parts) > MOST:
+    for what, parts, most in (
+        ("arguments", draft["args"], MOST_ARGS),
+        ("where= conditions", draft["wheres"], MOST_WHERES),
+    ):
+        if len(parts) > most:
             raise DefinitionError(
                 f"{draft['name']} has {len(parts)} different {what}",
                 where=caller(),
-                allowed=f"at most {MOST}, each over any number of windows",
+                allowed=f"at most {most}, each over any number of windows",
                 hint=f"make two {draft['kind']}s of it",
             )
     return draft

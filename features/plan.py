@@ -128,6 +128,11 @@ class ViewPlan:
         return fingerprint(self.json)
 
     @property
+    def waits(self) -> bool:
+        """Can an event come and change nothing yet? Then a stream has rows at times that are no change points."""
+        return all(window.waits for window in self.windows)
+
+    @property
     def static(self) -> bool:
         """Does it hold for all time?"""
         return self.source.time is None

@@ -115,7 +115,7 @@ def _needed(plan: ViewPlan, from_ms: int, to_ms: int) -> tuple[int, int] | None:
     if plan.static:
         return None
     query = ViewQuery(plan)
-    return (-(2**62) if query.lifelong else from_ms - query.lookback_ms, to_ms)
+    return (-(2**62) if query.endless else from_ms - query.lookback_ms, to_ms)
 
 
 def _load(
@@ -135,6 +135,7 @@ def _count(db: duckdb.DuckDBPyConnection, plan: ViewPlan, report: BackfillReport
     if dead or out:
         db.execute("DELETE FROM events WHERE _error IS NOT NULL OR _out")
     duplicates = _drop_repeats(db, plan) if plan.source.id is not None else 0
+    _end_sessions(db, plan)
     report.counts = {"applied": seen - dead - duplicates, "too_late": 0, "duplicate": duplicates, "dead": dead}
 
 
@@ -152,6 +153,14 @@ def _drop_repeats(db: duckdb.DuckDBPyConnection, plan: ViewPlan) -> int:
           FROM events WHERE _id IS NOT NULL AND hash({same}) IN (FROM repeated)) WHERE copy > 1)"""
     ).fetchone()
     return int(found[0]) if found else 0
+
+
+def _end_sessions(db: duckdb.DuckDBPyConnection, plan: ViewPlan) -> None:
+    query = ViewQuery(plan)
+    if query.session_gap_ms is not None:
+        db.execute(f"CREATE TABLE ended AS {query.session_ends()}")
+        db.execute("DROP TABLE events")
+        db.execute("ALTER TABLE ended RENAME TO events")
 
 
 def _reject(
@@ -197,7 +206,8 @@ def _events_per_slice(db: duckdb.DuckDBPyConnection, plan: ViewPlan) -> int:
 def _room(db: duckdb.DuckDBPyConnection, plan: ViewPlan) -> int:
     """For how many events numpy's columns fit into half of what DuckDB may have."""
     per_point = _BYTES_PER_POINT + _BYTES_PER_RANGE * len(plan.windows) + _BYTES_PER_VALUE * len(plan.features)
-    return int(memory_limit(db) // 2 // ((1 + len(plan.windows)) * per_point))
+    marks = 1 + len(plan.windows) + sum(window.waits for window in plan.windows)
+    return int(memory_limit(db) // 2 // (marks * per_point))
 
 
 def _write_slices(

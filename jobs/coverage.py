@@ -47,12 +47,12 @@ def _covered(parts: ViewParts, at: int) -> Span | None:
 def _needed(project: Project, plan: ViewPlan, asked: Span, covered: Span) -> int:
     """Where the parts must begin. The history is looked at only when it decides."""
     query = ViewQuery(plan)
-    if not query.lifelong and covered[0] <= asked[0] - query.lookback_ms:
+    if not query.endless and covered[0] <= asked[0] - query.lookback_ms:
         return covered[0]
     first = first_time(project, plan.source)
     if first is None:
         return covered[0]
-    return first if query.lifelong else max(first, asked[0] - query.lookback_ms)
+    return first if query.endless else max(first, asked[0] - query.lookback_ms)
 
 
 def _not_covered(plan: ViewPlan, folder: Path, covered: Span | None, needed: Span) -> UsageError:

@@ -98,7 +98,20 @@ class Evidence:
 
     def _against_batch(self, plan: ViewPlan, rows: str) -> Comparison:
         batch = f"read_parquet('{self._batch[plan.name]}/part-*.parquet')"
+        if plan.waits:
+            batch = self._as_of(plan, rows, batch)
         return self._compare(plan, rows, batch, [*(k.name for k in plan.key), "t"])
+
+    def _as_of(self, plan: ViewPlan, rows: str, batch: str) -> str:
+        """What batch holds at the times of ``rows``, change points or not: the defaults before the first."""
+        keys = [f'"{k.name}"' for k in plan.key]
+        joined = " AND ".join(f"a.{key} = b.{key}" for key in keys)
+        values = [
+            f'CASE WHEN b.t IS NULL THEN {_literal(f.default)} ELSE b."{f.name}" END AS "{f.name}"'
+            for f in plan.features
+        ]
+        columns = ", ".join([*(f"a.{key}" for key in keys), "a.t", *values])
+        return f"(SELECT {columns} FROM {rows} a ASOF LEFT JOIN {batch} b ON {joined} AND a.t >= b.t)"
 
     def _compare(self, plan: ViewPlan, left: str, right: str, on: list[str]) -> Comparison:
         joined = " AND ".join(f'a."{name}" = b."{name}"' for name in on)
@@ -173,9 +186,8 @@ class Evidence:
         """Vectors of keys that were never seen: each feature has its default."""
         result = Comparison(rows=int(self._scalar("SELECT count(*) FROM named WHERE t IS NULL")))
         for f in plan.features:
-            default = "NULL" if f.default is None else repr(f.default)
             wrong = self._scalar(
-                f'SELECT count(*) FROM named WHERE t IS NULL AND "{f.name}" IS DISTINCT FROM {default}'
+                f'SELECT count(*) FROM named WHERE t IS NULL AND "{f.name}" IS DISTINCT FROM {_literal(f.default)}'
             )
             result.values += result.rows
             result.different += int(wrong)
@@ -185,6 +197,10 @@ class Evidence:
         row = self._db.execute(sql).fetchone()
         assert row is not None
         return row[0]
+
+
+def _literal(default: int | float | None) -> str:
+    return "NULL" if default is None else repr(default)
 
 
 def store_rows(plan: ViewPlan, keys: list[tuple[Any, ...]], columns: Any) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -83,6 +84,21 @@ def _without(left: pa.Table, right: pa.Table, place: list[str]) -> pa.Table:
     known = set(zip(*(right[name].to_pylist() for name in place), strict=True))
     mask = [row not in known for row in zip(*(left[name].to_pylist() for name in place), strict=True)]
     return left.filter(pa.array(mask, pa.bool_()))
+
+
+def as_of(plan: ViewPlan, batch: pa.Table, places: pa.Table) -> pa.Table:
+    """``batch``, and rows at ``places`` (key columns and ``t``) where it has none: what holds there."""
+    keys = [key.name for key in plan.key]
+    held: dict[tuple[object, ...], list[dict[str, object]]] = {}
+    for row in batch.sort_by("t").to_pylist():
+        held.setdefault(tuple(row[name] for name in keys), []).append(row)
+    nothing = {feature.name: feature.default for feature in plan.features}
+    added = []
+    for place in _without(places, batch, [*keys, "t"]).to_pylist():
+        rows = held.get(tuple(place[name] for name in keys), [])
+        before = bisect_right(rows, place["t"], key=lambda row: row["t"])
+        added.append({**(rows[before - 1] if before else nothing), **{name: place[name] for name in (*keys, "t")}})
+    return pa.concat_tables([batch, pa.Table.from_pylist(added, batch.schema)])
 
 
 def last_rows(rows: pa.Table, by: list[str]) -> pa.Table:

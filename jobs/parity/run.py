@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from features.compilers.flink.driver import HarnessDriver
 from features.plan import SourcePlan, ViewPlan
-from jobs.parity.compare import Comparison, compare_answers, compare_rows, last_rows
+from jobs.parity.compare import Comparison, as_of, compare_answers, compare_rows, last_rows
 from jobs.parity.engines import Answer, duckdb_batch, flink_stream, oracle_batch, oracle_stream, stream_items
 from jobs.parity.events import Arrival
 
@@ -104,17 +104,18 @@ def _against_stream(
     """
     keys = [key.name for key in plan.key]
     if greatest_delay(plan.source, came) == 0:
-        words, left, right = "the last row of every (key, t)", batch.rows, last_rows(stream.rows, [*keys, "t"])
+        words, right = "the last row of every (key, t)", last_rows(stream.rows, [*keys, "t"])
+        left = as_of(plan, batch.rows, right) if plan.waits else batch.rows
     elif beyond_lateness(plan, came):
-        return Compared(plan.name, pair, "nothing: events came too late for a lifetime", Comparison())
+        return Compared(plan.name, pair, "nothing: events came too late for a session or lifetime", Comparison())
     else:
         words, left, right = "the last row of every key", last_rows(batch.rows, keys), last_rows(stream.rows, keys)
     return Compared(plan.name, pair, words, compare_rows(plan, left, right, pair))
 
 
 def beyond_lateness(plan: ViewPlan, came: Sequence[Arrival]) -> bool:
-    """May an event have come too late for a lifetime of named events, so that history alone has it?"""
-    bounded = plan.source.id is not None and any(window.kind == "lifetime" for window in plan.windows)
+    """May an event have come too late for a session or a lifetime of named events, so that history alone has it?"""
+    bounded = any(w.kind == "session" or (w.kind == "lifetime" and plan.source.id is not None) for w in plan.windows)
     return bounded and greatest_delay(plan.source, came) > plan.source.lateness_ms
 
 

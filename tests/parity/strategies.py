@@ -47,9 +47,17 @@ class World:
 
 def windows() -> st.SearchStrategy[Window]:
     sizes = st.sampled_from([1, 3, 10, 40, 100])
-    plain = sizes.map(lambda n: f.sliding(f"{n}ms"))
-    stepped = st.tuples(sizes, sizes).map(lambda p: f.sliding(f"{max(p)}ms", step=f"{min(p)}ms"))
-    return plain | stepped | st.just(f.lifetime())
+    pairs = st.tuples(sizes, sizes).map(sorted)
+    return st.one_of(
+        sizes.map(lambda n: f.sliding(f"{n}ms")),
+        pairs.map(lambda p: f.sliding(f"{p[1]}ms", step=f"{p[0]}ms")),
+        pairs.map(lambda p: f.sliding(f"{p[0]}ms", delay=f"{p[1]}ms")),
+        pairs.map(lambda p: f.sliding(f"{p[1]}ms", step=f"{p[0]}ms", delay="7ms")),
+        pairs.map(lambda p: f.hopping(f"{p[1]}ms", step=f"{p[0]}ms")),
+        st.tuples(sizes, st.integers(0, 100)).map(lambda p: f.calendar(f"{p[0]}ms", offset=f"{p[1] % p[0]}ms")),
+        sizes.map(lambda n: f.session(f"{n}ms")),
+        st.just(f.lifetime()),
+    )
 
 
 def numbers(source: f.Stream, depth: int = 2) -> st.SearchStrategy[Expr]:

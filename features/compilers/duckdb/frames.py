@@ -69,27 +69,55 @@ def frames(key: Int64s, time: Int64s, windows: Sequence[Window], start: int, end
     """
     first, last = _bounds(windows, start, end)
     origin = key * (last - first + 1) - first
-    leaves = [_leaves(window, time, first, last) for window in windows]
-    marks = [time, *leaves]
+    enters = [_enters(window, time) for window in windows]
+    leaves = [_leaves(window, key, time, first, last) for window in windows]
+    marks = {id(t): t for t in (*enters, *leaves)}.values()
     points = _points([origin[inside] + t[inside] for t in marks for inside in [(t >= first) & (t < last)]])
-    entered, *left = [_counts(origin + np.clip(t, first, last), points) for t in marks]
-    newest = entered - 1
-    return Frames(key[newest], points - origin[newest], tuple(Range(low, entered) for low in left))
+    came, *left = [_counts(origin + np.clip(t, first, last), points) for t in (time, *leaves)]
+    entered = [came if t is time else _counts(origin + np.clip(t, first, last), points) for t in enters]
+    newest = came - 1
+    return Frames(key[newest], points - origin[newest], tuple(map(Range, left, entered)))
 
 
 def _bounds(windows: Sequence[Window], start: int, end: int) -> tuple[int, int]:
     """The part of ``[start, end)`` in which there can be points; its end stands for all that comes later."""
-    reach = max((window.size_ms + window.step_ms + window.delay_ms for window in windows), default=0)
+    reach = max((window.reach_ms for window in windows), default=0)
     first = max(start, TIME_MIN)
     return first, max(min(end, TIME_MAX + reach + 1), first)
 
 
-def _leaves(window: Window, time: Int64s, first: int, last: int) -> Int64s:
+def _enters(window: Window, time: Int64s) -> Int64s:
+    """When each event enters; ``time`` itself where that is at once."""
+    if not window.waits:
+        return time
+    return _ceil(time, window.step_ms) if window.kind == "hopping" else time + window.delay_ms
+
+
+def _leaves(window: Window, key: Int64s, time: Int64s, first: int, last: int) -> Int64s:
     """When each event leaves. A lifetime keeps what enters, and holds what came before the slice as sums."""
     if window.kind == "lifetime":
         return np.where(time < first, first - 1, last)
-    tail = -(-time // window.step_ms * window.step_ms) if window.step_ms else time
+    if window.kind == "session":
+        return _session_ends(key, time, window.size_ms)
+    if window.kind == "calendar":
+        return time - (time - window.offset_ms) % window.size_ms + window.size_ms
+    if window.kind == "hopping":
+        return _ceil(time + window.size_ms, window.step_ms)
+    tail = _ceil(time, window.step_ms) if window.step_ms else time
     return tail + (window.size_ms + window.delay_ms)
+
+
+def _ceil(time: Int64s, step: int) -> Int64s:
+    return -(-time // step * step)
+
+
+def _session_ends(key: Int64s, time: Int64s, gap: int) -> Int64s:
+    """For each event the end of its session."""
+    begins = np.ones(len(time), dtype=np.bool_)
+    begins[1:] = (key[1:] != key[:-1]) | (time[1:] - time[:-1] >= gap)
+    starts = np.flatnonzero(begins)
+    ends = np.append(starts[1:], len(time))[: len(starts)]
+    return np.repeat(time[ends - 1] + gap, ends - starts)
 
 
 def _points(marks: list[Int64s]) -> Int64s:

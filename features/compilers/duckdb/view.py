@@ -77,13 +77,34 @@ class ViewQuery:
 
     @property
     def lookback_ms(self) -> int:
-        """How far before a slice an event can be and still be alive in it (lifetimes apart)."""
-        return max((window.size_ms + window.step_ms for window in self.plan.windows), default=0)
+        """How far before a slice an event can be and still be alive in it (sessions and lifetimes apart)."""
+        return max((window.reach_ms for window in self.plan.windows), default=0)
 
     @property
-    def lifelong(self) -> bool:
-        """Does an event count for ever in some window?"""
-        return any(window.kind == "lifetime" for window in self.plan.windows)
+    def endless(self) -> bool:
+        """Has a slice need of events from any time before it?"""
+        return any(window.endless for window in self.plan.windows)
+
+    @property
+    def session_gap_ms(self) -> int | None:
+        """The longest gap of a session: what is alive in any session is alive in one of that gap."""
+        return max((window.size_ms for window in self.plan.windows if window.kind == "session"), default=None)
+
+    def session_ends(self) -> str:
+        """The events and, in ``_until``, when each leaves the longest session. Sessions that go on are one.
+
+        Of events of one time any may be the first: the default frame counts all of them at once.
+        """
+        keys = ", ".join(self._keys)
+        return f"""WITH begun AS (
+  SELECT *, coalesce(_e - lag(_e) OVER (PARTITION BY {keys} ORDER BY _e) >= {self.session_gap_ms}, TRUE) AS _begins
+  FROM {self.events}
+), numbered AS (
+  SELECT *, count_if(_begins) OVER (PARTITION BY {keys} ORDER BY _e) AS _session FROM begun
+)
+SELECT * EXCLUDE (_begins, _session),
+  max(_e) OVER (PARTITION BY {keys}, _session) + {self.session_gap_ms} AS _until
+FROM numbered"""
 
     @cached_property
     def held(self) -> tuple[Held, ...]:
@@ -118,7 +139,10 @@ class ViewQuery:
 
     def _alive(self, start: int, end: int) -> str:
         columns = [sql if sql == name else f"{sql} AS {name}" for name, sql in self.columns.items()]
-        return self._select(columns, f"_e >= {start - self.lookback_ms} AND _e < {end}")
+        alive = f"_e >= {start - self.lookback_ms}"
+        if self.session_gap_ms is not None:
+            alive = f"({alive} OR _until >= {start})"
+        return self._select(columns, f"{alive} AND _e < {end}")
 
     def _before(self, start: int) -> str:
         columns = [f"CAST({BEFORE} AS BIGINT) AS _e", *(f"{held.sql} AS {held.name}" for held in self.held)]

@@ -13,6 +13,10 @@ WINDOWS = [
     Window("sliding", "b", 10, 3),
     Window("sliding", "c", 4, 4),
     Window("lifetime", "d"),
+    Window("sliding", "e", 6, delay_ms=3),
+    Window("hopping", "f", 9, 4),
+    Window("calendar", "g", 12, offset_ms=5),
+    Window("session", "h", 5),
 ]
 events = st.lists(st.tuples(st.integers(0, 3), st.integers(-30, 30)), min_size=1, max_size=30)
 
@@ -27,15 +31,30 @@ def test_each_range_is_what_is_alive(
     made = frames(
         np.array([k for k, _ in rows], np.int64), np.array([e for _, e in rows], np.int64), windows, start, end
     )
-    changes = {(k, t) for k, e in rows for w in windows for t in (w.enter(e), w.leave(e)) if t is not None}
+    lives = {window: _lives(rows, window) for window in windows}
+    changes = {(k, t) for w in windows for (k, _), life in zip(rows, lives[w], strict=True) for t in life}
     points = sorted((k, t) for k, t in changes if start <= t < end)
     assert list(zip(made.key.tolist(), made.t.tolist(), strict=True)) == points
     for window, ranges in zip(windows, made.ranges, strict=True):
         for (k, t), low, high in zip(points, ranges.low.tolist(), ranges.high.tolist(), strict=True):
-            alive = [i for i, (key, e) in enumerate(rows) if key == k and window.alive(e, t)]
+            alive = [
+                i
+                for i, (enter, *leave) in enumerate(lives[window])
+                if rows[i][0] == k and enter <= t < min(leave or [t + 1])
+            ]
             if window.kind == "lifetime":
                 alive = [i for i in alive if rows[i][1] >= start]
             assert list(range(low, high)) == alive
+
+
+def _lives(rows: list[tuple[int, int]], window: Window) -> list[list[int]]:
+    """For each event when it enters and, unless that is never, leaves."""
+    found = []
+    for number in sorted({key for key, _ in rows}):
+        times = [e for key, e in rows if key == number]
+        leaves = window.leaves(times)
+        found += [[window.enter(e), *([] if t is None else [t])] for e, t in zip(times, leaves, strict=True)]
+    return found
 
 
 @given(st.lists(st.integers(0, 5000), min_size=1))

@@ -57,4 +57,4 @@ def test_what_a_lifetime_holds_does_not_collide_with_what_an_event_has() -> None
 def test_how_far_back_a_slice_must_look() -> None:
     assert ViewQuery(PLANS["origin_traffic"]).lookback_ms == (30 * 24 + 1) * 3_600_000
     assert ViewQuery(PLANS["plane_day"]).lookback_ms == 24 * 3_600_000
-    assert ViewQuery(PLANS["plane_flown"]).lifelong
+    assert ViewQuery(PLANS["plane_flown"]).endless

@@ -39,6 +39,12 @@ public final class Plans {
         return "{\"kind\":\"lifetime\",\"name\":\"l\",\"size_ms\":0,\"step_ms\":0,\"delay_ms\":0}";
     }
 
+    /** A window of any kind, all lengths in milliseconds. */
+    public static String window(String kind, long size, long step, long delay, long offset) {
+        return "{\"kind\":\"" + kind + "\",\"name\":\"w\",\"size_ms\":" + size + ",\"step_ms\":" + step
+                + ",\"delay_ms\":" + delay + ",\"offset_ms\":" + offset + "}";
+    }
+
     /** An aggregate of an argument over a window; {@code arg} is an index or null, {@code where} likewise. */
     public static String feature(String name, String aggregate, Integer arg, Integer where, int window, String type) {
         return "{\"name\":\"" + name + "\",\"aggregate\":\"" + aggregate + "\",\"arg\":" + arg + ",\"where\":" + where

@@ -2,6 +2,7 @@ package penstock.plan;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Function;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonProcessingException;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
@@ -10,8 +11,11 @@ import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMap
 /** From a view's canonical JSON to its frozen plan. Refuses what this module does not carry. */
 public final class PlanReader {
     private static final int FORMAT = 1;
-    /** Nulls and conditions of an event are bits of one long. */
-    private static final int MOST_BITS = 64;
+    private static final Set<String> WINDOWS = Set.of("sliding", "hopping", "calendar", "session", "lifetime");
+    /** Nulls of an event are bits of one long. */
+    private static final int MOST_ARGS = 64;
+    /** So are its conditions, but for one bit that sessions use. */
+    private static final int MOST_WHERES = 63;
 
     private PlanReader() {}
 
@@ -28,8 +32,8 @@ public final class PlanReader {
                 list(node.get("wheres"), PlanReader::expr),
                 list(node.get("windows"), PlanReader::window),
                 list(node.get("features"), PlanReader::feature));
-        check(view.args().size() <= MOST_BITS, "a view has at most " + MOST_BITS + " distinct arguments");
-        check(view.wheres().size() <= MOST_BITS, "a view has at most " + MOST_BITS + " distinct conditions");
+        check(view.args().size() <= MOST_ARGS, "a view has at most " + MOST_ARGS + " distinct arguments");
+        check(view.wheres().size() <= MOST_WHERES, "a view has at most " + MOST_WHERES + " distinct conditions");
         return view;
     }
 
@@ -77,9 +81,14 @@ public final class PlanReader {
 
     private static Window window(JsonNode node) {
         String kind = node.get("kind").asText();
-        check(kind.equals("sliding") || kind.equals("lifetime"), "window kind " + kind + " is not carried");
-        check(node.path("delay_ms").asLong() == 0, "a delayed window is not carried");
-        return new Window(kind, node.get("name").asText(), node.path("size_ms").asLong(), node.path("step_ms").asLong());
+        check(WINDOWS.contains(kind), "window kind " + kind + " is not carried");
+        return new Window(
+                kind,
+                node.get("name").asText(),
+                node.path("size_ms").asLong(),
+                node.path("step_ms").asLong(),
+                node.path("delay_ms").asLong(),
+                node.path("offset_ms").asLong());
     }
 
     private static Feature feature(JsonNode node) {

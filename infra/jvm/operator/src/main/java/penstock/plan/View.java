@@ -31,4 +31,8 @@ public record View(
     public boolean hasLifetime() {
         return windows.stream().anyMatch(Window::lifetime);
     }
+
+    public boolean hasSession() {
+        return windows.stream().anyMatch(Window::session);
+    }
 }

@@ -1,6 +1,7 @@
 package penstock.window;
 
 import org.apache.flink.api.common.state.MapState;
+import penstock.plan.Window;
 
 /**
  * A key's events in time order, in a linked list of chunks, so that a state backend on disk rewrites one chunk per
@@ -17,6 +18,7 @@ final class EventLog {
 
     private final Layout layout;
     private final MapState<Long, Chunk> chunks;
+    private final Sessions sessions;
     private KeyState state;
 
     // the chunks touched for this element: a backend on disk would read them anew each time
@@ -28,6 +30,7 @@ final class EventLog {
     EventLog(Layout layout, MapState<Long, Chunk> chunks) {
         this.layout = layout;
         this.chunks = chunks;
+        sessions = new Sessions(layout, this);
     }
 
     /** Turns to the current key. */
@@ -71,7 +74,7 @@ final class EventLog {
         return slot;
     }
 
-    private Chunk chunk(long id) throws Exception {
+    Chunk chunk(long id) throws Exception {
         return held[slot(id)];
     }
 
@@ -167,18 +170,19 @@ final class EventLog {
     private void moveHeads(long time, long place, int index) throws Exception {
         for (int h = 0; h < state.heads.length; h++) {
             Head head = state.heads[h];
-            long leave = layout.leave(h, time);
-            if (leave > state.clock) {
-                if (head.chunk == 0 || leave <= head.leave && isFirstAlive(h, place, index)) {
-                    head.set(place, index, leave);
+            long pass = sessions.hold(h) ? Window.NEVER : layout.passes(h, time);
+            if (pass != Window.NEVER && pass > state.clock) {
+                if (head.chunk == 0 || pass <= head.leave && isFirst(h, place, index)) {
+                    head.set(place, index, pass);
                 }
             } else if (head.chunk == place && head.index >= index) {
                 head.index++;
             }
         }
+        sessions.arrived(state, place, index);
     }
 
-    private boolean isFirstAlive(int h, long place, int index) throws Exception {
+    private boolean isFirst(int h, long place, int index) throws Exception {
         long before;
         if (index > 0) {
             before = chunk(place).times[index - 1];
@@ -188,7 +192,7 @@ final class EventLog {
         } else {
             return true;
         }
-        return layout.leave(h, before) <= state.clock;
+        return layout.passes(h, before) <= state.clock;
     }
 
     /** Removes from all windows what has left at {@code now}, and drops chunks that no window reaches any more. */
@@ -206,9 +210,30 @@ final class EventLog {
     }
 
     private void expire(int h, long now) throws Exception {
+        switch (layout.roles[h]) {
+            case ENTER -> enter(h, now);
+            case LEAVE -> leave(h, now);
+            case CLOSED -> sessions.forget(state, h, now);
+            case OPEN -> sessions.close(state, h);
+            case IDS -> pass(h, now);
+        }
+    }
+
+    private void enter(int h, long now) throws Exception {
         Head head = state.heads[h];
-        int window = layout.headWindows[h];
-        int[] places = window < 0 ? new int[0] : layout.byWindow[window];
+        while (head.leave <= now) {
+            Chunk chunk = chunk(head.chunk);
+            for (int place : layout.byWindow[layout.headWindows[h]]) {
+                state.accumulators[place].add(chunk, head.index);
+            }
+            advance(h, head, chunk);
+        }
+    }
+
+    private void leave(int h, long now) throws Exception {
+        Head head = state.heads[h];
+        Window window = layout.windows[layout.headWindows[h]];
+        int[] places = layout.byWindow[layout.headWindows[h]];
         while (head.leave <= now) {
             Chunk chunk = chunk(head.chunk);
             for (int place : places) {
@@ -217,30 +242,77 @@ final class EventLog {
             advance(h, head, chunk);
         }
         for (int place : places) {
-            state.accumulators[place].refill(visit -> forEach(head, visit));
+            state.accumulators[place].refill(visit -> forEach(head, window, now, visit));
+        }
+    }
+
+    private void pass(int h, long now) throws Exception {
+        Head head = state.heads[h];
+        while (head.leave <= now) {
+            advance(h, head, chunk(head.chunk));
         }
     }
 
     private void advance(int h, Head head, Chunk chunk) throws Exception {
         if (head.index + 1 < chunk.size) {
-            head.set(head.chunk, head.index + 1, layout.leave(h, chunk.times[head.index + 1]));
+            head.set(head.chunk, head.index + 1, layout.passes(h, chunk.times[head.index + 1]));
         } else if (chunk.next != 0) {
-            head.set(chunk.next, 0, layout.leave(h, chunk(chunk.next).times[0]));
+            head.set(chunk.next, 0, layout.passes(h, chunk(chunk.next).times[0]));
         } else {
             head.clear();
         }
     }
 
-    private void forEach(Head head, Accumulator.Visit visit) throws Exception {
+    private void forEach(Head head, Window window, long now, Accumulator.Visit visit) throws Exception {
         int index = head.index;
         for (long place = head.chunk; place != 0; index = 0) {
             Chunk chunk = chunk(place);
             for (; index < chunk.size; index++) {
-                if (!visit.event(chunk, index)) {
+                if (window.enter(chunk.times[index]) > now || !visit.event(chunk, index)) {
                     return;
                 }
             }
             place = chunk.next;
+        }
+    }
+
+    /** Turns a place to the event before it; false when there is none. */
+    boolean back(Place place) throws Exception {
+        if (place.index > 0) {
+            place.index--;
+            return true;
+        }
+        if (place.chunk == state.firstChunk) {
+            return false;
+        }
+        place.chunk = chunk(place.chunk).previous;
+        place.index = chunk(place.chunk).size - 1;
+        return true;
+    }
+
+    /** Turns a place to the event after it; false when there is none. */
+    boolean forward(Place place) throws Exception {
+        Chunk chunk = chunk(place.chunk);
+        if (place.index + 1 < chunk.size) {
+            place.index++;
+            return true;
+        }
+        if (chunk.next == 0) {
+            return false;
+        }
+        place.chunk = chunk.next;
+        place.index = 0;
+        return true;
+    }
+
+    /** Where an event lies. */
+    static final class Place {
+        long chunk;
+        int index;
+
+        Place(long chunk, int index) {
+            this.chunk = chunk;
+            this.index = index;
         }
     }
 

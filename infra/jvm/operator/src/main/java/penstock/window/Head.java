@@ -2,13 +2,13 @@ package penstock.window;
 
 import penstock.plan.Window;
 
-/** Where a window begins in a key's log: its oldest event that is alive. */
+/** A mark in a key's log: the oldest event that has not yet passed, by the meaning of its {@link Layout.Role}. */
 final class Head {
-    /** The event's chunk, or 0 when nothing is alive; then the rest means nothing. */
+    /** The event's chunk, or 0 when there is none; then the rest means nothing. */
     long chunk;
 
     int index;
-    /** When the event leaves; {@link Window#NEVER} when nothing is alive. */
+    /** When the event passes; {@link Window#NEVER} when there is none. */
     long leave = Window.NEVER;
 
     Head copy() {

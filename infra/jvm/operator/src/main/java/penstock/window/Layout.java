@@ -18,9 +18,6 @@ import penstock.plan.Window;
 
 /**
  * What a view's plan says of its state: the heads, the accumulators that features share, and how features are written.
- *
- * <p>There is one head per sliding window and, where repeats are told by id over a lifetime, one more for the events
- * that are only remembered for that.
  */
 final class Layout {
     private static final Set<String> SQUARED = Set.of("var", "std");
@@ -31,7 +28,9 @@ final class Layout {
     final boolean[] textArgs;
     final Type[] argTypes;
     final Window[] windows;
-    /** Per head its window; the memory for ids has -1. */
+    /** Per head what it stands for. */
+    final Role[] roles;
+    /** Per head its window; -1 for {@link Role#IDS}. */
     final int[] headWindows;
     /** Per window the places of its accumulators. */
     final int[][] byWindow;
@@ -40,6 +39,20 @@ final class Layout {
 
     final Accumulator.Emit[] emits;
     final byte[][] names;
+
+    /** What a head points at, among the events that are kept. */
+    enum Role {
+        /** The oldest event that has not yet entered a window that waits. */
+        ENTER,
+        /** The oldest event that has not yet left a window. */
+        LEAVE,
+        /** The first event of the oldest session that a late event can still join. */
+        CLOSED,
+        /** The first event of the session that is open. */
+        OPEN,
+        /** The oldest event that is remembered so that a repeat is known by its id. */
+        IDS
+    }
 
     private final List<Supplier<Accumulator>> makers = new ArrayList<>();
     private final Map<String, Integer> shared = new LinkedHashMap<>();
@@ -54,7 +67,9 @@ final class Layout {
             textArgs[a] = argTypes[a].isText();
         }
         windows = view.windows().toArray(Window[]::new);
-        headWindows = headWindows(view);
+        List<Role> headRoles = new ArrayList<>();
+        headWindows = headWindows(view, headRoles);
+        roles = headRoles.toArray(Role[]::new);
         squared = view.features().stream()
                 .filter(feature -> SQUARED.contains(feature.aggregate()))
                 .map(Layout::sumsKey)
@@ -73,17 +88,31 @@ final class Layout {
                 .toArray(int[][]::new);
     }
 
-    private static int[] headWindows(View view) {
+    private static int[] headWindows(View view, List<Role> roles) {
         List<Integer> heads = new ArrayList<>();
         for (int w = 0; w < view.windows().size(); w++) {
-            if (!view.windows().get(w).lifetime()) {
+            for (Role role : rolesOf(view.windows().get(w))) {
+                roles.add(role);
                 heads.add(w);
             }
         }
-        if (view.hasLifetime() && view.source().id() != null) {
+        // what sessions remember is enough for ids, too
+        if (view.hasLifetime() && view.source().id() != null && !view.hasSession()) {
+            roles.add(Role.IDS);
             heads.add(-1);
         }
         return heads.stream().mapToInt(Integer::intValue).toArray();
+    }
+
+    // an event enters before it leaves
+    private static List<Role> rolesOf(Window window) {
+        if (window.session()) {
+            return List.of(Role.CLOSED, Role.OPEN);
+        }
+        if (window.lifetime()) {
+            return List.of();
+        }
+        return window.waits() ? List.of(Role.ENTER, Role.LEAVE) : List.of(Role.LEAVE);
     }
 
     private void plan(int f, List<List<Integer>> places) {
@@ -98,7 +127,7 @@ final class Layout {
     }
 
     private int source(Feature feature) {
-        boolean lifetime = windows[feature.window()].lifetime();
+        boolean kept = !windows[feature.window()].limited();
         Input input = new Input(feature.arg(), feature.where(), feature.arg() < 0 ? Type.INT64 : argTypes[feature.arg()]);
         return switch (feature.aggregate()) {
             case "count" -> share("count", feature, () -> new Count(input));
@@ -108,7 +137,7 @@ final class Layout {
                 yield share(
                         feature.aggregate(),
                         feature,
-                        () -> lifetime ? new Single.Best(input, greatest) : new Extreme(input, greatest));
+                        () -> kept ? new Single.Best(input, greatest) : new Extreme(input, greatest));
             }
             case "first" -> share("first", feature, () -> new Single.First(input));
             case "last" -> share("last", feature, () -> new Single.Last(input));
@@ -158,7 +187,7 @@ final class Layout {
             case "mean" -> Sums.mean(moments);
             case "var" -> Sums.variance(moments, false);
             case "std" -> Sums.variance(moments, true);
-            case "min", "max" -> windows[feature.window()].lifetime() ? Single.emit(type) : Extreme.emit(type);
+            case "min", "max" -> windows[feature.window()].limited() ? Extreme.emit(type) : Single.emit(type);
             case "latest" -> Latest.emit(feature.arg());
             default -> Single.emit(type);
         };
@@ -172,29 +201,53 @@ final class Layout {
         }
         Accumulator[] accumulators = new Accumulator[makers.size()];
         for (int a = 0; a < accumulators.length; a++) {
-            accumulators[a] = makers.get(a).get();
+            accumulators[a] = newAccumulator(a);
         }
         return new KeyState(heads, accumulators);
     }
 
-    /** When an event of time {@code e} leaves a head's window; for the memory of ids, when it is forgotten. */
-    long leave(int head, long e) {
-        int window = headWindows[head];
-        return window >= 0 ? windows[window].leave(e) : e + view.source().lateness() + 1;
+    /** The accumulator at a place, over nothing. */
+    Accumulator newAccumulator(int place) {
+        return makers.get(place).get();
     }
 
-    /** May an event of time {@code e} enter the window at the key's clock {@code now}? */
+    /** When an event of time {@code e} is behind a head that each event passes at a time of its own. */
+    long passes(int head, long e) {
+        return switch (roles[head]) {
+            case ENTER -> windows[headWindows[head]].enter(e);
+            case LEAVE -> windows[headWindows[head]].leave(e);
+            case IDS -> e + view.source().lateness() + 1;
+            case CLOSED, OPEN -> throw new IllegalStateException("a session's events pass together");
+        };
+    }
+
+    /** Does the value change when the clock reaches this head's time? */
+    boolean changes(int head) {
+        return roles[head] != Role.IDS && roles[head] != Role.CLOSED;
+    }
+
+    /** May an event of time {@code e} enter the window, now or later, at the key's clock {@code now}? */
     boolean enters(int window, long e, long now) {
-        if (windows[window].lifetime()) {
-            return !hasId || now - e <= view.source().lateness();
+        if (windows[window].limited()) {
+            return windows[window].leave(e) > now;
         }
-        return windows[window].leave(e) > now;
+        return windows[window].lifetime() && !hasId || isTimely(e, now);
+    }
+
+    /** Is an event of time {@code e} early enough at the clock {@code now} for what is remembered so long? */
+    boolean isTimely(long e, long now) {
+        return now - e <= view.source().lateness();
     }
 
     /** Is an event of time {@code e} kept in the log at the clock {@code now}? */
     boolean keeps(long e, long now) {
-        for (int h = 0; h < headWindows.length; h++) {
-            if (leave(h, e) > now) {
+        for (int h = 0; h < roles.length; h++) {
+            boolean kept = switch (roles[h]) {
+                case LEAVE -> passes(h, e) > now;
+                case CLOSED, IDS -> isTimely(e, now);
+                case ENTER, OPEN -> false;
+            };
+            if (kept) {
                 return true;
             }
         }

@@ -113,7 +113,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         state.partition = event.partition;
         state.offset = event.offset;
         log.expire(now);
-        load(event);
+        load(event, layout.view.hasSession() && !layout.isTimely(event.time, now));
         if (layout.keeps(event.time, now)) {
             log.insert(one, 0);
         }
@@ -134,10 +134,10 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         return false;
     }
 
-    private void load(Event event) {
+    private void load(Event event, boolean late) {
         one.times[0] = event.time;
         one.nulls[0] = event.nulls;
-        one.wheres[0] = event.wheres;
+        one.wheres[0] = late ? event.wheres | Sessions.OUTSIDE : event.wheres;
         one.ids = event.id == null ? null : new String[] {event.id};
         for (int a = 0; a < layout.textArgs.length; a++) {
             if (layout.textArgs[a]) {
@@ -150,7 +150,10 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
 
     private void accumulate(long time, KeyState state) {
         for (int w = 0; w < layout.windows.length; w++) {
-            if (layout.enters(w, time, state.clock)) {
+            // sessions take their events from the log, because one event can bring others with it
+            if (!layout.windows[w].session()
+                    && layout.windows[w].enter(time) <= state.clock
+                    && layout.enters(w, time, state.clock)) {
                 for (int place : layout.byWindow[w]) {
                     state.accumulators[place].add(one, 0);
                 }
@@ -181,7 +184,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
     private long nextChange(KeyState state) {
         long next = Window.NEVER;
         for (int h = 0; h < state.heads.length; h++) {
-            if (layout.headWindows[h] >= 0) {
+            if (layout.changes(h)) {
                 next = Math.min(next, state.heads[h].leave);
             }
         }

@@ -17,7 +17,7 @@ class PlanReaderTest {
         assertEquals("v", view.name());
         assertEquals(new Source("src", "ts", "id", view.source().columns(), 5, 1000, 0), view.source());
         assertEquals(new Column("ts", Type.TIMESTAMP, false), view.source().columns().get(0));
-        assertEquals(new Window("sliding", "w", 10, 3), view.windows().get(0));
+        assertEquals(new Window("sliding", "w", 10, 3, 0, 0), view.windows().get(0));
         assertEquals(new Feature("f", "count", -1, 0, 0, Type.INT64), view.features().get(0));
         assertEquals(-1, view.args().get(2).places());
     }
@@ -33,23 +33,39 @@ class PlanReaderTest {
     void refusesWhatItDoesNotCarry() {
         assertThrows(PlanException.class, () -> PlanReader.read("{"));
         assertThrows(PlanException.class, () -> PlanReader.read(PLAN.replace("\"format\":1", "\"format\":2")));
-        assertThrows(PlanException.class, () -> PlanReader.read(PLAN.replace("sliding", "session")));
-        assertThrows(PlanException.class, () -> PlanReader.read(PLAN.replace("\"delay_ms\":0", "\"delay_ms\":1")));
+        assertThrows(PlanException.class, () -> PlanReader.read(PLAN.replace("sliding", "tumbling")));
         String other = PLAN.replace("\"lateness_ms\":5", "\"lateness_ms\":6");
         assertThrows(PlanException.class, () -> PlanReader.readAll(PLAN, other));
     }
 
     @Test
     void leavesOnTheGridBelowZeroToo() {
-        Window stepped = new Window("sliding", "w", 10, 7);
+        Window stepped = new Window("sliding", "w", 10, 7, 0, 0);
         assertEquals(10, stepped.leave(0));
         assertEquals(17, stepped.leave(1));
         assertEquals(17, stepped.leave(7));
         assertEquals(10, stepped.leave(-1));
         assertEquals(3, stepped.leave(-7));
         assertEquals(3, stepped.leave(-8));
-        assertEquals(5, new Window("sliding", "w", 10, 0).leave(-5));
-        assertEquals(Window.NEVER, new Window("lifetime", "l", 0, 0).leave(5));
+        assertEquals(5, new Window("sliding", "w", 10, 0, 0, 0).leave(-5));
+        assertEquals(Window.NEVER, new Window("lifetime", "l", 0, 0, 0, 0).leave(5));
+    }
+
+    @Test
+    void aWindowThatWaitsIsEnteredLater() {
+        Window hopping = new Window("hopping", "w", 10, 4, 0, 0);
+        assertEquals(-4, hopping.enter(-7));
+        assertEquals(4, hopping.leave(-7));
+        assertEquals(9, new Window("sliding", "w", 10, 0, 4, 0).enter(5));
+        assertEquals(19, new Window("sliding", "w", 10, 0, 4, 0).leave(5));
+    }
+
+    @Test
+    void aCalendarPeriodEndsForAllAtOnce() {
+        Window calendar = new Window("calendar", "w", 10, 0, 0, 3);
+        assertEquals(3, calendar.leave(-7));
+        assertEquals(3, calendar.leave(2));
+        assertEquals(13, calendar.leave(3));
     }
 
     @Test

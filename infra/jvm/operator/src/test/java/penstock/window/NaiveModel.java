@@ -7,6 +7,7 @@ import java.util.OptionalLong;
 import java.util.TreeSet;
 import penstock.plan.Feature;
 import penstock.plan.View;
+import penstock.plan.Window;
 import penstock.route.Event;
 
 /** The meaning of one key's rows as plain loops over all events, for features of the int64 argument n. */
@@ -31,8 +32,8 @@ final class NaiveModel {
     }
 
     private boolean isRemembered(long e) {
-        boolean lifetime = view.hasLifetime() && withinLateness(e, clock);
-        return lifetime || view.windows().stream().anyMatch(window -> !window.lifetime() && window.leave(e) > clock);
+        boolean endless = (view.hasLifetime() || view.hasSession()) && withinLateness(e, clock);
+        return endless || view.windows().stream().anyMatch(window -> window.limited() && window.leave(e) > clock);
     }
 
     List<String> event(Event event) {
@@ -46,8 +47,7 @@ final class NaiveModel {
         boolean[] enters = new boolean[view.windows().size()];
         boolean any = false;
         for (int w = 0; w < enters.length; w++) {
-            boolean lifetime = view.windows().get(w).lifetime();
-            enters[w] = lifetime ? !hasId() || withinLateness(event.time, now) : view.windows().get(w).leave(event.time) > now;
+            enters[w] = enters(view.windows().get(w), event.time, now);
             any |= enters[w];
         }
         if (!any) {
@@ -58,13 +58,41 @@ final class NaiveModel {
         return List.of(row(event.key));
     }
 
+    private boolean enters(Window window, long e, long now) {
+        if (window.limited()) {
+            return window.leave(e) > now;
+        }
+        return window.lifetime() && !hasId() || withinLateness(e, now);
+    }
+
+    /** When an event leaves a window that it entered: a session is as long as others follow within its gap. */
+    private long leave(int w, long e) {
+        Window window = view.windows().get(w);
+        long leave = window.leave(e);
+        if (window.session()) {
+            for (boolean longer = true; longer; ) {
+                longer = false;
+                for (Entered each : entered) {
+                    long other = each.event.time;
+                    if (each.windows[w] && other >= e && other < leave && window.leave(other) > leave) {
+                        leave = window.leave(other);
+                        longer = true;
+                    }
+                }
+            }
+        }
+        return leave;
+    }
+
     List<String> watermark(String key, long time) {
         TreeSet<Long> due = new TreeSet<>();
         for (Entered each : entered) {
             for (int w = 0; w < each.windows.length; w++) {
-                long leave = view.windows().get(w).leave(each.event.time);
-                if (each.windows[w] && leave > clock && leave <= time) {
-                    due.add(leave);
+                long e = each.event.time;
+                for (long change : new long[] {view.windows().get(w).enter(e), leave(w, e)}) {
+                    if (each.windows[w] && change > clock && change <= time) {
+                        due.add(change);
+                    }
                 }
             }
         }
@@ -89,8 +117,9 @@ final class NaiveModel {
     private String value(Feature feature) {
         List<Event> alive = new ArrayList<>();
         for (Entered each : entered) {
-            boolean in = each.windows[feature.window()]
-                    && view.windows().get(feature.window()).leave(each.event.time) > clock;
+            int w = feature.window();
+            long e = each.event.time;
+            boolean in = each.windows[w] && view.windows().get(w).enter(e) <= clock && leave(w, e) > clock;
             boolean where = feature.where() < 0 || (each.event.wheres & 1) != 0;
             boolean present = feature.arg() < 0 || (each.event.nulls & 1) == 0;
             if (in && where && present) {

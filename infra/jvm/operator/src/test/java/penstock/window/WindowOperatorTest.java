@@ -79,6 +79,12 @@ class WindowOperatorTest {
             {Plans.sliding(10, 7), Plans.sliding(12, 0)},
             {Plans.lifetime()},
             {Plans.sliding(5, 5), Plans.lifetime(), Plans.sliding(300, 0)},
+            {Plans.window("sliding", 10, 0, 5, 0), Plans.window("sliding", 10, 4, 13, 0)},
+            {Plans.window("hopping", 9, 4, 0, 0), Plans.sliding(20, 0)},
+            {Plans.window("calendar", 12, 0, 0, 5), Plans.window("hopping", 30, 30, 0, 0)},
+            {Plans.window("session", 3, 0, 0, 0)},
+            {Plans.window("session", 2, 0, 0, 0), Plans.window("session", 9, 0, 0, 0), Plans.sliding(90, 0)},
+            {Plans.window("session", 4, 0, 0, 0), Plans.lifetime()},
         };
         String plan = plan(id, random.nextInt(60), choices[random.nextInt(choices.length)]);
         NaiveModel model = new NaiveModel(PlanReader.read(plan));
