@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from features.aggregates import Feature
-from features.durations import parse_duration
+from features.durations import LONGEST, parse_duration
 from features.errors import DefinitionError
 from features.expressions import Expr, OwnText
 from features.location import caller
@@ -38,6 +38,7 @@ class _Source:
         topic: str | None,
         history: str | None,
         times: tuple[str, str, str],
+        op: str | None = None,
     ) -> None:
         check_name(name, "source")
         if topic is None and history is None:
@@ -52,14 +53,15 @@ class _Source:
         typed = _columns(name, columns, time)
         if id is not None and id not in typed:
             raise unknown(f"{name} (its id=)", id, typed)
+        _check_op(name, op, id, typed)
         self.name: str = OwnText(name)
-        self.topic, self.history, self.time, self.id = (
-            None if text is None else OwnText(text) for text in (topic, history, time, id)
+        self.topic, self.history, self.time, self.id, self.op = (
+            None if text is None else OwnText(text) for text in (topic, history, time, id, op)
         )
         self.columns = typed
         lateness, max_ahead, disorder = times
         milliseconds = (parse_duration(lateness), parse_duration(max_ahead), parse_duration(disorder, zero=True))
-        self.source_plan: SourcePlan = source_plan(name, time, id, typed, milliseconds)
+        self.source_plan: SourcePlan = source_plan(name, time, id, op, typed, milliseconds)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} {self.name}"
@@ -94,12 +96,29 @@ def _columns(source: str, columns: Mapping[str, str | Column], time: str | None)
     return typed
 
 
+def _check_op(source: str, op: str | None, id: str | None, columns: Mapping[str, Column]) -> None:
+    if op is None:
+        return
+    if op not in columns:
+        raise unknown(f"{source} (its op=)", op, columns)
+    if columns[op].type != "string":
+        raise DefinitionError(f"the op column {op!r} is {columns[op].type}", where=caller(), allowed="string")
+    if id is None:
+        raise DefinitionError(
+            f"{source} has op= and no id=",
+            where=caller(),
+            allowed="op= with id=",
+            hint="an update or delete names its event by the key, the event time and the id",
+        )
+
+
 class Stream(_Source):
     """Events of one kind: a Kafka topic, its history as files, or both.
 
-    ``time``: the event time column (timestamp). ``id``: the column that names an event. ``columns``: name →
-    type. ``lateness``, ``max_ahead``, ``disorder``: durations. ``history``: a path or glob of Parquet files,
-    relative to the project's data folder.
+    ``time``: the event time column (timestamp). ``id``: the column that names an event. ``op``: the string column
+    that says what a row does to its event: insert (or null), update or delete; update and delete name it by key,
+    event time and id. ``columns``: name → type. ``lateness``, ``max_ahead``, ``disorder``: durations. ``history``: a
+    path or glob of Parquet files, relative to the project's data folder.
     """
 
     def __init__(
@@ -114,8 +133,9 @@ class Stream(_Source):
         lateness: str = "1d",
         max_ahead: str = "1h",
         disorder: str = "0s",
+        op: str | None = None,
     ) -> None:
-        super().__init__(name, columns, time, id, topic, history, (lateness, max_ahead, disorder))
+        super().__init__(name, columns, time, id, topic, history, (lateness, max_ahead, disorder), op)
 
 
 class _Input:
@@ -256,6 +276,13 @@ class View(_Keyed):
                 allowed="one or more",
                 hint="end it with .over('1h') or .over(lifetime())",
             )
+        if self.source.op is not None and lifetime() in feature.windows:
+            raise DefinitionError(
+                f"{name} is over a lifetime, and the events of {self.source.name} change",
+                where=feature.place,
+                allowed="windows that events leave: they keep what an update takes out",
+                hint=f"sliding('{LONGEST}') keeps every event of a century",
+            )
         self._check_columns(feature.arg, name)
         self._check_columns(feature.where, name)
 
@@ -331,6 +358,13 @@ class Model:
         check_name(name, "model")
         if not isinstance(on, Stream):
             raise DefinitionError(f"{name}: on= is not a stream", where=caller(), allowed="a Stream")
+        if on.op is not None:
+            raise DefinitionError(
+                f"{name} answers the events of {on.name}, which change",
+                where=caller(),
+                allowed="on= a stream without op=: a request is answered once",
+                hint="define a second Stream of the inserts",
+            )
         check_topic(output, "an output")
         if output == on.topic:
             raise DefinitionError(

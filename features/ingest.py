@@ -13,6 +13,9 @@ from features.plan import ColumnPlan, SourcePlan
 #: Timestamps are those of the years 1 to 9999, in milliseconds since the epoch.
 TIME_MIN, TIME_MAX = -62_135_596_800_000, 253_402_300_799_999
 
+#: What a row can do to its event; a null is an insert.
+OPS = ("insert", "update", "delete")
+
 Row = dict[str, Any]
 
 
@@ -92,6 +95,16 @@ def check_row(source: SourcePlan, row: Row, kafka_ms: int | None = None) -> None
     for column in source.columns:
         if not column.nullable and row[column.name] is None:
             raise BadEvent("missing value", f"{column.name} is null")
+    if source.op is not None:
+        _check_op(source, row)
+
+
+def _check_op(source: SourcePlan, row: Row) -> None:
+    op = row[str(source.op)]
+    if op not in (None, *OPS):
+        raise BadEvent("wrong type", f"{source.op} is {op!r}, one of {' '.join(OPS)} is wanted")
+    if op in ("update", "delete") and row[str(source.id)] is None:
+        raise BadEvent("missing value", f"{source.id} is null, and {op} names its event by it")
 
 
 def _typed(column: ColumnPlan, value: Any) -> Any:

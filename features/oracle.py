@@ -23,7 +23,10 @@ Values = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Event:
-    """An event as a view sees it. ``args`` and ``wheres`` follow the plan's; ``scaled`` are the summed integers."""
+    """An event as a view sees it. ``args`` and ``wheres`` follow the plan's; ``scaled`` are the summed integers.
+
+    ``gone``: it was deleted, or is left out by the view's filter, and is only remembered.
+    """
 
     key: Key
     time: int
@@ -31,6 +34,8 @@ class Event:
     args: Values
     scaled: tuple[int | None, ...]
     wheres: tuple[bool | None, ...]
+    op: str = "insert"
+    gone: bool = False
 
 
 @dataclass
@@ -112,20 +117,41 @@ _APPLY: dict[str, Any] = {
 
 
 def view_event(plan: ViewPlan, row: Row) -> Event | None:
-    """The event that a checked row is for this view; None when its filter leaves it out. Raises BadEvent."""
+    """The event that a checked row is for this view; None when its filter leaves it out. Raises BadEvent.
+
+    Where events change, what is left out may have been in before: it is an event, and gone.
+    """
+    op = "insert" if plan.source.op is None else row[plan.source.op] or "insert"
     try:
+        if op == "delete":
+            return _gone(plan, _key(plan, row), row, op)
         if plan.filter is not None and evaluate(plan.filter, row) is not True:
-            return None
-        key = tuple(row[column.name] for column in plan.key)
-        if None in key:
-            raise BadEvent("missing key", ", ".join(c.name for c in plan.key if row[c.name] is None))
+            key = tuple(row[column.name] for column in plan.key)
+            return None if plan.source.op is None or None in key else _gone(plan, key, row, op)
+        key = _key(plan, row)
         args = tuple(evaluate(arg.expr, row) for arg in plan.args)
         wheres = tuple(evaluate(where, row) for where in plan.wheres)
         scaled = tuple(_scaled(arg, x) for arg, x in zip(plan.args, args, strict=True))
     except BadEvent as bad:
         raise BadEvent(bad.code, bad.detail, plan.name) from None
+    return Event(key, *_named(plan, row), args, scaled, wheres, op)
+
+
+def _key(plan: ViewPlan, row: Row) -> Key:
+    key = tuple(row[column.name] for column in plan.key)
+    if None in key:
+        raise BadEvent("missing key", ", ".join(c.name for c in plan.key if row[c.name] is None))
+    return key
+
+
+def _named(plan: ViewPlan, row: Row) -> tuple[int, Any]:
+    """The event's time and id."""
     time = row[plan.source.time] if plan.source.time is not None else 0
-    return Event(key, time, row[plan.source.id] if plan.source.id else None, args, scaled, wheres)
+    return time, row[plan.source.id] if plan.source.id else None
+
+
+def _gone(plan: ViewPlan, key: Key, row: Row, op: str) -> Event:
+    return Event(key, *_named(plan, row), (), (), (), op, gone=True)
 
 
 def _scaled(arg: ArgPlan, x: Any) -> int | None:
@@ -192,7 +218,8 @@ Entered = tuple[Event, frozenset[int]]
 
 def lives(window: Window, index: int, events: Sequence[Entered]) -> list[tuple[Event, int, int | None]]:
     """One key's events that entered the window (by index in the plan), each with when it enters and leaves."""
-    inside = sorted((event for event, entered in events if index in entered), key=lambda event: event.time)
+    there = [event for event, entered in events if index in entered and not event.gone]
+    inside = sorted(there, key=lambda event: event.time)
     leaves = window.leaves([event.time for event in inside])
     return [(event, window.enter(event.time), leave) for event, leave in zip(inside, leaves, strict=True)]
 
@@ -226,26 +253,49 @@ class Result:
 
 
 def batch(plan: ViewPlan, rows: Iterable[Row | BadEvent]) -> Result:
-    """All change points of all keys, sorted by key and time. Of repeats the first in ``rows`` counts."""
+    """All change points of all keys, sorted by key and time. Of repeats the first in ``rows`` counts; of an event that
+    changes, its last version.
+    """
     result = Result()
     events: dict[Key, list[Event]] = {}
-    seen: set[tuple[Any, ...]] = set()
     for index, row in enumerate(rows):
         event = _admit(plan, row, index, result)
-        if event is None:
-            continue
-        name = (event.key, event.time, event.id)
-        if event.id is not None and name in seen:
-            result.counts.duplicate += 1
-            continue
-        seen.add(name)
-        result.counts.applied += 1
-        events.setdefault(event.key, []).append(event)
+        if event is not None:
+            _take(event, events.setdefault(event.key, []), result.counts)
     everywhere = frozenset(range(len(plan.windows)))
     for key in sorted(events):
         entered = [(event, everywhere) for event in events[key]]
         result.rows += [(key, t, 0, value(plan, entered, t)) for t in changes(plan, entered)]
     return result
+
+
+def _take(event: Event, events: list[Event], counts: Counts) -> None:
+    """Puts an event among its key's, or in the place of its former version."""
+    place = _find(event, events)
+    if place is None:
+        counts.applied += 1
+        if not _is_nothing(event):
+            events.append(event)
+    elif _changes_nothing(event, events[place]):
+        counts.duplicate += 1
+    else:
+        counts.applied += 1
+        events[place] = event
+
+
+def _find(event: Event, events: Sequence[Event]) -> int | None:
+    """Where a version of the event is."""
+    same = (place for place, e in enumerate(events) if (e.time, e.id) == (event.time, event.id))
+    return None if event.id is None else next(same, None)
+
+
+def _is_nothing(event: Event) -> bool:
+    """Is there nothing to remember of an event of which nothing was known?"""
+    return event.gone and event.op != "delete"
+
+
+def _changes_nothing(event: Event, known: Event) -> bool:
+    return event.op == "insert" or (event.op == "delete" and known.gone)
 
 
 def _admit(plan: ViewPlan, row: Row | BadEvent, index: int, result: Result) -> Event | None:
@@ -298,17 +348,24 @@ def stream(plan: ViewPlan, items: Iterable[Row | BadEvent | Watermark]) -> Resul
 
 def _arrive(plan: ViewPlan, event: Event, state: _KeyState, result: Result) -> None:
     clock = event.time if state.clock is None else max(state.clock, event.time)
-    if event.id is not None and _repeats(plan, event, state):
+    known = _known(plan, event, state)
+    if known is not None and _changes_nothing(event, state.entered[known][0]):
         result.counts.duplicate += 1
         return
+    if known is None and _is_nothing(event):
+        result.counts.applied += 1
+        return
     entered = frozenset(i for i, window in enumerate(plan.windows) if _enters(plan, window, event, clock))
-    if not entered:
+    if known is None and not entered:
         result.counts.too_late += 1
         return
     result.counts.applied += 1
     state.clock = clock
     state.seq += 1
-    state.entered.append((event, entered))
+    if known is None:
+        state.entered.append((event, entered))
+    else:
+        state.entered[known] = (event, state.entered[known][1])
     result.rows.append((event.key, clock, state.seq, value(plan, state.entered, clock)))
 
 
@@ -321,9 +378,10 @@ def _enters(plan: ViewPlan, window: Window, event: Event, clock: int) -> bool:
     return leave > clock
 
 
-def _repeats(plan: ViewPlan, event: Event, state: _KeyState) -> bool:
-    """Is it the repeat of an event that is still remembered at the key's clock, before this one arrived?"""
-    return any((e.time, e.id) == (event.time, event.id) and _remembered(plan, e, state.clock) for e, _ in state.entered)
+def _known(plan: ViewPlan, event: Event, state: _KeyState) -> int | None:
+    """Where a version of the event is that is still remembered at the key's clock, before this one arrived."""
+    place = _find(event, [e for e, _ in state.entered])
+    return place if place is not None and _remembered(plan, event, state.clock) else None
 
 
 def _remembered(plan: ViewPlan, event: Event, clock: int | None) -> bool:
@@ -336,7 +394,8 @@ def _remembered(plan: ViewPlan, event: Event, clock: int | None) -> bool:
 
 def _fire(plan: ViewPlan, key: Key, state: _KeyState, watermark: int, result: Result) -> None:
     """Every change point after the key's clock that the watermark has passed, in order, one row each."""
-    assert state.clock is not None
+    if state.clock is None:  # nothing of this key has been in the view
+        return
     for t in [t for t in changes(plan, state.entered) if state.clock < t <= watermark]:
         state.clock = t
         state.seq += 1

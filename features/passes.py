@@ -19,8 +19,8 @@ from features.types import DEFAULT_PLACES
 
 Draft = dict[str, Any]
 
-#: The stream keeps an event's nulls and conditions as the bits of one 64-bit word each, with one more for sessions.
-MOST_ARGS, MOST_WHERES = 64, 63
+#: The stream keeps an event's nulls and conditions as the bits of one 64-bit word each, with two more bits of its own.
+MOST_ARGS, MOST_WHERES = 64, 62
 
 
 def expand_windows(draft: Draft) -> Draft:

@@ -33,12 +33,14 @@ class ColumnPlan:
 class SourcePlan:
     """A source: its columns (the time column included) and its rules of time, in milliseconds.
 
-    ``time`` None: a static table, which holds for all time. ``id`` None: every row counts.
+    ``time`` None: a static table, which holds for all time. ``id`` None: every row counts. ``op`` names the column
+    that tells inserts, updates and deletes apart; None: all are inserts.
     """
 
     name: str
     time: str | None
     id: str | None
+    op: str | None
     columns: tuple[ColumnPlan, ...]
     lateness_ms: int
     max_ahead_ms: int
@@ -128,9 +130,11 @@ class ViewPlan:
         return fingerprint(self.json)
 
     @property
-    def waits(self) -> bool:
-        """Can an event come and change nothing yet? Then a stream has rows at times that are no change points."""
-        return all(window.waits for window in self.windows)
+    def off_points(self) -> bool:
+        """Can a stream have rows at times that are no change points of the history? It has where an event changes
+        nothing yet, because all windows wait, and where an event is later taken back.
+        """
+        return self.source.op is not None or all(window.waits for window in self.windows)
 
     @property
     def static(self) -> bool:
@@ -218,8 +222,13 @@ class ModelPlan:
 
 
 def source_plan(
-    name: str, time: str | None, id: str | None, columns: dict[str, Column], times: tuple[int, int, int]
+    name: str,
+    time: str | None,
+    id: str | None,
+    op: str | None,
+    columns: dict[str, Column],
+    times: tuple[int, int, int],
 ) -> SourcePlan:
     """A source's plan from its checked parts; ``times``: lateness, max_ahead, disorder in milliseconds."""
     plans = tuple(ColumnPlan(n, c.type, c.nullable and n != time) for n, c in columns.items())
-    return SourcePlan(name, time, id, plans, *times)
+    return SourcePlan(name, time, id, op, plans, *times)

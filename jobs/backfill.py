@@ -24,6 +24,7 @@ from features.compilers.duckdb.chunks import chunks_of_keys
 from features.compilers.duckdb.events import events_query
 from features.compilers.duckdb.frames import most_keys
 from features.compilers.duckdb.types import quote, text
+from features.compilers.duckdb.versions import EVENTS, REPEATS, ROWS, VERSIONS, versions_queries
 from features.compilers.duckdb.view import ViewQuery
 from features.plan import ViewPlan
 from jobs.database import explained, memory_limit, one_row, scratch_database
@@ -134,7 +135,10 @@ def _count(db: duckdb.DuckDBPyConnection, plan: ViewPlan, report: BackfillReport
     db.execute("CREATE TABLE refused AS SELECT _file, _row, _error FROM events WHERE _error IS NOT NULL")
     if dead or out:
         db.execute("DELETE FROM events WHERE _error IS NOT NULL OR _out")
-    duplicates = _drop_repeats(db, plan) if plan.source.id is not None else 0
+    if plan.source.op is not None:
+        duplicates = _last_versions(db, plan)
+    else:
+        duplicates = _drop_repeats(db, plan) if plan.source.id is not None else 0
     _end_sessions(db, plan)
     report.counts = {"applied": seen - dead - duplicates, "too_late": 0, "duplicate": duplicates, "dead": dead}
 
@@ -153,6 +157,17 @@ def _drop_repeats(db: duckdb.DuckDBPyConnection, plan: ViewPlan) -> int:
           FROM events WHERE _id IS NOT NULL AND hash({same}) IN (FROM repeated)) WHERE copy > 1)"""
     ).fetchone()
     return int(found[0]) if found else 0
+
+
+def _last_versions(db: duckdb.DuckDBPyConnection, plan: ViewPlan) -> int:
+    """Of each event that changes the last version stays; returns how many rows change nothing."""
+    for query in versions_queries(plan, "events"):
+        db.execute(query)
+    repeats = int(one_row(db, REPEATS)[0])
+    for table in ("events", ROWS, VERSIONS):
+        db.execute(f"DROP TABLE {table}")
+    db.execute(f"ALTER TABLE {EVENTS} RENAME TO events")
+    return repeats
 
 
 def _end_sessions(db: duckdb.DuckDBPyConnection, plan: ViewPlan) -> None:

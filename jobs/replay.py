@@ -1,6 +1,6 @@
 """History sent to Kafka again, in event-time order, as if it happened now.
 
-All streamed sources are merged by event time (then by the order of the definitions, then by id), so that
+All streamed sources are merged by event time (then by the order of the definitions, by id, and by file), so that
 what reaches the topics is what a perfect clock would have sent.
 """
 
@@ -41,8 +41,8 @@ def events(project: Project, start_ms: int, end_ms: int) -> Iterator[Sent]:
     """
     with _history(project) as (db, sources):
         selects = [_select(db, project, name, order, start_ms, end_ms) for order, name in enumerate(sources)]
-        # what is the same in all else has the same text, too
-        query = " UNION ALL ".join(selects) + " ORDER BY t, source, id, raw"
+        # an event's versions stay in the order of the files
+        query = " UNION ALL ".join(selects) + " ORDER BY t, source, id, file, row"
         for batch in db.execute(query).to_arrow_reader(ROWS_AT_ONCE):
             columns = [batch.column(name).to_pylist() for name in ("source", "t", "raw")]
             for source, t, raw in zip(*columns, strict=True):
@@ -83,7 +83,8 @@ def _select(db: duckdb.DuckDBPyConnection, project: Project, name: str, order: i
     fields = ", ".join(f"'{column.name}': {quote(column.name)}" for column in plan.columns)
     id = f"CAST({quote(plan.id)} AS VARCHAR)" if plan.id else "NULL"
     return f"""SELECT {order} AS source, {quote(str(plan.time))} AS t, {id} AS id,
-        encode(CAST(to_json({{{fields}}}) AS VARCHAR)) AS raw FROM ({_rows(db, project, name, start_ms, end_ms)})"""
+        encode(CAST(to_json({{{fields}}}) AS VARCHAR)) AS raw, _file AS file, _row AS row
+        FROM ({_rows(db, project, name, start_ms, end_ms)})"""
 
 
 class Pace(Protocol):

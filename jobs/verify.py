@@ -82,10 +82,13 @@ class Evidence:
         return int(self._scalar(f'SELECT count(*) FROM "stream_{view}"'))
 
     def stream_against_batch(self, view: str) -> Comparison:
-        """The last stream row of every ``(key, t)`` against the batch row of that change point."""
+        """The last stream row of every ``(key, t)`` against the batch row of that change point.
+
+        Where events change, the last of every key: history has them as they are in the end.
+        """
         plan = self._plans[view]
-        keys = ", ".join(f'"{k.name}"' for k in plan.key)
-        last = f"row_number() OVER (PARTITION BY {keys}, t ORDER BY seq DESC) = 1"
+        keys = ", ".join([*(f'"{k.name}"' for k in plan.key), *(["t"] if plan.source.op is None else [])])
+        last = f"row_number() OVER (PARTITION BY {keys} ORDER BY t DESC, seq DESC) = 1"
         newest = f'(SELECT * FROM "stream_{view}" QUALIFY {last})'
         return self._against_batch(plan, newest)
 
@@ -98,7 +101,7 @@ class Evidence:
 
     def _against_batch(self, plan: ViewPlan, rows: str) -> Comparison:
         batch = f"read_parquet('{self._batch[plan.name]}/part-*.parquet')"
-        if plan.waits:
+        if plan.off_points:
             batch = self._as_of(plan, rows, batch)
         return self._compare(plan, rows, batch, [*(k.name for k in plan.key), "t"])
 

@@ -101,6 +101,13 @@ def as_of(plan: ViewPlan, batch: pa.Table, places: pa.Table) -> pa.Table:
     return pa.concat_tables([batch, pa.Table.from_pylist(added, batch.schema)])
 
 
+def in_the_end(plan: ViewPlan, batch: pa.Table, stream: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """What batch and a stream hold for every key once all time has passed: equal after any order of arrival."""
+    keys = [key.name for key in plan.key]
+    last = last_rows(stream, keys)
+    return last_rows(as_of(plan, batch, last) if plan.off_points else batch, keys), last
+
+
 def last_rows(rows: pa.Table, by: list[str]) -> pa.Table:
     """The last row for each combination of ``by``, without its ``seq``."""
     order = [(name, "ascending") for name in ("t", "seq") if name in rows.schema.names]

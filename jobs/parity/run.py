@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from features.compilers.flink.driver import HarnessDriver
 from features.plan import SourcePlan, ViewPlan
-from jobs.parity.compare import Comparison, as_of, compare_answers, compare_rows, last_rows
+from jobs.parity.compare import Comparison, as_of, compare_answers, compare_rows, in_the_end, last_rows
 from jobs.parity.engines import Answer, duckdb_batch, flink_stream, oracle_batch, oracle_stream, stream_items
 from jobs.parity.events import Arrival
 
@@ -99,17 +99,18 @@ def _compare(plan: ViewPlan, came: Sequence[Arrival], answers: Mapping[str, Answ
 def _against_stream(
     plan: ViewPlan, came: Sequence[Arrival], batch: Answer, stream: Answer, pair: tuple[str, str]
 ) -> Compared:
-    """In event-time order the stream's last row of every (key, t) is the batch row; in any order the last row of every
-    key is, once all time has passed.
+    """In event-time order the stream's last row of every (key, t) is the batch row; in any order, and where events
+    change later, the last row of every key is, once all time has passed.
     """
     keys = [key.name for key in plan.key]
-    if greatest_delay(plan.source, came) == 0:
+    if greatest_delay(plan.source, came) == 0 and plan.source.op is None:
         words, right = "the last row of every (key, t)", last_rows(stream.rows, [*keys, "t"])
-        left = as_of(plan, batch.rows, right) if plan.waits else batch.rows
+        left = as_of(plan, batch.rows, right) if plan.off_points else batch.rows
     elif beyond_lateness(plan, came):
         return Compared(plan.name, pair, "nothing: events came too late for a session or lifetime", Comparison())
     else:
-        words, left, right = "the last row of every key", last_rows(batch.rows, keys), last_rows(stream.rows, keys)
+        words = "the last row of every key"
+        left, right = in_the_end(plan, batch.rows, stream.rows)
     return Compared(plan.name, pair, words, compare_rows(plan, left, right, pair))
 
 

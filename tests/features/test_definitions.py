@@ -48,6 +48,17 @@ def test_the_right_ones_are_made(tmp_path: Path) -> None:
             "int64 float64",
         ),
         ("Stream('s', topic='s', time='ts', id='di', columns=dict(id='string'))", "s (its id=) has no 'di'", "id, ts"),
+        (
+            "Stream('s', topic='s', time='ts', id='i', op='o', columns=dict(i='string'))",
+            "s (its op=) has no 'o'",
+            "i, ts",
+        ),
+        (
+            "Stream('s', topic='s', time='ts', id='i', op='o', columns=dict(i='string', o='int64'))",
+            "the op column 'o' is int64",
+            "string",
+        ),
+        ("Stream('s', topic='s', time='ts', op='o', columns=dict(o='string'))", "s has op= and no id=", "op= with id="),
         ("Stream('s', topic='s', time='ts', columns={}, lateness='0s')", "'0s' is not a duration", "a positive whole"),
         ("Stream('s', topic='s', time='ts', columns={}, max_ahead='1w')", "'1w' is not a duration", "a positive whole"),
         ("Stream('s', topic='s', time='ts', columns={}, disorder='-1s')", "'-1s' is not a duration", "a whole number"),
@@ -172,7 +183,7 @@ def test_a_column_as_a_key_is_answered_with_its_name(tmp_path: Path) -> None:
     assert error.hint == "write key='shop'"
 
 
-@pytest.mark.parametrize(("what", "allowed"), [("arguments", 64), ("where= conditions", 63)])
+@pytest.mark.parametrize(("what", "allowed"), [("arguments", 64), ("where= conditions", 62)])
 def test_a_view_has_so_many_arguments_and_conditions_at_most(what: str, allowed: int) -> None:
     names = [f"x{i}" for i in range(allowed + 1)]
     stream = Stream("s", topic="s", time="ts", columns={"k": "string", **dict.fromkeys(names, "int64")})
@@ -353,3 +364,21 @@ def test_a_model_may_learn_from_its_own_stream_and_needs_no_id_for_it() -> None:
 def test_every_definition_of_the_head_can_be_read(tmp_path: Path) -> None:
     assert run(tmp_path, "")["by_customer"].plan.source.id == "order_id"
     assert mean.__name__ in HEAD
+
+
+# --- streams whose events change ---------------------------------------------------------------------------
+
+CHANGING = "changing = Stream('changing', topic='c', time='ts', id='i', op='o', columns=dict(i='string', o='string'))\n"
+
+
+def test_a_lifetime_over_events_that_change_is_refused_with_what_works(tmp_path: Path) -> None:
+    text = "View('v', changing, key='i', features=dict(n=count().over('1h', lifetime())))"
+    error = refused(tmp_path, CHANGING + text)
+    assert error.what == "n is over a lifetime, and the events of changing change"
+    assert error.hint == "sliding('36500d') keeps every event of a century"
+
+
+def test_a_model_cannot_answer_events_that_change(tmp_path: Path) -> None:
+    error = refused(tmp_path, CHANGING + "Model('m', on=changing, inputs=[changing.ts], output='m')")
+    assert error.what == "m answers the events of changing, which change"
+    assert error.hint == "define a second Stream of the inserts"

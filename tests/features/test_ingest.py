@@ -178,7 +178,7 @@ def test_the_first_reason_is_the_one_that_is_told() -> None:
 
 
 def test_a_static_table_has_no_time_to_check() -> None:
-    source = SourcePlan("t", None, None, SOURCE.columns[1:2], 1, 1, 0)
+    source = SourcePlan("t", None, None, None, SOURCE.columns[1:2], 1, 1, 0)
     assert parse(source, b'{"i": 5}') == {"i": 5}
     check_row(source, {"i": None}, 0)
 

@@ -93,13 +93,13 @@ def test_events_are_merged_by_time_then_by_the_order_of_the_definitions(project:
     assert found[:3] == [(1_000, "arrivals"), (1_000, "orders"), (1_010, "orders")]
 
 
-def test_ties_are_in_the_order_of_their_ids_and_then_of_their_text(tmp_path: Path) -> None:
+def test_ties_are_in_the_order_of_their_ids_and_then_of_the_files(tmp_path: Path) -> None:
     made = make(tmp_path)
     rows = [{"id": id, "shop": shop, "ts": 5} for id, shop in (("b", "x"), ("a", "z"), ("a", "y"), ("c", None))]
     write_history(made, "orders", rows)
     write_history(made, "arrivals", [])
     found = [json.loads(raw) for _, _, raw in events(made, 0, 10)]
-    assert [(row["id"], row["shop"]) for row in found] == [("a", "y"), ("a", "z"), ("b", "x"), ("c", None)]
+    assert [(row["id"], row["shop"]) for row in found] == [("a", "z"), ("a", "y"), ("b", "x"), ("c", None)]
 
 
 def test_the_start_is_inside_and_the_end_is_not(project: Project) -> None:

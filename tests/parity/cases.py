@@ -49,6 +49,10 @@ def stream(**options: Any) -> Stream:
 plain = stream()
 named = Stream("named", topic="named", time="ts", id="eid", columns={**COLUMNS, "eid": "string"}, lateness="100ms")
 late = stream(disorder="20ms")
+changing = Stream(
+    "changing", topic="changing", time="ts", id="eid", op="op", columns={**COLUMNS, "eid": "string", "op": "string"},
+    lateness="100ms",
+)  # fmt: skip
 
 
 def view(source: Stream, key: Any = "k", filter: Expr | None = None, **features: Feature) -> ViewPlan:
@@ -622,5 +626,90 @@ CASES = (
             ("a", 18, 0, 0, 0, 4, 0, 7, 0),
             ("a", 20, 0, 0, 0, 0, 0, 7, 0),
         ],
+    ),
+    Case(
+        "an update takes its event's old contribution out of every window",
+        view(
+            changing,
+            s=sum(changing.n).over("10ms", session("20ms")),
+            m=max(changing.n).over("10ms"),
+            f=first(changing.n).over("10ms"),
+        ),
+        [
+            event(0, eid="p", n=5),
+            event(2, eid="q", n=3),
+            event(0, eid="p", op="update", n=1),
+            event(4, eid="r", n=2, op="insert"),
+        ],
+        [
+            ("a", 0, 1, 1, 1, 1),
+            ("a", 2, 4, 4, 3, 1),
+            ("a", 4, 6, 6, 3, 1),
+            ("a", 10, 5, 6, 3, 3),
+            ("a", 12, 2, 6, 2, 2),
+            ("a", 14, 0, 6, None, None),
+            ("a", 24, 0, 0, None, None),
+        ],
+        stream_counts={"applied": 4},
+    ),
+    Case(
+        "a deleted event is as if it had never been",
+        view(changing, c=count().over("10ms"), m=min(changing.x).over("10ms")),
+        [event(0, eid="p", x=1.0), event(3, eid="q", x=2.0), event(0, eid="p", op="delete")],
+        [("a", 3, 1, 2.0), ("a", 13, 0, None)],
+    ),
+    Case(
+        "an insert that comes again, even after a delete, changes nothing",
+        view(changing, c=count().over("10ms")),
+        [
+            event(0, eid="p"),
+            event(1, eid="q"),
+            event(0, eid="p"),
+            event(0, eid="p", op="delete"),
+            event(0, eid="p"),
+            event(0, eid="p", op="delete"),
+        ],
+        [("a", 1, 1), ("a", 11, 0)],
+        duplicates=3,
+        stream_counts={"applied": 3, "duplicate": 3},
+    ),
+    Case(
+        "an update of an unknown event is an insert, and a delete of one is remembered",
+        view(changing, s=sum(changing.n).over("10ms")),
+        [event(0, eid="p", op="update", n=1), event(0, eid="q", op="delete"), event(0, eid="q", n=7)],
+        [("a", 0, 1), ("a", 10, 0)],
+        duplicates=1,
+    ),
+    Case(
+        "an update can move an event out of a filtered view, and into it again",
+        view(changing, filter=changing.b, s=sum(changing.n).over("10ms")),
+        [
+            event(0, eid="p", b=True, n=1),
+            event(1, eid="q", b=False, n=2),
+            event(0, eid="p", op="update", b=None, n=4),
+            event(1, eid="q", op="update", b=True, n=8),
+            event(5, eid="r", b=False, n=16),
+        ],
+        [("a", 1, 8), ("a", 11, 0)],
+        stream_counts={"applied": 5},
+    ),
+    Case(
+        "a delete parts a session in two",
+        view(changing, c=count().over(session("5ms"))),
+        [event(0, eid="p"), event(4, eid="q"), event(8, eid="r"), event(4, eid="q", op="delete")],
+        [("a", 0, 1), ("a", 5, 0), ("a", 8, 1), ("a", 13, 0)],
+    ),
+    Case(
+        "an unknown op, and a change of no event, are bad",
+        view(changing, c=count().over("10ms")),
+        [
+            event(0, eid="p", op="undo"),
+            event(0, op="update"),
+            event(0, op="delete"),
+            event(0),
+            event(0, k=None, eid="p", op="delete"),
+        ],
+        [("a", 0, 1), ("a", 10, 0)],
+        dead=[(0, "wrong type"), (1, "missing value"), (2, "missing value"), (4, "missing key")],
     ),
 )

@@ -45,7 +45,7 @@ class World:
     arrivals: list[Arrival]
 
 
-def windows() -> st.SearchStrategy[Window]:
+def windows(source: f.Stream) -> st.SearchStrategy[Window]:
     sizes = st.sampled_from([1, 3, 10, 40, 100])
     pairs = st.tuples(sizes, sizes).map(sorted)
     return st.one_of(
@@ -56,7 +56,7 @@ def windows() -> st.SearchStrategy[Window]:
         pairs.map(lambda p: f.hopping(f"{p[1]}ms", step=f"{p[0]}ms")),
         st.tuples(sizes, st.integers(0, 100)).map(lambda p: f.calendar(f"{p[0]}ms", offset=f"{p[1] % p[0]}ms")),
         sizes.map(lambda n: f.session(f"{n}ms")),
-        st.just(f.lifetime()),
+        st.just(f.lifetime() if source.op is None else f.sliding("1000ms")),
     )
 
 
@@ -105,7 +105,7 @@ def feature(draw: st.DrawFn, source: f.Stream) -> Feature:
         arg = draw(numbers(source))
     else:
         arg = draw(numbers(source, 1) | st.sampled_from(PLAIN).map(lambda name: source[name]))
-    return _feature(aggregate, arg, where).over(*draw(st.lists(windows(), min_size=1, max_size=3, unique=True)))
+    return _feature(aggregate, arg, where).over(*draw(st.lists(windows(source), min_size=1, max_size=3, unique=True)))
 
 
 @st.composite
@@ -126,7 +126,9 @@ def source(draw: st.DrawFn) -> f.Stream:
     options: dict[str, Any] = {"disorder": draw(st.sampled_from(["0s", "20ms"]))}
     if draw(st.booleans()):
         options.update(id="eid", lateness=draw(st.sampled_from(["1ms", "50ms"])))
-    return f.Stream("events", topic="events", time="ts", columns={**COLUMNS, "eid": "string"}, **options)
+        options.update(op=draw(st.sampled_from([None, "op"])))
+    columns = {**COLUMNS, "eid": "string", "op": "string"}
+    return f.Stream("events", topic="events", time="ts", columns=columns, **options)
 
 
 @st.composite
@@ -134,9 +136,19 @@ def record(draw: st.DrawFn, at: int) -> bytes:
     if draw(st.integers(0, 30)) == 0:
         return draw(st.sampled_from([b"{", b"[]", b'{"ts":"1"}', b'{"k":"a","g":0}', b"\xff"]))
     row: dict[str, Any] = {"ts": at, "eid": draw(st.none() | st.sampled_from("pqr"))}
+    row["op"] = draw(st.sampled_from([None, "insert", "insert", "update", "update", "delete", "delete", "undo"]))
     for name, values in VALUES.items():
         row[name] = draw(values if name in "kg" else st.none() | values)
     return json.dumps(row, ensure_ascii=False).encode()
+
+
+def _version(earlier: bytes, later: bytes) -> bytes:
+    """Another version of the earlier event, when both are events at all."""
+    try:
+        rows = json.loads(earlier), json.loads(later)
+        return json.dumps({**rows[1], **{name: rows[0][name] for name in ("ts", "eid", "k", "g")}}).encode()
+    except (ValueError, KeyError, TypeError):
+        return later
 
 
 @st.composite
@@ -150,4 +162,6 @@ def worlds(draw: st.DrawFn) -> World:
         now += step
         behind = draw(st.sampled_from([0, 0, 0, 1, 5, 30, 120])) if late else 0
         raws.append(draw(record(now - behind)))
+        if stream.op is not None and draw(st.booleans()):
+            raws[-1] = _version(draw(st.sampled_from(raws)), raws[-1])
     return World(plans, [arrival(stream.source_plan, i, raw) for i, raw in enumerate(raws)])

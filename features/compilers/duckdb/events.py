@@ -8,6 +8,8 @@ The table that the query makes has the key columns and
     _w<i>    condition i, false where it is null
     _error   why the row is bad (one of ``features.ingest.CODES``), or null
     _out     left out by the view's filter
+    _op, _gone    where events change: what the row does to its event, and whether the event is not in the view then;
+             a row that is left out is then _gone, and _out only where its key has a null
     _file, _row   where the row was read
 """
 
@@ -16,7 +18,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from features.compilers.duckdb.expressions import Expressions
-from features.compilers.duckdb.types import quote, read_column
+from features.compilers.duckdb.types import quote, read_column, text
+from features.ingest import OPS
 from features.plan import ArgPlan, SourcePlan, ViewPlan
 
 #: The greatest integer that a scaled float64 may become, exclusive (section 3 of the semantics).
@@ -72,6 +75,10 @@ def _source_error(source: SourcePlan) -> str:
     required = [quote(c.name) for c in source.columns if not c.nullable and c.name != source.time]
     if required:
         cases.append(f"WHEN {' OR '.join(f'{name} IS NULL' for name in required)} THEN 'missing value'")
+    if source.op is not None:
+        op = quote(source.op)
+        cases.append(f"WHEN {op} NOT IN ({', '.join(map(text, OPS))}) THEN 'wrong type'")
+        cases.append(f"WHEN {op} IN ('update', 'delete') AND {quote(str(source.id))} IS NULL THEN 'missing value'")
     return f"CASE {' '.join(cases)} END"
 
 
@@ -98,8 +105,20 @@ def _view_columns(plan: ViewPlan, expressions: Expressions) -> dict[str, str]:
     for i, where in enumerate(plan.wheres):
         columns[f"_w{i}"] = f"coalesce({expressions.add(where)}, FALSE)"
     columns["_error"] = _error(plan, expressions, kept, scaled)
-    columns["_out"] = f"NOT coalesce({kept}, FALSE)" if kept is not None else "FALSE"
+    columns["_out"] = out = f"NOT coalesce({kept}, FALSE)" if kept is not None else "FALSE"
+    if source.op is not None:
+        columns["_op"] = f"coalesce({quote(source.op)}, 'insert')"
+        columns["_gone"] = f"({out} OR {_deletes(source)})"
+        columns["_out"] = f"({out} AND NOT {_deletes(source)} AND ({_keyless(plan)}))"
     return {**columns, "_file": "_file", "_row": "_row"}
+
+
+def _deletes(source: SourcePlan) -> str:
+    return f"coalesce({quote(str(source.op))} = 'delete', FALSE)"
+
+
+def _keyless(plan: ViewPlan) -> str:
+    return " OR ".join(f"{quote(key.name)} IS NULL" for key in plan.key)
 
 
 def _error(plan: ViewPlan, expressions: Expressions, kept: str | None, scaled: list[str]) -> str:
@@ -107,12 +126,13 @@ def _error(plan: ViewPlan, expressions: Expressions, kept: str | None, scaled: l
     evaluated = [*(arg.expr for arg in plan.args), *plan.wheres]
     lost = list(dict.fromkeys(condition for expr in evaluated for condition in expressions.overflow(expr)))
     cases = ["WHEN _bad IS NOT NULL THEN _bad"]
+    if plan.source.op is not None:
+        cases.append(f"WHEN {_deletes(plan.source)} THEN CASE WHEN {_keyless(plan)} THEN 'missing key' END")
     if plan.filter is not None:
         filter_lost = expressions.overflow(plan.filter)
         cases += [f"WHEN {' OR '.join(filter_lost)} THEN 'overflow'"] if filter_lost else []
         cases.append(f"WHEN NOT coalesce({kept}, FALSE) THEN NULL")
-    missing = " OR ".join(f"{quote(key.name)} IS NULL" for key in plan.key)
-    cases.append(f"WHEN {missing} THEN 'missing key'")
+    cases.append(f"WHEN {_keyless(plan)} THEN 'missing key'")
     cases += [f"WHEN {' OR '.join(lost)} THEN 'overflow'"] if lost else []
     cases += [f"WHEN {' OR '.join(scaled)} THEN 'out of range'"] if scaled else []
     return "CASE " + "\n    ".join(cases) + " END"

@@ -42,6 +42,7 @@ def plan(name: str = "v", **changes: Any) -> ViewPlan:
         "name": "src",
         "time": "ts",
         "id": "id",
+        "op": None,
         "columns": [{"name": n, "type": t, "nullable": n != "ts"} for n, t in COLUMNS.items()],
         "lateness_ms": 1000,
         "max_ahead_ms": 3_600_000,

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import penstock.plan.Column;
+import penstock.plan.Op;
 import penstock.plan.Source;
 import penstock.plan.Type;
 
@@ -23,6 +24,8 @@ public final class RowParser {
     private final byte[][] names;
     private final boolean[] used;
     private final int time;
+    private final int id;
+    private final int op;
     private final JsonScanner json = new JsonScanner();
     // per column: why its last value was bad; valid while anyBad
     private final Bad[] bads;
@@ -40,6 +43,8 @@ public final class RowParser {
             this.used[i] = used.contains(columns[i].name());
         }
         time = source.index(source.time());
+        id = source.index(source.id());
+        op = source.index(source.op());
         bads = new Bad[columns.length];
     }
 
@@ -51,6 +56,7 @@ public final class RowParser {
             checkTypes();
             checkTime(row, timestamp);
             checkNulls(row);
+            checkOp(row);
         } catch (BadRecord e) {
             row.bad = e.bad();
         }
@@ -229,6 +235,19 @@ public final class RowParser {
         if (timestamp != NO_TIMESTAMP && row.time > timestamp + source.maxAhead()) {
             String by = " is later than its record by over " + source.maxAhead() + " ms";
             throw new BadRecord(Bad.TOO_FAR_AHEAD, source.time() + " " + row.time + by);
+        }
+    }
+
+    private void checkOp(Row row) throws BadRecord {
+        if (op < 0 || row.nulls[op]) {
+            return;
+        }
+        Op found = Op.of(row.texts[op]);
+        if (found == null) {
+            throw new BadRecord(Bad.WRONG_TYPE, source.op() + " is none of insert, update and delete");
+        }
+        if (found != Op.INSERT && row.nulls[id]) {
+            throw new BadRecord(Bad.MISSING_VALUE, source.id() + " is null, and an update or delete names its event by it");
         }
     }
 

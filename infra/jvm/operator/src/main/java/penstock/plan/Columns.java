@@ -21,6 +21,9 @@ public final class Columns {
             if (view.source().id() != null) {
                 names.add(view.source().id());
             }
+            if (view.source().op() != null) {
+                names.add(view.source().op());
+            }
         }
         return names;
     }

@@ -14,8 +14,8 @@ public final class PlanReader {
     private static final Set<String> WINDOWS = Set.of("sliding", "hopping", "calendar", "session", "lifetime");
     /** Nulls of an event are bits of one long. */
     private static final int MOST_ARGS = 64;
-    /** So are its conditions, but for one bit that sessions use. */
-    private static final int MOST_WHERES = 63;
+    /** So are its conditions, but for two bits that say more of the event. */
+    private static final int MOST_WHERES = 62;
 
     private PlanReader() {}
 
@@ -64,6 +64,7 @@ public final class PlanReader {
                 node.get("name").asText(),
                 nullable(node.get("time"), JsonNode::asText),
                 nullable(node.get("id"), JsonNode::asText),
+                nullable(node.get("op"), JsonNode::asText),
                 list(node.get("columns"), column -> column(column, column.get("nullable").asBoolean())),
                 node.get("lateness_ms").asLong(),
                 node.get("max_ahead_ms").asLong(),

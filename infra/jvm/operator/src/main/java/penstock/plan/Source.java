@@ -2,9 +2,19 @@ package penstock.plan;
 
 import java.util.List;
 
-/** A source and its rules of time, in milliseconds. {@code time} null: a static table; {@code id} null: every row counts. */
+/**
+ * A source and its rules of time, in milliseconds. {@code time} null: a static table; {@code id} null: every row counts;
+ * {@code op} null: every row is an insert.
+ */
 public record Source(
-        String name, String time, String id, List<Column> columns, long lateness, long maxAhead, long disorder) {
+        String name,
+        String time,
+        String id,
+        String op,
+        List<Column> columns,
+        long lateness,
+        long maxAhead,
+        long disorder) {
 
     /** The place of a column, or -1 for a null name. */
     public int index(String column) {

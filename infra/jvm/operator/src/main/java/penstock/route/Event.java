@@ -1,5 +1,7 @@
 package penstock.route;
 
+import penstock.plan.Op;
+
 /** A record as one view sees it. */
 public final class Event {
     /** The key columns as canonical JSON. */
@@ -11,6 +13,9 @@ public final class Event {
 
     public int partition;
     public long offset;
+    public Op op = Op.INSERT;
+    /** It is not in the view: deleted, or left out by the filter after it may have been in. Then there are no values. */
+    public boolean gone;
     /** Bit i: argument i is null. */
     public long nulls;
     /** Bit i: condition i is true. */

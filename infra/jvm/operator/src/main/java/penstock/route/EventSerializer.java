@@ -5,7 +5,9 @@ import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 import penstock.plan.Arg;
+import penstock.plan.Op;
 import penstock.plan.PlanReader;
+import penstock.plan.View;
 import penstock.types.PlainSerializer;
 import penstock.types.PlainSnapshot;
 import penstock.types.Wire;
@@ -14,16 +16,22 @@ import penstock.types.Wire;
 public final class EventSerializer extends PlainSerializer<Event> {
     private static final long serialVersionUID = 1L;
     private static final int VERSION = 1;
+    private static final Op[] OPS = Op.values();
+
+    private static final int GONE = 4;
 
     private final boolean[] text;
+    private final boolean hasOp;
 
     public EventSerializer(String plan) {
         super(plan);
-        text = texts(plan);
+        View view = PlanReader.read(plan);
+        text = texts(view);
+        hasOp = view.source().op() != null;
     }
 
-    private static boolean[] texts(String plan) {
-        var args = PlanReader.read(plan).args();
+    private static boolean[] texts(View view) {
+        var args = view.args();
         boolean[] text = new boolean[args.size()];
         int i = 0;
         for (Arg arg : args) {
@@ -44,6 +52,9 @@ public final class EventSerializer extends PlainSerializer<Event> {
         Wire.writeText(event.id, out);
         Wire.writeSize(event.partition, out);
         Wire.writeSize(event.offset, out);
+        if (hasOp) {
+            out.writeByte(event.op.ordinal() | (event.gone ? GONE : 0));
+        }
         Wire.writeSize(event.nulls, out);
         Wire.writeSize(event.wheres, out);
         for (int i = 0; i < text.length; i++) {
@@ -66,6 +77,11 @@ public final class EventSerializer extends PlainSerializer<Event> {
         event.id = Wire.readText(in);
         event.partition = (int) Wire.readSize(in);
         event.offset = Wire.readSize(in);
+        if (hasOp) {
+            int op = in.readByte();
+            event.op = OPS[op & ~GONE];
+            event.gone = (op & GONE) != 0;
+        }
         event.nulls = Wire.readSize(in);
         event.wheres = Wire.readSize(in);
         event.bits = new long[text.length];

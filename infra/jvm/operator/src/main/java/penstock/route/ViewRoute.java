@@ -11,6 +11,7 @@ import penstock.json.JsonWriter;
 import penstock.plan.Arg;
 import penstock.plan.Column;
 import penstock.plan.Expr;
+import penstock.plan.Op;
 import penstock.plan.Order;
 import penstock.plan.Source;
 import penstock.plan.Type;
@@ -26,6 +27,7 @@ final class ViewRoute {
     private final byte[][] keyPrefix;
     private final int id;
     private final Type idType;
+    private final int op;
     private final Arg[] args;
     private final Eval[] argEvals;
     private final double[] scales;
@@ -49,6 +51,7 @@ final class ViewRoute {
         }
         id = source.index(source.id());
         idType = id < 0 ? null : source.columns().get(id).type();
+        op = source.index(source.op());
         args = view.args().toArray(Arg[]::new);
         argEvals = compileAll(compiler, view.args().stream().map(Arg::expr).toList());
         scales = view.args().stream().mapToDouble(ViewRoute::scale).toArray();
@@ -72,36 +75,69 @@ final class ViewRoute {
         return bad;
     }
 
-    /** The row's event; null when the filter leaves it out or, if {@link #bad} says so, when it is bad. */
+    /**
+     * The row's event; null when the filter leaves it out or, if {@link #bad} says so, when it is bad. Where events
+     * change, one that the filter leaves out may have been in before: it is an event, and gone.
+     */
     Event event(Row row) {
         bad = null;
         try {
-            if (filter != null && (filter.bits(row) == 0 || filter.isNull)) {
-                return null;
+            if (op >= 0 && op(row) == Op.DELETE) {
+                return checkKey(row) ? gone(row) : null;
             }
-            return keyed(row);
+            if (filter != null && (filter.bits(row) == 0 || filter.isNull)) {
+                return op >= 0 && nullKey(row) < 0 ? gone(row) : null;
+            }
+            return checkKey(row) ? kept(row) : null;
         } catch (Overflow e) {
             bad = new Bad(Bad.OVERFLOW, e.getMessage());
             return null;
         }
     }
 
-    private Event keyed(Row row) {
+    private boolean checkKey(Row row) {
+        int missing = nullKey(row);
+        if (missing >= 0) {
+            bad = new Bad(Bad.MISSING_KEY, keys[missing].name() + " is null");
+        }
+        return missing < 0;
+    }
+
+    /** The place of a key column that is null, or -1. */
+    private int nullKey(Row row) {
         for (int i = 0; i < keys.length; i++) {
             if (row.nulls[keyIndex[i]]) {
-                bad = new Bad(Bad.MISSING_KEY, keys[i].name() + " is null");
-                return null;
+                return i;
             }
         }
+        return -1;
+    }
+
+    private Op op(Row row) {
+        return op < 0 || row.nulls[op] ? Op.INSERT : Op.of(row.texts[op]);
+    }
+
+    private Event kept(Row row) {
         Event event = new Event();
         arguments(row, event);
         conditions(row, event);
-        if (!inRange(event)) {
-            return null;
-        }
+        return inRange(event) ? named(row, event) : null;
+    }
+
+    private Event gone(Row row) {
+        Event event = new Event();
+        event.gone = true;
+        event.bits = new long[args.length];
+        event.texts = new String[args.length];
+        event.nulls = -1L;
+        return named(row, event);
+    }
+
+    private Event named(Row row, Event event) {
         event.key = key(row);
         event.time = row.time;
         event.id = id(row);
+        event.op = op(row);
         event.partition = row.partition;
         event.offset = row.offset;
         return event;

@@ -14,6 +14,14 @@ interface Accumulator {
 
     void remove(Chunk chunk, int i);
 
+    /**
+     * Takes out one event that is still alive, whatever its time. False when it cannot: then it has to be made anew
+     * from the events that are left.
+     */
+    default boolean retract(Chunk chunk, int i) {
+        return false;
+    }
+
     /** Called once after a group of removals, with the events that are left. */
     default void refill(Events left) throws Exception {}
 

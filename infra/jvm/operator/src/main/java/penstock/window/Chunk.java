@@ -10,6 +10,11 @@ import penstock.plan.Order;
 final class Chunk {
     static final int FIRST_ROOM = 4;
 
+    /** A bit of {@link #wheres}: the event came too late for sessions, and is none of theirs. */
+    static final long OUTSIDE = 1L << 63;
+    /** A bit of {@link #wheres}: the event is not in the view (any more), and only remembered. */
+    static final long GONE = 1L << 62;
+
     /** The chunks before and after; 0 where there is none. Of the list's first chunk {@code previous} means nothing. */
     long previous;
 
@@ -59,6 +64,14 @@ final class Chunk {
             bits[a] = from.bits[a] == null ? null : from.bits[a].clone();
             texts[a] = from.texts[a] == null ? null : from.texts[a].clone();
         }
+    }
+
+    boolean isOutside(int i) {
+        return (wheres[i] & OUTSIDE) != 0;
+    }
+
+    boolean isGone(int i) {
+        return (wheres[i] & GONE) != 0;
     }
 
     boolean isNull(int arg, int i) {

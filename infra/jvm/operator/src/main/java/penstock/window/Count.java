@@ -29,6 +29,12 @@ final class Count implements Accumulator {
     }
 
     @Override
+    public boolean retract(Chunk chunk, int i) {
+        remove(chunk, i);
+        return true;
+    }
+
+    @Override
     public void write(DataOutputView out) throws IOException {
         out.writeLong(n);
     }

@@ -1,5 +1,7 @@
 package penstock.window;
 
+import java.util.HashSet;
+import java.util.Set;
 import org.apache.flink.api.common.state.MapState;
 import penstock.plan.Window;
 
@@ -84,15 +86,67 @@ final class EventLog {
         return held[slot];
     }
 
-    /** Is there an event with this time and id? */
-    boolean contains(long time, String id) throws Exception {
+    /** Where the event with this time and id is; null when there is none. */
+    Place find(long time, String id) throws Exception {
         long place = chunkFor(time, id);
         if (place == 0) {
-            return false;
+            return null;
         }
         Chunk chunk = chunk(place);
         int before = chunk.placeAfter(time, id) - 1;
-        return before >= 0 && chunk.compare(before, time, id) == 0;
+        return before >= 0 && chunk.compare(before, time, id) == 0 ? new Place(place, before) : null;
+    }
+
+    /** Puts another version of an event in its place. */
+    void replace(Place place, Chunk version) throws Exception {
+        Chunk old = change(place.chunk);
+        version.wheres[0] |= old.wheres[place.index] & Chunk.OUTSIDE;
+        Set<Integer> stale = old.isGone(place.index) ? Set.of() : retract(old, place.index);
+        old.set(place.index, version, 0);
+        for (int w = 0; w < layout.windows.length; w++) {
+            if (counts(w, version.times[0])) {
+                for (int at : layout.byWindow[w]) {
+                    if (stale.contains(at)) {
+                        state.accumulators[at] = layout.newAccumulator(at);
+                        addAll(w, state.accumulators[at]);
+                    } else if (!version.isGone(0)) {
+                        state.accumulators[at].add(version, 0);
+                    }
+                }
+            }
+        }
+        sessions.changed(state, place);
+    }
+
+    // which accumulators cannot, and have to be made anew
+    private Set<Integer> retract(Chunk chunk, int index) {
+        Set<Integer> stale = new HashSet<>();
+        for (int w = 0; w < layout.windows.length; w++) {
+            if (counts(w, chunk.times[index])) {
+                for (int at : layout.byWindow[w]) {
+                    if (!state.accumulators[at].retract(chunk, index)) {
+                        stale.add(at);
+                    }
+                }
+            }
+        }
+        return stale;
+    }
+
+    private boolean counts(int w, long time) {
+        Window window = layout.windows[w];
+        return window.limited() && window.enter(time) <= state.clock && window.leave(time) > state.clock;
+    }
+
+    private void addAll(int w, Accumulator accumulator) throws Exception {
+        for (int h = 0; h < state.heads.length; h++) {
+            if (layout.headWindows[h] == w && layout.roles[h] == Layout.Role.LEAVE) {
+                forEach(state.heads[h], layout.windows[w], state.clock, (chunk, index) -> {
+                    accumulator.add(chunk, index);
+                    return true;
+                });
+            }
+        }
     }
 
     /** The last chunk that does not begin after (time, id), else the first one; 0 when there is none. */
@@ -195,55 +249,78 @@ final class EventLog {
         return layout.passes(h, before) <= state.clock;
     }
 
-    /** Removes from all windows what has left at {@code now}, and drops chunks that no window reaches any more. */
-    void expire(long now) throws Exception {
+    /**
+     * Lets events enter and leave all windows up to {@code now}, and drops chunks that no window reaches any more. False
+     * when no event that is in the view did.
+     */
+    boolean expire(long now) throws Exception {
         boolean moved = false;
+        boolean changed = false;
         for (int h = 0; h < state.heads.length; h++) {
             if (state.heads[h].leave <= now) {
-                expire(h, now);
+                changed |= expire(h, now);
                 moved = true;
             }
         }
         if (moved) {
             trim();
         }
+        return changed;
     }
 
-    private void expire(int h, long now) throws Exception {
+    private boolean expire(int h, long now) throws Exception {
         switch (layout.roles[h]) {
-            case ENTER -> enter(h, now);
-            case LEAVE -> leave(h, now);
-            case CLOSED -> sessions.forget(state, h, now);
-            case OPEN -> sessions.close(state, h);
-            case IDS -> pass(h, now);
+            case ENTER:
+                return enter(h, now);
+            case LEAVE:
+                return leave(h, now);
+            case OPEN:
+                sessions.close(state, h);
+                return true;
+            case CLOSED:
+                sessions.forget(state, h, now);
+                return false;
+            default:
+                pass(h, now);
+                return false;
         }
     }
 
-    private void enter(int h, long now) throws Exception {
+    private boolean enter(int h, long now) throws Exception {
         Head head = state.heads[h];
+        boolean changed = false;
         while (head.leave <= now) {
             Chunk chunk = chunk(head.chunk);
-            for (int place : layout.byWindow[layout.headWindows[h]]) {
-                state.accumulators[place].add(chunk, head.index);
+            if (!chunk.isGone(head.index)) {
+                changed = true;
+                for (int place : layout.byWindow[layout.headWindows[h]]) {
+                    state.accumulators[place].add(chunk, head.index);
+                }
             }
             advance(h, head, chunk);
         }
+        return changed;
     }
 
-    private void leave(int h, long now) throws Exception {
+    private boolean leave(int h, long now) throws Exception {
         Head head = state.heads[h];
         Window window = layout.windows[layout.headWindows[h]];
         int[] places = layout.byWindow[layout.headWindows[h]];
+        boolean changed = false;
         while (head.leave <= now) {
             Chunk chunk = chunk(head.chunk);
-            for (int place : places) {
-                state.accumulators[place].remove(chunk, head.index);
+            if (!chunk.isGone(head.index)) {
+                changed = true;
+                for (int place : places) {
+                    state.accumulators[place].remove(chunk, head.index);
+                }
             }
             advance(h, head, chunk);
         }
         for (int place : places) {
             state.accumulators[place].refill(visit -> forEach(head, window, now, visit));
         }
+        return changed;
     }
 
     private void pass(int h, long now) throws Exception {
@@ -268,12 +345,20 @@ final class EventLog {
         for (long place = head.chunk; place != 0; index = 0) {
             Chunk chunk = chunk(place);
             for (; index < chunk.size; index++) {
-                if (window.enter(chunk.times[index]) > now || !visit.event(chunk, index)) {
+                if (window.enter(chunk.times[index]) > now) {
+                    return;
+                }
+                if (!chunk.isGone(index) && !visit.event(chunk, index)) {
                     return;
                 }
             }
             place = chunk.next;
         }
+    }
+
+    /** The newest event; null when there is none. */
+    Place newest() throws Exception {
+        return state.lastChunk == 0 ? null : new Place(state.lastChunk, chunk(state.lastChunk).size - 1);
     }
 
     /** Turns a place to the event before it; false when there is none. */

@@ -9,9 +9,6 @@ import penstock.window.Layout.Role;
  * in the window's accumulators. Closed ones are kept in the log for as long as a late event can still join them.
  */
 final class Sessions {
-    /** The bit among an event's conditions that says: it came too late for sessions, and is none of theirs. */
-    static final long OUTSIDE = Long.MIN_VALUE;
-
     private final Layout layout;
     private final EventLog log;
 
@@ -27,20 +24,41 @@ final class Sessions {
 
     /** Takes in the event that has been put at this place of the log. */
     void arrived(KeyState state, long chunk, int index) throws Exception {
-        if (isOutside(log.chunk(chunk), index)) {
+        if (log.chunk(chunk).isOutside(index)) {
             return;
         }
         for (int h = 0; h < layout.roles.length; h++) {
-            if (layout.roles[h] == Role.OPEN) {
-                join(state, h, new Place(chunk, index));
-            } else if (layout.roles[h] == Role.CLOSED) {
+            if (layout.roles[h] == Role.CLOSED) {
                 remember(state.heads[h], h, new Place(chunk, index));
+            } else if (layout.roles[h] == Role.OPEN && !log.chunk(chunk).isGone(index)) {
+                join(state, h, new Place(chunk, index));
             }
         }
     }
 
-    private static boolean isOutside(Chunk chunk, int index) {
-        return (chunk.wheres[index] & OUTSIDE) != 0;
+    /** Makes the open sessions anew after the event at this place has become another one. */
+    void changed(KeyState state, Place changed) throws Exception {
+        if (log.chunk(changed.chunk).isOutside(changed.index)) {
+            return;
+        }
+        for (int h = 0; h < layout.roles.length; h++) {
+            if (layout.roles[h] == Role.OPEN) {
+                close(state, h);
+                Place newest = log.newest();
+                boolean found = newest != null;
+                while (found && !takesPart(newest)) {
+                    found = log.back(newest);
+                }
+                if (found) {
+                    join(state, h, newest);
+                }
+            }
+        }
+    }
+
+    private boolean takesPart(Place place) throws Exception {
+        Chunk chunk = log.chunk(place.chunk);
+        return !chunk.isOutside(place.index) && !chunk.isGone(place.index);
     }
 
     private void join(KeyState state, int h, Place place) throws Exception {
@@ -69,7 +87,7 @@ final class Sessions {
         add(state, h, place);
         head.set(place.chunk, place.index, leave);
         while (log.back(place)) {
-            if (isOutside(log.chunk(place.chunk), place.index)) {
+            if (!takesPart(place)) {
                 continue;
             }
             if (first - time(place) >= window(h).size()) {
@@ -111,8 +129,9 @@ final class Sessions {
             Place place = new Place(head.chunk, head.index);
             long last = time(place);
             boolean more = log.forward(place);
-            while (more && (isOutside(log.chunk(place.chunk), place.index) || time(place) - last < window(h).size())) {
-                last = isOutside(log.chunk(place.chunk), place.index) ? last : time(place);
+            // one that is gone may come back, and join what it has joined before
+            while (more && (isOutside(place) || time(place) - last < window(h).size())) {
+                last = isOutside(place) ? last : time(place);
                 more = log.forward(place);
             }
             // until here the head's time was that of the session's first event
@@ -124,6 +143,10 @@ final class Sessions {
                 head.clear();
             }
         }
+    }
+
+    private boolean isOutside(Place place) throws Exception {
+        return log.chunk(place.chunk).isOutside(place.index);
     }
 
     /** When no event can join a session any more whose last one is of time {@code last}. */

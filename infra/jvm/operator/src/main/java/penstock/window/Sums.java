@@ -58,6 +58,12 @@ final class Sums implements Accumulator {
     }
 
     @Override
+    public boolean retract(Chunk chunk, int i) {
+        remove(chunk, i);
+        return true;
+    }
+
+    @Override
     public void write(DataOutputView out) throws IOException {
         out.writeLong(n);
         first.write(out);

@@ -14,6 +14,7 @@ import org.apache.flink.streaming.api.TimerService;
 import org.apache.flink.streaming.api.checkpoint.CheckpointedFunction;
 import org.apache.flink.streaming.api.functions.KeyedProcessFunction;
 import org.apache.flink.util.Collector;
+import penstock.plan.Op;
 import penstock.plan.PlanReader;
 import penstock.plan.Window;
 import penstock.route.Event;
@@ -98,8 +99,13 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
 
     /** Takes the event into the state; false when that changes nothing. */
     private boolean apply(Event event, KeyState state) throws Exception {
-        if (isRepeat(event, state)) {
-            counters.add(DUPLICATE);
+        EventLog.Place known = known(event, state);
+        if (known != null) {
+            return change(event, state, known);
+        }
+        if (event.gone && event.op != Op.DELETE) {
+            // nothing was known of it, and nothing is to be remembered
+            counters.add(APPLIED);
             return false;
         }
         long now = Math.max(state.clock, event.time);
@@ -107,22 +113,42 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
             counters.add(TOO_LATE);
             return false;
         }
-        counters.add(APPLIED);
+        applied(event, state);
         state.clock = now;
-        state.seq = numbering.after(state.seq);
-        state.partition = event.partition;
-        state.offset = event.offset;
         log.expire(now);
         load(event, layout.view.hasSession() && !layout.isTimely(event.time, now));
         if (layout.keeps(event.time, now)) {
             log.insert(one, 0);
         }
-        accumulate(event.time, state);
+        if (!event.gone) {
+            accumulate(event.time, state);
+        }
         return true;
     }
 
-    private boolean isRepeat(Event event, KeyState state) throws Exception {
-        return event.id != null && layout.keeps(event.time, state.clock) && log.contains(event.time, event.id);
+    private void applied(Event event, KeyState state) {
+        counters.add(APPLIED);
+        state.seq = numbering.after(state.seq);
+        state.partition = event.partition;
+        state.offset = event.offset;
+    }
+
+    /** Where the event is that this one repeats or changes; null when it is new, or that one is forgotten. */
+    private EventLog.Place known(Event event, KeyState state) throws Exception {
+        boolean remembered = event.id != null && layout.keeps(event.time, state.clock);
+        return remembered ? log.find(event.time, event.id) : null;
+    }
+
+    private boolean change(Event event, KeyState state, EventLog.Place known) throws Exception {
+        boolean wasGone = log.chunk(known.chunk).isGone(known.index);
+        if (event.op == Op.INSERT || event.op == Op.DELETE && wasGone) {
+            counters.add(DUPLICATE);
+            return false;
+        }
+        applied(event, state);
+        load(event, false);
+        log.replace(known, one);
+        return true;
     }
 
     private boolean entersAny(long time, long now) {
@@ -137,7 +163,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
     private void load(Event event, boolean late) {
         one.times[0] = event.time;
         one.nulls[0] = event.nulls;
-        one.wheres[0] = late ? event.wheres | Sessions.OUTSIDE : event.wheres;
+        one.wheres[0] = event.wheres | (late ? Chunk.OUTSIDE : 0) | (event.gone ? Chunk.GONE : 0);
         one.ids = event.id == null ? null : new String[] {event.id};
         for (int a = 0; a < layout.textArgs.length; a++) {
             if (layout.textArgs[a]) {
@@ -199,10 +225,11 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         numbering.begin(context.timerService().currentProcessingTime());
         long watermark = context.timerService().currentWatermark();
         for (long due = nextChange(state); due != Window.NEVER && due <= watermark; due = nextChange(state)) {
-            state.clock = due;
-            state.seq = numbering.after(state.seq);
-            log.expire(due);
-            emit(context.getCurrentKey(), state, out);
+            if (log.expire(due)) {
+                state.clock = due;
+                state.seq = numbering.after(state.seq);
+                emit(context.getCurrentKey(), state, out);
+            }
         }
         schedule(state, context.timerService());
         log.close();
