@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from features.errors import DefinitionError
+from features.errors import DefinitionError, for_each
 from features.expressions import Expr
 from features.location import caller
 from features.types import NUMBERS, TYPES
@@ -60,7 +60,7 @@ class Feature:
 
     def over(self, *windows: str | Window) -> Feature:
         """The same aggregate over each of these windows: one feature for each."""
-        return Feature(self.aggregate, self.arg, self.where, tuple(as_window(w) for w in windows), caller())
+        return Feature(self.aggregate, self.arg, self.where, for_each(windows, as_window), caller())
 
 
 def _feature(aggregate: str, arg: object, where: object) -> Feature:

@@ -11,7 +11,7 @@ from typing import Any
 
 from features.aggregates import Feature
 from features.durations import LONGEST, parse_duration
-from features.errors import DefinitionError
+from features.errors import DefinitionError, Mistakes, for_each
 from features.expressions import Expr, OwnText
 from features.location import caller
 from features.names import check_distinct, check_name, check_topic, unknown
@@ -40,28 +40,25 @@ class _Source:
         times: tuple[str, str, str],
         op: str | None = None,
     ) -> None:
-        check_name(name, "source")
-        if topic is None and history is None:
-            raise DefinitionError(
-                f"{name} has no data",
-                where=caller(),
-                allowed="topic=…, history=… or both",
-                hint="history= names files",
-            )
-        if topic is not None:
-            check_topic(topic, "a topic")
-        typed = _columns(name, columns, time)
-        if id is not None and id not in typed:
-            raise unknown(f"{name} (its id=)", id, typed)
-        _check_op(name, op, id, typed)
+        mistakes = Mistakes()
+        with mistakes.caught():
+            check_name(name, "source")
+        with mistakes.caught():
+            _check_data(name, topic, history)
+        with mistakes.caught():
+            typed = _columns(name, columns, time)
+            if id is not None and id not in typed:
+                raise unknown(f"{name} (its id=)", id, typed)
+            _check_op(name, op, id, typed)
+        with mistakes.caught():
+            lateness, max_ahead, disorder = for_each(zip(times, (False, False, True), strict=True), _milliseconds)
+        mistakes.raise_found()
         self.name: str = OwnText(name)
         self.topic, self.history, self.time, self.id, self.op = (
             None if text is None else OwnText(text) for text in (topic, history, time, id, op)
         )
         self.columns = typed
-        lateness, max_ahead, disorder = times
-        milliseconds = (parse_duration(lateness), parse_duration(max_ahead), parse_duration(disorder, zero=True))
-        self.source_plan: SourcePlan = source_plan(name, time, id, op, typed, milliseconds)
+        self.source_plan: SourcePlan = source_plan(name, time, id, op, typed, (lateness, max_ahead, disorder))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} {self.name}"
@@ -82,16 +79,30 @@ class _Source:
         return Expr("column", column.type, name=name, owner=self, places=places)
 
 
+def _check_data(name: str, topic: str | None, history: str | None) -> None:
+    if topic is None and history is None:
+        raise DefinitionError(
+            f"{name} has no data", where=caller(), allowed="topic=…, history=… or both", hint="history= names files"
+        )
+    if topic is not None:
+        check_topic(topic, "a topic")
+
+
+def _milliseconds(duration: tuple[str, bool]) -> int:
+    text, zero = duration
+    return parse_duration(text, zero=zero)
+
+
 def _columns(source: str, columns: Mapping[str, str | Column], time: str | None) -> dict[str, Column]:
     if not isinstance(columns, Mapping):
         raise DefinitionError(
             f"the columns of {source} are {type(columns).__name__}", where=caller(), allowed="dict(name='type', …)"
         )
-    typed = {name: column if isinstance(column, Column) else Column(column) for name, column in columns.items()}
+    types = for_each(columns.values(), lambda column: column if isinstance(column, Column) else Column(column))
+    typed = dict(zip(columns, types, strict=True))
     if time is not None and typed.setdefault(time, Column("timestamp")).type != "timestamp":
         raise DefinitionError(f"the time column {time!r} is {typed[time].type}", where=caller(), allowed="timestamp")
-    for name in typed:
-        check_name(name, "column", reserved=name != time)
+    for_each(typed, lambda name: check_name(name, "column", reserved=name != time))
     check_distinct(typed, source, "column names that differ by more than their case")
     return typed
 
@@ -248,20 +259,34 @@ class View(_Keyed):
         features: Mapping[str, Feature],
         filter: Expr | None = None,
     ) -> None:
-        check_name(name, "view")
+        mistakes = Mistakes()
+        with mistakes.caught():
+            check_name(name, "view")
         if not isinstance(source, Stream):
-            raise DefinitionError(f"{name}: {source!r} is not a stream", where=caller(), allowed="a Stream")
+            # without its columns nothing more can be said
+            mistakes.found.append(
+                DefinitionError(f"{name}: {source!r} is not a stream", where=caller(), allowed="a Stream")
+            )
+            mistakes.raise_found()
         self.name, self.source = name, source
-        if filter is not None and (not isinstance(filter, Expr) or filter.type != "bool"):
-            raise DefinitionError("filter= is not a condition", where=caller(), allowed="an expression of type bool")
+        with mistakes.caught():
+            keys = _key(source, key)
+        with mistakes.caught():
+            self._check_filter(filter)
         if not features:
-            raise DefinitionError(f"{name} has no features", where=caller(), allowed="at least one")
+            mistakes.found.append(DefinitionError(f"{name} has no features", where=caller(), allowed="at least one"))
         for feature_name, feature in features.items():
-            self._check_feature(feature_name, feature)
-        self._check_columns(filter, name)
-        self.plan = plan_view("view", name, source.source_plan, _key(source, key), filter, dict(features))
+            with mistakes.caught():
+                self._check_feature(feature_name, feature)
+        mistakes.raise_found()
+        self.plan = plan_view("view", name, source.source_plan, keys, filter, dict(features))
         names = [key.name for key in self.plan.key] + [feature.name for feature in self.plan.features]
         check_distinct(names, name, "names that differ from each other and from the key by more than their case")
+
+    def _check_filter(self, filter: Expr | None) -> None:
+        if filter is not None and (not isinstance(filter, Expr) or filter.type != "bool"):
+            raise DefinitionError("filter= is not a condition", where=caller(), allowed="an expression of type bool")
+        self._check_columns(filter, self.name, caller())
 
     def _check_feature(self, name: str, feature: Feature) -> None:
         check_name(name, "feature", reserved=True)
@@ -283,15 +308,15 @@ class View(_Keyed):
                 allowed="windows that events leave: they keep what an update takes out",
                 hint=f"sliding('{LONGEST}') keeps every event of a century",
             )
-        self._check_columns(feature.arg, name)
-        self._check_columns(feature.where, name)
+        self._check_columns(feature.arg, name, feature.place)
+        self._check_columns(feature.where, name, feature.place)
 
-    def _check_columns(self, expr: Expr | None, what: str) -> None:
+    def _check_columns(self, expr: Expr | None, what: str, where: str) -> None:
         for leaf in (node for node in (expr.walk() if expr is not None else ()) if node.op in ("column", "feature")):
             if leaf.owner is not self.source:
                 raise DefinitionError(
                     f"{what} uses {leaf.name}, which is not a column of {self.source.name}",
-                    where=caller(),
+                    where=where,
                     allowed=", ".join(self.source.columns),
                 )
 
@@ -337,6 +362,16 @@ class Table(_Source, _Keyed):
     __getitem__ = _Keyed.__getitem__
 
 
+def _check_unchanging(name: str, on: Stream) -> None:
+    if on.op is not None:
+        raise DefinitionError(
+            f"{name} answers the events of {on.name}, which change",
+            where=caller(),
+            allowed="on= a stream without op=: a request is answered once",
+            hint="define a second Stream of the inserts",
+        )
+
+
 class Model:
     """One prediction for each event of a stream.
 
@@ -355,39 +390,45 @@ class Model:
         label: Expr | None = None,
         derived: Mapping[str, Expr] | None = None,
     ) -> None:
-        check_name(name, "model")
+        mistakes = Mistakes()
+        with mistakes.caught():
+            check_name(name, "model")
         if not isinstance(on, Stream):
-            raise DefinitionError(f"{name}: on= is not a stream", where=caller(), allowed="a Stream")
-        if on.op is not None:
-            raise DefinitionError(
-                f"{name} answers the events of {on.name}, which change",
-                where=caller(),
-                allowed="on= a stream without op=: a request is answered once",
-                hint="define a second Stream of the inserts",
-            )
-        check_topic(output, "an output")
-        if output == on.topic:
-            raise DefinitionError(
-                f"{name} would answer its own answers", where=caller(), allowed=f"an output= other than {output}"
-            )
+            # without its columns nothing more can be said
+            mistakes.found.append(DefinitionError(f"{name}: on= is not a stream", where=caller(), allowed="a Stream"))
+            mistakes.raise_found()
+        with mistakes.caught():
+            _check_unchanging(name, on)
+        with mistakes.caught():
+            self._check_output(name, on, output)
         self.name, self.on, self.output = name, on, output
         self._label_owner: _Source | None = None
         vector: list[VectorItem] = []
         views: dict[str, _Input] = {}
         for item in inputs:
-            vector += self._vector(item, views)
+            with mistakes.caught():
+                vector += self._vector(item, views)
         for derived_name, expr in (derived or {}).items():
-            vector.append(self._derived(derived_name, expr, views))
-        self._check_vector([item.name for item in vector], views)
+            with mistakes.caught():
+                vector.append(self._derived(derived_name, expr, views))
+        with mistakes.caught():
+            input_plans = for_each(views.values(), self._input_plan)
+        with mistakes.caught():
+            label_plan = self._label(label)
+        if not mistakes.found or vector:
+            with mistakes.caught():
+                self._check_vector([item.name for item in vector], views)
+        mistakes.raise_found()
         self.views = tuple(dict.fromkeys(item._view for item in views.values()))
-        self.model_plan = ModelPlan(
-            name,
-            on.source_plan,
-            tuple(self._input_plan(item) for item in views.values()),
-            tuple(vector),
-            self._label(label),
-            output,
-        )
+        self.model_plan = ModelPlan(name, on.source_plan, input_plans, tuple(vector), label_plan, output)
+
+    @staticmethod
+    def _check_output(name: str, on: Stream, output: str) -> None:
+        check_topic(output, "an output")
+        if output == on.topic:
+            raise DefinitionError(
+                f"{name} would answer its own answers", where=caller(), allowed=f"an output= other than {output}"
+            )
 
     def _check_vector(self, names: list[str], views: dict[str, _Input]) -> None:
         if not names:

@@ -37,3 +37,12 @@ def parse_duration(text: str, *, zero: bool = False) -> int:
             hint="lifetime() is a window without end",
         )
     return milliseconds
+
+
+def duration_text(milliseconds: int) -> str:
+    """A length of time in the units of durations: ``30d 1h``."""
+    parts = []
+    for unit, size in sorted(UNITS_MS.items(), key=lambda item: -item[1]):
+        count, milliseconds = divmod(milliseconds, size)
+        parts += [f"{count}{unit}"] if count else []
+    return " ".join(parts) or "0s"

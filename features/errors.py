@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class PenstockError(Exception):
@@ -27,11 +31,73 @@ class PenstockError(Exception):
         parts = (("where", self.where), ("allowed", self.allowed), ("hint", self.hint))
         return "\n".join([self.what, *(f"  {name}: {text}" for name, text in parts if text)])
 
+    @property
+    def each(self) -> Sequence[PenstockError]:
+        """The mistakes that it stands for: itself, unless it stands for several."""
+        return (self,)
+
+    def to_json(self) -> dict[str, Any]:
+        """Its parts, null where absent."""
+        return {"what": self.what, "where": self.where, "allowed": self.allowed, "hint": self.hint}
+
 
 class DefinitionError(PenstockError):
     """A definition that cannot mean anything: raised when it is read, with its file and line."""
 
     exit_code = 2
+
+
+class DefinitionErrors(DefinitionError):
+    """Several mistakes at once, in the order in which they were found."""
+
+    def __init__(self, mistakes: Sequence[PenstockError]) -> None:
+        self._each = tuple(mistakes)
+        super().__init__(f"{len(self._each)} mistakes in the definitions")
+
+    def render(self) -> str:
+        """What each of them says, then how many there are."""
+        return "\n".join([*(mistake.render() for mistake in self._each), self.what])
+
+    @property
+    def each(self) -> Sequence[PenstockError]:
+        """The mistakes."""
+        return self._each
+
+    def to_json(self) -> dict[str, Any]:
+        """With ``mistakes``, the parts of each."""
+        return {**super().to_json(), "mistakes": [mistake.to_json() for mistake in self._each]}
+
+
+class Mistakes:
+    """Collects what is wrong with a definition, so that all of it is told at once."""
+
+    def __init__(self) -> None:
+        self.found: list[PenstockError] = []
+
+    @contextmanager
+    def caught(self) -> Iterator[None]:
+        """Keeps a DefinitionError of its block and goes on after it."""
+        try:
+            yield
+        except DefinitionError as error:
+            self.found += error.each
+
+    def raise_found(self) -> None:
+        """Raises what was found: the one mistake as it is, several as DefinitionErrors; nothing when all is right."""
+        if len(self.found) == 1:
+            raise self.found[0]
+        if self.found:
+            raise DefinitionErrors(self.found)
+
+
+def for_each(items: Iterable[Any], make: Callable[[Any], T]) -> tuple[T, ...]:
+    """What ``make`` gives for each item. Raises DefinitionError for all the items that it refuses."""
+    mistakes, made = Mistakes(), []
+    for item in items:
+        with mistakes.caught():
+            made.append(make(item))
+    mistakes.raise_found()
+    return tuple(made)
 
 
 class UsageError(PenstockError):

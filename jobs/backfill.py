@@ -21,14 +21,14 @@ import pyarrow.parquet as pq
 from features.canonical import canonical_json
 from features.compilers.duckdb.change_points import ChangePoints, change_points
 from features.compilers.duckdb.chunks import chunks_of_keys
-from features.compilers.duckdb.events import events_query
+from features.compilers.duckdb.events import events_query, listed
 from features.compilers.duckdb.frames import most_keys
 from features.compilers.duckdb.types import quote, text
 from features.compilers.duckdb.versions import EVENTS, REPEATS, ROWS, VERSIONS, versions_queries
 from features.compilers.duckdb.view import ViewQuery
 from features.plan import ViewPlan
 from jobs.database import explained, memory_limit, one_row, scratch_database
-from jobs.history import column_types, history_files, listed
+from jobs.history import column_types, history_files
 from jobs.parts import ViewParts, timestamps
 
 #: Bytes that numpy takes at most for a change point of a slice's busiest key, measured: for itself, for each window and

@@ -12,7 +12,7 @@ from features.errors import PenstockError
 #: Command → one line of help: what ``penstock --help`` lists without importing any of them.
 COMMANDS = {
     "init": "Start a project: configuration, definitions and Feast files in a new folder.",
-    "check": "Read the definitions and show what they compile to.",
+    "check": "Show what the definitions compile to, or all that is wrong with them.",
     "up": "Start the local Kafka broker.",
     "down": "Stop the local Kafka broker.",
     "backfill": "Compute the change points of views over history, as Parquet.",

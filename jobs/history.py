@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import duckdb
 
-from features.compilers.duckdb.events import source_query
-from features.compilers.duckdb.types import quote, text
+from features.compilers.duckdb.events import listed, source_query
+from features.compilers.duckdb.types import quote
 from features.errors import UsageError
 from features.plan import SourcePlan
 from jobs.database import explained, one_row, prepare
@@ -23,12 +23,6 @@ def history_files(source: SourcePlan, history: str) -> list[str]:
             f"{source.name} has no history files", where=history, allowed="a path or glob of Parquet files"
         )
     return files
-
-
-def listed(files: Sequence[str]) -> str:
-    """The rows of Parquet files in SQL, each with ``filename`` and ``file_row_number``."""
-    names = ", ".join(map(text, files))
-    return f"read_parquet([{names}], union_by_name = true, filename = true, file_row_number = true)"
 
 
 def column_types(db: duckdb.DuckDBPyConnection, files: Sequence[str]) -> dict[str, str]:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from features.definitions import Model, Stream, Table, View
-from features.errors import DefinitionError, UsageError, did_you_mean
+from features.errors import DefinitionError, DefinitionErrors, Mistakes, PenstockError, UsageError, did_you_mean
+from features.mistakes import as_mistake, read_to_the_end
 from features.plan import ViewPlan
 from jobs.config import Config, read_config
 
@@ -93,49 +94,56 @@ Definitions = tuple[dict[str, Stream | Table], dict[str, View | Table], dict[str
 def read_definitions(path: Path) -> Definitions:
     """Runs a definitions file and collects what it makes: sources, views (with tables), models.
 
-    What a model refers to is found even where it has no name of its own in the file.
+    What a model refers to is found even where it has no name of its own in the file. Raises DefinitionError, or for
+    several mistakes DefinitionErrors with all of them.
     """
     if not path.is_file():
         raise UsageError("there is no definitions file here", where=str(path))
     try:
-        made = list(runpy.run_path(str(path)).values())
-    except DefinitionError:
-        raise
+        return _collected(runpy.run_path(str(path)), path)
     except Exception as error:
-        raise DefinitionError(f"{type(error).__name__}: {error}", where=_place(error, path)) from error
-    models: dict[str, Model] = _by_name([x for x in made if isinstance(x, Model)], path)
+        raise _all_mistakes(path, error) from error
+
+
+def _all_mistakes(path: Path, first: Exception) -> PenstockError:
+    """What is wrong with a definitions file that fails with this error, and all else that is."""
+    mistakes = Mistakes()
+    made, mistakes.found = read_to_the_end(path)
+    with mistakes.caught():
+        _collected(made, path)
+    if not mistakes.found:  # it failed once, for a reason of the moment
+        return as_mistake(first, path)
+    return mistakes.found[0] if len(mistakes.found) == 1 else DefinitionErrors(mistakes.found)
+
+
+def _collected(names: dict[str, Any], path: Path) -> Definitions:
+    made = list(names.values())
+    mistakes = Mistakes()
+    models: dict[str, Model] = _by_name([x for x in made if isinstance(x, Model)], path, mistakes)
     named = [x for x in made if isinstance(x, (View, Table))]
-    views: dict[str, View | Table] = _by_name([*named, *(v for m in models.values() for v in m.views)], path)
+    read = [view for model in models.values() for view in model.views]
+    views: dict[str, View | Table] = _by_name([*named, *read], path, mistakes)
     streams = [x for x in made if isinstance(x, (Stream, Table))] + [view.source for view in views.values()]
     streams += [source for m in models.values() for source in (m.on, m.label_source) if source is not None]
-    return _by_name(streams, path), views, models
+    sources: dict[str, Stream | Table] = _by_name(streams, path, mistakes)
+    mistakes.raise_found()
+    return sources, views, models
 
 
-def _by_name(things: list[Any], path: Path) -> dict[str, Any]:
-    """By name; refused where two names differ by their case only, which files and SQL would take for one."""
+def _by_name(things: list[Any], path: Path, mistakes: Mistakes) -> dict[str, Any]:
+    """By name; a mistake where two names differ by their case only, which files and SQL would take for one."""
     named: dict[str, Any] = {}
     folded: dict[str, Any] = {}
     for thing in things:
-        if folded.setdefault(thing.name.lower(), thing) is not thing:
-            raise DefinitionError(
-                f"two definitions are named {thing.name!r}",
-                where=str(path),
-                allowed="each name once, whatever its case",
-            )
-        named[str(thing.name)] = thing
+        with mistakes.caught():
+            if folded.setdefault(thing.name.lower(), thing) is not thing:
+                raise DefinitionError(
+                    f"two definitions are named {thing.name!r}",
+                    where=str(path),
+                    allowed="each name once, whatever its case",
+                )
+            named[str(thing.name)] = thing
     return named
-
-
-def _place(error: Exception, path: Path) -> str:
-    if isinstance(error, SyntaxError) and error.filename == str(path):
-        return f"{path}:{error.lineno}"
-    lines = []
-    trace = error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(path):
-            lines.append(trace.tb_lineno)
-        trace = trace.tb_next
-    return f"{path}:{lines[-1]}" if lines else str(path)
 
 
 def _unknown(what: str, name: str, known: dict[str, Any], path: Path) -> UsageError:

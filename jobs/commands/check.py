@@ -1,45 +1,135 @@
-"""``penstock check``: what the definitions compile to."""
+"""``penstock check``: what the definitions compile to, or all that is wrong with them."""
 
 from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
 
 import click
 from rich.table import Table as Grid
 
-from features.plan import ModelPlan, ViewPlan
+from features.compilers.duckdb.events import events_query, listed
+from features.compilers.duckdb.types import SQL_TYPES
+from features.compilers.duckdb.versions import versions_queries
+from features.compilers.duckdb.view import ViewQuery
+from features.compilers.flink.state_size import StateSize, state_size
+from features.durations import UNITS_MS, duration_text
+from features.infix import infix
+from features.plan import FeaturePlan, ModelPlan, ViewPlan
 from jobs.commands.common import Context
 from jobs.commands.common import command as shared
+from jobs.project import Project
 
 
 @click.command()
+@click.option("--sql", is_flag=True, help="Print the SQL that a backfill runs, too.")
 @shared
-def command(context: Context) -> None:
-    """Read the definitions and show what they compile to.
+def command(context: Context, sql: bool) -> None:
+    """Read the definitions and show what they compile to, or all that is wrong with them.
 
-    Example: penstock check --project feature_repo
+    "state" is what the stream keeps for a key: its fixed bytes, and bytes for each event that is alive.
+
+    Example: penstock check --project feature_repo --sql
     """
     project = context.project
     for plan in project.plans.values():
         context.out.print(_view_grid(plan))
+        if sql:
+            context.out.print(_sql(project, plan), markup=False)
     for model in project.models.values():
         context.out.print(_model_grid(model.model_plan))
     context.result(
-        views={plan.name: plan.fingerprint for plan in project.plans.values()},
-        models={model.name: model.model_plan.fingerprint for model in project.models.values()},
+        views={name: _view_json(project, plan, sql) for name, plan in project.plans.items()},
+        models={model.name: _model_json(model.model_plan) for model in project.models.values()},
     )
 
 
 def _view_grid(plan: ViewPlan) -> Grid:
     key = ", ".join(key.name for key in plan.key)
     grid = Grid(
-        "feature", "type", "aggregate", "window", title=f"{plan.kind} {plan.name} by {key} ({plan.fingerprint[:12]})"
+        "feature",
+        "type",
+        "aggregate",
+        "argument",
+        "where",
+        "window",
+        title=f"{plan.kind} {plan.name} by {key} ({plan.fingerprint[:12]})",
+        caption=_caption(plan),
     )
-    for feature in plan.features:
-        grid.add_row(feature.name, feature.type, feature.aggregate, plan.windows[feature.window].name)
+    for row in (_feature(plan, feature) for feature in plan.features):
+        grid.add_row(*row.values())
     return grid
+
+
+def _caption(plan: ViewPlan) -> str:
+    filter = f"\nonly {infix(plan.filter)}" if plan.filter is not None else ""
+    state = "" if plan.static else f"\nstate: {_state(state_size(plan))}"
+    return f"from {plan.source.name}{filter}{state}"
+
+
+def _state(size: StateSize) -> str:
+    if size.alive_ms is None:
+        return f"{size.fixed} bytes per key"
+    most = f" to {size.most_per_event}" if size.most_per_event > size.per_event else ""
+    return f"{size.fixed} bytes per key + {size.per_event}{most} per event of the last {duration_text(size.alive_ms)}"
+
+
+def _feature(plan: ViewPlan, feature: FeaturePlan) -> dict[str, str]:
+    return {
+        "name": feature.name,
+        "type": feature.type,
+        "aggregate": feature.aggregate,
+        "argument": infix(plan.args[feature.arg].expr) if feature.arg is not None else "",
+        "where": infix(plan.wheres[feature.where]) if feature.where is not None else "",
+        "window": plan.windows[feature.window].name,
+    }
 
 
 def _model_grid(plan: ModelPlan) -> Grid:
-    grid = Grid("vector", "type", title=f"model {plan.name} on {plan.on.name} ({plan.fingerprint[:12]})")
+    grid = Grid("vector", "type", "from", title=f"model {plan.name} on {plan.on.name} ({plan.fingerprint[:12]})")
     for item in plan.vector:
-        grid.add_row(item.name, item.type)
+        grid.add_row(item.name, item.type, infix(item.expr))
     return grid
+
+
+def _view_json(project: Project, plan: ViewPlan, sql: bool) -> dict[str, Any]:
+    shown = {
+        "kind": plan.kind,
+        "source": plan.source.name,
+        "key": [key.name for key in plan.key],
+        "filter": infix(plan.filter) if plan.filter is not None else None,
+        "features": [_feature(plan, feature) for feature in plan.features],
+        "state": None if plan.static else asdict(state_size(plan)),
+        "fingerprint": plan.fingerprint,
+    }
+    return {**shown, "sql": _sql(project, plan)} if sql else shown
+
+
+def _model_json(plan: ModelPlan) -> dict[str, Any]:
+    vector = [{"name": item.name, "type": item.type, "from": infix(item.expr)} for item in plan.vector]
+    return {"on": plan.on.name, "vector": vector, "fingerprint": plan.fingerprint}
+
+
+def _made_ready(query: ViewQuery) -> str:
+    """What is done to the events before their rows are read."""
+    versions = versions_queries(query.plan, "events") if query.plan.source.op is not None else []
+    done = [("the last version of each event", statement) for statement in versions]
+    if query.session_gap_ms is not None:
+        done.append(("when each event leaves its session", f"CREATE TABLE ended AS {query.session_ends()}"))
+    return "".join(f"-- {query.plan.name}: {words}\n{statement};\n" for words, statement in done)
+
+
+def _sql(project: Project, plan: ViewPlan) -> str:
+    """What a backfill of the epoch's first day runs; other days differ by their times only."""
+    history = project.streams[plan.source.name].history
+    files = str(project.config.data / history) if history is not None else "history.parquet"
+    types = {column.name: SQL_TYPES[column.type] for column in plan.source.columns}
+    query = ViewQuery(plan)
+    end = UNITS_MS["d"]
+    span = None if plan.static or query.endless else (-query.lookback_ms, end)
+    events = events_query(plan, listed([files]), types, files, span)
+    return (
+        f"-- {plan.name}: its events, for a backfill of 1970-01-01\nCREATE TABLE events AS\n{events};\n"
+        f"{_made_ready(query)}"
+        f"-- {plan.name}: its rows for that day\n{query.rows(0, end)};"
+    )

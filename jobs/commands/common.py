@@ -119,8 +119,11 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
 
 
 def _fail(context: Context, error: PenstockError) -> None:
-    click.echo(f"error: {error.render()}", err=True)
-    context.result(error={"what": error.what, "where": error.where, "allowed": error.allowed, "hint": error.hint})
+    for one in error.each:
+        click.echo(f"error: {one.render()}", err=True)
+    if len(error.each) > 1:
+        click.echo(error.what, err=True)
+    context.result(error=error.to_json())
     sys.exit(error.exit_code)
 
 

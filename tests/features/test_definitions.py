@@ -138,7 +138,11 @@ def test_a_typo_in_an_id_is_answered_with_the_nearest(tmp_path: Path) -> None:
         (VIEW.format("r=mean(returns.refund).over('1h')"), "r uses refund, which is not a column", "order_id"),
         (VIEW.format("r=count(where=returns.refund > 1).over('1h')"), "r uses refund, which is not", "order_id"),
         (VIEW.format("r=mean(by_customer.amount_1h).over('1h')"), "r uses by_customer.amount_1h, which", "order_id"),
-        ("View('v v', orders, key='customer', features={})", "'v v' cannot name a view", "a letter, then"),
+        (
+            "View('v v', orders, key='customer', features=dict(n=count().over('1h')))",
+            "'v v' cannot name a view",
+            "a letter, then",
+        ),
         (FROM.format("weather"), "v: Table weather is not a stream", "a Stream"),
         (FROM.format("by_customer"), "v: View by_customer is not a stream", "a Stream"),
         (FROM.format("'orders'"), "v: 'orders' is not a stream", "a Stream"),

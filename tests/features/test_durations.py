@@ -1,6 +1,6 @@
 import pytest
 
-from features.durations import LONGEST, LONGEST_MS, UNITS_MS, parse_duration
+from features.durations import LONGEST, LONGEST_MS, UNITS_MS, duration_text, parse_duration
 from features.errors import DefinitionError
 from features.ingest import TIME_MAX
 
@@ -59,3 +59,8 @@ def test_the_longest_duration_says_so_and_leaves_no_time_beyond_int64() -> None:
 
 def test_units_are_those_of_a_day_without_leap_seconds() -> None:
     assert UNITS_MS == {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+@pytest.mark.parametrize("text", ["0s", "500ms", "59s", "1m 1s", "30d 1h", "1d 2h 3m 4s 5ms"])
+def test_a_length_of_time_is_written_in_the_units_that_are_read(text: str) -> None:
+    assert duration_text(sum(parse_duration(part, zero=True) for part in text.split())) == text

@@ -81,6 +81,16 @@ finally:
     assert python(script).splitlines()[-1] == "[]"
 
 
+def test_check_imports_no_engine() -> None:
+    script = f"""import sys, jobs.cli
+try:
+    jobs.cli.penstock.main(args=["check", "--sql", "--project", {str(EXAMPLE)!r}])
+finally:
+    print([name for name in {HEAVY!r} if name in sys.modules])
+"""
+    assert python(script).splitlines()[-1] == "[]"
+
+
 def test_the_language_costs_no_engine() -> None:
     script = f"import sys, features; print([name for name in {HEAVY!r} if name in sys.modules])"
     assert python(script).strip() == "[]"
@@ -217,7 +227,7 @@ def test_json_is_one_object_on_standard_output(
     assert call(monkeypatch, "check", "--project", str(EXAMPLE), "--json") == 0
     answer = json.loads(capsys.readouterr().out)
     assert set(answer) == {"views", "models"}
-    assert len(answer["views"]["origin_traffic"]) == 64
+    assert len(answer["views"]["origin_traffic"]["fingerprint"]) == 64
 
 
 def test_json_of_an_error_has_its_parts(

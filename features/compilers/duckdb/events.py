@@ -15,7 +15,7 @@ The table that the query makes has the key columns and
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from features.compilers.duckdb.expressions import Expressions
 from features.compilers.duckdb.types import quote, read_column, text
@@ -24,6 +24,12 @@ from features.plan import ArgPlan, SourcePlan, ViewPlan
 
 #: The greatest integer that a scaled float64 may become, exclusive (section 3 of the semantics).
 LIMIT = 2**53
+
+
+def listed(files: Sequence[str]) -> str:
+    """The rows of Parquet files (paths or globs) in SQL, each with ``filename`` and ``file_row_number``."""
+    names = ", ".join(map(text, files))
+    return f"read_parquet([{names}], union_by_name = true, filename = true, file_row_number = true)"
 
 
 def events_query(plan: ViewPlan, files: str, types: Mapping[str, str], where: str, span: tuple[int, int] | None) -> str:

@@ -1,0 +1,88 @@
+"""How much state the window operator keeps for a key, read off its Java classes.
+
+    bytes of a key = fixed + events alive * per event
+
+``KeyState`` and ``Head`` make the fixed part, with one accumulator for each (argument, condition, window); the columns
+of ``Chunk`` hold the events that are alive in the longest window. The bytes are those of the values: the objects around
+them take some hundred more per key on the heap, and none in RocksDB.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from features.plan import FeaturePlan, ViewPlan
+
+#: Clock, seq, timer, partition, offset, first and last chunk, last chunk id.
+KEY_BYTES = 7 * 8 + 4
+#: Chunk, index, leave.
+HEAD_BYTES = 8 + 4 + 8
+#: Time, nulls, conditions.
+EVENT_BYTES = 3 * 8
+#: A number, a bool or a timestamp.
+VALUE_BYTES = 8
+#: A text of 16 ASCII characters: reference, String, byte array. Longer ones take a byte per character more.
+TEXT_BYTES = 4 + 24 + 16 + 16
+
+_TOTALS = ("sum", "mean", "var", "std")
+_SINGLES = ("first", "last")
+#: Count, a 128-bit sum; and a 192-bit sum of squares.
+_TOTAL_BYTES, _SQUARES_BYTES = 8 + 16, 24
+_COUNT_BYTES = 8
+
+
+@dataclass(frozen=True)
+class StateSize:
+    """``fixed``: bytes of a key without events. ``per_event``: bytes for each event alive, ``most_per_event`` when each
+    of them is a candidate of every extreme. ``alive_ms``: how long an event is kept at most, one of a session after
+    its last one; None: none is.
+    """
+
+    fixed: int
+    per_event: int
+    most_per_event: int
+    alive_ms: int | None
+
+
+def state_size(plan: ViewPlan) -> StateSize:
+    """The estimate for a view or a table."""
+    lives = [window.reach_ms for window in plan.windows if not window.endless]
+    # a late event can join a session for so long after its end, and a lifetime knows repeats for so long
+    lives += [window.reach_ms + plan.source.lateness_ms for window in plan.windows if window.kind == "session"]
+    if plan.source.id is not None and len(lives) < len(plan.windows):
+        lives.append(plan.source.lateness_ms)
+    accumulators = _accumulators(plan)
+    heads = len(lives) + sum(window.waits or window.kind == "session" for window in plan.windows)
+    fixed = KEY_BYTES + HEAD_BYTES * heads + sum(fixed for fixed, _ in accumulators)
+    if not lives:
+        return StateSize(fixed, 0, 0, None)
+    event = EVENT_BYTES + sum(_bytes(arg.type) for arg in plan.args)
+    event += TEXT_BYTES if plan.source.id is not None else 0
+    return StateSize(fixed, event, event + sum(each for _, each in accumulators), max(lives))
+
+
+def _accumulators(plan: ViewPlan) -> list[tuple[int, int]]:
+    """Bytes of each accumulator: fixed, and for each event at most. Features that can share one do."""
+    shared: dict[tuple[object, ...], tuple[int, int]] = {}
+    for feature in plan.features:
+        family = "totals" if feature.aggregate in _TOTALS else feature.aggregate
+        name = (family, feature.arg if family != "latest" else None, feature.where, feature.window)
+        shared[name] = max(shared.get(name, (0, 0)), _accumulator(plan, feature))
+    return list(shared.values())
+
+
+def _accumulator(plan: ViewPlan, feature: FeaturePlan) -> tuple[int, int]:
+    if feature.aggregate == "count":
+        return _COUNT_BYTES, 0
+    if feature.aggregate in _TOTALS:
+        return _TOTAL_BYTES + (_SQUARES_BYTES if feature.aggregate in ("var", "std") else 0), 0
+    if feature.aggregate == "latest":
+        return 1 + 2 * 8 + sum(_bytes(arg.type) for arg in plan.args), 0
+    value = _bytes(plan.args[feature.arg].type) if feature.arg is not None else VALUE_BYTES
+    if feature.aggregate in _SINGLES or plan.windows[feature.window].endless:
+        return 1 + 8 + value, 0
+    return 0, 8 + value  # candidates with their times: every event, at worst
+
+
+def _bytes(type: str) -> int:
+    return TEXT_BYTES if type == "string" else VALUE_BYTES

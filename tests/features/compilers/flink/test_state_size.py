@@ -1,0 +1,56 @@
+"""The numbers are added up by hand from the fields of the Java classes."""
+
+from features import Stream, Table, View, count, first, hopping, lifetime, max, mean, session, sliding, std, sum
+from features.compilers.flink.state_size import TEXT_BYTES, StateSize, state_size
+from features.durations import UNITS_MS
+
+STREAM = Stream("s", topic="s", time="ts", columns=dict(k="string", x="float64", text="string"))
+NAMED = Stream("n", topic="n", time="ts", id="k", lateness="2h", columns=dict(k="string", x="float64"))
+H = UNITS_MS["h"]
+KEY, HEAD, EVENT = 60, 20, 24
+
+
+def size(stream: Stream, **features: object) -> StateSize:
+    return state_size(View("v", stream, key="k", features=features).plan)
+
+
+def test_a_count_keeps_a_number_and_its_events() -> None:
+    assert size(STREAM, n=count().over("1h")) == StateSize(KEY + HEAD + 8, EVENT, EVENT, H)
+
+
+def test_the_longest_window_counts_and_each_has_its_own_accumulator() -> None:
+    month = sliding("30d", step="1h")
+    assert size(STREAM, n=count().over("1h", month)) == StateSize(KEY + 2 * HEAD + 16, EVENT, EVENT, (30 * 24 + 1) * H)
+
+
+def test_features_of_one_argument_share_sums_and_the_argument() -> None:
+    found = size(STREAM, s=sum(STREAM.x).over("1h"), m=mean(STREAM.x).over("1h"), d=std(STREAM.x).over("1h"))
+    assert found == StateSize(KEY + HEAD + 8 + 16 + 24, EVENT + 8, EVENT + 8, H)
+
+
+def test_an_extreme_may_keep_every_event_as_a_candidate() -> None:
+    assert size(STREAM, m=max(STREAM.x).over("1h")) == StateSize(KEY + HEAD, EVENT + 8, EVENT + 8 + 16, H)
+    text = size(STREAM, m=max(STREAM.text).over("1h"))
+    assert (text.per_event, text.most_per_event) == (EVENT + TEXT_BYTES, EVENT + TEXT_BYTES + 8 + TEXT_BYTES)
+
+
+def test_a_first_keeps_one_value() -> None:
+    assert size(STREAM, f=first(STREAM.x).over("1h")).fixed == KEY + HEAD + 1 + 8 + 8
+
+
+def test_a_lifetime_keeps_no_event_unless_it_must_know_repeats() -> None:
+    assert size(STREAM, m=max(STREAM.x).over(lifetime())) == StateSize(KEY + 17, 0, 0, None)
+    assert size(NAMED, n=count().over(lifetime())) == StateSize(
+        KEY + HEAD + 8, EVENT + TEXT_BYTES, EVENT + TEXT_BYTES, 2 * H
+    )
+
+
+def test_a_window_that_waits_has_two_heads_and_a_session_is_kept_for_the_lateness() -> None:
+    assert size(STREAM, n=count().over(hopping("2h", step="1h"))) == StateSize(KEY + 2 * HEAD + 8, EVENT, EVENT, 3 * H)
+    lateness = STREAM.source_plan.lateness_ms
+    assert size(STREAM, n=count().over(session("1h"))) == StateSize(KEY + 2 * HEAD + 8, EVENT, EVENT, H + lateness)
+
+
+def test_a_table_keeps_its_latest_row_once() -> None:
+    table = Table("t", topic="t", time="ts", key="k", columns=dict(k="string", x="float64", y="int64"))
+    assert state_size(table.plan) == StateSize(KEY + 1 + 8 + 8 + 2 * 8, 0, 0, None)

@@ -1,0 +1,102 @@
+"""``penstock check``: the plan in one table per view, in SQL and as JSON; all mistakes at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from click.testing import CliRunner, Result
+
+from features.compilers.duckdb.types import MACROS
+from jobs.cli import penstock
+from jobs.config import FILE
+from tests.features.written import HEAD
+
+VIEW = """late = View("late", orders, key=["customer", "shop"], filter=~orders.amount.is_null(), features=dict(
+    n=count(where=orders.amount > 15).over("1h"), most=max(orders.amount - 1).over("30d")))
+model = Model("m", on=orders, output="answers", inputs=[orders.amount, late], derived=dict(x=late.n_1h / 2))
+"""
+
+
+def check(folder: Path, text: str, *options: str) -> Result:
+    (folder / FILE).write_text('project = "shop"\n')
+    (folder / "definitions.py").write_text(HEAD + text)
+    return CliRunner().invoke(penstock, ["check", "--project", str(folder), *options])
+
+
+def shown(folder: Path, text: str, *options: str) -> Any:
+    done = check(folder, text, "--json", *options)
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def test_a_view_is_a_table(tmp_path: Path) -> None:
+    done = check(tmp_path, VIEW)
+    assert done.exit_code == 0
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in done.stdout.splitlines() if "│" in line]
+    assert ["n_1h", "int64", "count", "", "amount > 15.0", "1h"] in rows
+    assert ["most_30d", "float64", "max", "amount - 1.0", "", "30d"] in rows
+    assert ["x", "float64", "float(late.n_1h) / 2.0"] in rows
+    assert "view late by customer, shop" in done.stdout
+    assert "only ~is_null(amount)" in done.stdout
+    # 60 + two heads + a count; time, nulls, conditions, argument and id; a candidate of the greatest
+    assert "state: 108 bytes per key + 92 to 108 per event of the last 30d" in done.stdout
+
+
+def test_for_machines_it_is_an_object(tmp_path: Path) -> None:
+    answer = shown(tmp_path, VIEW)
+    late = answer["views"]["late"]
+    assert (late["kind"], late["source"], late["key"]) == ("view", "orders", ["customer", "shop"])
+    assert late["features"][0] == {
+        "name": "n_1h", "type": "int64", "aggregate": "count", "argument": "", "where": "amount > 15.0", "window": "1h",
+    }  # fmt: skip
+    assert late["state"] == {"fixed": 108, "per_event": 92, "most_per_event": 108, "alive_ms": 30 * 86_400_000}
+    assert "sql" not in late
+    assert answer["views"]["shops"]["state"] is None
+    assert answer["models"]["m"]["vector"][-1] == {"name": "x", "type": "float64", "from": "float(late.n_1h) / 2.0"}
+
+
+def test_the_sql_runs_as_it_is_shown(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "orders"
+    folder.mkdir(parents=True)
+    columns = (
+        "'a' AS order_id, 'x' AS customer, 1 AS shop, 20.0 AS amount, TRUE AS paid, 2 AS pieces, 0 AS due, 1.5 AS cents"
+    )
+    late = shown(tmp_path, VIEW, "--sql")["views"]["late"]["sql"]
+    with duckdb.connect() as db:
+        for macro in MACROS:
+            db.execute(macro)
+        db.execute(f"COPY (SELECT {columns}, 5::BIGINT AS ts) TO '{folder / 'one.parquet'}' (FORMAT parquet)")
+        assert db.execute(late).fetchall() == [("x", 1, 5, True, 19.0)]
+
+
+@pytest.mark.parametrize("options", [(), ("--sql",)])
+def test_every_mistake_is_told_and_counted(tmp_path: Path, options: tuple[str, ...]) -> None:
+    done = check(tmp_path, VIEW + "a = orders.amuont\nb = sliding('1w')\nc = count().over('1h', a)\n", *options)
+    assert done.exit_code == 2
+    lines = done.stderr.splitlines()
+    assert [line for line in lines if line.startswith("error: ")] == [
+        "error: orders has no 'amuont'",
+        "error: '1w' is not a duration",
+    ]
+    assert "  hint: did you mean 'amount'?" in lines
+    assert lines[-1] == "2 mistakes in the definitions"
+
+
+def test_every_mistake_is_told_to_machines(tmp_path: Path) -> None:
+    done = check(tmp_path, "a = orders.amuont\nb = sliding('1w')\n", "--json")
+    mistakes = json.loads(done.stdout)["error"]["mistakes"]
+    assert [mistake["what"] for mistake in mistakes] == ["orders has no 'amuont'", "'1w' is not a duration"]
+    assert mistakes[0]["where"].endswith(f"definitions.py:{HEAD.count(chr(10)) + 1}")
+
+
+def test_names_that_stand_twice_are_told_beside_other_mistakes(tmp_path: Path) -> None:
+    again = 'again = View("By_Customer", orders, key="customer", features=dict(n=count().over("1h")))\norders.no\n'
+    done = check(tmp_path, again)
+    assert [line for line in done.stderr.splitlines() if line.startswith("error: ")] == [
+        "error: orders has no 'no'",
+        "error: two definitions are named 'By_Customer'",
+    ]
