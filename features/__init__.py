@@ -1,6 +1,6 @@
 """Penstock's language: one definition, compiled into a stream job and a batch job."""
 
-from features.aggregates import count, first, last, max, mean, min, std, sum, var
+from features.aggregates import count, first, kurtosis, last, max, mean, min, skew, std, sum, var
 from features.definitions import Model, Stream, Table, View
 from features.errors import DefinitionError, PenstockError
 from features.expressions import coalesce, literal
@@ -20,6 +20,7 @@ __all__ = [
     "count",
     "first",
     "hopping",
+    "kurtosis",
     "last",
     "lifetime",
     "literal",
@@ -27,6 +28,7 @@ __all__ = [
     "mean",
     "min",
     "session",
+    "skew",
     "sliding",
     "std",
     "sum",

@@ -40,6 +40,8 @@ AGGREGATES: dict[str, Aggregate] = {
     "mean": Aggregate(NUMBERS, "float64", sums=True),
     "var": Aggregate(NUMBERS, "float64", sums=True),
     "std": Aggregate(NUMBERS, "float64", sums=True),
+    "skew": Aggregate(NUMBERS, "float64", sums=True),
+    "kurtosis": Aggregate(NUMBERS, "float64", sums=True),
     "min": Aggregate(TYPES, None),
     "max": Aggregate(TYPES, None),
     "first": Aggregate(TYPES, None),
@@ -101,6 +103,24 @@ def var(x: Expr, *, where: Expr | None = None) -> Feature:
 def std(x: Expr, *, where: Expr | None = None) -> Feature:
     """Sample standard deviation: the IEEE square root of ``var``."""
     return _feature("std", x, where)
+
+
+def skew(x: Expr, *, where: Expr | None = None) -> Feature:
+    """Sample skewness (G1, as pandas has it), float64; null below three values and where all are equal.
+
+    With the exact integers ``A = n*S2 - S1**2`` and ``B = n**2*S3 - 3*n*S1*S2 + 2*S1**3`` it is the IEEE square root
+    of ``B**2*n*(n-1) / (A**3*(n-2)**2)``, rounded once, with the sign of B.
+    """
+    return _feature("skew", x, where)
+
+
+def kurtosis(x: Expr, *, where: Expr | None = None) -> Feature:
+    """Sample excess kurtosis (G2, as pandas has it), float64; null below four values and where all are equal.
+
+    With the exact integers ``A = n*S2 - S1**2`` and ``C = n**3*S4 - 4*n**2*S1*S3 + 6*n*S1**2*S2 - 3*S1**4`` it is
+    ``(n-1)*((n+1)*C - 3*(n-1)*A**2) / ((n-2)*(n-3)*A**2)``, rounded once.
+    """
+    return _feature("kurtosis", x, where)
 
 
 def min(x: Expr, *, where: Expr | None = None) -> Feature:

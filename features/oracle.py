@@ -206,10 +206,25 @@ def _summed(feature: FeaturePlan, arg: ArgPlan, numbers: list[int]) -> Any:
         return s1 if INT64_MIN <= s1 <= INT64_MAX else None
     if feature.aggregate == "mean":
         return float(Fraction(s1, n * scale)) if n else None
+    if feature.aggregate in ("skew", "kurtosis"):
+        return _shape(feature.aggregate, n, *(sum(x**power for x in numbers) for power in (1, 2, 3, 4)))
     if n < 2:
         return None
     variance = float(Fraction(n * s2 - s1 * s1, n * (n - 1) * scale * scale))
     return variance if feature.aggregate == "var" else math.sqrt(variance)
+
+
+def _shape(aggregate: str, n: int, s1: int, s2: int, s3: int, s4: int) -> float | None:
+    """Skewness and kurtosis do not depend on the scale: the places cancel."""
+    a = n * s2 - s1**2
+    if n < (3 if aggregate == "skew" else 4) or a == 0:
+        return None
+    if aggregate == "skew":
+        b = n**2 * s3 - 3 * n * s1 * s2 + 2 * s1**3
+        size = math.sqrt(float(Fraction(b**2 * n * (n - 1), a**3 * (n - 2) ** 2)))
+        return -size if b < 0 else size
+    c = n**3 * s4 - 4 * n**2 * s1 * s3 + 6 * n * s1**2 * s2 - 3 * s1**4
+    return float(Fraction((n - 1) * ((n + 1) * c - 3 * (n - 1) * a**2), (n - 2) * (n - 3) * a**2))
 
 
 #: An event, and by index the windows that it entered.

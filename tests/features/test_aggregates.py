@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 import features
-from features import Stream, count, first, last, lifetime, max, mean, min, sliding, std, sum, var
+from features import Stream, count, first, kurtosis, last, lifetime, max, mean, min, skew, sliding, std, sum, var
 from features.aggregates import AGGREGATES, Feature
 from features.types import NUMBERS, TYPES
 from tests.features.written import refused
@@ -12,7 +12,7 @@ orders = Stream(
     "orders", topic="orders", time="ts", columns={f"a_{type}": type for type in TYPES},
 )  # fmt: skip
 ANY = {"count": count, "min": min, "max": max, "first": first, "last": last}
-NUMERIC = {"sum": sum, "mean": mean, "var": var, "std": std}
+NUMERIC = {"sum": sum, "mean": mean, "var": var, "std": std, "skew": skew, "kurtosis": kurtosis}
 
 
 def test_every_aggregate_of_the_table_has_its_function() -> None:

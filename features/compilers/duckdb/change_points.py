@@ -14,6 +14,7 @@ from features.compilers.duckdb.frames import frames
 from features.compilers.duckdb.group import Group, groups
 from features.compilers.duckdb.keyed_events import keyed_events
 from features.compilers.duckdb.summed import Summed
+from features.compilers.duckdb.view import ViewQuery
 from features.compilers.duckdb.words import Words, fits_int64
 from features.plan import FeaturePlan, ViewPlan
 
@@ -35,7 +36,7 @@ def change_points(plan: ViewPlan, rows: pa.RecordBatch, start: int, end: int) ->
     if plan.kind == "table":
         return _as_they_are(plan, rows)
     events = keyed_events(plan, rows)
-    points = frames(events.key, events.time, plan.windows, start, end)
+    points = frames(events.key, events.time, plan.windows, start, end, whole=ViewQuery(plan).whole)
     columns: dict[str, pa.Array] = {}
     lost = 0
     for group in groups(plan, events, points):

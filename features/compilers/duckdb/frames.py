@@ -62,15 +62,18 @@ def most_keys(windows: Sequence[Window], start: int, end: int) -> int:
     return _AXIS // (last - first + 1)
 
 
-def frames(key: Int64s, time: Int64s, windows: Sequence[Window], start: int, end: int) -> Frames:
+def frames(
+    key: Int64s, time: Int64s, windows: Sequence[Window], start: int, end: int, *, whole: bool = False
+) -> Frames:
     """The change points in ``[start, end)`` of events that are sorted by key and time.
 
-    ``key`` numbers the keys from 0, ``time`` is in milliseconds; there are at most ``most_keys`` keys.
+    ``key`` numbers the keys from 0, ``time`` is in milliseconds; there are at most ``most_keys`` keys. ``whole``: the
+    events are all that there are before ``end``, and a lifetime holds nothing beside them.
     """
     first, last = _bounds(windows, start, end)
     origin = key * (last - first + 1) - first
     enters = [_enters(window, time) for window in windows]
-    leaves = [_leaves(window, key, time, first, last) for window in windows]
+    leaves = [_leaves(window, key, time, (first, last), whole=whole) for window in windows]
     marks = {id(t): t for t in (*enters, *leaves)}.values()
     points = _points([origin[inside] + t[inside] for t in marks for inside in [(t >= first) & (t < last)]])
     came, *left = [_counts(origin + np.clip(t, first, last), points) for t in (time, *leaves)]
@@ -93,10 +96,11 @@ def _enters(window: Window, time: Int64s) -> Int64s:
     return _ceil(time, window.step_ms) if window.kind == "hopping" else time + window.delay_ms
 
 
-def _leaves(window: Window, key: Int64s, time: Int64s, first: int, last: int) -> Int64s:
+def _leaves(window: Window, key: Int64s, time: Int64s, span: tuple[int, int], *, whole: bool) -> Int64s:
     """When each event leaves. A lifetime keeps what enters, and holds what came before the slice as sums."""
     if window.kind == "lifetime":
-        return np.where(time < first, first - 1, last)
+        first, last = span
+        return np.full_like(time, last) if whole else np.where(time < first, first - 1, last)
     if window.kind == "session":
         return _session_ends(key, time, window.size_ms)
     if window.kind == "calendar":

@@ -7,6 +7,8 @@ rounding unless the quotient lies next to the middle between two doubles, which 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
@@ -37,6 +39,15 @@ def quotients(numerators: Words, counts: Int64s, power: int) -> Doubles:
     return values
 
 
+def ratios(numerators: Words, divisors: Words) -> Doubles:
+    """``numerator / divisor``, rounded once; NaN where the divisor is 0. Divisors are not negative."""
+    values = np.full(len(divisors[0]), np.nan)
+    at = np.flatnonzero(np.bitwise_or.reduce(divisors))
+    above, below = take(numerators, at), take(divisors, at)
+    values[at] = _nearest(above, _pair_of_words(below), lambda places: to_integers(take(below, places)))
+    return values
+
+
 def _exact(numerators: Words, counts: Int64s, power: int) -> npt.NDArray[np.bool_]:
     """Where both sides are exact doubles."""
     low = numerators[0].view(np.int64)
@@ -55,14 +66,19 @@ def _divide_exact(numerators: Int64s, counts: Int64s, power: int) -> Doubles:
 
 
 def _divide_wide(numerators: Words, counts: Int64s, power: int) -> Doubles:
-    sizes = absolute(numerators)
-    values, sure = _rounded(_pair_of_words(sizes), _times_power(_pair_of_counts(counts), power))
+    divisors = _times_power(_pair_of_counts(counts), power)
+    return _nearest(numerators, divisors, lambda places: [c * 10**power for c in counts[places].tolist()])
+
+
+def _nearest(numerators: Words, divisors: Pair, exact: Callable[[Int64s], list[int]]) -> Doubles:
+    """The nearest doubles of the quotients. ``exact``: the divisors at these places."""
+    values, sure = _rounded(_pair_of_words(absolute(numerators)), divisors)
     values = np.where(negative(numerators), -values, values)
     unsure = np.flatnonzero(~sure)
     if len(unsure):
         # the quotient of two Python integers is correctly rounded
-        numbers, divisors = to_integers(take(numerators, unsure)), counts[unsure].tolist()
-        values[unsure] = [n / (c * 10**power) for n, c in zip(numbers, divisors, strict=True)]
+        numbers = to_integers(take(numerators, unsure))
+        values[unsure] = [n / d for n, d in zip(numbers, exact(unsure), strict=True)]
     return values
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from features.compilers.duckdb.columns import words_of
 from features.compilers.duckdb.group import Group
 from features.compilers.duckdb.numbers import Doubles, quotients
+from features.compilers.duckdb.shapes import Shapes
 from features.compilers.duckdb.sums import range_squares, range_sums
 from features.compilers.duckdb.words import (
     Int64s,
@@ -51,6 +52,14 @@ class Summed:
         deviations: Doubles = np.sqrt(self._variances[window])
         return deviations
 
+    def skew(self, window: int) -> Doubles:
+        """NaN below three values, or where they are equal."""
+        return self._shapes.skew(window)
+
+    def kurtosis(self, window: int) -> Doubles:
+        """NaN below four values, or where they are equal."""
+        return self._shapes.kurtosis(window)
+
     @cached_property
     def counts(self) -> dict[int, Int64s]:
         """The events that take part."""
@@ -85,6 +94,10 @@ class Summed:
     def _numbers(self) -> Int64s:
         numbers, known = self._group.events.scaled(self._group.arg), self._group.known
         return numbers if known is None else np.where(known, numbers, 0)
+
+    @cached_property
+    def _shapes(self) -> Shapes:
+        return Shapes(self._group, self._numbers)
 
     @cached_property
     def _variances(self) -> dict[int, Doubles]:

@@ -8,7 +8,18 @@ import numpy as np
 
 from features.compilers.duckdb.columns import Bools
 from features.compilers.duckdb.frames import Range
-from features.compilers.duckdb.words import Int64s, UInt64s, Words, multiply, running, subtract, take, widen, words_for
+from features.compilers.duckdb.words import (
+    Int64s,
+    UInt64s,
+    Words,
+    multiply,
+    running,
+    subtract,
+    take,
+    unsigned,
+    widen,
+    words_for,
+)
 
 
 def largest(values: Int64s) -> int:
@@ -36,6 +47,15 @@ def range_squares(values: Int64s, ranges: Sequence[Range]) -> list[Words]:
     # the size of the least int64 is right without its sign
     sizes: UInt64s = np.abs(values).view(np.uint64)
     return _differences(running(multiply((sizes,), (sizes,), words)), ranges)
+
+
+def range_powers(sizes: UInt64s, power: int, ranges: Sequence[Range]) -> list[Words]:
+    """The sum of a power of what is not negative over each point's range, for each of the ranges."""
+    words = words_for(int(sizes.max(initial=0)) ** power * _longest(ranges))
+    raised: Words = (sizes,)
+    for _ in range(power - 1):
+        raised = multiply(raised, (sizes,), words)
+    return _differences(running(unsigned(raised, words)), ranges)
 
 
 def _longest(ranges: Sequence[Range]) -> int:

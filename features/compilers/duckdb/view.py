@@ -1,7 +1,8 @@
 """What a view reads of its events (``events.py``) for a slice of time, as SQL: sorted by key and time.
 
 The rows are the events that enter in the slice or are still alive at its start. For windows that nothing leaves, one
-row per key sums up all that came before; it stands before every event. A table needs no more than SQL.
+row per key sums up all that came before; it stands before every event. Where a lifetime's aggregate has no such sum,
+the rows are all events before the slice's end. A table needs no more than SQL.
 """
 
 from __future__ import annotations
@@ -62,6 +63,11 @@ class Held:
         return f"sum(CASE WHEN {' AND '.join(conditions)} THEN {added} ELSE 0 END)" if conditions else f"sum({added})"
 
 
+def can_be_held(feature: FeaturePlan) -> bool:
+    """Can one row sum up what came before a slice?"""
+    return feature.aggregate in _PARTS or feature.aggregate in _ORDERED
+
+
 def held_of(feature: FeaturePlan) -> tuple[Held, ...]:
     """What a lifetime holds for a feature."""
     parts = _PARTS.get(feature.aggregate, (feature.aggregate,))
@@ -107,10 +113,20 @@ SELECT * EXCLUDE (_begins, _session),
 FROM numbered"""
 
     @cached_property
+    def whole(self) -> bool:
+        """Does a slice read all events before its end, because a lifetime's aggregate cannot be held?"""
+        return not all(map(can_be_held, self._lifetimes))
+
+    @cached_property
     def held(self) -> tuple[Held, ...]:
-        """All that lifetimes hold, once."""
-        lifetimes = [f for f in self.plan.features if self.plan.windows[f.window].kind == "lifetime"]
-        return tuple(dict.fromkeys(held for feature in lifetimes for held in held_of(feature)))
+        """All that lifetimes hold, once; nothing where a slice reads all."""
+        if self.whole:
+            return ()
+        return tuple(dict.fromkeys(held for feature in self._lifetimes for held in held_of(feature)))
+
+    @property
+    def _lifetimes(self) -> list[FeaturePlan]:
+        return [f for f in self.plan.features if self.plan.windows[f.window].kind == "lifetime"]
 
     @cached_property
     def columns(self) -> dict[str, str]:
@@ -139,10 +155,14 @@ FROM numbered"""
 
     def _alive(self, start: int, end: int) -> str:
         columns = [sql if sql == name else f"{sql} AS {name}" for name, sql in self.columns.items()]
+        return self._select(columns, f"{self._reach(start)}_e < {end}")
+
+    def _reach(self, start: int) -> str:
+        """The condition for events before a slice that it needs, and an AND behind it."""
+        if self.whole:
+            return ""
         alive = f"_e >= {start - self.lookback_ms}"
-        if self.session_gap_ms is not None:
-            alive = f"({alive} OR _until >= {start})"
-        return self._select(columns, f"{alive} AND _e < {end}")
+        return f"{alive} AND " if self.session_gap_ms is None else f"({alive} OR _until >= {start}) AND "
 
     def _before(self, start: int) -> str:
         columns = [f"CAST({BEFORE} AS BIGINT) AS _e", *(f"{held.sql} AS {held.name}" for held in self.held)]

@@ -29,6 +29,11 @@ def widen(values: Int64s, words: int) -> Words:
     return (values.view(np.uint64), *(words - 1) * (sign,))
 
 
+def unsigned(values: Words, words: int) -> Words:
+    """Integers that are not negative in so many words, or fewer when they fit; their last word may be full."""
+    return (*values, *(words - len(values)) * (np.zeros_like(values[0]),))[:words]
+
+
 def extend(values: Words, words: int) -> Words:
     """The same integers in more words, or in fewer when they fit."""
     return (*values, *widen(values[-1].view(np.int64), 2)[1:] * (words - len(values)))[:words]

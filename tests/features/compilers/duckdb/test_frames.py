@@ -57,6 +57,11 @@ def _lives(rows: list[tuple[int, int]], window: Window) -> list[list[int]]:
     return found
 
 
+def test_a_lifetime_keeps_what_came_before_where_all_events_are_read() -> None:
+    made = frames(np.array([0, 0, 1]), np.array([-9, 5, -3]), [Window("lifetime", "d")], 0, 10, whole=True)
+    assert (made.t.tolist(), made.ranges[0].low.tolist(), made.ranges[0].high.tolist()) == ([5], [0], [2])
+
+
 @given(st.lists(st.integers(0, 5000), min_size=1))
 def test_levels_are_the_highest_bits_of_the_lengths(lengths: list[int]) -> None:
     r = Range(np.zeros(len(lengths), np.int64), np.array(lengths))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.compilers.duckdb import numbers as module
-from features.compilers.duckdb.numbers import quotients
+from features.compilers.duckdb.numbers import quotients, ratios
 from tests.features.compilers.duckdb.test_words import words_of
 
 PLACES = [0, 2, 6, 12, 15, 16, 22, 44]
@@ -38,6 +38,13 @@ def test_next_to_the_middle_of_two_doubles_it_is_still_the_nearest(head: int, of
     number = (2 * head + 1) * 2**tail * count + off
     found = quotients(words_of([number, -number]), np.array([count, count]), 0).tolist()
     assert found == [float(Fraction(number, count)), -float(Fraction(number, count))]
+
+
+@given(st.lists(st.tuples(st.integers(-(2**600), 2**600) | numerators, st.integers(0, 2**600) | counts), min_size=1))
+def test_a_ratio_of_wide_integers_is_the_nearest_double(rows: list[tuple[int, int]]) -> None:
+    found = ratios(words_of([n for n, _ in rows], 10), words_of([d for _, d in rows], 10))
+    for (number, divisor), value in zip(rows, found.tolist(), strict=True):
+        assert np.isnan(value) if divisor == 0 else value.hex() == float(Fraction(number, divisor)).hex()
 
 
 def test_common_quotients_need_no_slow_integers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features.compilers.duckdb.frames import Range
-from features.compilers.duckdb.sums import range_counts, range_squares, range_sums
+from features.compilers.duckdb.sums import range_counts, range_powers, range_squares, range_sums
 from features.compilers.duckdb.words import to_integers
 
 int64s = st.integers(-(2**63), 2**63 - 1) | st.integers(-9, 9) | st.sampled_from([-(2**63), 2**63 - 1, 2**53])
@@ -32,6 +32,14 @@ def test_sums_and_squares_are_exact_whatever_they_need(case: tuple[list[int], li
         assert to_integers(found) == [sum(values[a:b]) for a, b in ranges]
     (squares,) = range_squares(column, [r])
     assert to_integers(squares) == [sum(v * v for v in values[a:b]) for a, b in ranges]
+
+
+@given(summed(), st.integers(1, 4))
+def test_powers_are_exact_whatever_they_need(case: tuple[list[int], list[tuple[int, int]]], power: int) -> None:
+    values, ranges = case
+    sizes = [value % 2**64 for value in values]
+    (found,) = range_powers(np.array(sizes, dtype=np.uint64), power, [range_of(ranges)])
+    assert to_integers(found) == [sum(v**power for v in sizes[a:b]) for a, b in ranges]
 
 
 @given(summed())

@@ -5,7 +5,7 @@ import java.nio.ByteBuffer;
 
 /**
  * One correctly rounded division (half to even) of exact integers to a double. Quotients must lie in the normal range,
- * which 256-bit numerators and denominators below 10**60 cannot leave. A zero is never negative.
+ * which numerators and denominators of fewer than 1000 bits cannot leave. A zero is never negative.
  */
 public final class ExactDivision {
     private static final long EXACT = 1L << 53;

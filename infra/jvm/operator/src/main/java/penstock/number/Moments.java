@@ -4,6 +4,10 @@ import java.math.BigInteger;
 
 /** The values that leave exact sums: each by one correctly rounded division. */
 public final class Moments {
+    private static final BigInteger THREE = BigInteger.valueOf(3);
+    private static final BigInteger FOUR = BigInteger.valueOf(4);
+    private static final BigInteger SIX = BigInteger.valueOf(6);
+
     private final int places;
     private final long scale;
     private final BigInteger bigScale;
@@ -36,6 +40,44 @@ public final class Moments {
         BigInteger first = s1.toBig();
         BigInteger above = count.multiply(s2.toBig()).subtract(first.multiply(first));
         return ExactDivision.divide(above, count.multiply(BigInteger.valueOf(n - 1)).multiply(squareScale));
+    }
+
+    /** The sample's skewness, whose formula is in features/aggregates.py; NaN below three values or where all are equal. */
+    public static double skewness(long count, Sum128 first, SquareSum squares, HighPowers high) {
+        BigInteger n = BigInteger.valueOf(count);
+        BigInteger s1 = first.toBig();
+        BigInteger s2 = squares.toBig();
+        BigInteger a = n.multiply(s2).subtract(s1.pow(2));
+        if (count < 3 || a.signum() == 0) {
+            return Double.NaN;
+        }
+        BigInteger b = n.pow(2).multiply(high.cubes())
+                .subtract(THREE.multiply(n).multiply(s1).multiply(s2))
+                .add(BigInteger.TWO.multiply(s1.pow(3)));
+        BigInteger above = b.pow(2).multiply(n).multiply(BigInteger.valueOf(count - 1));
+        BigInteger below = a.pow(3).multiply(BigInteger.valueOf(count - 2).pow(2));
+        double size = Math.sqrt(ExactDivision.divide(above, below));
+        return b.signum() < 0 ? -size : size;
+    }
+
+    /** The sample's excess kurtosis, likewise; NaN below four values or where all are equal. */
+    public static double kurtosis(long count, Sum128 first, SquareSum squares, HighPowers high) {
+        BigInteger n = BigInteger.valueOf(count);
+        BigInteger s1 = first.toBig();
+        BigInteger s2 = squares.toBig();
+        BigInteger a = n.multiply(s2).subtract(s1.pow(2));
+        if (count < 4 || a.signum() == 0) {
+            return Double.NaN;
+        }
+        BigInteger c = n.pow(3).multiply(high.fourths())
+                .subtract(FOUR.multiply(n.pow(2)).multiply(s1).multiply(high.cubes()))
+                .add(SIX.multiply(n).multiply(s1.pow(2)).multiply(s2))
+                .subtract(THREE.multiply(s1.pow(4)));
+        BigInteger less = BigInteger.valueOf(count - 1);
+        BigInteger inner = BigInteger.valueOf(count + 1).multiply(c)
+                .subtract(THREE.multiply(less).multiply(a.pow(2)));
+        BigInteger below = BigInteger.valueOf(count - 2).multiply(BigInteger.valueOf(count - 3)).multiply(a.pow(2));
+        return ExactDivision.divide(less.multiply(inner), below);
     }
 
     public int places() {

@@ -20,7 +20,8 @@ import penstock.plan.Window;
  * What a view's plan says of its state: the heads, the accumulators that features share, and how features are written.
  */
 final class Layout {
-    private static final Set<String> SQUARED = Set.of("var", "std");
+    private static final Set<String> SHAPES = Set.of("skew", "kurtosis");
+    private static final Set<String> SQUARED = Set.of("var", "std", "skew", "kurtosis");
     private static final Set<String> SUMMED = Set.of("sum", "mean", "var", "std");
 
     final View view;
@@ -56,7 +57,10 @@ final class Layout {
 
     private final List<Supplier<Accumulator>> makers = new ArrayList<>();
     private final Map<String, Integer> shared = new LinkedHashMap<>();
+    /** The sums that keep squares, and those that keep higher powers. */
     private final Set<String> squared;
+
+    private final Set<String> raised;
 
     Layout(View view) {
         this.view = view;
@@ -70,10 +74,8 @@ final class Layout {
         List<Role> headRoles = new ArrayList<>();
         headWindows = headWindows(view, headRoles);
         roles = headRoles.toArray(Role[]::new);
-        squared = view.features().stream()
-                .filter(feature -> SQUARED.contains(feature.aggregate()))
-                .map(Layout::sumsKey)
-                .collect(Collectors.toSet());
+        squared = keysOf(view, SQUARED);
+        raised = keysOf(view, SHAPES);
         int count = view.features().size();
         sources = new int[count];
         emits = new Accumulator.Emit[count];
@@ -131,7 +133,7 @@ final class Layout {
         Input input = new Input(feature.arg(), feature.where(), feature.arg() < 0 ? Type.INT64 : argTypes[feature.arg()]);
         return switch (feature.aggregate()) {
             case "count" -> share("count", feature, () -> new Count(input));
-            case "sum", "mean", "var", "std" -> sums(feature, input);
+            case "sum", "mean", "var", "std", "skew", "kurtosis" -> sums(feature, input);
             case "min", "max" -> {
                 boolean greatest = feature.aggregate().equals("max");
                 yield share(
@@ -150,7 +152,15 @@ final class Layout {
         Arg arg = view.args().get(feature.arg());
         double scale = arg.type() == Type.FLOAT64 ? Double.parseDouble("1e" + arg.places()) : 0;
         boolean squares = squared.contains(sumsKey(feature));
-        return share("sums", feature, () -> new Sums(input, scale, squares));
+        boolean high = raised.contains(sumsKey(feature));
+        return share("sums", feature, () -> new Sums(input, scale, squares, high));
+    }
+
+    private static Set<String> keysOf(View view, Set<String> aggregates) {
+        return view.features().stream()
+                .filter(feature -> aggregates.contains(feature.aggregate()))
+                .map(Layout::sumsKey)
+                .collect(Collectors.toSet());
     }
 
     private static String sumsKey(Feature feature) {
@@ -187,6 +197,8 @@ final class Layout {
             case "mean" -> Sums.mean(moments);
             case "var" -> Sums.variance(moments, false);
             case "std" -> Sums.variance(moments, true);
+            case "skew" -> Sums::skewness;
+            case "kurtosis" -> Sums::kurtosis;
             case "min", "max" -> windows[feature.window()].limited() ? Extreme.emit(type) : Single.emit(type);
             case "latest" -> Latest.emit(feature.arg());
             default -> Single.emit(type);

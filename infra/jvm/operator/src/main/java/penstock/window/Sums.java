@@ -4,12 +4,13 @@ import java.io.IOException;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 import penstock.json.JsonWriter;
+import penstock.number.HighPowers;
 import penstock.number.Moments;
 import penstock.number.SquareSum;
 import penstock.number.Sum128;
 import penstock.plan.Type;
 
-/** Exact sums: sum, mean and, with squares, var and std. */
+/** Exact sums: sum, mean and, with squares, var and std; with higher powers, skew and kurtosis. */
 final class Sums implements Accumulator {
     private final Input input;
     /** {@code 10**places}, by which a float64 is made an integer; 0 for int64. */
@@ -19,11 +20,14 @@ final class Sums implements Accumulator {
     private final Sum128 first = new Sum128();
     /** Null where neither var nor std is asked for. */
     private final SquareSum squares;
+    /** Null where neither skew nor kurtosis is asked for. */
+    private final HighPowers high;
 
-    Sums(Input input, double scale, boolean squares) {
+    Sums(Input input, double scale, boolean squares, boolean high) {
         this.input = input;
         this.scale = scale;
         this.squares = squares ? new SquareSum() : null;
+        this.high = high ? new HighPowers() : null;
     }
 
     private long integer(Chunk chunk, int i) {
@@ -42,6 +46,9 @@ final class Sums implements Accumulator {
         if (squares != null) {
             squares.add(x);
         }
+        if (high != null) {
+            high.add(x);
+        }
     }
 
     @Override
@@ -54,6 +61,9 @@ final class Sums implements Accumulator {
         first.subtract(x);
         if (squares != null) {
             squares.subtract(x);
+        }
+        if (high != null) {
+            high.subtract(x);
         }
     }
 
@@ -70,6 +80,9 @@ final class Sums implements Accumulator {
         if (squares != null) {
             squares.write(out);
         }
+        if (high != null) {
+            high.write(out);
+        }
     }
 
     @Override
@@ -79,15 +92,21 @@ final class Sums implements Accumulator {
         if (squares != null) {
             squares.read(in);
         }
+        if (high != null) {
+            high.read(in);
+        }
     }
 
     @Override
     public Sums copy() {
-        Sums copy = new Sums(input, scale, squares != null);
+        Sums copy = new Sums(input, scale, squares != null, high != null);
         copy.n = n;
         copy.first.copyFrom(first);
         if (squares != null) {
             copy.squares.copyFrom(squares);
+        }
+        if (high != null) {
+            copy.high.copyFrom(high);
         }
         return copy;
     }
@@ -134,5 +153,24 @@ final class Sums implements Accumulator {
             }
             return false;
         };
+    }
+
+    static boolean skewness(Accumulator from, JsonWriter out) {
+        Sums sums = (Sums) from;
+        return shape(Moments.skewness(sums.n, sums.first, sums.squares, sums.high), out);
+    }
+
+    static boolean kurtosis(Accumulator from, JsonWriter out) {
+        Sums sums = (Sums) from;
+        return shape(Moments.kurtosis(sums.n, sums.first, sums.squares, sums.high), out);
+    }
+
+    private static boolean shape(double value, JsonWriter out) {
+        if (Double.isNaN(value)) {
+            out.nothing();
+        } else {
+            out.real(value);
+        }
+        return false;
     }
 }

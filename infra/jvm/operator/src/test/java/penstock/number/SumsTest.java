@@ -53,6 +53,28 @@ class SumsTest {
     }
 
     @Test
+    void highPowersAreExactAndReadBack() throws Exception {
+        HighPowers powers = new HighPowers();
+        BigInteger cubes = BigInteger.ZERO;
+        BigInteger fourths = BigInteger.ZERO;
+        for (int i = 0; i < 1000; i++) {
+            long x = value();
+            long gone = value();
+            powers.add(gone);
+            powers.add(x);
+            powers.subtract(gone);
+            cubes = cubes.add(BigInteger.valueOf(x).pow(3));
+            fourths = fourths.add(BigInteger.valueOf(x).pow(4));
+        }
+        DataOutputSerializer out = new DataOutputSerializer(64);
+        powers.write(out);
+        HighPowers back = new HighPowers();
+        back.read(new DataInputDeserializer(out.getCopyOfBuffer()));
+        assertEquals(cubes, back.cubes());
+        assertEquals(fourths, back.fourths());
+    }
+
+    @Test
     void anEmptiedSumIsExactlyNothing() {
         Sum128 sum = new Sum128();
         SquareSum squares = new SquareSum();
