@@ -1,6 +1,6 @@
 """Penstock's language: one definition, compiled into a stream job and a batch job."""
 
-from features.aggregates import count, first, kurtosis, last, max, mean, min, skew, std, sum, var
+from features.aggregates import count, distinct, first, kurtosis, last, max, mean, min, percentile, skew, std, sum, var
 from features.definitions import Model, Stream, Table, View
 from features.errors import DefinitionError, PenstockError
 from features.expressions import coalesce, literal
@@ -18,6 +18,7 @@ __all__ = [
     "coalesce",
     "column",
     "count",
+    "distinct",
     "first",
     "hopping",
     "kurtosis",
@@ -27,6 +28,7 @@ __all__ = [
     "max",
     "mean",
     "min",
+    "percentile",
     "session",
     "skew",
     "sliding",

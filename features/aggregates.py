@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 
 from features.errors import DefinitionError, for_each
 from features.expressions import Expr
@@ -46,8 +47,26 @@ AGGREGATES: dict[str, Aggregate] = {
     "max": Aggregate(TYPES, None),
     "first": Aggregate(TYPES, None),
     "last": Aggregate(TYPES, None),
+    "distinct": Aggregate(TYPES, "int64", empty=0),
+    "percentile": Aggregate(TYPES, None),
     "latest": Aggregate(TYPES, None),
 }
+
+#: Decimal places of a percentile's p: the rank is then one product of int64s, however many values there are.
+PERCENT_PLACES = 6
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What some aggregates are given beside their argument; None where there is nothing.
+
+    ``share``: p / 100 of a percentile, as the integers of a fraction in lowest terms.
+    """
+
+    share: tuple[int, int] | None = None
+
+
+NO_PARAMETERS = Parameters()
 
 
 @dataclass(frozen=True)
@@ -59,13 +78,14 @@ class Feature:
     where: Expr | None
     windows: tuple[Window, ...] = ()
     place: str = field(default_factory=caller, compare=False)
+    parameters: Parameters = NO_PARAMETERS
 
     def over(self, *windows: str | Window) -> Feature:
         """The same aggregate over each of these windows: one feature for each."""
-        return Feature(self.aggregate, self.arg, self.where, for_each(windows, as_window), caller())
+        return replace(self, windows=for_each(windows, as_window), place=caller())
 
 
-def _feature(aggregate: str, arg: object, where: object) -> Feature:
+def _feature(aggregate: str, arg: object, where: object, parameters: Parameters = NO_PARAMETERS) -> Feature:
     takes = AGGREGATES[aggregate].takes
     if arg is not None and (not isinstance(arg, Expr) or arg.type not in takes):
         kind = arg.type if isinstance(arg, Expr) else type(arg).__name__
@@ -77,7 +97,12 @@ def _feature(aggregate: str, arg: object, where: object) -> Feature:
         )
     if where is not None and (not isinstance(where, Expr) or where.type != "bool"):
         raise DefinitionError("where= is not a condition", where=caller(), allowed="an expression of type bool")
-    return Feature(aggregate, arg if isinstance(arg, Expr) else None, where if isinstance(where, Expr) else None)
+    return Feature(
+        aggregate,
+        arg if isinstance(arg, Expr) else None,
+        where if isinstance(where, Expr) else None,
+        parameters=parameters,
+    )
 
 
 def count(x: Expr | None = None, *, where: Expr | None = None) -> Feature:
@@ -141,3 +166,35 @@ def first(x: Expr, *, where: Expr | None = None) -> Feature:
 def last(x: Expr, *, where: Expr | None = None) -> Feature:
     """The newest non-null value; at one time the greatest; null over nothing."""
     return _feature("last", x, where)
+
+
+def distinct(x: Expr, *, where: Expr | None = None) -> Feature:
+    """How many different non-null values ``x`` has, exactly. int64, 0 over nothing."""
+    return _feature("distinct", x, where)
+
+
+def percentile(x: Expr, p: int | float | str, *, where: Expr | None = None) -> Feature:
+    """The value at rank ``ceil(p * n / 100)`` of n values, counted from 1 and at least 1; null over nothing.
+
+    ``p``: 0 to 100 with at most 6 decimal places, taken as it is written: 99.9 is 999/1000. Nearest rank: always a
+    value that is there, so it takes every type.
+    """
+    return _feature("percentile", x, where, Parameters(share=_share(p)))
+
+
+def _share(p: object) -> tuple[int, int]:
+    """p / 100 as a fraction in lowest terms."""
+    share = None
+    if isinstance(p, (int, float, str)) and not isinstance(p, bool):
+        try:
+            share = Fraction(str(p)) / 100
+        except (ValueError, ZeroDivisionError):
+            share = None
+    if share is None or not 0 <= share <= 1 or share * 100 * 10**PERCENT_PLACES % 1 != 0:
+        raise DefinitionError(
+            f"{p!r} is not a percentage",
+            where=caller(),
+            allowed=f"a number from 0 to 100 with at most {PERCENT_PLACES} decimal places",
+            hint="the median is percentile(x, 50)",
+        )
+    return share.numerator, share.denominator

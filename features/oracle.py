@@ -184,6 +184,10 @@ def feature_value(plan: ViewPlan, feature: FeaturePlan, alive: Sequence[Event]) 
     values = [value for _, value in timed]
     if feature.aggregate == "count":
         return len(values)
+    if feature.aggregate == "distinct":
+        return len(set(values))
+    if feature.aggregate == "percentile":
+        return _percentile(feature, sorted(values))
     if feature.aggregate in ("min", "max", "first", "last"):
         return _ordered(feature.aggregate, timed, values)
     return _summed(feature, arg, [n for e in chosen if (n := e.scaled[feature.arg]) is not None])
@@ -195,6 +199,13 @@ def _ordered(aggregate: str, timed: list[tuple[int, Any]], values: list[Any]) ->
     if aggregate in ("min", "max"):
         return min(values) if aggregate == "min" else max(values)
     return (min(timed) if aggregate == "first" else max(timed))[1]
+
+
+def _percentile(feature: FeaturePlan, ordered: list[Any]) -> Any:
+    """Nearest rank, in exact arithmetic."""
+    assert feature.parameters.share is not None
+    rank = max(1, math.ceil(Fraction(*feature.parameters.share) * len(ordered)))
+    return ordered[rank - 1] if ordered else None
 
 
 def _summed(feature: FeaturePlan, arg: ArgPlan, numbers: list[int]) -> Any:

@@ -59,7 +59,9 @@ def number_features(draft: Draft) -> Draft:
         arg = args.index(_text(feature.arg)) if feature.arg is not None else None
         where = wheres.index(_text(feature.where)) if feature.where is not None else None
         type = AGGREGATES[feature.aggregate].type(feature.arg.type if feature.arg is not None else None)
-        return FeaturePlan(name, feature.aggregate, arg, where, draft["windows"].index(window), type)
+        return FeaturePlan(
+            name, feature.aggregate, arg, where, draft["windows"].index(window), type, feature.parameters
+        )
 
     return {**draft, "planned": tuple(plan(*single) for single in draft["singles"])}
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from features.aggregates import AGGREGATES
+from features.aggregates import AGGREGATES, NO_PARAMETERS, Parameters
 from features.canonical import canonical_json, fingerprint
 from features.expressions import Expr
 from features.types import Column
@@ -83,6 +83,22 @@ class FeaturePlan:
     where: int | None
     window: int
     type: str
+    parameters: Parameters = NO_PARAMETERS
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values; parameters that it has not are left out."""
+        data = asdict(self)
+        given = {name: value for name, value in data.pop("parameters").items() if value is not None}
+        return {**data, "parameters": given} if given else data
+
+    @staticmethod
+    def from_dict(data: dict[str, Any]) -> FeaturePlan:
+        """The inverse of ``to_dict``."""
+        given = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in data.get("parameters", {}).items()
+        }
+        return FeaturePlan(**{**data, "parameters": Parameters(**given)})
 
     @property
     def default(self) -> int | float | None:
@@ -116,7 +132,7 @@ class ViewPlan:
             "args": [{"expr": a.expr.to_json(), "type": a.type, "places": a.places} for a in self.args],
             "wheres": [where.to_json() for where in self.wheres],
             "windows": [asdict(window) for window in self.windows],
-            "features": [asdict(feature) for feature in self.features],
+            "features": [feature.to_dict() for feature in self.features],
         }
 
     @cached_property
@@ -154,7 +170,7 @@ class ViewPlan:
             tuple(ArgPlan(Expr.from_json(a["expr"]), a["type"], a["places"]) for a in data["args"]),
             tuple(Expr.from_json(where) for where in data["wheres"]),
             tuple(Window(**window) for window in data["windows"]),
-            tuple(FeaturePlan(**feature) for feature in data["features"]),
+            tuple(FeaturePlan.from_dict(feature) for feature in data["features"]),
         )
 
 

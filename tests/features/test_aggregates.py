@@ -3,7 +3,24 @@ from pathlib import Path
 import pytest
 
 import features
-from features import Stream, count, first, kurtosis, last, lifetime, max, mean, min, skew, sliding, std, sum, var
+from features import (
+    Stream,
+    count,
+    distinct,
+    first,
+    kurtosis,
+    last,
+    lifetime,
+    max,
+    mean,
+    min,
+    percentile,
+    skew,
+    sliding,
+    std,
+    sum,
+    var,
+)
 from features.aggregates import AGGREGATES, Feature
 from features.types import NUMBERS, TYPES
 from tests.features.written import refused
@@ -11,12 +28,13 @@ from tests.features.written import refused
 orders = Stream(
     "orders", topic="orders", time="ts", columns={f"a_{type}": type for type in TYPES},
 )  # fmt: skip
-ANY = {"count": count, "min": min, "max": max, "first": first, "last": last}
+ANY = {"count": count, "min": min, "max": max, "first": first, "last": last, "distinct": distinct}
+GIVEN = {"percentile": lambda x: percentile(x, 50)}
 NUMERIC = {"sum": sum, "mean": mean, "var": var, "std": std, "skew": skew, "kurtosis": kurtosis}
 
 
 def test_every_aggregate_of_the_table_has_its_function() -> None:
-    assert set(AGGREGATES) == {*ANY, *NUMERIC, "latest"}  # latest is what a table is made of
+    assert set(AGGREGATES) == {*ANY, *NUMERIC, *GIVEN, "latest"}  # latest is what a table is made of
 
 
 @pytest.mark.parametrize("name", ANY)
@@ -24,7 +42,7 @@ def test_every_aggregate_of_the_table_has_its_function() -> None:
 def test_what_is_only_compared_takes_every_type(name: str, type: str) -> None:
     feature = ANY[name](orders[f"a_{type}"])
     assert (feature.aggregate, feature.arg, feature.windows) == (name, feature.arg, ())
-    assert AGGREGATES[name].type(type) == ("int64" if name == "count" else type)
+    assert AGGREGATES[name].type(type) == ("int64" if name in ("count", "distinct") else type)
 
 
 @pytest.mark.parametrize("name", NUMERIC)
@@ -86,8 +104,22 @@ def test_the_value_over_nothing(name: str, type: str, value: object) -> None:
     assert (default, default.__class__) == (value, value.__class__)
 
 
+@pytest.mark.parametrize(
+    ("p", "share"), [(50, (1, 2)), (0, (0, 1)), (100.0, (1, 1)), (99.9, (999, 1000)), ("33.333333", (33333333, 10**8))]
+)
+def test_a_percentage_is_taken_as_it_is_written(p: int | float | str, share: tuple[int, int]) -> None:
+    assert percentile(orders.a_string, p).parameters.share == share
+
+
+@pytest.mark.parametrize("p", ["-1", "100.1", "'a lot'", "None", "True", "float('nan')", "0.0000001", "'1/0'"])
+def test_what_is_no_percentage_is_refused(tmp_path: Path, p: str) -> None:
+    error = refused(tmp_path, f"percentile(orders.amount, {p})")
+    assert error.what.endswith("is not a percentage")
+    assert error.allowed == "a number from 0 to 100 with at most 6 decimal places"
+
+
 def test_all_names_are_exported() -> None:
-    assert set(features.__all__) >= {*ANY, *NUMERIC}
+    assert set(features.__all__) >= {*ANY, *NUMERIC, *GIVEN}
     assert all(hasattr(features, name) for name in features.__all__)
 
 

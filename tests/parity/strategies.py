@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 import features as f
-from features.aggregates import AGGREGATES, Feature, _feature
+from features.aggregates import AGGREGATES, NO_PARAMETERS, Feature, Parameters, _feature
 from features.expressions import Expr
 from features.plan import ViewPlan
 from features.windows import Window
@@ -95,6 +95,14 @@ def conditions(source: f.Stream, depth: int = 2) -> st.SearchStrategy[Expr]:
     )
 
 
+def parameters(aggregate: str) -> st.SearchStrategy[Parameters]:
+    """What the aggregate is given beside its argument."""
+    if aggregate == "percentile":
+        percents = st.sampled_from([0, 50, 100, 90, "99.9", 33.333333, 1e-6]) | st.integers(0, 100)
+        return percents.map(lambda p: f.percentile(f.literal(0), p).parameters)
+    return st.just(NO_PARAMETERS)
+
+
 @st.composite
 def feature(draw: st.DrawFn, source: f.Stream) -> Feature:
     aggregate = draw(st.sampled_from(sorted(set(AGGREGATES) - {"latest"})))
@@ -105,7 +113,9 @@ def feature(draw: st.DrawFn, source: f.Stream) -> Feature:
         arg = draw(numbers(source))
     else:
         arg = draw(numbers(source, 1) | st.sampled_from(PLAIN).map(lambda name: source[name]))
-    return _feature(aggregate, arg, where).over(*draw(st.lists(windows(source), min_size=1, max_size=3, unique=True)))
+    given = draw(parameters(aggregate))
+    over = draw(st.lists(windows(source), min_size=1, max_size=3, unique=True))
+    return _feature(aggregate, arg, where, given).over(*over)
 
 
 @st.composite

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import pyarrow as pa
 
 from features.compilers.duckdb.columns import Bools
@@ -53,6 +54,25 @@ class Group:
         """By window, how many events take part at each point, without those that lifetimes held at the start."""
         windows = list(dict.fromkeys(f.window for f in self.features))
         return dict(zip(windows, range_counts(self.known, self.ranges(windows)), strict=True))
+
+    def named(self, aggregate: str) -> list[FeaturePlan]:
+        """The features of this aggregate."""
+        return [feature for feature in self.features if feature.aggregate == aggregate]
+
+    @cached_property
+    def places(self) -> Int64s:
+        """The events that take part."""
+        known = self.known
+        return np.arange(len(self.events.key)) if known is None else np.flatnonzero(known)
+
+    @cached_property
+    def taking_part(self) -> dict[int, Range]:
+        """By window, the ranges among the events that take part."""
+        known, windows = self.known, list(dict.fromkeys(f.window for f in self.features))
+        if known is None:
+            return dict(zip(windows, self.ranges(windows), strict=True))
+        before = np.concatenate((np.zeros(1, np.int64), np.cumsum(known, dtype=np.int64)))
+        return {w: Range(before[r.low], before[r.high]) for w, r in zip(windows, self.ranges(windows), strict=True)}
 
     def lasting(self, window: int) -> bool:
         """Does nothing leave this window?"""

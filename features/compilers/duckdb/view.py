@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from features.aggregates import AGGREGATES
 from features.compilers.duckdb.types import quote
 from features.ingest import TIME_MIN
 from features.plan import FeaturePlan, ViewPlan
@@ -189,7 +190,7 @@ def _argument(feature: FeaturePlan) -> dict[str, str]:
         return {}
     if feature.aggregate == "count":
         return {f"_p{feature.arg}": f"_x{feature.arg} IS NOT NULL"}
-    name = f"_x{feature.arg}" if feature.aggregate in _ORDERED else f"_n{feature.arg}"
+    name = f"_n{feature.arg}" if AGGREGATES[feature.aggregate].sums else f"_x{feature.arg}"
     return {name: name}
 
 

@@ -99,7 +99,13 @@ public final class PlanReader {
                 index(node.get("arg")),
                 index(node.get("where")),
                 node.get("window").asInt(),
-                type(node));
+                type(node),
+                parameters(node.path("parameters")));
+    }
+
+    private static Parameters parameters(JsonNode node) {
+        JsonNode share = node.path("share");
+        return new Parameters(share.path(0).asLong(0), share.path(1).asLong(1));
     }
 
     private static Expr expr(JsonNode node) {

@@ -143,6 +143,7 @@ final class Layout {
             }
             case "first" -> share("first", feature, () -> new Single.First(input));
             case "last" -> share("last", feature, () -> new Single.Last(input));
+            case "distinct", "percentile" -> share("multiset", feature, () -> new Multiset(input));
             case "latest" -> latest(feature);
             default -> throw new PlanException("aggregate " + feature.aggregate() + " is not carried");
         };
@@ -200,6 +201,8 @@ final class Layout {
             case "skew" -> Sums::skewness;
             case "kurtosis" -> Sums::kurtosis;
             case "min", "max" -> windows[feature.window()].limited() ? Extreme.emit(type) : Single.emit(type);
+            case "distinct" -> Multiset::distinct;
+            case "percentile" -> Multiset.percentile(type, feature.parameters());
             case "latest" -> Latest.emit(feature.arg());
             default -> Single.emit(type);
         };

@@ -1,0 +1,71 @@
+"""Different values and percentiles, for one group of features."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+
+from features.compilers.duckdb.codes import Codes, codes
+from features.compilers.duckdb.columns import column_of
+from features.compilers.duckdb.extremes import Values
+from features.compilers.duckdb.group import Group
+from features.compilers.duckdb.ranks import count_below, kth
+from features.compilers.duckdb.words import Int64s
+from features.plan import FeaturePlan
+
+RANKED = ("distinct", "percentile")
+
+
+class Ranked:
+    """Columns by feature. The values that take part, as numbers in their own order."""
+
+    def __init__(self, group: Group) -> None:
+        self._group = group
+
+    def distinct(self, feature: FeaturePlan) -> pa.Array:
+        """A value counts where it stands for the first time in the range: its last place before is not in it."""
+        r = self._group.taking_part[feature.window]
+        return column_of(count_below(self._before, r.low, r.high, r.low + 1), None, pa.int64())
+
+    def percentile(self, feature: FeaturePlan) -> pa.Array:
+        """Null over nothing."""
+        assert feature.parameters.share is not None
+        above, below = feature.parameters.share
+        r = self._group.taking_part[feature.window]
+        rank = np.maximum(-(-above * r.lengths // below), 1)
+        found = kth(self._ranks, r.low, r.high, rank - 1)
+        if not len(self._distinct):
+            return pa.nulls(len(found), self._codes.type)
+        # of an empty range anything is found
+        values = self._distinct[np.minimum(found, len(self._distinct) - 1)]
+        return self._codes.column(values, r.lengths > 0)
+
+    @cached_property
+    def _codes(self) -> Codes:
+        return codes(self._group.events.value(self._group.arg))
+
+    @cached_property
+    def _unique(self) -> tuple[Values, Int64s]:
+        distinct, ranks = np.unique(self._codes.values[self._group.places], return_inverse=True)
+        return distinct, ranks
+
+    @property
+    def _distinct(self) -> Values:
+        return self._unique[0]
+
+    @property
+    def _ranks(self) -> Int64s:
+        return self._unique[1]
+
+    @cached_property
+    def _before(self) -> Int64s:
+        """One more than the last place before at which each value stood; 0: nowhere. Another key's place is before
+        every range of this one's.
+        """
+        order = np.argsort(self._ranks, kind="stable")
+        same = self._ranks[order][1:] == self._ranks[order][:-1]
+        before = np.zeros(len(order), dtype=np.int64)
+        before[order[1:][same]] = order[:-1][same] + 1
+        return before

@@ -1,0 +1,76 @@
+package penstock.window;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.apache.flink.core.memory.DataInputDeserializer;
+import org.apache.flink.core.memory.DataOutputSerializer;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import penstock.json.JsonWriter;
+import penstock.plan.Order;
+import penstock.plan.Parameters;
+import penstock.plan.Type;
+
+/** Thousands of values in one window: many blocks, which fill, split, empty and join. */
+class MultisetTest {
+    private static final Parameters[] SHARES = {
+        new Parameters(0, 1), new Parameters(1, 2), new Parameters(999, 1000), new Parameters(1, 1)
+    };
+
+    private static Chunk event(String text) {
+        Chunk chunk = new Chunk(new boolean[] {true}, 1);
+        chunk.size = 1;
+        chunk.texts[0][0] = text;
+        return chunk;
+    }
+
+    private static String written(Accumulator.Emit emit, Multiset values) {
+        JsonWriter out = new JsonWriter();
+        emit.write(values, out);
+        return out.toText();
+    }
+
+    private static Multiset restored(Multiset values, Input input) throws Exception {
+        DataOutputSerializer out = new DataOutputSerializer(64);
+        values.write(out);
+        Multiset back = new Multiset(input);
+        back.read(new DataInputDeserializer(out.getCopyOfBuffer()));
+        return back;
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {3, 2_000, 1_000_000})
+    void ranksAndDifferentValuesOfManyBlocks(int range) throws Exception {
+        Random random = new Random(range);
+        Input input = new Input(0, -1, Type.STRING);
+        Multiset values = new Multiset(input);
+        ArrayDeque<String> held = new ArrayDeque<>();
+        for (int step = 0; step < 12_000; step++) {
+            boolean grow = step < 5_000 || step > 9_000 && step < 10_000;
+            if (grow || held.isEmpty()) {
+                held.add("v" + random.nextInt(range));
+                values.add(event(held.getLast()), 0);
+            } else {
+                values.remove(event(held.poll()), 0);
+            }
+            if (step % 400 == 0) {
+                values = step % 800 == 0 ? restored(values, input) : values.copy();
+                check(values, new ArrayList<>(held));
+            }
+        }
+    }
+
+    private static void check(Multiset values, List<String> held) {
+        held.sort(Order::compareText);
+        assertEquals(Long.toString(held.stream().distinct().count()), written(Multiset::distinct, values));
+        for (Parameters share : SHARES) {
+            int rank = Math.max(1, -Math.floorDiv(-held.size() * (int) share.numerator(), (int) share.denominator()));
+            String expected = held.isEmpty() ? "null" : '"' + held.get(rank - 1) + '"';
+            assertEquals(expected, written(Multiset.percentile(Type.STRING, share), values));
+        }
+    }
+}
