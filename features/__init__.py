@@ -1,6 +1,22 @@
 """Penstock's language: one definition, compiled into a stream job and a batch job."""
 
-from features.aggregates import count, distinct, first, kurtosis, last, max, mean, min, percentile, skew, std, sum, var
+from features.aggregates import (
+    argmax,
+    argmin,
+    count,
+    distinct,
+    first,
+    kurtosis,
+    last,
+    max,
+    mean,
+    min,
+    percentile,
+    skew,
+    std,
+    sum,
+    var,
+)
 from features.definitions import Model, Stream, Table, View
 from features.errors import DefinitionError, PenstockError
 from features.expressions import coalesce, literal
@@ -14,6 +30,8 @@ __all__ = [
     "Stream",
     "Table",
     "View",
+    "argmax",
+    "argmin",
     "calendar",
     "coalesce",
     "column",

@@ -49,6 +49,8 @@ AGGREGATES: dict[str, Aggregate] = {
     "last": Aggregate(TYPES, None),
     "distinct": Aggregate(TYPES, "int64", empty=0),
     "percentile": Aggregate(TYPES, None),
+    "argmax": Aggregate(TYPES, None),
+    "argmin": Aggregate(TYPES, None),
     "latest": Aggregate(TYPES, None),
 }
 
@@ -78,6 +80,7 @@ class Feature:
     where: Expr | None
     windows: tuple[Window, ...] = ()
     place: str = field(default_factory=caller, compare=False)
+    by: Expr | None = None
     parameters: Parameters = NO_PARAMETERS
 
     def over(self, *windows: str | Window) -> Feature:
@@ -85,7 +88,9 @@ class Feature:
         return replace(self, windows=for_each(windows, as_window), place=caller())
 
 
-def _feature(aggregate: str, arg: object, where: object, parameters: Parameters = NO_PARAMETERS) -> Feature:
+def _feature(
+    aggregate: str, arg: object, where: object, by: Expr | None = None, parameters: Parameters = NO_PARAMETERS
+) -> Feature:
     takes = AGGREGATES[aggregate].takes
     if arg is not None and (not isinstance(arg, Expr) or arg.type not in takes):
         kind = arg.type if isinstance(arg, Expr) else type(arg).__name__
@@ -101,6 +106,7 @@ def _feature(aggregate: str, arg: object, where: object, parameters: Parameters 
         aggregate,
         arg if isinstance(arg, Expr) else None,
         where if isinstance(where, Expr) else None,
+        by=by,
         parameters=parameters,
     )
 
@@ -179,7 +185,34 @@ def percentile(x: Expr, p: int | float | str, *, where: Expr | None = None) -> F
     ``p``: 0 to 100 with at most 6 decimal places, taken as it is written: 99.9 is 999/1000. Nearest rank: always a
     value that is there, so it takes every type.
     """
-    return _feature("percentile", x, where, Parameters(share=_share(p)))
+    return _feature("percentile", x, where, parameters=Parameters(share=_share(p)))
+
+
+def argmax(x: Expr, *, by: Expr, where: Expr | None = None) -> Feature:
+    """``x`` of the row with the greatest ``by``; of those the latest, and at one time the greatest ``x``.
+
+    Of the type of ``x``; null over nothing. Rows in which ``x`` or ``by`` is null are skipped.
+    """
+    return _feature("argmax", x, where, _by("argmax", by))
+
+
+def argmin(x: Expr, *, by: Expr, where: Expr | None = None) -> Feature:
+    """``x`` of the row with the least ``by``; of those the earliest, and at one time the least ``x``.
+
+    Of the type of ``x``; null over nothing. Rows in which ``x`` or ``by`` is null are skipped.
+    """
+    return _feature("argmin", x, where, _by("argmin", by))
+
+
+def _by(aggregate: str, by: object) -> Expr:
+    if not isinstance(by, Expr) or by.type not in TYPES:
+        raise DefinitionError(
+            f"{aggregate} cannot go by {by.type if isinstance(by, Expr) else type(by).__name__}",
+            where=caller(),
+            allowed=f"by= with a column or expression of type {' '.join(TYPES)}",
+            hint=f"{aggregate}(x, by=y) is x of the row with the {'greatest' if aggregate == 'argmax' else 'least'} y",
+        )
+    return by
 
 
 def _share(p: object) -> tuple[int, int]:

@@ -308,8 +308,8 @@ class View(_Keyed):
                 allowed="windows that events leave: they keep what an update takes out",
                 hint=f"sliding('{LONGEST}') keeps every event of a century",
             )
-        self._check_columns(feature.arg, name, feature.place)
-        self._check_columns(feature.where, name, feature.place)
+        for expr in (feature.arg, feature.by, feature.where):
+            self._check_columns(expr, name, feature.place)
 
     def _check_columns(self, expr: Expr | None, what: str, where: str) -> None:
         for leaf in (node for node in (expr.walk() if expr is not None else ()) if node.op in ("column", "feature")):

@@ -180,6 +180,8 @@ def feature_value(plan: ViewPlan, feature: FeaturePlan, alive: Sequence[Event]) 
         newest = max(alive, key=lambda e: (e.time, [(x is not None, x) for x in e.args]), default=None)
         return None if newest is None else newest.args[feature.arg]
     chosen = [e for e in chosen if e.args[feature.arg] is not None]
+    if feature.by is not None:
+        return _by(feature.aggregate, [(e.args[feature.by], e.time, e.args[feature.arg]) for e in chosen])
     timed = [(e.time, e.args[feature.arg]) for e in chosen]
     values = [value for _, value in timed]
     if feature.aggregate == "count":
@@ -191,6 +193,14 @@ def feature_value(plan: ViewPlan, feature: FeaturePlan, alive: Sequence[Event]) 
     if feature.aggregate in ("min", "max", "first", "last"):
         return _ordered(feature.aggregate, timed, values)
     return _summed(feature, arg, [n for e in chosen if (n := e.scaled[feature.arg]) is not None])
+
+
+def _by(aggregate: str, rows: list[tuple[Any, int, Any]]) -> Any:
+    """argmax and argmin of ``(by, time, x)``."""
+    known = [row for row in rows if row[0] is not None]
+    if not known:
+        return None
+    return (max(known) if aggregate == "argmax" else min(known))[2]
 
 
 def _ordered(aggregate: str, timed: list[tuple[int, Any]], values: list[Any]) -> Any:

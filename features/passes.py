@@ -46,7 +46,7 @@ def share_wheres(draft: Draft) -> Draft:
 def share_args(draft: Draft) -> Draft:
     """Each distinct argument once, with the decimal places that its sums keep."""
     summed = {_text(f.arg) for _, f, _ in draft["singles"] if f.arg is not None and AGGREGATES[f.aggregate].sums}
-    args = _distinct(f.arg for _, f, _ in draft["singles"] if f.arg is not None)
+    args = _distinct(arg for _, f, _ in draft["singles"] for arg in (f.arg, f.by) if arg is not None)
     return {**draft, "args": tuple(ArgPlan(arg, arg.type, _places(arg, _text(arg) in summed)) for arg in args)}
 
 
@@ -59,9 +59,9 @@ def number_features(draft: Draft) -> Draft:
         arg = args.index(_text(feature.arg)) if feature.arg is not None else None
         where = wheres.index(_text(feature.where)) if feature.where is not None else None
         type = AGGREGATES[feature.aggregate].type(feature.arg.type if feature.arg is not None else None)
-        return FeaturePlan(
-            name, feature.aggregate, arg, where, draft["windows"].index(window), type, feature.parameters
-        )
+        by = args.index(_text(feature.by)) if feature.by is not None else None
+        place = draft["windows"].index(window)
+        return FeaturePlan(name, feature.aggregate, arg, where, place, type, by, feature.parameters)
 
     return {**draft, "planned": tuple(plan(*single) for single in draft["singles"])}
 

@@ -75,7 +75,10 @@ class ArgPlan:
 
 @dataclass(frozen=True)
 class FeaturePlan:
-    """One feature: an aggregate over one window, with indices into the view's args, wheres and windows."""
+    """One feature: an aggregate over one window, with indices into the view's args, wheres and windows.
+
+    ``by``: the argument that ``argmax`` and ``argmin`` go by.
+    """
 
     name: str
     aggregate: str
@@ -83,13 +86,15 @@ class FeaturePlan:
     where: int | None
     window: int
     type: str
+    by: int | None = None
     parameters: Parameters = NO_PARAMETERS
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values; parameters that it has not are left out."""
+        """As JSON values; ``by`` and parameters that it has not are left out."""
         data = asdict(self)
         given = {name: value for name, value in data.pop("parameters").items() if value is not None}
-        return {**data, "parameters": given} if given else data
+        by = {"by": self.by} if data.pop("by") is not None else {}
+        return {**data, **by, **({"parameters": given} if given else {})}
 
     @staticmethod
     def from_dict(data: dict[str, Any]) -> FeaturePlan:

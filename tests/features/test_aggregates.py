@@ -5,6 +5,8 @@ import pytest
 import features
 from features import (
     Stream,
+    argmax,
+    argmin,
     count,
     distinct,
     first,
@@ -29,7 +31,11 @@ orders = Stream(
     "orders", topic="orders", time="ts", columns={f"a_{type}": type for type in TYPES},
 )  # fmt: skip
 ANY = {"count": count, "min": min, "max": max, "first": first, "last": last, "distinct": distinct}
-GIVEN = {"percentile": lambda x: percentile(x, 50)}
+GIVEN = {
+    "percentile": lambda x: percentile(x, 50),
+    "argmax": lambda x: argmax(x, by=orders.a_int64),
+    "argmin": lambda x: argmin(orders.a_int64, by=x),
+}
 NUMERIC = {"sum": sum, "mean": mean, "var": var, "std": std, "skew": skew, "kurtosis": kurtosis}
 
 
@@ -109,6 +115,20 @@ def test_the_value_over_nothing(name: str, type: str, value: object) -> None:
 )
 def test_a_percentage_is_taken_as_it_is_written(p: int | float | str, share: tuple[int, int]) -> None:
     assert percentile(orders.a_string, p).parameters.share == share
+
+
+@pytest.mark.parametrize("name", GIVEN)
+@pytest.mark.parametrize("type", TYPES)
+def test_what_is_ranked_takes_every_type(name: str, type: str) -> None:
+    assert GIVEN[name](orders[f"a_{type}"]).aggregate == name
+
+
+def test_by_is_an_expression_of_the_same_source(tmp_path: Path) -> None:
+    error = refused(tmp_path, "argmax(orders.amount, by='pieces')")
+    assert error.what == "argmax cannot go by str"
+    assert error.hint == "argmax(x, by=y) is x of the row with the greatest y"
+    view = "View('v', orders, key='customer', features=dict(x=argmin(orders.amount, by=returns.refund).over('1h')))"
+    assert refused(tmp_path, view).what == "x uses refund, which is not a column of orders"
 
 
 @pytest.mark.parametrize("p", ["-1", "100.1", "'a lot'", "None", "True", "float('nan')", "0.0000001", "'1/0'"])

@@ -103,6 +103,10 @@ def parameters(aggregate: str) -> st.SearchStrategy[Parameters]:
     return st.just(NO_PARAMETERS)
 
 
+def compared(source: f.Stream) -> st.SearchStrategy[Expr]:
+    return numbers(source, 1) | st.sampled_from(PLAIN).map(lambda name: source[name])
+
+
 @st.composite
 def feature(draw: st.DrawFn, source: f.Stream) -> Feature:
     aggregate = draw(st.sampled_from(sorted(set(AGGREGATES) - {"latest"})))
@@ -112,10 +116,11 @@ def feature(draw: st.DrawFn, source: f.Stream) -> Feature:
     elif AGGREGATES[aggregate].sums:
         arg = draw(numbers(source))
     else:
-        arg = draw(numbers(source, 1) | st.sampled_from(PLAIN).map(lambda name: source[name]))
+        arg = draw(compared(source))
+    by = draw(compared(source)) if aggregate in ("argmax", "argmin") else None
     given = draw(parameters(aggregate))
     over = draw(st.lists(windows(source), min_size=1, max_size=3, unique=True))
-    return _feature(aggregate, arg, where, given).over(*over)
+    return _feature(aggregate, arg, where, by, given).over(*over)
 
 
 @st.composite

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from features.compilers.duckdb.chosen import CHOSEN, chosen
 from features.compilers.duckdb.columns import column_of
 from features.compilers.duckdb.compared import compared
 from features.compilers.duckdb.extremes import COMPARED
@@ -57,8 +58,10 @@ def _as_they_are(plan: ViewPlan, rows: pa.RecordBatch) -> ChangePoints:
 def _columns(group: Group) -> tuple[dict[str, pa.Array], int]:
     """The group's features by name, and how many int64 sums are lost."""
     summed, ordered, ranked = Summed(group), compared(group), Ranked(group)
-    columns, lost = {}, 0
+    columns, lost = chosen(group), 0
     for feature in group.features:
+        if feature.aggregate in CHOSEN:
+            continue
         if feature.aggregate in COMPARED:
             columns[feature.name] = ordered[feature.aggregate, feature.window]
         elif feature.aggregate in RANKED:

@@ -190,8 +190,9 @@ def _argument(feature: FeaturePlan) -> dict[str, str]:
         return {}
     if feature.aggregate == "count":
         return {f"_p{feature.arg}": f"_x{feature.arg} IS NOT NULL"}
-    name = f"_n{feature.arg}" if AGGREGATES[feature.aggregate].sums else f"_x{feature.arg}"
-    return {name: name}
+    names = [f"_n{feature.arg}" if AGGREGATES[feature.aggregate].sums else f"_x{feature.arg}"]
+    names += [f"_x{feature.by}"] if feature.by is not None else []
+    return {name: name for name in names}
 
 
 def _lines(parts: list[str]) -> str:

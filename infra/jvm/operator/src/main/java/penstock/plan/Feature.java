@@ -1,5 +1,8 @@
 package penstock.plan;
 
-/** One feature: an aggregate over one window. {@code arg} and {@code where} are -1 where there is none. */
+/**
+ * One feature: an aggregate over one window. {@code arg}, {@code where} and {@code by} (the argument that argmax and
+ * argmin go by) are -1 where there is none.
+ */
 public record Feature(
-        String name, String aggregate, int arg, int where, int window, Type type, Parameters parameters) {}
+        String name, String aggregate, int arg, int where, int window, Type type, int by, Parameters parameters) {}

@@ -100,6 +100,7 @@ public final class PlanReader {
                 index(node.get("where")),
                 node.get("window").asInt(),
                 type(node),
+                index(node.path("by")),
                 parameters(node.path("parameters")));
     }
 
@@ -137,7 +138,7 @@ public final class PlanReader {
     }
 
     private static int index(JsonNode node) {
-        return node.isNull() ? -1 : node.asInt();
+        return node.isNull() || node.isMissingNode() ? -1 : node.asInt();
     }
 
     private static <T> T nullable(JsonNode node, Function<JsonNode, T> read) {

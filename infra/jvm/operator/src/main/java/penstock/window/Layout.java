@@ -144,6 +144,7 @@ final class Layout {
             case "first" -> share("first", feature, () -> new Single.First(input));
             case "last" -> share("last", feature, () -> new Single.Last(input));
             case "distinct", "percentile" -> share("multiset", feature, () -> new Multiset(input));
+            case "argmax", "argmin" -> chosen(feature, input, kept);
             case "latest" -> latest(feature);
             default -> throw new PlanException("aggregate " + feature.aggregate() + " is not carried");
         };
@@ -166,6 +167,13 @@ final class Layout {
 
     private static String sumsKey(Feature feature) {
         return feature.arg() + " " + feature.where() + " " + feature.window();
+    }
+
+    private int chosen(Feature feature, Input input, boolean kept) {
+        Input by = new Input(feature.by(), feature.where(), argTypes[feature.by()]);
+        boolean greatest = feature.aggregate().equals("argmax");
+        return share(
+                feature.aggregate() + " " + feature.by(), feature, () -> new Chosen(input, by, greatest, kept));
     }
 
     private int latest(Feature feature) {
@@ -203,6 +211,7 @@ final class Layout {
             case "min", "max" -> windows[feature.window()].limited() ? Extreme.emit(type) : Single.emit(type);
             case "distinct" -> Multiset::distinct;
             case "percentile" -> Multiset.percentile(type, feature.parameters());
+            case "argmax", "argmin" -> Chosen.emit(type);
             case "latest" -> Latest.emit(feature.arg());
             default -> Single.emit(type);
         };

@@ -1,0 +1,56 @@
+"""argmax and argmin, for one group of features: a value of the event that is the greatest or least by another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from features.compilers.duckdb.codes import Codes, codes
+from features.compilers.duckdb.columns import Bools, valid
+from features.compilers.duckdb.extremes import extremes
+from features.compilers.duckdb.group import Group
+from features.compilers.duckdb.sums import range_counts
+from features.compilers.duckdb.words import Int64s
+from features.plan import FeaturePlan
+
+CHOSEN = {"argmax": "max", "argmin": "min"}
+
+
+@dataclass(frozen=True)
+class _Order:
+    """``places``: all events by (by, time, value); ``ranks``: each event's place among them; ``known``: which count."""
+
+    places: Int64s
+    ranks: Int64s
+    known: Bools | None
+
+
+def chosen(group: Group) -> dict[str, pa.Array]:
+    """Columns by the feature's name, null over nothing."""
+    features = [feature for feature in group.features if feature.by is not None]
+    if not features:
+        return {}
+    coded = codes(group.events.value(group.arg))
+    orders = {by: _order(group, coded, by) for by in dict.fromkeys(f.by for f in features if f.by is not None)}
+    return {f.name: _column(group, coded, orders[f.by], f) for f in features if f.by is not None}
+
+
+def _order(group: Group, coded: Codes, by: int) -> _Order:
+    column = group.events.value(by)
+    places = np.lexsort((coded.values, group.events.time, codes(column).values))
+    ranks = np.empty_like(places)
+    ranks[places] = np.arange(len(places))
+    known, there = group.known, valid(column)
+    both = known & there if known is not None and there is not None else there if known is None else known
+    return _Order(places, ranks, both)
+
+
+def _column(group: Group, coded: Codes, order: _Order, feature: FeaturePlan) -> pa.Array:
+    ranges = group.ranges([feature.window])
+    (best,) = extremes(CHOSEN[feature.aggregate], order.ranks, order.known, group.events.ties, ranges)
+    (count,) = range_counts(order.known, ranges)
+    # where nothing counts there is no rank
+    places = order.places[np.clip(best.astype(np.int64), 0, len(order.places) - 1)]
+    return coded.column(coded.values[places], count > 0)
