@@ -17,9 +17,10 @@ from features.aggregates import (
     sum,
     var,
 )
+from features.choice import when
 from features.definitions import Model, Stream, Table, View
 from features.errors import DefinitionError, PenstockError
-from features.expressions import coalesce, literal
+from features.expressions import coalesce, concat, literal
 from features.types import column
 from features.windows import calendar, hopping, lifetime, session, sliding
 
@@ -35,6 +36,7 @@ __all__ = [
     "calendar",
     "coalesce",
     "column",
+    "concat",
     "count",
     "distinct",
     "first",
@@ -53,4 +55,5 @@ __all__ = [
     "std",
     "sum",
     "var",
+    "when",
 ]

@@ -1,7 +1,7 @@
 """Expressions over the columns of a source, or over features: a typed tree, built by Python's operators.
 
 Types are checked and mixed numbers promoted when the tree is built, so that the engines see only
-operators between equal types. ``OPERATORS`` is the whole language of expressions, as data.
+operators between equal types. ``features.operators.OPERATORS`` is the whole language, as data.
 """
 
 from __future__ import annotations
@@ -10,76 +10,21 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
+from features.casts import cast_operator
 from features.errors import DefinitionError
 from features.location import caller
+from features.operators import OPERATORS
+from features.refusals import PYTHON, instead
 from features.types import NUMBERS, TYPES
+from features.zones import Zone, zone
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
 
-def _same_number(types: tuple[str, ...]) -> str | None:
-    return types[0] if types[0] in NUMBERS and len(set(types)) == 1 else None
-
-
-def _difference(types: tuple[str, ...]) -> str | None:
-    return "int64" if types == ("timestamp", "timestamp") else _same_number(types)
-
-
-def _floats(types: tuple[str, ...]) -> str | None:
-    return "float64" if set(types) == {"float64"} else None
-
-
-def _ints_to_float(types: tuple[str, ...]) -> str | None:
-    return "float64" if types == ("int64",) else None
-
-
-def _comparable(types: tuple[str, ...]) -> str | None:
-    return "bool" if len(set(types)) == 1 else None
-
-
-def _bools(types: tuple[str, ...]) -> str | None:
-    return "bool" if set(types) == {"bool"} else None
-
-
-def _anything(types: tuple[str, ...]) -> str | None:
-    return "bool"
-
-
-def _same(types: tuple[str, ...]) -> str | None:
-    return types[0] if len(set(types)) == 1 else None
-
-
-@dataclass(frozen=True)
-class Operator:
-    """``result`` gives the type for the argument types, or None where the operator does not apply."""
-
-    symbol: str
-    arity: int | None
-    takes: str
-    result: Callable[[tuple[str, ...]], str | None]
-
-
-OPERATORS: dict[str, Operator] = {
-    "add": Operator("+", 2, "two numbers", _same_number),
-    "subtract": Operator("-", 2, "two numbers, or two timestamps (milliseconds between them)", _difference),
-    "multiply": Operator("*", 2, "two numbers", _same_number),
-    "divide": Operator("/", 2, "two numbers", _floats),
-    "negate": Operator("-", 1, "a number", _same_number),
-    "to_float64": Operator("float", 1, "an int64", _ints_to_float),
-    "eq": Operator("==", 2, "two values of one type", _comparable),
-    "ne": Operator("!=", 2, "two values of one type", _comparable),
-    "lt": Operator("<", 2, "two values of one type", _comparable),
-    "le": Operator("<=", 2, "two values of one type", _comparable),
-    "gt": Operator(">", 2, "two values of one type", _comparable),
-    "ge": Operator(">=", 2, "two values of one type", _comparable),
-    "and": Operator("&", 2, "two bools", _bools),
-    "or": Operator("|", 2, "two bools", _bools),
-    "not": Operator("~", 1, "a bool", _bools),
-    "is_null": Operator("is_null", 1, "any value", _anything),
-    "coalesce": Operator("coalesce", None, "two or more values of one type", _same),
-}
+#: Functions of doubles: an int64 becomes one.
+_OF_DOUBLES = ("divide", "sqrt", "log", "exp")
 
 LEAVES = ("column", "feature", "literal")
 
@@ -89,7 +34,7 @@ class Expr:
     """A node: a leaf (column, feature, literal) or an operator over nodes.
 
     ``owner`` names the source or the model input that a leaf belongs to; it is checked when a view or a
-    model is built and is no part of the plan.
+    model is built and is no part of the plan. ``zone`` is that of a ``local``.
     """
 
     op: str
@@ -99,6 +44,7 @@ class Expr:
     value: Any = None
     owner: object | None = None
     places: int | None = None
+    zone: Zone | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The node as the plan holds it."""
@@ -106,14 +52,16 @@ class Expr:
             return {"op": "literal", "value": self.value, "type": self.type}
         if self.op in LEAVES:
             return {"op": self.op, "name": self.name, "type": self.type}
-        return {"op": self.op, "args": [arg.to_json() for arg in self.args], "type": self.type}
+        node = {"op": self.op, "args": [arg.to_json() for arg in self.args], "type": self.type}
+        return node if self.zone is None else {**node, "zone": self.zone.to_json()}
 
     @staticmethod
     def from_json(node: dict[str, Any]) -> Expr:
         """The inverse of ``to_json``."""
         if node["op"] in LEAVES:
             return Expr(node["op"], node["type"], name=node.get("name"), value=node.get("value"))
-        return Expr(node["op"], node["type"], tuple(Expr.from_json(arg) for arg in node["args"]))
+        table = Zone.from_json(node["zone"]) if "zone" in node else None
+        return Expr(node["op"], node["type"], tuple(Expr.from_json(arg) for arg in node["args"]), zone=table)
 
     def walk(self) -> Iterator[Expr]:
         """This node and all below it."""
@@ -148,6 +96,18 @@ class Expr:
 
     def __rtruediv__(self, other: object) -> Expr:
         return operate("divide", other, self)
+
+    def __floordiv__(self, other: object) -> Expr:
+        return operate("floor_divide", self, other)
+
+    def __rfloordiv__(self, other: object) -> Expr:
+        return operate("floor_divide", other, self)
+
+    def __mod__(self, other: object) -> Expr:
+        return operate("modulo", self, other)
+
+    def __rmod__(self, other: object) -> Expr:
+        return operate("modulo", other, self)
 
     def __neg__(self) -> Expr:
         return operate("negate", self)
@@ -189,6 +149,88 @@ class Expr:
         """True where the value is null, never null itself."""
         return operate("is_null", self)
 
+    def abs(self) -> Expr:
+        """The size of a number, of its type. The least int64 has none that fits: an overflow."""
+        return operate("abs", self)
+
+    def round(self) -> Expr:
+        """float64: the nearest whole number, halves to the even one."""
+        return operate("round", self)
+
+    def floor(self) -> Expr:
+        """float64: the greatest whole number that is not above."""
+        return operate("floor", self)
+
+    def ceil(self) -> Expr:
+        """float64: the least whole number that is not below."""
+        return operate("ceil", self)
+
+    def sqrt(self) -> Expr:
+        """float64: the square root, rounded once; null below zero."""
+        return operate("sqrt", self)
+
+    def log(self) -> Expr:
+        """float64: the natural logarithm, as ``features.logarithms`` computes it; null for zero and below."""
+        return operate("log", self)
+
+    def exp(self) -> Expr:
+        """float64: e to this power, as ``features.logarithms`` computes it; null beyond float64."""
+        return operate("exp", self)
+
+    def lower(self) -> Expr:
+        """A text with a to z for A to Z. Other letters stay: what their cases are changes with Unicode's version."""
+        return operate("lower", self)
+
+    def upper(self) -> Expr:
+        """A text with A to Z for a to z. Other letters stay: what their cases are changes with Unicode's version."""
+        return operate("upper", self)
+
+    def length(self) -> Expr:
+        """int64: how many code points a text has."""
+        return operate("length", self)
+
+    def contains(self, part: object) -> Expr:
+        """bool: is ``part`` somewhere in the text? The empty text is in every text."""
+        return operate("contains", self, part)
+
+    def starts_with(self, part: object) -> Expr:
+        """bool: does the text begin with ``part``?"""
+        return operate("starts_with", self, part)
+
+    def substring(self, start: object, length: object) -> Expr:
+        """``length`` code points from ``start`` (the first is 0), fewer where the text ends before.
+
+        Null where ``start`` or ``length`` is below zero; a constant below zero is refused.
+        """
+        for what, value in (("start", start), ("length", length)):
+            if isinstance(value, int) and value < 0:
+                raise DefinitionError(
+                    f"substring has no {what} {value}: places are counted from the beginning",
+                    where=caller(),
+                    allowed="0 or more",
+                    hint=None if what == "length" else "s.substring(s.length() - 2, 2) is the last two characters",
+                )
+        return operate("substring", self, start, length)
+
+    def hour(self, zone: str = "UTC") -> Expr:
+        """int64, 0 to 23: the hour of a timestamp in a time zone of the IANA database; null from the year 2100 on.
+
+        A zone that never changes, such as UTC, has no such end.
+        """
+        return _of_clock("hour", self, zone)
+
+    def weekday(self, zone: str = "UTC") -> Expr:
+        """int64, 0 (Monday) to 6 (Sunday): the day of the week of a timestamp in a time zone; null as for ``hour``."""
+        return _of_clock("weekday", self, zone)
+
+    def month(self, zone: str = "UTC") -> Expr:
+        """int64, 1 to 12: the month of a timestamp in a time zone; null as for ``hour``."""
+        return _of_clock("month", self, zone)
+
+    def cast(self, type: str) -> Expr:
+        """The value as another type; null where that type has no such value."""
+        return self if type == self.type else operate(cast_operator(self.type, type), self)
+
     def __hash__(self) -> int:
         return id(self)
 
@@ -201,6 +243,21 @@ class Expr:
         )
 
 
+def _refusing(method: str) -> Callable[..., NoReturn]:
+    def refuse(*operands: object) -> NoReturn:
+        raise DefinitionError(
+            f"{PYTHON[method][0]} asks Python for a value, and an expression has none while it is being defined",
+            where=caller(),
+            allowed="the operators and methods of expressions",
+            hint=PYTHON[method][1],
+        )
+
+    return refuse
+
+
+for _method in PYTHON:
+    setattr(Expr, _method, _refusing(_method))
+
 #: Half a surrogate pair is no text, and SQL takes no NUL.
 _UNFIT = re.compile("[\x00\ud800-\udfff]")
 
@@ -212,6 +269,18 @@ class OwnText(str):
 def coalesce(*values: object) -> Expr:
     """The first value that is not null."""
     return operate("coalesce", *values)
+
+
+def concat(*values: object) -> Expr:
+    """Texts, one after the other; null where one of them is null."""
+    return operate("concat", *values)
+
+
+def _of_clock(op: str, time: Expr, name: str) -> Expr:
+    table = zone(name)
+    if time.type != "timestamp" or table.utc:
+        return operate(op, time)
+    return operate(op, operate("local", time, zone=table))
 
 
 def literal(value: object) -> Expr:
@@ -240,27 +309,31 @@ def literal(value: object) -> Expr:
     )
 
 
-def operate(op: str, *operands: object) -> Expr:
+def operate(op: str, *operands: object, zone: Zone | None = None) -> Expr:
     """An operator's node, its numbers promoted to one type; refused where the types do not fit."""
-    args = tuple(value if isinstance(value, Expr) else literal(value) for value in operands)
+    given = tuple(value if isinstance(value, Expr) else literal(value) for value in operands)
     operator = OPERATORS[op]
-    args = _promoted(op, args)
-    types = tuple(arg.type for arg in args)
-    fits = len(args) == operator.arity if operator.arity is not None else len(args) >= 2
-    result = operator.result(types) if fits else None
+    args = promoted(op, given)
+    fits = len(args) == (operator.arity or len(args))
+    result = operator.result(tuple(arg.type for arg in args)) if fits else None
     if result is None:
+        types = tuple(arg.type for arg in given)
         raise DefinitionError(
-            f"{operator.symbol} does not take {' and '.join(types)}", where=caller(), allowed=operator.takes
+            f"{operator.symbol} does not take {' and '.join(types)}",
+            where=caller(),
+            allowed=operator.takes,
+            hint=instead(op, types),
         )
     places = max((arg.places for arg in args if arg.places is not None), default=None)
-    return Expr(op, result, args, places=places if result == "float64" else None)
+    return Expr(op, result, args, places=places if result == "float64" else None, zone=zone)
 
 
-def _promoted(op: str, args: tuple[Expr, ...]) -> tuple[Expr, ...]:
+def promoted(op: str, args: tuple[Expr, ...]) -> tuple[Expr, ...]:
+    """Operands of ``op`` with mixed numbers made float64."""
     types = {arg.type for arg in args}
     if op in ("to_float64", "is_null") or not types <= set(NUMBERS):
         return args
-    if types == {"int64"} and op != "divide":
+    if types == {"int64"} and op not in _OF_DOUBLES:
         return args
     return tuple(_as_float(arg) for arg in args)
 

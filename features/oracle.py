@@ -15,6 +15,7 @@ from typing import Any
 from features.expressions import INT64_MAX, INT64_MIN, Expr
 from features.ingest import BadEvent, Row, check_row
 from features.plan import ArgPlan, FeaturePlan, ViewPlan
+from features.scalars import SCALARS, local
 from features.windows import Window
 
 Key = tuple[Any, ...]
@@ -67,10 +68,15 @@ def evaluate(expr: Expr, row: Row) -> Any:
         return values[0] is None
     if expr.op == "coalesce":
         return next((value for value in values if value is not None), None)
+    if expr.op == "when":
+        cases = zip(values[:-1:2], values[1::2], strict=True)
+        return next((value for condition, value in cases if condition is True), values[-1])
     if expr.op in ("and", "or"):
         return _three_valued(expr.op, values)
     if None in values:
         return None
+    if expr.zone is not None:
+        return local(expr.zone, values[0])
     return _checked(expr, _APPLY[expr.op](*values))
 
 
@@ -82,7 +88,7 @@ def _three_valued(op: str, values: list[Any]) -> bool | None:
 
 
 def _checked(expr: Expr, value: Any) -> Any:
-    if expr.type == "int64" and not INT64_MIN <= value <= INT64_MAX:
+    if expr.type == "int64" and value is not None and not INT64_MIN <= value <= INT64_MAX:
         raise BadEvent("overflow", f"{expr.op} does not fit int64")
     if expr.type == "float64":
         return value + 0.0 if value is not None and math.isfinite(value) else None
@@ -102,7 +108,6 @@ _APPLY: dict[str, Any] = {
     "multiply": lambda a, b: a * b,
     "divide": _divide,
     "negate": lambda a: -a,
-    "to_float64": float,
     "eq": lambda a, b: a == b,
     "ne": lambda a, b: a != b,
     "lt": lambda a, b: a < b,
@@ -110,6 +115,7 @@ _APPLY: dict[str, Any] = {
     "gt": lambda a, b: a > b,
     "ge": lambda a, b: a >= b,
     "not": lambda a: not a,
+    **SCALARS,
 }
 
 

@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from features.expressions import INT64_MIN, Expr
+from features.logarithms import exp, log
 from features.plan import ModelPlan
+from features.vector_functions import function
 
 Mask = npt.NDArray[np.bool_]
 Array = npt.NDArray[Any]
@@ -105,15 +107,18 @@ def _node(expr: Expr, leaves: Mapping[str, Values], lost: Mask) -> Values:
         return Values("bool", args[0].null, np.zeros(len(lost), np.bool_))
     if expr.op == "coalesce":
         return _coalesce(args)
+    if expr.op == "when":
+        return _when(expr.type, args)
     if expr.op in ("and", "or"):
         return _three_valued(expr.op, *args)
-    null = args[0].null if len(args) == 1 else args[0].null | args[1].null
+    null = np.logical_or.reduce([arg.null for arg in args])
     return _apply(expr, args, null, lost)
 
 
 def _constant(expr: Expr, n: int) -> Values:
-    values = np.full(n, expr.value, DTYPES[expr.type][0])
-    return Values(expr.type, values, np.zeros(n, np.bool_))
+    dtype, under = DTYPES[expr.type]
+    none = expr.value is None
+    return Values(expr.type, np.full(n, under if none else expr.value, dtype), np.full(n, none))
 
 
 def _coalesce(args: list[Values]) -> Values:
@@ -122,6 +127,15 @@ def _coalesce(args: list[Values]) -> Values:
         values = np.where(null, arg.values, values)
         null = null & arg.null
     return Values(args[0].type, values, null)
+
+
+def _when(type: str, args: list[Values]) -> Values:
+    """From the last condition to the first: an earlier one has its way."""
+    values, null = args[-1].values, args[-1].null
+    for condition, chosen in zip(args[-3::-2], args[-2::-2], strict=True):
+        holds = condition.values & ~condition.null
+        values, null = np.where(holds, chosen.values, values), np.where(holds, chosen.null, null)
+    return Values(type, values, null)
 
 
 def _three_valued(op: str, a: Values, b: Values) -> Values:
@@ -133,6 +147,10 @@ def _three_valued(op: str, a: Values, b: Values) -> Values:
 
 def _apply(expr: Expr, args: list[Values], null: Mask, lost: Mask) -> Values:
     operands = [arg.values for arg in args]
+    found = function(expr)
+    if found is not None:
+        result, none = found(operands, null)
+        return _float64(result, null | none) if expr.type == "float64" else Values(expr.type, result, null | none)
     if expr.type == "int64":
         return _int64(expr, operands, null, lost)
     if expr.type == "float64":
@@ -150,6 +168,8 @@ def _float64(result: Array, null: Mask) -> Values:
 
 def _int64(expr: Expr, operands: list[Array], null: Mask, lost: Mask) -> Values:
     operation, overflows = _INTS[expr.op]
+    if expr.op in _QUOTIENTS:
+        null = null | (operands[1] == 0)
     result = operation(*operands)
     beyond = overflows(*operands, result) & ~null
     lost |= beyond
@@ -183,12 +203,26 @@ def _negate_overflows(a: Array, negative: Array) -> Array:
     return a == INT64_MIN  # type: ignore[no-any-return]
 
 
+def _floor_divide_overflows(a: Array, b: Array, quotient: Array) -> Array:
+    return (a == INT64_MIN) & (b == -1)  # type: ignore[no-any-return]
+
+
+def _never(a: Array, b: Array, result: Array) -> Array:
+    return np.zeros(len(a), np.bool_)
+
+
+#: By zero they are null.
+_QUOTIENTS = ("floor_divide", "modulo")
+
 #: Integer operators wrap in numpy: each has its test for a result that does not fit.
 _INTS: dict[str, tuple[Callable[..., Array], Callable[..., Array]]] = {
     "add": (np.add, _add_overflows),
     "subtract": (np.subtract, _subtract_overflows),
     "multiply": (np.multiply, _multiply_overflows),
+    "floor_divide": (np.floor_divide, _floor_divide_overflows),
+    "modulo": (np.remainder, _never),
     "negate": (np.negative, _negate_overflows),
+    "abs": (np.abs, _negate_overflows),
 }
 
 _FLOATS: dict[str, Callable[..., Array]] = {
@@ -197,7 +231,13 @@ _FLOATS: dict[str, Callable[..., Array]] = {
     "multiply": np.multiply,
     "divide": np.divide,
     "negate": np.negative,
-    "to_float64": lambda a: a.astype(np.float64),
+    "abs": np.abs,
+    "round": np.rint,
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "sqrt": np.sqrt,
+    "log": log,
+    "exp": exp,
 }
 
 _BOOLS: dict[str, Callable[..., Array]] = {

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+from duckdb.func import ARROW, SPECIAL
+from duckdb.sqltypes import DOUBLE
 
+from features.compilers.duckdb.own_functions import OWN_FUNCTIONS
 from features.compilers.duckdb.types import MACROS
 from features.errors import PenstockError, UsageError
 
@@ -37,6 +40,8 @@ def prepare(db: duckdb.DuckDBPyConnection) -> None:
     db.execute("SET TimeZone = 'UTC'")
     for macro in MACROS:
         db.execute(macro)
+    for name, function in OWN_FUNCTIONS.items():
+        db.create_function(name, function, [DOUBLE], DOUBLE, type=ARROW, null_handling=SPECIAL)
 
 
 def memory_limit(db: duckdb.DuckDBPyConnection) -> int:

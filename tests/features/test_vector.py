@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import struct
 from typing import Any
 
@@ -10,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features import Model, Stream, View, coalesce, count, mean
+from features import Model, Stream, View, coalesce, concat, count, mean, when
 from features.expressions import INT64_MAX, INT64_MIN, Expr, literal, operate
-from features.ingest import BadEvent
+from features.ingest import TIME_MAX, TIME_MIN, BadEvent
 from features.oracle import evaluate as oracle
 from features.types import TYPES
 from features.vector import Values, evaluate, leaf_names, vectors
@@ -24,11 +25,21 @@ INTS = st.one_of(st.integers(INT64_MIN, INT64_MAX), st.integers(-3, 3), st.sampl
 FLOATS = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False),
     st.sampled_from([0.0, 1.0, -1.0, 1.7976931348623157e308, -1.7976931348623157e308, 5e-324, 2.0**53]),
+    st.sampled_from([0.5, -0.5, 2.5, 709.0, -745.5, 2.0**52 - 0.5, 2.0**63, -(2.0**63), 9.2e18]),
 ).map(lambda x: x + 0.0)
-TEXT = st.text(alphabet="aZ\uffff\U0001f600é", max_size=3)
+TEXT = st.text(alphabet="aZ\uffff\U0001f600éß", max_size=3) | st.from_regex(
+    r"-?[0-9]{1,20}(\.[0-9]+)?(e-?[0-9]{1,3})?\s?"
+)
+#: The ends of the table of a zone, and the hours around its changes, are met too.
+TIMES = st.one_of(
+    st.integers(TIME_MIN, TIME_MAX),
+    st.sampled_from([TIME_MIN, TIME_MAX, 4_102_444_799_999, 4_102_444_800_000, -1]),
+    st.integers(-4, 4).map(lambda hours: 1_362_898_800_000 + hours * 1_800_000),
+)
+ZONES = ("UTC", "America/New_York", "Asia/Kathmandu", "Etc/GMT+5")
 SAMPLES: dict[str, st.SearchStrategy[Any]] = {
     "int64": INTS,
-    "timestamp": INTS,
+    "timestamp": TIMES,
     "float64": FLOATS,
     "bool": st.booleans(),
     "string": TEXT,
@@ -49,18 +60,45 @@ def tree(type: str, depth: int) -> st.SearchStrategy[Expr]:
         return leaf(type)
     same = tree(type, depth - 1)
     ways = [leaf(type), st.lists(same, min_size=2, max_size=3).map(lambda args: coalesce(*args))]
+    conditions = tree("bool", depth - 1)
+    ways.append(st.tuples(conditions, same, same).map(lambda p: when(p[0]).then(p[1]).otherwise(p[2])))
+    ways.append(
+        st.tuples(conditions, conditions, same).map(
+            lambda p: when(p[0]).then(None).when(p[1]).then(p[2]).otherwise(None)
+        )
+    )
     if type in ("int64", "float64"):
+        ways.append(same.map(lambda a: a.abs()))
         ways.append(st.tuples(st.sampled_from(["add", "subtract", "multiply"]), same, same).map(node))
         ways.append(same.map(lambda a: -a))
     if type == "float64":
         numbers = st.one_of(same, tree("int64", depth - 1))
         ways += [st.tuples(st.just("divide"), numbers, numbers).map(node)]
-        ways += [st.tuples(st.just("to_float64"), tree("int64", depth - 1)).map(node)]
+        others = st.sampled_from(["int64", "bool", "string"]).flatmap(lambda other: tree(other, depth - 1))
+        ways += [others.map(lambda a: a.cast("float64"))]
+        ways += [st.tuples(st.sampled_from(["round", "floor", "ceil"]), same).map(node)]
+        ways += [st.tuples(st.sampled_from(["sqrt", "log", "exp"]), numbers).map(node)]
     if type == "int64":
         times = tree("timestamp", depth - 1)
         ways.append(st.tuples(st.just("subtract"), times, times).map(node))
+        ways.append(st.tuples(st.sampled_from(["floor_divide", "modulo"]), same, same).map(node))
+        clocks = st.sampled_from([Expr.hour, Expr.weekday, Expr.month])
+        ways.append(st.tuples(clocks, times, st.sampled_from(ZONES)).map(lambda p: p[0](p[1], p[2])))
+        ways.append(tree("string", depth - 1).map(lambda s: s.length()))
+        others = st.sampled_from(["float64", "bool", "string", "timestamp"]).flatmap(lambda o: tree(o, depth - 1))
+        ways.append(others.map(lambda a: a.cast("int64")))
+    if type == "timestamp":
+        ways.append(tree("int64", depth - 1).map(lambda a: a.cast("timestamp")))
+    if type == "string":
+        ways.append(st.tuples(st.sampled_from(["lower", "upper"]), same).map(node))
+        ways.append(st.lists(same, min_size=2, max_size=3).map(lambda args: concat(*args)))
+        places = tree("int64", depth - 1) | st.integers(0, 3).map(literal)
+        ways.append(st.tuples(st.just("substring"), same, places, places).map(node))
+        ways.append(tree("int64", depth - 1).map(lambda a: a.cast("string")))
     if type == "bool":
         ways += [st.tuples(st.sampled_from(["and", "or"]), same, same).map(node), same.map(lambda a: ~a)]
+        texts = tree("string", depth - 1)
+        ways.append(st.tuples(st.sampled_from(["contains", "starts_with"]), texts, texts).map(node))
         for other in TYPES:
             operand = tree(other, depth - 1)
             ways.append(st.tuples(st.sampled_from(COMPARISONS), operand, operand).map(node))
@@ -86,7 +124,7 @@ def as_columns(expr: Expr) -> Expr:
     """The oracle knows columns only."""
     if expr.op == "feature":
         return Expr("column", expr.type, name=expr.name)
-    return Expr(expr.op, expr.type, tuple(as_columns(arg) for arg in expr.args), expr.name, expr.value)
+    return dataclasses.replace(expr, args=tuple(as_columns(arg) for arg in expr.args))
 
 
 def expected(expr: Expr, row: dict[str, Any]) -> Any:

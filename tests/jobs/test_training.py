@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import random
 import struct
@@ -119,7 +120,7 @@ def at(view: ViewPlan, events: list[Any], key: tuple[Any, ...], t: int) -> tuple
 def as_columns(expr: Expr) -> Expr:
     if expr.op == "feature":
         return Expr("column", expr.type, name=expr.name)
-    return Expr(expr.op, expr.type, tuple(map(as_columns, expr.args)), expr.name, expr.value)
+    return dataclasses.replace(expr, args=tuple(map(as_columns, expr.args)))
 
 
 def read(file: Path) -> list[dict[str, Any]]:

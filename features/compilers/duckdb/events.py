@@ -46,10 +46,10 @@ def events_query(plan: ViewPlan, files: str, types: Mapping[str, str], where: st
         f"checked AS (\n  SELECT *, {_source_error(plan.source)} AS _bad FROM read{_during(plan.source, span)}\n)",
     ]
     source = "checked"
-    if expressions.columns:
-        columns = ",\n    ".join(f"{sql} AS {name}" for name, sql in expressions.columns)
-        parts.append(f"evaluated AS (\n  SELECT *,\n    {columns}\n  FROM checked\n)")
-        source = "evaluated"
+    for depth, layer in enumerate(expressions.layers):
+        columns = ",\n    ".join(f"{sql} AS {name}" for name, sql in layer)
+        parts.append(f"evaluated{depth or ''} AS (\n  SELECT *,\n    {columns}\n  FROM {source}\n)")
+        source = f"evaluated{depth or ''}"
     columns = ",\n  ".join(f"{sql} AS {name}" for name, sql in view.items())
     return ",\n".join(parts) + f"\nSELECT\n  {columns}\nFROM {source}"
 
@@ -149,11 +149,11 @@ def _product(arg: ArgPlan, value: str) -> str:
 
 
 def _beyond(arg: ArgPlan, value: str) -> str:
-    return f"NOT abs(round_even({_product(arg, value)}, 0)) < {LIMIT}"
+    return f"NOT abs(rint({_product(arg, value)})) < {LIMIT}"
 
 
 def _scaled(arg: ArgPlan, value: str) -> str:
     if arg.type == "int64":
         return value
     # TRY: what does not fit is a bad row, marked by _error
-    return f"TRY_CAST(round_even({_product(arg, value)}, 0) AS BIGINT)"
+    return f"TRY_CAST(rint({_product(arg, value)}) AS BIGINT)"

@@ -1,13 +1,13 @@
 """Row expressions as SQL: every operator one named column, so that no text is written twice.
 
-The names refer to each other within one SELECT, which DuckDB allows in order.
+A column stands in a later layer than those that it reads, and each layer is a SELECT of its own: within one SELECT,
+DuckDB would write out a name wherever it stands, and a text that names its operand twice doubles with each operator.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from features.canonical import canonical_json
+from features.compilers.duckdb.functions import function
 from features.compilers.duckdb.types import literal, quote
 from features.expressions import Expr
 
@@ -24,29 +24,17 @@ _SYMBOLS = {
     "and": "AND",
     "or": "OR",
 }
-_ARITHMETIC = ("add", "subtract", "multiply", "negate")
-
-
-def _infix(op: str) -> Callable[[list[str]], str]:
-    return lambda args: f" {_SYMBOLS[op]} ".join(args)
-
-
-#: Operator → SQL for its operands. Arithmetic is written by ``_arithmetic``.
-_SQL: dict[str, Callable[[list[str]], str]] = {
-    **{op: _infix(op) for op in _SYMBOLS if op not in _ARITHMETIC},
-    "divide": lambda args: f"finite(CASE WHEN {args[1]} <> 0 THEN {args[0]} / {args[1]} END)",
-    "to_float64": lambda args: f"CAST({args[0]} AS DOUBLE)",
-    "not": lambda args: f"NOT {args[0]}",
-    "is_null": lambda args: f"{args[0]} IS NULL",
-    "coalesce": lambda args: f"coalesce({', '.join(args)})",
-}
+_ARITHMETIC = ("add", "subtract", "multiply", "floor_divide", "modulo", "negate", "abs")
+#: By zero they are null. SQL's own are cut towards zero, Python's and ours rounded down.
+_QUOTIENTS = ("floor_divide", "modulo")
 
 
 class Expressions:
-    """Collects the columns that some expressions need: ``columns`` as (name, SQL), each operator once."""
+    """Collects the columns that some expressions need: ``layers`` of (name, SQL), each operator once."""
 
     def __init__(self) -> None:
-        self.columns: list[tuple[str, str]] = []
+        self.layers: list[list[tuple[str, str]]] = []
+        self._depth: dict[str, int] = {}
         self._known: dict[str, str] = {}
         self._overflow: dict[str, str] = {}
 
@@ -63,18 +51,35 @@ class Expressions:
 
     def _operator(self, expr: Expr, node: str) -> str:
         args = [self.add(arg) for arg in expr.args]
-        name = f"_v{len(self.columns)}"
-        sql = _arithmetic(expr, args) if expr.op in _ARITHMETIC else _SQL[expr.op](args)
-        self.columns.append((name, sql))
+        name = f"_v{len(self._depth)}"
+        made = function(expr)
+        sql = made(args) if made else _arithmetic(expr, args) if expr.op in _ARITHMETIC else _infix(expr.op, args)
+        self._place(name, sql, args)
         if expr.op in _ARITHMETIC and expr.type == "int64":
-            present = " AND ".join(f"{arg} IS NOT NULL" for arg in args)
-            self._overflow[node] = f"({present} AND {name} IS NULL)"
+            self._overflow[node] = f"({_defined(expr, args)} AND {name} IS NULL)"
         return name
+
+    def _place(self, name: str, sql: str, args: list[str]) -> None:
+        depth = max((self._depth.get(arg, 0) for arg in args), default=0)
+        if depth == len(self.layers):
+            self.layers.append([])
+        self.layers[depth].append((name, sql))
+        self._depth[name] = depth + 1
 
     def overflow(self, expr: Expr) -> list[str]:
         """The conditions under which an int64 of the expression overflows, whatever becomes of it."""
         nodes = dict.fromkeys(canonical_json(node.to_json()) for node in expr.walk())
         return [self._overflow[node] for node in nodes if node in self._overflow]
+
+
+def _infix(op: str, args: list[str]) -> str:
+    return f" {_SYMBOLS[op]} ".join(args)
+
+
+def _defined(expr: Expr, args: list[str]) -> str:
+    """The condition under which integer arithmetic has a result, were there room for it."""
+    present = " AND ".join(f"{arg} IS NOT NULL" for arg in args)
+    return f"{present} AND {args[1]} <> 0" if expr.op in _QUOTIENTS else present
 
 
 def _arithmetic(expr: Expr, args: list[str]) -> str:
@@ -86,4 +91,8 @@ def _arithmetic(expr: Expr, args: list[str]) -> str:
 
 
 def _signed(op: str, args: list[str]) -> str:
-    return f"-{args[0]}" if op == "negate" else _infix(op)(args)
+    if op in _QUOTIENTS:
+        return f"{op}({', '.join(args)})"
+    if op == "abs":
+        return f"abs({args[0]})"
+    return f"-{args[0]}" if op == "negate" else _infix(op, args)

@@ -12,11 +12,18 @@ from features.plan import ColumnPlan
 #: Timestamps are milliseconds since the epoch in every query.
 SQL_TYPES = {"int64": "BIGINT", "float64": "DOUBLE", "string": "VARCHAR", "bool": "BOOLEAN", "timestamp": "BIGINT"}
 
-#: Functions that every query may call. ``ceil_to`` and ``floor_to`` are on the epoch grid, below zero too.
+#: Functions that every query may call. ``ceil_to`` and ``floor_to`` are on the epoch grid, below zero too. ``rint``
+#: rounds halves to the even side as IEEE 754 does: ``round_even`` does not above 2**53 / 10, and adding 2**52 leaves
+#: no room for a fraction. ``floor_divide`` and ``modulo`` are Python's, of HUGEINT; by zero they are null.
 MACROS = (
     "CREATE OR REPLACE TEMP MACRO floor_to(x, step) AS x - ((x % step) + step) % step",
     "CREATE OR REPLACE TEMP MACRO ceil_to(x, step) AS -floor_to(-x, step)",
     "CREATE OR REPLACE TEMP MACRO finite(x) AS CASE WHEN isfinite(x) THEN x + 0.0 END",
+    "CREATE OR REPLACE TEMP MACRO rint(x) AS CASE WHEN x >= 4503599627370496::DOUBLE OR x <= -4503599627370496::DOUBLE "
+    "THEN x WHEN x < 0 THEN (x - 4503599627370496::DOUBLE) + 4503599627370496::DOUBLE "
+    "ELSE (x + 4503599627370496::DOUBLE) - 4503599627370496::DOUBLE END",
+    "CREATE OR REPLACE TEMP MACRO modulo(a, b) AS (a % b + b) % b",
+    "CREATE OR REPLACE TEMP MACRO floor_divide(a, b) AS (a - modulo(a, b)) // b",
 )
 
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
@@ -81,6 +88,8 @@ def text(value: str) -> str:
 
 def literal(value: Any, type: str) -> str:
     """A constant of a type. Numbers go through text: SQL would take 0.1 for a decimal."""
+    if value is None:
+        return f"NULL::{SQL_TYPES[type]}"
     if type == "bool":
         return "TRUE" if value else "FALSE"
     if type == "string":

@@ -29,11 +29,11 @@ SELECT
   "ts" AS _e,
   "flight_id" AS _id,
   "dep_delay" AS _x0,
-  TRY_CAST(round_even("dep_delay" * '1e6'::DOUBLE, 0) AS BIGINT) AS _n0,
+  TRY_CAST(rint("dep_delay" * '1e6'::DOUBLE) AS BIGINT) AS _n0,
   coalesce(_v0, FALSE) AS _w0,
   CASE WHEN _bad IS NOT NULL THEN _bad
     WHEN "carrier" IS NULL THEN 'missing key'
-    WHEN NOT abs(round_even("dep_delay" * '1e6'::DOUBLE, 0)) < 9007199254740992 THEN 'out of range' END AS _error,
+    WHEN NOT abs(rint("dep_delay" * '1e6'::DOUBLE)) < 9007199254740992 THEN 'out of range' END AS _error,
   FALSE AS _out,
   _file AS _file,
   _row AS _row

@@ -22,10 +22,10 @@ SELECT
   "ts" AS _e,
   "flight_id" AS _id,
   "arr_delay" AS _x0,
-  TRY_CAST(round_even("arr_delay" * '1e6'::DOUBLE, 0) AS BIGINT) AS _n0,
+  TRY_CAST(rint("arr_delay" * '1e6'::DOUBLE) AS BIGINT) AS _n0,
   CASE WHEN _bad IS NOT NULL THEN _bad
     WHEN "dest" IS NULL THEN 'missing key'
-    WHEN NOT abs(round_even("arr_delay" * '1e6'::DOUBLE, 0)) < 9007199254740992 THEN 'out of range' END AS _error,
+    WHEN NOT abs(rint("arr_delay" * '1e6'::DOUBLE)) < 9007199254740992 THEN 'out of range' END AS _error,
   FALSE AS _out,
   _file AS _file,
   _row AS _row

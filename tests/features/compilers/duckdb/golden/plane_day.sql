@@ -21,24 +21,28 @@ checked AS (
 ),
 evaluated AS (
   SELECT *,
-    "tailnum" IS NULL AS _v0,
-    NOT _v0 AS _v1
+    "tailnum" IS NULL AS _v0
   FROM checked
+),
+evaluated1 AS (
+  SELECT *,
+    NOT _v0 AS _v1
+  FROM evaluated
 )
 SELECT
   "tailnum" AS "tailnum",
   "ts" AS _e,
   "flight_id" AS _id,
   "distance" AS _x0,
-  TRY_CAST(round_even("distance" * '1e6'::DOUBLE, 0) AS BIGINT) AS _n0,
+  TRY_CAST(rint("distance" * '1e6'::DOUBLE) AS BIGINT) AS _n0,
   CASE WHEN _bad IS NOT NULL THEN _bad
     WHEN NOT coalesce(_v1, FALSE) THEN NULL
     WHEN "tailnum" IS NULL THEN 'missing key'
-    WHEN NOT abs(round_even("distance" * '1e6'::DOUBLE, 0)) < 9007199254740992 THEN 'out of range' END AS _error,
+    WHEN NOT abs(rint("distance" * '1e6'::DOUBLE)) < 9007199254740992 THEN 'out of range' END AS _error,
   NOT coalesce(_v1, FALSE) AS _out,
   _file AS _file,
   _row AS _row
-FROM evaluated;
+FROM evaluated1;
 
 -- rows of a slice from 1000 to 2000
 SELECT "tailnum",

@@ -19,9 +19,13 @@ checked AS (
 ),
 evaluated AS (
   SELECT *,
-    "tailnum" IS NULL AS _v0,
-    NOT _v0 AS _v1
+    "tailnum" IS NULL AS _v0
   FROM checked
+),
+evaluated1 AS (
+  SELECT *,
+    NOT _v0 AS _v1
+  FROM evaluated
 )
 SELECT
   "tailnum" AS "tailnum",
@@ -34,7 +38,7 @@ SELECT
   NOT coalesce(_v1, FALSE) AS _out,
   _file AS _file,
   _row AS _row
-FROM evaluated;
+FROM evaluated1;
 
 -- rows of a slice from 1000 to 2000
 SELECT "tailnum",

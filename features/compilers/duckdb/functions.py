@@ -1,0 +1,98 @@
+"""The functions of expressions as SQL, over operands that are columns or constants: an operand may be written often."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from features.compilers.duckdb.types import literal, text
+from features.expressions import Expr
+from features.ingest import TIME_MAX, TIME_MIN
+
+Operands = list[str]
+
+_LOWER = text("abcdefghijklmnopqrstuvwxyz")
+_UPPER = text("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+_INTEGER = text("-?[0-9]+")
+_DECIMAL = text(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+
+#: SQL counts from 1, and takes no place beyond 32 bits; no text is as long as that.
+_FAR = 2**31
+
+
+def _divide(args: Operands) -> str:
+    return f"finite(CASE WHEN {args[1]} <> 0 THEN {args[0]} / {args[1]} END)"
+
+
+def _substring(args: Operands) -> str:
+    string, start, length = args
+    taken = f"substring({string}, least({start}, {_FAR}) + 1, least({length}, {_FAR}))"
+    return f"CASE WHEN {start} >= 0 AND {length} >= 0 THEN {taken} END"
+
+
+def _when(args: Operands) -> str:
+    cases = " ".join(f"WHEN {args[i]} THEN {args[i + 1]}" for i in range(0, len(args) - 1, 2))
+    return f"CASE {cases} ELSE {args[-1]} END"
+
+
+FUNCTIONS: dict[str, Callable[[Operands], str]] = {
+    "divide": _divide,
+    "round": lambda args: f"finite(rint({args[0]}))",
+    "floor": lambda args: f"finite(floor({args[0]}))",
+    "ceil": lambda args: f"finite(ceil({args[0]}))",
+    "sqrt": lambda args: f"CASE WHEN {args[0]} >= 0 THEN sqrt({args[0]}) END",
+    "log": lambda args: f"natural_log({args[0]})",
+    "exp": lambda args: f"natural_exp({args[0]})",
+    "not": lambda args: f"NOT {args[0]}",
+    "is_null": lambda args: f"{args[0]} IS NULL",
+    "coalesce": lambda args: f"coalesce({', '.join(args)})",
+    "when": _when,
+    "lower": lambda args: f"translate({args[0]}, {_UPPER}, {_LOWER})",
+    "upper": lambda args: f"translate({args[0]}, {_LOWER}, {_UPPER})",
+    "length": lambda args: f"length({args[0]})",
+    "contains": lambda args: f"contains({args[0]}, {args[1]})",
+    "starts_with": lambda args: f"starts_with({args[0]}, {args[1]})",
+    "concat": lambda args: " || ".join(args),
+    "substring": _substring,
+    "hour": lambda args: f"hour(epoch_ms({args[0]}))",
+    "weekday": lambda args: f"isodow(epoch_ms({args[0]})) - 1",
+    "month": lambda args: f"month(epoch_ms({args[0]}))",
+    "to_string": lambda args: f"CAST({args[0]} AS VARCHAR)",
+    "to_timestamp": lambda args: f"CASE WHEN {args[0]} BETWEEN {TIME_MIN} AND {TIME_MAX} THEN {args[0]} END",
+}
+
+#: Casts to numbers by the type that they are from.
+CASTS: dict[tuple[str, str], Callable[[Operands], str]] = {
+    ("to_int64", "bool"): lambda args: f"CAST({args[0]} AS BIGINT)",
+    ("to_int64", "timestamp"): lambda args: args[0],
+    ("to_int64", "string"): lambda args: (
+        f"CASE WHEN regexp_full_match({args[0]}, {_INTEGER}) THEN TRY_CAST({args[0]} AS BIGINT) END"
+    ),
+    # the greatest int64 is no double: from 2**63 on nothing fits
+    ("to_int64", "float64"): lambda args: (
+        f"CASE WHEN {args[0]} >= {literal(-(2.0**63), 'float64')} AND {args[0]} < {literal(2.0**63, 'float64')} "
+        f"THEN CAST(trunc({args[0]}) AS BIGINT) END"
+    ),
+    ("to_float64", "int64"): lambda args: f"CAST({args[0]} AS DOUBLE)",
+    ("to_float64", "bool"): lambda args: f"CAST({args[0]} AS DOUBLE)",
+    ("to_float64", "string"): lambda args: (
+        f"finite(CASE WHEN regexp_full_match({args[0]}, {_DECIMAL}) THEN TRY_CAST({args[0]} AS DOUBLE) END)"
+    ),
+}
+
+
+def function(expr: Expr) -> Callable[[Operands], str] | None:
+    """The SQL of an expression's operator, None where the operator is arithmetic or a comparison."""
+    table = expr.zone
+    if table is not None:
+        return lambda args: f"{args[0]} + {_offset(args[0], table.offsets)}"
+    return FUNCTIONS.get(expr.op) or CASTS.get((expr.op, expr.args[0].type))
+
+
+def _offset(time: str, offsets: tuple[tuple[int, int | None], ...]) -> str:
+    """The zone's table as a tree of comparisons: as many for a time as the table's length has bits."""
+    if len(offsets) == 1:
+        offset = offsets[0][1]
+        return "NULL" if offset is None else str(offset)
+    middle = len(offsets) // 2
+    before, after = _offset(time, offsets[:middle]), _offset(time, offsets[middle:])
+    return f"CASE WHEN {time} < {offsets[middle][0]} THEN {before} ELSE {after} END"

@@ -1,0 +1,54 @@
+"""What a definition may try and expressions do not have, and the nearest thing that works."""
+
+from __future__ import annotations
+
+_TIMES = 'literal(1356998400000).cast("timestamp") is a constant time; t.cast("int64") is the milliseconds of one'
+_TRUTHS = 'x.cast("int64") is 1 where x is true, and 0 where it is false'
+_CASTS = 'x.cast("string") writes an int64; s.cast("int64") reads one'
+
+#: (Operator, a type that it does not take) → what to write instead.
+_INSTEAD: dict[tuple[str, str], str] = {
+    ("add", "string"): "concat(x, y) joins texts",
+    ("floor_divide", "float64"): "(x / y).floor()",
+    ("modulo", "float64"): "x - (x / y).floor() * y",
+    ("substring", "float64"): 'x.cast("int64")',
+    ("concat", "int64"): 'x.cast("string")',
+    **{(op, "int64"): "an int64 is whole already" for op in ("round", "floor", "ceil")},
+    **{(op, "int64"): 't.cast("timestamp") takes it for milliseconds' for op in ("hour", "weekday", "month")},
+}
+
+#: A type that most operators do not take → what to write instead.
+_OF_TYPE = {"timestamp": _TIMES, "bool": _TRUTHS, "string": _CASTS}
+_OF_NUMBERS = ("add", "subtract", "multiply", "divide", "floor_divide", "modulo", "negate", "abs", "sqrt", "log", "exp")
+_OF_TWO = ("eq", "ne", "lt", "le", "gt", "ge", "coalesce", "when")
+
+#: Python's method → how a definition calls it, and what to write instead.
+PYTHON: dict[str, tuple[str, str]] = {
+    "__abs__": ("abs(x)", "x.abs()"),
+    "__round__": ("round(x)", "x.round(), to whole numbers; (x * 100).round() / 100 for two decimals"),
+    "__trunc__": ("math.trunc(x)", 'x.cast("int64"), which drops the fraction'),
+    "__floor__": ("math.floor(x)", "x.floor()"),
+    "__ceil__": ("math.ceil(x)", "x.ceil()"),
+    "__int__": ("int(x)", 'x.cast("int64")'),
+    "__float__": ("float(x)", 'x.cast("float64"); the functions of doubles are x.sqrt() x.log() x.exp()'),
+    "__len__": ("len(s)", "s.length()"),
+    "__contains__": ("'in'", "s.contains('…'), or (s == 'a') | (s == 'b')"),
+    "__getitem__": ("s[a:b]", "s.substring(a, length)"),
+    "__pow__": ("x ** y", "x * x, x.sqrt(), or (x.log() * y).exp()"),
+    "__rpow__": ("y ** x", "(x * literal(y).log()).exp()"),
+    "__divmod__": ("divmod(x, y)", "x // y and x % y"),
+    "__xor__": ("x ^ y", "x != y between bools"),
+    "__lshift__": ("x << y", "x * 2, and so on"),
+    "__rshift__": ("x >> y", "x // 2, and so on"),
+    "__format__": ("a format such as f'{x}'", "concat('a text ', x)"),
+}
+
+
+def instead(op: str, types: tuple[str, ...]) -> str | None:
+    """The nearest thing that works where an operator does not take these types, or None where nothing is near."""
+    for type in types:
+        if (op, type) in _INSTEAD:
+            return _INSTEAD[op, type]
+    if op in _OF_NUMBERS or (op in _OF_TWO and len(set(types)) > 1):
+        return next((hint for type, hint in _OF_TYPE.items() if type in types), None)
+    return None
