@@ -21,19 +21,26 @@ COLUMNS = dict(
     m="int64", b="bool", s="string", w="timestamp"
 )  # fmt: skip
 NUMBERS, PLAIN = ("x", "y", "n", "m"), ("x", "y", "n", "m", "b", "s", "w")
+ZONES = ("UTC", "America/New_York", "Asia/Kathmandu", "Etc/GMT+5")
 
 #: Values that meet each other, and the ends of what a type holds.
 VALUES: dict[str, st.SearchStrategy[Any]] = {
     "k": st.sampled_from(["a", "b", "é", ""]),
     "g": st.sampled_from([0, 1, -1]),
     "x": st.sampled_from([0.0, -0.0, 0.1, 0.3, -1.5, 2.5e-7, 5e-7, 1e9, -9007199254.740991, 9007199254.740992])
+    | st.sampled_from([2.5, -0.5, 700.0, 2.0**52 - 0.5, 1125899906.842624, 2.0**63])
     | st.floats(-1e6, 1e6),
     "y": st.sampled_from([0.005, 0.015, 1.25, -3.0, 1e13]) | st.floats(-1e3, 1e3),
     "n": st.sampled_from([0, 1, -1, 7, I63 - 1, -I63, 2**53 + 1]) | st.integers(-100, 100),
     "m": st.integers(-3, 3) | st.sampled_from([2**62, -(2**32)]),
     "b": st.booleans(),
-    "s": st.sampled_from(["", "a", "Z", "é", "\uffff", "\U0001f600", 'q"\\\n']),
-    "w": st.integers(-5, 5) | st.sampled_from([-62_135_596_800_000, 253_402_300_799_999]),
+    "s": st.sampled_from(
+        ["", "a", "Z", "é", "\uffff", "\U0001f600", 'q"\\\n', "aZß\U0001f600a", "-07", "9" * 19, "1.5e3"]
+    ),
+    # and around a change of New York's clocks, and the end of every zone's rules
+    "w": st.integers(-5, 5)
+    | st.sampled_from([-62_135_596_800_000, 253_402_300_799_999, 4_102_444_799_999, 4_102_444_800_000])
+    | st.integers(-4, 4).map(lambda hours: 1_362_898_800_000 + hours * 1_800_000),
 }
 
 
@@ -76,15 +83,79 @@ def numbers(source: f.Stream, depth: int = 2) -> st.SearchStrategy[Expr]:
         pairs.map(lambda p: f.coalesce(*p)),
         inner.map(lambda e: -e),
         st.just(source["w"] - source["ts"]),
+        pairs.map(lambda p: p[0].cast("int64") // p[1].cast("int64")),
+        pairs.map(lambda p: p[0].cast("int64") % p[1].cast("int64")),
+        inner.map(lambda e: e.abs()),
+        st.tuples(st.sampled_from([Expr.round, Expr.floor, Expr.ceil]), inner).map(
+            lambda p: p[0](p[1].cast("float64"))
+        ),
+        st.tuples(st.sampled_from([Expr.sqrt, Expr.log, Expr.exp]), inner).map(lambda p: p[0](p[1])),
+        st.tuples(leaf_conditions(source), inner, inner).map(lambda p: f.when(p[0]).then(p[1]).otherwise(p[2])),
+        choices(source, inner, None),
+        clocks(source),
+        texts(source, depth - 1).map(lambda e: e.length()),
+        st.tuples(texts(source, depth - 1), st.sampled_from(["int64", "float64"])).map(lambda p: p[0].cast(p[1])),
+        st.tuples(st.sampled_from("bw"), st.just("int64")).map(lambda p: source[p[0]].cast(p[1])),
+        st.just(source["b"].cast("float64")),
     )
+
+
+def choices(source: f.Stream, values: st.SearchStrategy[Expr], last: object) -> st.SearchStrategy[Expr]:
+    asked = st.tuples(leaf_conditions(source), leaf_conditions(source), values)
+    return asked.map(lambda p: f.when(p[0]).then(None).when(p[1]).then(p[2]).otherwise(last))
+
+
+def clocks(source: f.Stream) -> st.SearchStrategy[Expr]:
+    fields = st.sampled_from([Expr.hour, Expr.weekday, Expr.month])
+    return st.tuples(fields, times(source), st.sampled_from(ZONES)).map(lambda p: p[0](p[1], p[2]))
+
+
+def times(source: f.Stream) -> st.SearchStrategy[Expr]:
+    made = st.sampled_from("nm").map(lambda name: source[name].cast("timestamp"))
+    return st.sampled_from(["w", "ts"]).map(lambda name: source[name]) | made
+
+
+def texts(source: f.Stream, depth: int = 2) -> st.SearchStrategy[Expr]:
+    leaves = st.just(source["s"]) | st.sampled_from(["", "a", "aZ", "é", "\U0001f600"]).map(f.literal)
+    if depth == 0:
+        return leaves
+    inner = texts(source, depth - 1)
+    places = st.integers(0, 3).map(f.literal) | st.sampled_from("nm").map(lambda name: source[name])
+    return leaves | st.one_of(
+        st.tuples(inner, inner).map(lambda p: f.concat(*p)),
+        st.tuples(inner, inner).map(lambda p: f.coalesce(*p)),
+        st.tuples(inner, places, places).map(lambda p: p[0].substring(p[1], p[2])),
+        inner.map(lambda e: e.lower()),
+        inner.map(lambda e: e.upper()),
+        st.sampled_from("nm").map(lambda name: source[name].cast("string")),
+        choices(source, inner, "no"),
+    )
+
+
+def compared(source: f.Stream) -> st.SearchStrategy[Expr]:
+    columns = st.sampled_from(PLAIN).map(lambda name: source[name])
+    return numbers(source, 1) | columns | texts(source) | times(source) | conditions(source, 0)
+
+
+def _compared(a: Expr, b: Expr, which: int) -> Expr:
+    return (a < b, a <= b, a > b, a >= b, a == b, a != b)[which]
+
+
+def leaf_conditions(source: f.Stream) -> st.SearchStrategy[Expr]:
+    nulls = st.sampled_from(PLAIN).map(lambda name: source[name].is_null())
+    return st.just(source["b"]) | nulls | compared(st.tuples(numbers(source, 0), numbers(source, 0)))
 
 
 def conditions(source: f.Stream, depth: int = 2) -> st.SearchStrategy[Expr]:
-    compare = st.tuples(numbers(source, 1), numbers(source, 0), st.integers(0, 5)).map(
-        lambda t: (t[0] < t[1], t[0] <= t[1], t[0] > t[1], t[0] >= t[1], t[0] == t[1], t[0] != t[1])[t[2]]
+    texts_compared = compared(st.tuples(texts(source, 1), st.sampled_from(["a", "é", "\uffff"]).map(f.literal)))
+    asked = st.tuples(st.sampled_from([Expr.contains, Expr.starts_with]), texts(source, 1), texts(source, 0))
+    leaves = st.one_of(
+        leaf_conditions(source),
+        compared(st.tuples(numbers(source, 1), numbers(source, 0))),
+        texts_compared,
+        asked.map(lambda p: p[0](p[1], p[2])),
+        compared(st.tuples(times(source), times(source))),
     )
-    texts = st.sampled_from(["a", "é", "\uffff"]).map(lambda text: source["s"] < text)
-    leaves = st.just(source["b"]) | compare | texts | st.sampled_from(PLAIN).map(lambda name: source[name].is_null())
     if depth == 0:
         return leaves
     inner = conditions(source, depth - 1)

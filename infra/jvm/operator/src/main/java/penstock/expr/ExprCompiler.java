@@ -25,13 +25,19 @@ public final class ExprCompiler {
             case "and" -> new Logic(operands(expr), 0);
             case "or" -> new Logic(operands(expr), 1);
             case "not" -> new Not(operand(expr, 0));
-            case "to_float64" -> new ToFloat(operand(expr, 0));
-            case "add", "subtract", "multiply", "divide" -> arithmetic(expr);
+            case "when" -> choice(expr);
+            case "add", "subtract", "multiply", "divide", "floor_divide", "modulo" -> arithmetic(expr);
             case "negate" -> expr.type() == Type.FLOAT64
                     ? new NegateReal(operand(expr, 0))
                     : new NegateBits(operand(expr, 0));
             case "eq", "ne", "lt", "le", "gt", "ge" -> comparison(expr);
-            default -> throw new PlanException("operator " + expr.op() + " is not carried");
+            default -> {
+                Eval function = Functions.compile(expr, operands(expr));
+                if (function == null) {
+                    throw new PlanException("operator " + expr.op() + " is not carried");
+                }
+                yield function;
+            }
         };
     }
 
@@ -58,6 +64,15 @@ public final class ExprCompiler {
             case STRING -> new CoalesceText(all);
             case FLOAT64 -> new CoalesceReal(all);
             case INT64, BOOL, TIMESTAMP -> new CoalesceBits(all);
+        };
+    }
+
+    private Eval choice(Expr expr) {
+        Eval[] all = operands(expr);
+        return switch (expr.type()) {
+            case STRING -> new Choice.Text(all);
+            case FLOAT64 -> new Choice.Real(all);
+            case INT64, BOOL, TIMESTAMP -> new Choice.Bits(all);
         };
     }
 
@@ -89,19 +104,6 @@ public final class ExprCompiler {
             case "gt" -> sign -> sign > 0;
             default -> sign -> sign >= 0;
         };
-    }
-
-    /** NaN and infinities are not values: they become null. */
-    private abstract static class Real extends Eval {
-        final double value(double x) {
-            isNull = !Double.isFinite(x);
-            return isNull ? 0 : x + 0.0;
-        }
-
-        final double nothing() {
-            isNull = true;
-            return 0;
-        }
     }
 
     private static final class BitsColumn extends Eval {
@@ -300,20 +302,6 @@ public final class ExprCompiler {
         }
     }
 
-    private static final class ToFloat extends Real {
-        private final Eval a;
-
-        ToFloat(Eval a) {
-            this.a = a;
-        }
-
-        @Override
-        public double real(Row row) {
-            long value = a.bits(row);
-            return a.isNull ? nothing() : value(value);
-        }
-    }
-
     private static final class NegateReal extends Real {
         private final Eval a;
 
@@ -384,7 +372,14 @@ public final class ExprCompiler {
     private enum BitsOp {
         add,
         subtract,
-        multiply
+        multiply,
+        floor_divide,
+        modulo;
+
+        /** By zero these are null. */
+        boolean quotient() {
+            return this == floor_divide || this == modulo;
+        }
     }
 
     private static final class BitsMath extends Eval {
@@ -402,7 +397,7 @@ public final class ExprCompiler {
         public long bits(Row row) {
             long x = a.bits(row);
             long y = b.bits(row);
-            isNull = a.isNull || b.isNull;
+            isNull = a.isNull || b.isNull || (y == 0 && op.quotient());
             return isNull ? 0 : exact(x, y);
         }
 
@@ -412,6 +407,9 @@ public final class ExprCompiler {
                     case add -> Math.addExact(x, y);
                     case subtract -> Math.subtractExact(x, y);
                     case multiply -> Math.multiplyExact(x, y);
+                    // the one quotient that does not fit is a negation
+                    case floor_divide -> y == -1 ? Math.negateExact(x) : Math.floorDiv(x, y);
+                    case modulo -> Math.floorMod(x, y);
                 };
             } catch (ArithmeticException e) {
                 throw new Overflow(op.name());

@@ -118,7 +118,18 @@ public final class PlanReader {
         if (op.equals("literal")) {
             return new Expr(op, type, null, literal(node.get("value"), type), List.of());
         }
-        return new Expr(op, type, null, null, list(node.get("args"), PlanReader::expr));
+        return new Expr(
+                op, type, null, null, list(node.get("args"), PlanReader::expr), nullable(node.get("zone"), PlanReader::zone));
+    }
+
+    private static Zone zone(JsonNode node) {
+        List<JsonNode> entries = list(node.get("offsets"), Function.identity());
+        return new Zone(
+                entries.stream().mapToLong(entry -> entry.get(0).asLong()).toArray(),
+                entries.stream()
+                        .map(entry -> entry.get(1))
+                        .mapToLong(offset -> offset.isNull() ? Zone.UNKNOWN : offset.asLong())
+                        .toArray());
     }
 
     private static Object literal(JsonNode value, Type type) {
