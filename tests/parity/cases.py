@@ -19,6 +19,7 @@ from features import (
     calendar,
     coalesce,
     column,
+    concat,
     count,
     distinct,
     first,
@@ -26,6 +27,7 @@ from features import (
     kurtosis,
     last,
     lifetime,
+    literal,
     max,
     mean,
     min,
@@ -36,6 +38,7 @@ from features import (
     std,
     sum,
     var,
+    when,
 )
 from features.aggregates import Feature
 from features.expressions import Expr
@@ -59,11 +62,17 @@ changing = Stream(
     "changing", topic="changing", time="ts", id="eid", op="op", columns={**COLUMNS, "eid": "string", "op": "string"},
     lateness="100ms",
 )  # fmt: skip
+halves = Stream("halves", topic="halves", time="ts", columns=dict(k="string", x=column("float64", places=0)))
 
 
 def view(source: Stream, key: Any = "k", filter: Expr | None = None, **features: Feature) -> ViewPlan:
     """A view's plan."""
     return View("v", source, key=key, filter=filter, features=features).plan
+
+
+def each(*exprs: Expr, source: Stream = plain) -> ViewPlan:
+    """A view that shows the value of each expression for each event, once."""
+    return view(source, **{f"e{i}": last(expr).over(lifetime()) for i, expr in enumerate(exprs)})
 
 
 def event(ts: int, k: Any = "a", **values: Any) -> dict[str, Any]:
@@ -482,6 +491,245 @@ CASES = (
         [event(0, n=I63 - 1, g=1), event(1, n=1, g=2**32), event(2, n=1, g=None)],
         [("a", 2, 2, 0), ("a", 12, 0, 0)],
         dead=[(0, "overflow"), (1, "overflow")],
+    ),
+    Case(
+        "whole quotients and remainders are rounded down, and null by zero",
+        each(coalesce(plain.n // plain.g, 99), coalesce(plain.n % plain.g, 99), coalesce(plain.n // 2, 99)),
+        [event(0, n=7, g=2), event(1, n=-7, g=2), event(2, n=7, g=-2), event(3, n=7, g=0), event(4, n=-I63, g=1)],
+        [
+            ("a", 0, 3, 1, 3),
+            ("a", 1, -4, 1, -4),
+            ("a", 2, -4, -1, 3),
+            ("a", 3, 99, 99, 3),
+            ("a", 4, -I63, 0, -(2**62)),
+        ],
+    ),
+    Case(
+        "the one quotient that does not fit, and a size that does not, are overflows",
+        each(plain.n // plain.g, plain.g.abs()),
+        [event(0, n=-I63, g=-1), event(1, n=1, g=-I63), event(2, n=-I63, g=3)],
+        [("a", 2, -3074457345618258603, 3)],
+        dead=[(0, "overflow"), (1, "overflow")],
+    ),
+    Case(
+        "rounding: halves to the even side, also where doubles end, and zero has no sign",
+        each(plain.x.round(), plain.x.floor(), plain.x.ceil(), plain.x.abs()),
+        [
+            event(0, x=2.5),
+            event(1, x=-0.5),
+            event(2, x=1000000000000002.5),
+            event(3, x=-4503599627370495.5),
+            event(4, x=1e300),
+            event(5, x=0.49999999999999994),
+        ],
+        [
+            ("a", 0, 2.0, 2.0, 3.0, 2.5),
+            ("a", 1, 0.0, -1.0, 0.0, 0.5),
+            ("a", 2, 1000000000000002.0, 1000000000000002.0, 1000000000000003.0, 1000000000000002.5),
+            ("a", 3, -4503599627370496.0, -4503599627370496.0, -4503599627370495.0, 4503599627370495.5),
+            ("a", 4, 1e300, 1e300, 1e300, 1e300),
+            ("a", 5, 0.0, 0.0, 1.0, 0.49999999999999994),
+        ],
+    ),
+    Case(
+        "a summed column is rounded half to even where doubles have but one bit of fraction",
+        view(halves, s=sum(halves.x).over("10ms")),
+        xs((0, 1000000000000002.5), (20, -4503599627370495.5)),
+        [
+            ("a", 0, 1000000000000002.0),
+            ("a", 10, 0.0),
+            ("a", 20, -4503599627370496.0),
+            ("a", 30, 0.0),
+        ],
+    ),
+    Case(
+        "roots, logarithms and powers: null where there is none",
+        each(*(coalesce(e, -1.0) for e in (plain.x.sqrt(), plain.x.log(), plain.x.exp(), plain.n.sqrt()))),
+        [
+            event(0, x=0.0, n=2),
+            event(1, x=1.0, n=-1),
+            event(2, x=-4.0, n=4),
+            event(3, x=709.782712893384, n=0),
+            event(4, x=710.0),
+            event(5, x=5e-324),
+            event(6, x=-745.2),
+            event(7, x=10.0),
+        ],
+        [
+            ("a", 0, 0.0, -1.0, 1.0, 2**0.5),
+            # the last bit of e is that of fdlibm, one above the nearest double
+            ("a", 1, 1.0, 0.0, 2.7182818284590455, -1.0),
+            ("a", 2, -1.0, -1.0, 0.01831563888873418, 2.0),
+            ("a", 3, 26.641747557046326, 6.564958885017789, 1.7976931348622732e308, 0.0),
+            ("a", 4, 26.64582518894845, 6.565264970035361, -1.0, -1.0),
+            ("a", 5, 2.2227587494850775e-162, -744.4400719213812, 1.0, -1.0),
+            ("a", 6, -1.0, -1.0, 0.0, -1.0),
+            ("a", 7, 3.1622776601683795, 2.302585092994046, 22026.465794806718, -1.0),
+        ],
+    ),
+    Case(
+        "when: the first condition that is true; null is not; no value is null",
+        each(
+            when(plain.x > 5.0).then("high").when(plain.b).then(plain.s).otherwise("low"),
+            when(plain.b).then(plain.n).otherwise(0.5),
+            coalesce(when(plain.b).then(None).otherwise(plain.n), 7),
+        ),
+        [
+            event(0, x=6.0, b=True, s="s", n=1),
+            event(1, x=None, b=True, s="s", n=2),
+            event(2, x=1.0, b=None, s="s", n=3),
+            event(3, x=1.0, b=False, s="s", n=None),
+        ],
+        [
+            ("a", 0, "high", 1.0, 7),
+            ("a", 1, "s", 2.0, 7),
+            ("a", 2, "low", 0.5, 3),
+            ("a", 3, "low", 0.5, 7),
+        ],
+    ),
+    Case(
+        "an overflow in a value that when does not take makes the event bad too",
+        each(when(plain.b).then(0).otherwise(plain.n + 1)),
+        [event(0, b=True, n=I63 - 1), event(1, b=True, n=1)],
+        [("a", 1, 0)],
+        dead=[(0, "overflow")],
+    ),
+    Case(
+        "text: cases of ASCII letters, lengths and places by code point",
+        each(
+            plain.s.lower(),
+            plain.s.upper(),
+            plain.s.length(),
+            plain.s.substring(1, 2),
+            plain.s.substring(plain.n, plain.g),
+        ),
+        [
+            event(0, s="aZ{@[`", n=0, g=0),
+            event(1, s="Straße ÀÉ\u0130\u03a3", n=4, g=100),
+            event(2, s="\U0001f600e\u0301\U0001f600x", n=2, g=2),
+            event(3, s="", n=I63 - 1, g=I63 - 1),
+            event(4, s="null where a place is below zero", n=-1, g=2),
+        ],
+        [
+            ("a", 0, "az{@[`", "AZ{@[`", 6, "Z{", ""),
+            ("a", 1, "straße ÀÉ\u0130\u03a3", "STRAßE ÀÉ\u0130\u03a3", 11, "tr", "ße ÀÉ\u0130\u03a3"),
+            ("a", 2, "\U0001f600e\u0301\U0001f600x", "\U0001f600E\u0301\U0001f600X", 5, "e\u0301", "\u0301\U0001f600"),
+            ("a", 3, "", "", 0, "", ""),
+            ("a", 4, "null where a place is below zero", "NULL WHERE A PLACE IS BELOW ZERO", 32, "ul", ""),
+        ],
+    ),
+    Case(
+        "text: what is in it, what it starts with, and texts joined",
+        each(
+            plain.s.contains("l%"),
+            plain.s.starts_with(""),
+            plain.k.starts_with(plain.s),
+            coalesce(concat(plain.k, "-", plain.s, plain.s), "none"),
+        ),
+        [event(0, "al%", s="l%"), event(1, "al%", s="al_"), event(2, "al%", s="al"), event(3, "al%", s=None)],
+        [
+            ("al%", 0, True, True, False, "al%-l%l%"),
+            ("al%", 1, False, True, False, "al%-al_al_"),
+            ("al%", 2, False, True, True, "al%-alal"),
+            ("al%", 3, False, True, True, "none"),
+        ],
+    ),
+    Case(
+        "clocks of zones: before standard time, at a change of the clocks, where no rules are known",
+        each(
+            plain.w.hour(),
+            coalesce(plain.w.hour("America/New_York"), -1),
+            coalesce(plain.w.weekday("Asia/Kathmandu"), -1),
+            coalesce(plain.w.month("America/New_York"), -1),
+            plain.w.weekday("Etc/GMT+5"),
+        ),
+        [
+            event(0, w=0),
+            # the 10th of March 2013, 06:59:59.999 and 07:00 UTC
+            event(1, w=1362898799999),
+            event(2, w=1362898800000),
+            # the 1st of January of the year 1, Monday 00:00: New York was 4:56:02 behind
+            event(3, w=-62135596800000),
+            event(4, w=4102444799999),
+            event(5, w=4102444800000),
+        ],
+        [
+            ("a", 0, 0, 19, 3, 12, 2),
+            ("a", 1, 6, 1, 6, 3, 6),
+            ("a", 2, 7, 3, 6, 3, 6),
+            ("a", 3, 0, 19, 0, 12, 6),
+            ("a", 4, 23, 18, 4, 12, 3),
+            ("a", 5, 0, -1, -1, -1, 3),
+        ],
+    ),
+    Case(
+        "casts to whole numbers: a fraction is cut off, what does not fit is null",
+        each(
+            coalesce(plain.x.cast("int64"), 99),
+            coalesce(plain.s.cast("int64"), 99),
+            plain.b.cast("int64"),
+            plain.w.cast("int64"),
+        ),
+        [
+            event(0, x=-2.9, s="-007", b=True, w=-1),
+            event(1, x=9223372036854775807.0, s="9223372036854775807", b=False, w=0),
+            event(2, x=-9223372036854775808.0, s="-9223372036854775808", b=None, w=None),
+            event(3, x=9223372036854774784.0, s="9223372036854775808"),
+            event(4, x=-0.5, s="+1"),
+            event(5, x=None, s=" 1"),
+            event(6, x=None, s="1\n"),
+            event(7, x=None, s="\u0661"),
+            event(8, x=None, s=""),
+            event(9, x=None, s="-"),
+            event(10, x=None, s="0" * 30 + "1"),
+        ],
+        [
+            ("a", 0, -2, -7, 1, -1),
+            ("a", 1, 99, I63 - 1, 0, 0),
+            ("a", 2, -I63, -I63, 0, 0),
+            ("a", 3, I63 - 1024, 99, 0, 0),
+            ("a", 4, 0, 99, 0, 0),
+            ("a", 5, 99, 99, 0, 0),
+            ("a", 6, 99, 99, 0, 0),
+            ("a", 7, 99, 99, 0, 0),
+            ("a", 8, 99, 99, 0, 0),
+            ("a", 9, 99, 99, 0, 0),
+            ("a", 10, 99, 1, 0, 0),
+        ],
+    ),
+    Case(
+        "casts to doubles, to text, to times",
+        each(
+            plain.n.cast("float64"),
+            plain.b.cast("float64"),
+            coalesce(plain.s.cast("float64"), -9.0),
+            plain.n.cast("string"),
+            coalesce(plain.n.cast("timestamp"), literal(0).cast("timestamp")),
+        ),
+        [
+            event(0, n=2**53 + 1, b=True, s="0.1"),
+            event(1, n=-I63, b=False, s="-1.5e3"),
+            event(2, n=253402300799999, s="1e400"),
+            event(3, n=253402300800000, s="1e-400"),
+            event(4, n=0, s=".5"),
+            event(5, n=1, s="NaN"),
+            event(6, n=2, s="1_0"),
+            event(7, n=3, s="0x1p3"),
+            event(8, n=4, s="-0"),
+            event(9, n=5, s="9007199254740993.00000000000000000000000000000000001"),
+        ],
+        [
+            ("a", 0, 9007199254740992.0, 1.0, 0.1, "9007199254740993", 0),
+            ("a", 1, -9223372036854775808.0, 0.0, -1500.0, "-9223372036854775808", 0),
+            ("a", 2, 253402300799999.0, 0.0, -9.0, "253402300799999", 253402300799999),
+            ("a", 3, 253402300800000.0, 0.0, 0.0, "253402300800000", 0),
+            ("a", 4, 0.0, 0.0, -9.0, "0", 0),
+            ("a", 5, 1.0, 0.0, -9.0, "1", 1),
+            ("a", 6, 2.0, 0.0, -9.0, "2", 2),
+            ("a", 7, 3.0, 0.0, -9.0, "3", 3),
+            ("a", 8, 4.0, 0.0, 0.0, "4", 4),
+            ("a", 9, 5.0, 0.0, 9007199254740994.0, "5", 5),
+        ],
     ),
     Case(
         "what a filter leaves out cannot be bad",

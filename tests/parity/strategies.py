@@ -132,9 +132,8 @@ def texts(source: f.Stream, depth: int = 2) -> st.SearchStrategy[Expr]:
     )
 
 
-def compared(source: f.Stream) -> st.SearchStrategy[Expr]:
-    columns = st.sampled_from(PLAIN).map(lambda name: source[name])
-    return numbers(source, 1) | columns | texts(source) | times(source) | conditions(source, 0)
+def compared(operands: st.SearchStrategy[tuple[Expr, Expr]]) -> st.SearchStrategy[Expr]:
+    return st.tuples(operands, st.integers(0, 5)).map(lambda t: _compared(*t[0], t[1]))
 
 
 def _compared(a: Expr, b: Expr, which: int) -> Expr:
@@ -174,8 +173,9 @@ def parameters(aggregate: str) -> st.SearchStrategy[Parameters]:
     return st.just(NO_PARAMETERS)
 
 
-def compared(source: f.Stream) -> st.SearchStrategy[Expr]:
-    return numbers(source, 1) | st.sampled_from(PLAIN).map(lambda name: source[name])
+def ordered(source: f.Stream) -> st.SearchStrategy[Expr]:
+    columns = st.sampled_from(PLAIN).map(lambda name: source[name])
+    return numbers(source, 1) | columns | texts(source) | times(source) | conditions(source, 0)
 
 
 @st.composite
@@ -187,8 +187,8 @@ def feature(draw: st.DrawFn, source: f.Stream) -> Feature:
     elif AGGREGATES[aggregate].sums:
         arg = draw(numbers(source))
     else:
-        arg = draw(compared(source))
-    by = draw(compared(source)) if aggregate in ("argmax", "argmin") else None
+        arg = draw(ordered(source))
+    by = draw(ordered(source)) if aggregate in ("argmax", "argmin") else None
     given = draw(parameters(aggregate))
     over = draw(st.lists(windows(source), min_size=1, max_size=3, unique=True))
     return _feature(aggregate, arg, where, by, given).over(*over)
