@@ -26,7 +26,7 @@ FIRST_YEAR, LAST_YEAR = 1800, 2100
 _BEGIN = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // _MS
 _END = (datetime(LAST_YEAR, 1, 1, tzinfo=UTC) - _EPOCH) // _MS
 
-#: A change is found by asking this often: no zone ever changed twice within a week.
+#: A change is found by asking this often: no zone ever changed twice within six days.
 _STEP = timedelta(days=3)
 
 

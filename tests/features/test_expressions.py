@@ -4,9 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features import Stream, coalesce, column, literal
+from features import Stream, coalesce, column, concat, literal, when
 from features.errors import DefinitionError
-from features.expressions import INT64_MAX, INT64_MIN, OPERATORS, Expr, operate
+from features.expressions import INT64_MAX, INT64_MIN, Expr, operate
+from features.operators import OPERATORS
 from tests.features.written import refused
 
 orders = Stream(
@@ -28,6 +29,20 @@ f, g, h, i, j, s, b, ts = (orders[name] for name in ("f", "g", "h", "i", "j", "s
         (coalesce(s, "none"), "coalesce", "string"), (coalesce(i, j, 0), "coalesce", "int64"),
         (1 + i, "add", "int64"), (1.5 - f, "subtract", "float64"), (2 * f, "multiply", "float64"),
         (1 / i, "divide", "float64"), (True & b, "and", "bool"), (False | b, "or", "bool"),
+        (i // 2, "floor_divide", "int64"), (7 // i, "floor_divide", "int64"), (i % 2, "modulo", "int64"),
+        (7 % i, "modulo", "int64"), (i.abs(), "abs", "int64"), (f.abs(), "abs", "float64"),
+        (f.round(), "round", "float64"),
+        (f.floor(), "floor", "float64"), (f.ceil(), "ceil", "float64"), (f.sqrt(), "sqrt", "float64"),
+        (i.sqrt(), "sqrt", "float64"), (i.log(), "log", "float64"), (f.exp(), "exp", "float64"),
+        (s.lower(), "lower", "string"), (s.upper(), "upper", "string"), (s.length(), "length", "int64"),
+        (s.contains("x"), "contains", "bool"), (s.starts_with(s), "starts_with", "bool"),
+        (concat("a", s, s), "concat", "string"),
+        (s.substring(0, i), "substring", "string"), (ts.hour(), "hour", "int64"),
+        (ts.weekday("UTC"), "weekday", "int64"),
+        (ts.month("Europe/Paris"), "month", "int64"), (ts.hour("Europe/Paris").args[0], "local", "timestamp"),
+        (when(b).then(i).otherwise(0.5), "when", "float64"), (f.cast("int64"), "to_int64", "int64"),
+        (b.cast("float64"), "to_float64", "float64"), (i.cast("string"), "to_string", "string"),
+        (i.cast("timestamp"), "to_timestamp", "timestamp"),
     ],
 )  # fmt: skip
 def test_operators_give_typed_nodes(expr: Expr, op: str, type: str) -> None:
@@ -36,7 +51,7 @@ def test_operators_give_typed_nodes(expr: Expr, op: str, type: str) -> None:
 
 def test_every_operator_has_been_met() -> None:
     met = test_operators_give_typed_nodes.pytestmark[0].args[1]  # type: ignore[attr-defined]
-    assert {op for _, op, _ in met} == set(OPERATORS) - {"to_float64"}
+    assert {op for _, op, _ in met} == set(OPERATORS)
 
 
 def test_mixed_numbers_are_promoted_when_written() -> None:
@@ -115,6 +130,27 @@ def test_what_is_no_value_is_no_constant(value: object) -> None:
         ("~orders.pieces", "~ does not take int64", "a bool"),
         ("coalesce(orders.customer)", "coalesce does not take string", "two or more values of one type"),
         ("coalesce(orders.customer, 0)", "coalesce does not take string and int64", "two or more values of one type"),
+        ("orders.pieces // 0.5", "// does not take int64 and float64", "two int64"),
+        ("orders.pieces.round()", "round does not take int64", "a float64"),
+        ("orders.customer.contains(1)", "contains does not take string and int64", "two strings"),
+        ("concat(orders.customer)", "concat does not take string", "two or more strings"),
+        (
+            "orders.customer.substring(0.5, 1)",
+            "substring does not take string and float64 and int64",
+            "a string, and two",
+        ),
+        (
+            "orders.customer.substring(-1, 1)",
+            "substring has no start -1: places are counted from the beginning",
+            "0 or",
+        ),
+        (
+            "orders.customer.substring(0, -1)",
+            "substring has no length -1: places are counted from the beginning",
+            "0 or",
+        ),
+        ("orders.pieces.hour('Europe/Paris')", "hour does not take int64", "a timestamp"),
+        ("orders.ts.hour('Europe/Pari')", "'Europe/Pari' is not a time zone", "a name of the IANA database"),
         ("orders.tailnum == None", "orders has no 'tailnum'", "order_id, customer, shop"),
         ("orders.customer == None", "None cannot stand in an expression", "columns, int64"),
         ("orders['amonut']", "orders has no 'amonut'", "order_id, customer, shop"),
@@ -147,6 +183,32 @@ def test_python_asks_for_no_truth_while_it_is_defined(tmp_path: Path, text: str)
     assert error.allowed == "& | ~ between expressions"
 
 
+@pytest.mark.parametrize(
+    ("text", "what", "hint"),
+    [
+        ("abs(orders.amount)", "abs(x)", "x.abs()"),
+        ("round(orders.amount, 2)", "round(x)", "x.round(), to whole"),
+        ("int(orders.amount)", "int(x)", 'x.cast("int64")'),
+        ("float(orders.pieces)", "float(x)", 'x.cast("float64")'),
+        ("__import__('math').floor(orders.amount)", "math.floor(x)", "x.floor()"),
+        (
+            "__import__('math').sqrt(orders.amount)",
+            "float(x)",
+            'x.cast("float64"); the functions of doubles are x.sqrt()',
+        ),
+        ("len(orders.customer)", "len(s)", "s.length()"),
+        ("'a' in orders.customer", "'in'", "s.contains("),
+        ("orders.customer[0:2]", "s[a:b]", "s.substring(a, length)"),
+        ("orders.amount ** 2", "x ** y", "x * x"),
+        ("f'{orders.customer}-x'", "a format such as f'{x}'", "concat("),
+    ],
+)
+def test_what_python_would_compute_is_answered_with_a_method(tmp_path: Path, text: str, what: str, hint: str) -> None:
+    error = refused(tmp_path, text)
+    assert error.what == f"{what} asks Python for a value, and an expression has none while it is being defined"
+    assert error.hint is not None and error.hint.startswith(hint)
+
+
 def test_a_typo_is_answered_with_the_nearest_column(tmp_path: Path) -> None:
     assert refused(tmp_path, "orders.amuont").hint == "did you mean 'amount'?"
     assert refused(tmp_path, "by_customer.amount_1m").hint == "did you mean 'amount_1h'?"
@@ -167,7 +229,8 @@ def test_the_streams_own_text_is_no_constant(tmp_path: Path, text: str) -> None:
     assert error.hint is not None and error.hint.startswith("stream['name'] is the column of that name")
 
 
-@pytest.mark.parametrize("expr", [i + 1, coalesce(f, 0.5) * g, (s == "é\n") & ~b, (ts - orders.due) / 2, s.is_null()])
+@pytest.mark.parametrize("expr", [i + 1, coalesce(f, 0.5) * g, (s == "é\n") & ~b, (ts - orders.due) / 2, s.is_null(),
+                                  ts.hour("Asia/Kolkata"), when(b).then(None).otherwise(s)])  # fmt: skip
 def test_json_reads_back_to_the_same_node(expr: Expr) -> None:
     assert Expr.from_json(expr.to_json()).to_json() == expr.to_json()
 

@@ -251,3 +251,14 @@ def worlds(draw: st.DrawFn) -> World:
         if stream.op is not None and draw(st.booleans()):
             raws[-1] = _version(draw(st.sampled_from(raws)), raws[-1])
     return World(plans, [arrival(stream.source_plan, i, raw) for i, raw in enumerate(raws)])
+
+
+@st.composite
+def crowded_worlds(draw: st.DrawFn) -> World:
+    """Many expressions over the same few events, each shown for each event."""
+    stream = draw(source())
+    exprs = numbers(stream, 3) | texts(stream, 3) | times(stream) | conditions(stream, 1)
+    shown = {f"e{i}": f.last(expr).over("1ms") for i, expr in enumerate(draw(st.lists(exprs, min_size=6, max_size=10)))}
+    raws = [draw(record(5 * i)) for i in range(draw(st.integers(1, 20)))]
+    plan = f.View("v", stream, key="k", features=shown).plan
+    return World([plan], [arrival(stream.source_plan, i, raw) for i, raw in enumerate(raws)])

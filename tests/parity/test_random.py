@@ -23,7 +23,7 @@ from jobs.parity.engines import END, duckdb_batch, flink_stream, history, oracle
 from jobs.parity.events import Arrival
 from jobs.parity.run import beyond_lateness
 from jobs.parts import ViewParts
-from tests.parity.strategies import World, worlds
+from tests.parity.strategies import World, crowded_worlds, worlds
 
 EXAMPLES = int(os.environ.get("PENSTOCK_EXAMPLES", "40"))
 random_worlds = settings(
@@ -82,6 +82,17 @@ def test_the_operator_equals_the_oracle(driver: HarnessDriver, world: World, dat
     for plan in world.plans:
         exact = oracle_stream(plan, world.arrivals, items)
         agree(compare_answers(plan, exact, answers[plan.name], ("oracle", "flink")))
+
+
+@random_worlds
+@given(crowded_worlds())
+def test_many_expressions_have_one_value_on_every_engine(driver: HarnessDriver, world: World) -> None:
+    (plan,) = world.plans
+    items = stream_items(plan.source, world.arrivals)
+    batch = oracle_batch(plan, world.arrivals)
+    agree(compare_answers(plan, batch, duckdb_batch(plan, world.arrivals), ("oracle", "duckdb")))
+    exact = oracle_stream(plan, world.arrivals, items)
+    agree(compare_answers(plan, exact, flink_stream(driver, [plan], items)[plan.name], ("oracle", "flink")))
 
 
 def _rising(items: list[Arrival | Watermark]) -> list[Arrival | Watermark]:

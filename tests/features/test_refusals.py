@@ -1,0 +1,33 @@
+import pytest
+
+from features.operators import OPERATORS
+from features.refusals import _INSTEAD, instead
+
+
+@pytest.mark.parametrize(
+    ("op", "types", "hint"),
+    [
+        ("add", ("string", "string"), "concat("),
+        ("floor_divide", ("int64", "float64"), "(x / y).floor()"),
+        ("gt", ("timestamp", "int64"), "literal("),
+        ("multiply", ("bool", "int64"), 'x.cast("int64") is 1'),
+        ("eq", ("string", "int64"), 'x.cast("string")'),
+        ("round", ("int64",), "an int64 is whole already"),
+        ("concat", ("string", "int64"), 'x.cast("string")'),
+        ("hour", ("int64",), 't.cast("timestamp")'),
+    ],
+)
+def test_the_nearest_thing_that_works_is_named(op: str, types: tuple[str, ...], hint: str) -> None:
+    found = instead(op, types)
+    assert found is not None and found.startswith(hint)
+
+
+def test_nothing_is_named_where_nothing_is_near() -> None:
+    assert instead("not", ("int64",)) is None
+    assert instead("coalesce", ("string",)) is None
+
+
+def test_hints_are_of_operators_that_do_not_take_the_type() -> None:
+    for op, type in _INSTEAD:
+        operator = OPERATORS[op]
+        assert operator.result((type,) * (operator.arity or 2)) is None, (op, type)
