@@ -2,7 +2,10 @@ package penstock.expr;
 
 import penstock.ingest.Row;
 
-/** Conditions and values by turns, and a last value: the value of the first condition that is true. All are evaluated. */
+/**
+ * Conditions and values by turns, and a last value: the value of the first condition that is true. All are evaluated,
+ * so that an overflow is found wherever it is.
+ */
 abstract class Choice extends Eval {
     final Eval[] all;
 

@@ -17,7 +17,9 @@ final class Functions {
     /** The function of an operator over its compiled operands; null for an operator that is none. */
     static Eval compile(Expr expr, Eval[] args) {
         return switch (expr.op()) {
-            case "abs" -> expr.type() == Type.FLOAT64 ? new RealToReal(args[0], Math::abs) : new BitsToBits(args[0], Functions::abs);
+            case "abs" -> expr.type() == Type.FLOAT64
+                    ? new RealToReal(args[0], Math::abs)
+                    : new BitsToBits(args[0], Functions::abs);
             case "round" -> new RealToReal(args[0], Math::rint);
             case "floor" -> new RealToReal(args[0], Math::floor);
             case "ceil" -> new RealToReal(args[0], Math::ceil);

@@ -118,8 +118,8 @@ public final class PlanReader {
         if (op.equals("literal")) {
             return new Expr(op, type, null, literal(node.get("value"), type), List.of());
         }
-        return new Expr(
-                op, type, null, null, list(node.get("args"), PlanReader::expr), nullable(node.get("zone"), PlanReader::zone));
+        Zone zone = nullable(node.get("zone"), PlanReader::zone);
+        return new Expr(op, type, null, null, list(node.get("args"), PlanReader::expr), zone);
     }
 
     private static Zone zone(JsonNode node) {
