@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from features.expressions import LEAVES, OPERATORS, Expr
+from features.expressions import LEAVES, Expr
+from features.operators import OPERATORS
 
 
 def infix(expr: Expr) -> str:
