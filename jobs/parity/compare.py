@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,16 +19,26 @@ from jobs.parity.engines import Answer
 SAMPLES = 5
 
 
+@dataclass(frozen=True)
+class Unlike:
+    """One value that differs: its feature, its row's key columns and ``t`` or ``seq``, the values of both sides."""
+
+    feature: str
+    place: dict[str, Any]
+    values: tuple[Any, Any]
+
+
 @dataclass
 class Comparison:
     """``values`` compared in ``rows`` rows; ``differences`` counts unlike values, rows without a counterpart, unlike
-    counts and unlike bad events; ``samples`` says some of them in words.
+    counts and unlike bad events; ``samples`` says some of them in words, ``unlike`` is the first unlike value.
     """
 
     rows: int = 0
     values: int = 0
     differences: int = 0
     samples: list[str] = field(default_factory=list)
+    unlike: Unlike | None = None
 
     def differ(self, words: str, times: int = 1) -> None:
         """Counts a difference."""
@@ -57,9 +69,11 @@ def compare_rows(plan: ViewPlan, left: pa.Table, right: pa.Table, names: tuple[s
         result.values += both.num_rows
         if len(unlike):
             i = int(unlike[0])
-            at = ", ".join(f"{column}={both[column][i].as_py()!r}" for column in place)
+            row = {column: both[column][i].as_py() for column in place}
+            at = ", ".join(f"{column}={value!r}" for column, value in row.items())
             words = f"{plan.name}.{name} at {at}: {names[0]} {a[i].as_py()!r}, {names[1]} {b[i].as_py()!r}"
             result.differ(words, len(unlike))
+            result.unlike = result.unlike or Unlike(name, row, (a[i].as_py(), b[i].as_py()))
     return result
 
 
@@ -106,6 +120,13 @@ def in_the_end(plan: ViewPlan, batch: pa.Table, stream: pa.Table) -> tuple[pa.Ta
     keys = [key.name for key in plan.key]
     last = last_rows(stream, keys)
     return last_rows(as_of(plan, batch, last) if plan.off_points else batch, keys), last
+
+
+def rows_at(rows: pa.Table, places: Sequence[pa.Table], by: list[str]) -> pa.Table:
+    """The rows whose ``by`` one of these tables has."""
+    known = {place for table in places for place in zip(*(table[name].to_pylist() for name in by), strict=True)}
+    mask = [row in known for row in zip(*(rows[name].to_pylist() for name in by), strict=True)]
+    return rows.filter(pa.array(mask, pa.bool_()))
 
 
 def last_rows(rows: pa.Table, by: list[str]) -> pa.Table:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -18,8 +20,11 @@ from features.compilers.flink.driver import Event, HarnessDriver, Item, Restore,
 from features.ingest import TIME_MIN, BadEvent, Row
 from features.plan import SourcePlan, ViewPlan
 from jobs.backfill import REJECTS, backfill
-from jobs.parity.events import Arrival
+from jobs.parity.events import Arrival, key_of
 from jobs.parts import ARROW_TYPES, ViewParts, part_schema, timestamps
+
+#: The engines that can be compared. Batch engines give all change points, the stream engine the rows that it emits.
+ENGINES = ("oracle", "duckdb", "flink")
 
 #: Later than every change point, so that all of them are due.
 END = 2**60
@@ -41,6 +46,24 @@ class Answer:
     dead: list[tuple[int, str]]
 
 
+#: What an engine makes of a source's events in their order of arrival, by name of the source's views.
+Engine = Callable[[Sequence[ViewPlan], Sequence[Arrival]], dict[str, Answer]]
+
+
+@contextmanager
+def running(names: Sequence[str]) -> Iterator[dict[str, Engine]]:
+    """The engines of these names; the JVM runs until the end of the block."""
+    with ExitStack() as stack:
+        engines: dict[str, Engine] = {
+            "oracle": lambda plans, came: {plan.name: oracle_batch(plan, came) for plan in plans},
+            "duckdb": lambda plans, came: {plan.name: duckdb_batch(plan, came) for plan in plans},
+        }
+        if "flink" in names:
+            driver = stack.enter_context(HarnessDriver())
+            engines["flink"] = lambda plans, came: flink_stream(driver, plans, stream_items(plans[0].source, came))
+        yield {name: engines[name] for name in names}
+
+
 def oracle_batch(plan: ViewPlan, arrivals: Sequence[Arrival]) -> Answer:
     """The meaning: all change points."""
     return _of_oracle(plan, oracle.batch(plan, [_input(arrival) for arrival in arrivals]), arrivals, seq=False)
@@ -48,10 +71,42 @@ def oracle_batch(plan: ViewPlan, arrivals: Sequence[Arrival]) -> Answer:
 
 def oracle_stream(plan: ViewPlan, arrivals: Sequence[Arrival], items: Sequence[Arrival | Watermark]) -> Answer:
     """The meaning: the rows that a stream must emit for these events and watermarks."""
-    inputs = [oracle.Watermark(item.time) if isinstance(item, Watermark) else _input(item) for item in items]
-    places = [item for item in items]
-    result = oracle.stream(plan, inputs)
-    return _of_oracle(plan, result, places, seq=True)
+    return _of_oracle(plan, oracle.stream(plan, _stream_inputs(items)), items, seq=True)
+
+
+def oracle_stream_by_key(plan: ViewPlan, items: Sequence[Arrival | Watermark]) -> Answer:
+    """What ``oracle_stream`` gives, sooner: a key at a time, because keys know nothing of each other."""
+    whole, places = oracle.Result(), list[Arrival | Watermark]()
+    for part in _by_key(plan, items):
+        result = oracle.stream(plan, _stream_inputs(part))
+        whole.rows += result.rows
+        whole.dead += [(len(places) + i, bad) for i, bad in result.dead]
+        for name in _CLASSES:
+            setattr(whole.counts, name, getattr(whole.counts, name) + getattr(result.counts, name))
+        places += part
+    return _of_oracle(plan, whole, places, seq=True)
+
+
+def _by_key(plan: ViewPlan, items: Sequence[Arrival | Watermark]) -> list[list[Arrival | Watermark]]:
+    """Each key's events, with the last watermark before each: what an earlier one makes due, that one does, too."""
+    parts: dict[oracle.Key | None, list[Arrival | Watermark]] = {}
+    told: dict[oracle.Key | None, Watermark | None] = {}
+    reached: Watermark | None = None
+    for item in items:
+        if isinstance(item, Watermark):
+            reached = item
+            continue
+        key = key_of(plan, item)
+        part = parts.setdefault(key, [])
+        part += [reached] if reached is not told.get(key) and reached is not None else []
+        part.append(item)
+        told[key] = reached
+    ends: list[Arrival | Watermark] = [reached] if reached is not None else []
+    return [part + ends for part in parts.values()]
+
+
+def _stream_inputs(items: Sequence[Arrival | Watermark]) -> list[Row | BadEvent | oracle.Watermark]:
+    return [oracle.Watermark(item.time) if isinstance(item, Watermark) else _input(item) for item in items]
 
 
 def _input(arrival: Arrival) -> Row | BadEvent:
@@ -134,7 +189,7 @@ def flink_stream(
 def _emitted(plan: ViewPlan, view: ViewResult) -> list[tuple[Any, ...]]:
     rows = []
     for emitted in view.rows:
-        row = json.loads(emitted.value)
+        row = orjson.loads(emitted.value)
         key = [row["key"][k.name] for k in plan.key]
         rows.append((*key, row["t"], row["seq"], *(row["values"][f.name] for f in plan.features)))
     return rows

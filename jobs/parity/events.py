@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 
 from features.errors import UsageError, did_you_mean
 from features.ingest import BadEvent, Row, check_row, decode
-from features.plan import SourcePlan
+from features.oracle import Key
+from features.plan import SourcePlan, ViewPlan
 
 #: The column that names an event's source, where there are several.
 SOURCE = "_source"
@@ -78,6 +79,13 @@ def arrival(source: SourcePlan, index: int, raw: bytes) -> Arrival:
     except BadEvent as bad:
         return Arrival(index, raw, row, bad)
     return Arrival(index, raw, row, None)
+
+
+def key_of(plan: ViewPlan, arrival: Arrival) -> Key | None:
+    """The key of a view that an event belongs to; None for one that its source refuses."""
+    if arrival.row is None or arrival.bad is not None:
+        return None
+    return tuple(arrival.row[key.name] for key in plan.key)
 
 
 def _parquet_records(file: Path) -> Iterator[bytes]:

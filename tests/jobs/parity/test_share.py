@@ -1,0 +1,39 @@
+from collections import Counter
+
+import pytest
+
+from jobs.parity import share
+from jobs.parity.share import oracle_share
+from tests.jobs.parity.shop import PLAN, came, many
+
+
+def test_all_events_where_they_are_few() -> None:
+    given = [*many(200), *came(b"{")]
+    assert oracle_share(PLAN, given, 0) == given
+
+
+def test_of_many_events_some_keys_each_with_its_first_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(share, "MOST_ASKED", 40_000)
+    given = many(5_000, keys=100)
+    taken = oracle_share(PLAN, given, 0)
+    by_key = Counter(event.row["customer"] for event in taken if event.row is not None)
+    assert set(by_key.values()) == {50}
+    assert 1 <= len(by_key) < 100
+    assert [event.index for event in taken] == sorted(event.index for event in taken)
+    assert taken != oracle_share(PLAN, given, 1)
+
+
+def test_a_busy_key_gives_a_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(share, "MOST_OF_A_KEY", 30)
+    given = many(1_000, keys=1)
+    assert oracle_share(PLAN, given, 0) == given[:30]
+
+
+def test_bad_events_are_always_among_them() -> None:
+    bad = came(b"{", b"[]")
+    given = [*many(3_000, keys=1)]
+    given[10] = given[10].__class__(10, bad[0].raw, None, bad[0].bad)
+    given[-1] = given[-1].__class__(2_999, bad[1].raw, None, bad[1].bad)
+    taken = {event.index for event in oracle_share(PLAN, given, 0)}
+    assert {10, 2_999} <= taken
+    assert len(taken) == share.MOST_OF_A_KEY + 2
