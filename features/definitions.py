@@ -6,7 +6,8 @@ the spot (``.plan``): a definition that exists can be compiled.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from features.aggregates import Feature
@@ -17,6 +18,7 @@ from features.location import caller
 from features.names import check_distinct, check_name, check_topic, unknown
 from features.passes import plan_view
 from features.plan import InputPlan, LabelPlan, ModelPlan, SourcePlan, VectorItem, ViewPlan, source_plan
+from features.preview import preview
 from features.types import NUMBERS, Column
 from features.windows import lifetime
 
@@ -207,6 +209,10 @@ class _Keyed:
     def named(self, name: str) -> _Input:
         """As a model input under another name."""
         return self._input().named(name)
+
+    def preview(self, events: Iterable[Mapping[str, Any]], at: int | datetime | None = None) -> list[dict[str, Any]]:
+        """Its rows on a few events, in this process: all change points, or with ``at`` a row per key for that time."""
+        return preview(self.plan, events, at)
 
     def __getattr__(self, name: str) -> Expr:
         if name.startswith("_") or "plan" not in self.__dict__:

@@ -12,7 +12,7 @@ from features.definitions import Model, Stream, Table, View
 from features.errors import DefinitionError, DefinitionErrors, Mistakes, PenstockError, UsageError, did_you_mean
 from features.mistakes import as_mistake, read_to_the_end
 from features.plan import ViewPlan
-from jobs.config import Config, read_config
+from jobs.config import FILE, Config, read_config
 
 
 @dataclass(frozen=True)
@@ -79,6 +79,14 @@ class Project:
 #: The topic of a view's rows, and that of the dead letters.
 FEATURES_TOPIC = "penstock.features.{view}"
 DEAD_LETTERS_TOPIC = "penstock.dead_letters"
+
+
+def find_project(start: Path) -> Path:
+    """The project's folder: this one, or ``feature_repo`` below it. Raises UsageError where there is none."""
+    for folder in (start, start / "feature_repo"):
+        if (folder / FILE).is_file():
+            return folder
+    raise UsageError(f"there is no {FILE} here", where=str(start), hint="run 'penstock init', or give --project DIR")
 
 
 def load_project(folder: Path) -> Project:

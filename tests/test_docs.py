@@ -1,19 +1,37 @@
 """The documents: examples run, links lead somewhere."""
 
+import contextlib
 import doctest
+import io
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-DOCS = sorted((ROOT / "docs").glob("*.md"))
+DOCS = sorted([*(ROOT / "docs").glob("*.md"), *(ROOT / "docs").glob("*.ipynb")])
+NOTEBOOKS = [file for file in DOCS if file.suffix == ".ipynb"]
 
 
 def test_the_examples_of_the_semantics_give_what_they_show() -> None:
     found = doctest.testfile(str(ROOT / "docs" / "semantics.md"), module_relative=False)
     assert found.attempted > 10
     assert found.failed == 0
+
+
+@pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.name)
+def test_the_cells_of_a_notebook_print_what_they_show(file: Path) -> None:
+    cells = [cell for cell in json.loads(file.read_text())["cells"] if cell["cell_type"] == "code"]
+    names: dict[str, Any] = {"__name__": "__main__"}
+    for number, cell in enumerate(cells, 1):
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile("".join(cell["source"]), f"{file.name}, code cell {number}", "exec"), names)
+        shown = "".join(text for output in cell["outputs"] for text in output["text"])
+        assert printed.getvalue() == shown, number
+    assert len(cells) > 3
 
 
 @pytest.mark.parametrize("file", DOCS, ids=lambda file: file.name)

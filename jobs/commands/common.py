@@ -27,8 +27,7 @@ from rich.progress import (
 )
 
 from features.errors import PenstockError, UsageError
-from jobs.config import FILE
-from jobs.project import Project, load_project
+from jobs.project import Project, find_project, load_project
 
 
 class Bar:
@@ -56,7 +55,7 @@ class Context:
     @functools.cached_property
     def project(self) -> Project:
         """The project in ``--project``, this folder, or ``feature_repo`` below it."""
-        return load_project(self._folder or _find_project())
+        return load_project(self._folder or find_project(Path.cwd()))
 
     def result(self, **values: Any) -> None:
         """The result for machines: one JSON object on standard output, with ``--json`` only."""
@@ -76,15 +75,6 @@ class Context:
         with Progress(*columns, console=self.err, transient=False, disable=not self.err.is_terminal) as bar:
             task = bar.add_task(text, total=total)
             yield Bar(bar, task)
-
-
-def _find_project() -> Path:
-    for folder in (Path.cwd(), Path.cwd() / "feature_repo"):
-        if (folder / FILE).is_file():
-            return folder
-    raise UsageError(
-        f"there is no {FILE} here", where=str(Path.cwd()), hint="run 'penstock init', or give --project DIR"
-    )
 
 
 def command(function: Callable[..., None]) -> Callable[..., None]:

@@ -1,0 +1,81 @@
+"""A view on a few events, in this process: for notebooks and unit tests. The oracle answers, so no engine is needed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from features.errors import UsageError
+from features.ingest import BadEvent, Row, decode
+from features.location import caller
+from features.oracle import Key, Result, batch
+from features.plan import ColumnPlan, ViewPlan
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+#: Bad events that are put in words; the rest is counted.
+_TOLD = 10
+
+
+def preview(
+    plan: ViewPlan, events: Iterable[Mapping[str, Any]], at: int | datetime | None = None
+) -> list[dict[str, Any]]:
+    """All change points of the events, or with ``at`` what holds at that time, a row per key; by key and time.
+
+    ``events``: column → value, in order of arrival. Undeclared columns are ignored, an absent one is null, and so are
+    NaN and NaT. A time is a datetime (UTC unless it says otherwise) or milliseconds since the epoch. A row has the key
+    columns, ``t`` and the features; times in it are milliseconds. Raises UsageError with the reason for each bad event.
+    """
+    given = list(events)
+    result = batch(plan, [_row(plan, event) for event in given])
+    if result.dead:
+        raise _bad(plan, result, len(given))
+    rows = result.rows if at is None else _holding(plan, result, _milliseconds(at))
+    names = [*(key.name for key in plan.key), "t", *(feature.name for feature in plan.features)]
+    return [dict(zip(names, (*row[0], row[1], *row[3]), strict=True)) for row in rows]
+
+
+def _row(plan: ViewPlan, event: Mapping[str, Any]) -> Row | BadEvent:
+    # through JSON, so that it is read by the rules of every engine's events
+    record = {column.name: _value(column, event.get(column.name)) for column in plan.source.columns}
+    try:
+        return decode(plan.source, json.dumps(record).encode())
+    except BadEvent as bad:
+        return bad
+    except TypeError as error:
+        return BadEvent("wrong type", str(error))
+
+
+def _value(column: ColumnPlan, value: Any) -> Any:
+    if value is None or value != value or value in (float("inf"), float("-inf")):
+        return None
+    if column.type == "timestamp" and isinstance(value, datetime):
+        return _milliseconds(value)
+    return value.item() if hasattr(value, "item") else value  # numpy's own
+
+
+def _milliseconds(time: int | datetime) -> int:
+    if isinstance(time, datetime):
+        aware = time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+        return (aware - _EPOCH) // timedelta(milliseconds=1)
+    return time
+
+
+def _holding(plan: ViewPlan, result: Result, at: int) -> list[tuple[Key, int, int, tuple[Any, ...]]]:
+    """Each key's newest change point until then; before its first one it has the values over nothing."""
+    nothing = tuple(feature.default for feature in plan.features)
+    held: dict[Key, tuple[Any, ...]] = {}
+    for key, t, _, values in result.rows:
+        held[key] = values if t <= at else held.get(key, nothing)
+    return [(key, at, 0, values) for key, values in held.items()]
+
+
+def _bad(plan: ViewPlan, result: Result, given: int) -> UsageError:
+    told = [f"event {index}: {bad}" for index, bad in result.dead[:_TOLD]]
+    more = [f"and {len(result.dead) - _TOLD} more"] if len(result.dead) > _TOLD else []
+    return UsageError(
+        f"{len(result.dead)} of {given} events are bad for {plan.name}: " + "; ".join([*told, *more]),
+        where=caller(),
+        allowed=", ".join(f"{column.name} {column.type}" for column in plan.source.columns),
+    )
