@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import pairwise
 
 from features.errors import DefinitionError, for_each
-from features.expressions import Expr
+from features.expressions import INT64_MAX, INT64_MIN, Expr
 from features.location import caller
-from features.types import NUMBERS, TYPES
+from features.types import NUMBERS, TYPES, list_of
 from features.windows import Window, as_window
 
 
@@ -16,24 +19,31 @@ from features.windows import Window, as_window
 class Aggregate:
     """``takes``: the types of its argument. ``gives``: its type, or None for the argument's own.
 
-    ``sums``: a float64 argument is made an integer first. ``empty``: the value over nothing alive.
+    ``sums``: a float64 argument is made an integer first. ``empty``: the value over nothing alive. ``lists``: it gives
+    a list, and that is its elements' type.
     """
 
     takes: tuple[str, ...]
     gives: str | None
     sums: bool = False
     empty: int | None = None
+    lists: bool = False
 
     def type(self, arg: str | None) -> str:
         """The result's type for an argument of this type (None: no argument)."""
         gives = self.gives or arg
         assert gives is not None
-        return gives
+        return list_of(gives) if self.lists else gives
 
-    def default(self, type: str) -> int | float | None:
+    def default(self, type: str, parameters: Parameters) -> Default:
         """The value over nothing alive, in the result's type."""
+        if self.lists:
+            return (0,) * (len(parameters.edges) - 1) if parameters.edges is not None else ()
         return float(self.empty) if self.empty is not None and type == "float64" else self.empty
 
+
+#: The value of a feature over nothing alive. A list is a tuple here.
+Default = int | float | tuple[int, ...] | None
 
 AGGREGATES: dict[str, Aggregate] = {
     "count": Aggregate(TYPES, "int64", empty=0),
@@ -51,21 +61,31 @@ AGGREGATES: dict[str, Aggregate] = {
     "percentile": Aggregate(TYPES, None),
     "argmax": Aggregate(TYPES, None),
     "argmin": Aggregate(TYPES, None),
+    "last_k": Aggregate(TYPES, None, lists=True),
+    "first_k": Aggregate(TYPES, None, lists=True),
+    "top_k": Aggregate(TYPES, None, lists=True),
+    "histogram": Aggregate(NUMBERS, "int64", lists=True),
     "latest": Aggregate(TYPES, None),
 }
 
 #: Decimal places of a percentile's p: the rank is then one product of int64s, however many values there are.
 PERCENT_PLACES = 6
 
+#: The longest list: every row of a view carries it.
+MOST_K = 1000
+
 
 @dataclass(frozen=True)
 class Parameters:
     """What some aggregates are given beside their argument; None where there is nothing.
 
-    ``share``: p / 100 of a percentile, as the integers of a fraction in lowest terms.
+    ``share``: p / 100 of a percentile, as the integers of a fraction in lowest terms. ``k``: the most elements of a
+    list. ``edges``: the rising edges of a histogram's bins, of its argument's type.
     """
 
     share: tuple[int, int] | None = None
+    k: int | None = None
+    edges: tuple[int | float, ...] | None = None
 
 
 NO_PARAMETERS = Parameters()
@@ -98,7 +118,7 @@ def _feature(
             f"{aggregate} does not take {kind}",
             where=caller(),
             allowed=f"a column or expression of type {' '.join(takes)}",
-            hint="count(where=…) counts the rows where it is true" if kind == "bool" else None,
+            hint=_nearest(aggregate, kind),
         )
     if where is not None and (not isinstance(where, Expr) or where.type != "bool"):
         raise DefinitionError("where= is not a condition", where=caller(), allowed="an expression of type bool")
@@ -109,6 +129,17 @@ def _feature(
         by=by,
         parameters=parameters,
     )
+
+
+def _nearest(aggregate: str, kind: str) -> str | None:
+    """What works instead."""
+    if kind == "bool":
+        return "count(where=…) counts the rows where it is true"
+    if aggregate == "histogram" and kind == "string":
+        return "top_k(x, k) gives the most frequent values, count(where=x == …) counts one"
+    if aggregate == "histogram" and kind == "timestamp":
+        return "the difference of two timestamps is an int64 of milliseconds"
+    return None
 
 
 def count(x: Expr | None = None, *, where: Expr | None = None) -> Feature:
@@ -231,3 +262,63 @@ def _share(p: object) -> tuple[int, int]:
             hint="the median is percentile(x, 50)",
         )
     return share.numerator, share.denominator
+
+
+def last_k(x: Expr, k: int, *, where: Expr | None = None) -> Feature:
+    """The ``k`` newest non-null values, newest first, at one time the greatest first. A list; [] over nothing."""
+    return _feature("last_k", x, where, parameters=Parameters(k=_most(k)))
+
+
+def first_k(x: Expr, k: int, *, where: Expr | None = None) -> Feature:
+    """The ``k`` oldest non-null values, oldest first, at one time the least first. A list; [] over nothing."""
+    return _feature("first_k", x, where, parameters=Parameters(k=_most(k)))
+
+
+def top_k(x: Expr, k: int, *, where: Expr | None = None) -> Feature:
+    """The ``k`` most frequent non-null values, of equally frequent ones the least first. A list; [] over nothing."""
+    return _feature("top_k", x, where, parameters=Parameters(k=_most(k)))
+
+
+def histogram(x: Expr, edges: Sequence[int | float], *, where: Expr | None = None) -> Feature:
+    """How many values lie in each half-open bin ``[edges[i], edges[i + 1])``. list<int64>, all 0 over nothing.
+
+    m + 1 rising edges make m bins; a value outside of all of them is not counted.
+    """
+    feature = _feature("histogram", x, where)
+    assert feature.arg is not None
+    return replace(feature, parameters=Parameters(edges=_edges(edges, feature.arg.type)))
+
+
+def _most(k: object) -> int:
+    if type(k) is not int or not 1 <= k <= MOST_K:
+        raise DefinitionError(
+            f"k={k!r} is not a length",
+            where=caller(),
+            allowed=f"a whole number from 1 to {MOST_K}",
+            hint="every row carries the whole list",
+        )
+    return k
+
+
+def _edges(edges: object, kind: str) -> tuple[int | float, ...]:
+    """The edges in the argument's type: whole numbers of int64, doubles that are the numbers given."""
+    given = list(edges) if isinstance(edges, (list, tuple, range)) else []
+    made = [_edge(edge, kind) for edge in given]
+    known = [edge for edge in made if edge is not None]
+    if not 2 <= len(given) <= MOST_K + 1 or len(known) < len(given) or any(a >= b for a, b in pairwise(known)):
+        raise DefinitionError(
+            f"{edges!r} are not the edges of bins",
+            where=caller(),
+            allowed=f"2 to {MOST_K + 1} rising {'whole numbers of int64' if kind == 'int64' else 'finite numbers'}",
+            hint="histogram(x, [0, 10, 100]) counts [0, 10) and [10, 100)",
+        )
+    return tuple(known)
+
+
+def _edge(edge: object, kind: str) -> int | float | None:
+    if kind == "int64":
+        return edge if type(edge) is int and INT64_MIN <= edge <= INT64_MAX else None
+    if type(edge) is int:
+        return float(edge) if abs(edge) <= 2**53 else None
+    # -0.0 is no value, and 0.0 is where it stands
+    return edge + 0.0 if type(edge) is float and math.isfinite(edge) else None

@@ -17,9 +17,9 @@ from features.expressions import Expr, OwnText
 from features.location import caller
 from features.names import check_distinct, check_name, check_topic, unknown
 from features.passes import plan_view
-from features.plan import InputPlan, LabelPlan, ModelPlan, SourcePlan, VectorItem, ViewPlan, source_plan
+from features.plan import FeaturePlan, InputPlan, LabelPlan, ModelPlan, SourcePlan, VectorItem, ViewPlan, source_plan
 from features.preview import preview
-from features.types import NUMBERS, Column
+from features.types import NUMBERS, TYPES, Column, element
 from features.windows import lifetime
 
 #: The columns of a training set beside the vector.
@@ -166,6 +166,8 @@ class _Input:
         features = {f.name: f for f in self._view.plan.features}
         if name not in features:
             raise unknown(self._view.name, name, features)
+        if element(features[name].type) is not None:
+            raise _is_list(f"{self._view.name}.{name}", features[name])
         return Expr("feature", features[name].type, name=f"{self._name}.{name}", owner=self)
 
     def at(self, **keys: str) -> _Input:
@@ -187,6 +189,18 @@ class _Input:
         """The same view under another name, so that a model can read it twice by different keys."""
         check_name(name, "model input")
         return _Input(self._view, name, self._keys)
+
+
+def _is_list(name: str, feature: FeaturePlan) -> DefinitionError:
+    """A model's vector has one value in each place; a list has a length of its own."""
+    single = {"last_k": "last(x)", "first_k": "first(x)", "top_k": "distinct(x) or count(where=x == …)"}
+    instead = single.get(feature.aggregate, "count(where=…) for each bin that matters")
+    return DefinitionError(
+        f"{name} is {feature.type}: a model cannot read a list",
+        where=caller(),
+        allowed=f"features of type {' '.join(TYPES)}",
+        hint=f"{instead} is one value; of a view with lists name the other features one by one",
+    )
 
 
 class _Keyed:

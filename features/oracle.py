@@ -10,8 +10,10 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
+from features.aggregates import AGGREGATES
 from features.expressions import INT64_MAX, INT64_MIN, Expr
 from features.ingest import BadEvent, Row, check_row
 from features.plan import ArgPlan, FeaturePlan, ViewPlan
@@ -188,17 +190,34 @@ def feature_value(plan: ViewPlan, feature: FeaturePlan, alive: Sequence[Event]) 
     chosen = [e for e in chosen if e.args[feature.arg] is not None]
     if feature.by is not None:
         return _by(feature.aggregate, [(e.args[feature.by], e.time, e.args[feature.arg]) for e in chosen])
+    if feature.aggregate == "histogram":
+        return _histogram(feature, [e.args[feature.arg] for e in chosen])
     timed = [(e.time, e.args[feature.arg]) for e in chosen]
     values = [value for _, value in timed]
     if feature.aggregate == "count":
         return len(values)
     if feature.aggregate == "distinct":
         return len(set(values))
+    if AGGREGATES[feature.aggregate].lists:
+        return _list(feature, timed, values)
     if feature.aggregate == "percentile":
         return _percentile(feature, sorted(values))
     if feature.aggregate in ("min", "max", "first", "last"):
         return _ordered(feature.aggregate, timed, values)
     return _summed(feature, arg, [n for e in chosen if (n := e.scaled[feature.arg]) is not None])
+
+
+def _list(feature: FeaturePlan, timed: list[tuple[int, Any]], values: list[Any]) -> list[Any]:
+    if feature.aggregate == "top_k":
+        ordered = sorted(set(values), key=lambda value: (-values.count(value), value))
+    else:
+        ordered = [value for _, value in sorted(timed, reverse=feature.aggregate == "last_k")]
+    return ordered[: feature.parameters.k]
+
+
+def _histogram(feature: FeaturePlan, values: list[Any]) -> list[int]:
+    assert feature.parameters.edges is not None
+    return [len([x for x in values if a <= x < b]) for a, b in pairwise(feature.parameters.edges)]
 
 
 def _by(aggregate: str, rows: list[tuple[Any, int, Any]]) -> Any:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from features.aggregates import AGGREGATES, NO_PARAMETERS, Parameters
+from features.aggregates import AGGREGATES, NO_PARAMETERS, Default, Parameters
 from features.canonical import canonical_json, fingerprint
 from features.expressions import Expr
 from features.types import Column
@@ -99,16 +99,22 @@ class FeaturePlan:
     @staticmethod
     def from_dict(data: dict[str, Any]) -> FeaturePlan:
         """The inverse of ``to_dict``."""
-        given = {
+        given: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in data.get("parameters", {}).items()
         }
         return FeaturePlan(**{**data, "parameters": Parameters(**given)})
 
     @property
-    def default(self) -> int | float | None:
-        """The value for a key that has nothing alive, or was never seen."""
-        return AGGREGATES[self.aggregate].default(self.type)
+    def most(self) -> int:
+        """The most values that it can have: more than one where it is a list."""
+        default = self.default
+        return self.parameters.k or (len(default) if isinstance(default, tuple) else 1)
+
+    @property
+    def default(self) -> Default:
+        """The value for a key that has nothing alive, or was never seen; a list as a tuple."""
+        return AGGREGATES[self.aggregate].default(self.type, self.parameters)
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,7 +193,7 @@ class InputPlan:
     view: str
     fingerprint: str
     key: tuple[tuple[str, str], ...]
-    features: tuple[tuple[str, str, int | float | None], ...]
+    features: tuple[tuple[str, str, Default], ...]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""The five column types and what may be said of a column."""
+"""The five column types, lists of them, and what may be said of a column."""
 
 from __future__ import annotations
 
@@ -10,9 +10,22 @@ from features.location import caller
 TYPES = ("int64", "float64", "string", "bool", "timestamp")
 NUMBERS = ("int64", "float64")
 
+#: What some aggregates give. No column has such a type.
+LISTS = tuple(f"list<{type}>" for type in TYPES)
+
 #: 10**22 is the greatest power of ten that a double holds exactly, so ``x * 10**places`` is one rounding.
 MAX_PLACES = 22
 DEFAULT_PLACES = 6
+
+
+def list_of(type: str) -> str:
+    """The type of lists of a type."""
+    return f"list<{type}>"
+
+
+def element(type: str) -> str | None:
+    """The type of a list's elements; None where it is no list."""
+    return type[5:-1] if type in LISTS else None
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from features.compilers.duckdb.view import ViewQuery
 from features.plan import ViewPlan
 from jobs.database import explained, memory_limit, one_row, scratch_database
 from jobs.history import column_types, history_files
-from jobs.parts import ViewParts, timestamps
+from jobs.parts import ViewParts, stored, timestamps
 
 #: Bytes that numpy takes at most for a change point of a slice's busiest key, measured: for itself, for each window and
 #: for each feature, what is being written behind included.
@@ -220,7 +220,8 @@ def _events_per_slice(db: duckdb.DuckDBPyConnection, plan: ViewPlan) -> int:
 
 def _room(db: duckdb.DuckDBPyConnection, plan: ViewPlan) -> int:
     """For how many events numpy's columns fit into half of what DuckDB may have."""
-    per_point = _BYTES_PER_POINT + _BYTES_PER_RANGE * len(plan.windows) + _BYTES_PER_VALUE * len(plan.features)
+    values = sum(feature.most for feature in plan.features)
+    per_point = _BYTES_PER_POINT + _BYTES_PER_RANGE * len(plan.windows) + _BYTES_PER_VALUE * values
     marks = 1 + len(plan.windows) + sum(window.waits for window in plan.windows)
     return int(memory_limit(db) // 2 // (marks * per_point))
 
@@ -279,7 +280,7 @@ def _change_points(db: duckdb.DuckDBPyConnection, plan: ViewPlan, start: int, en
 
 def _part_batch(points: ChangePoints, plan: ViewPlan, schema: pa.Schema) -> pa.RecordBatch:
     features = zip(plan.features, points.features, strict=True)
-    timed = [timestamps(column) if feature.type == "timestamp" else column for feature, column in features]
+    timed = [stored(feature.type, column) for feature, column in features]
     return pa.RecordBatch.from_arrays([*points.keys, points.t, timestamps(points.t), *timed], schema=schema)
 
 

@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from features.compilers.duckdb.types import in_milliseconds, quote
 from features.errors import RefusedError, UsageError
 from features.plan import ViewPlan
 from jobs.parts import FINGERPRINT
@@ -51,9 +52,7 @@ def newest_rows(plan: ViewPlan, folder: Path, at_ms: int) -> pa.Table:
     """``key…, t, features…`` of each key's last change point with ``t <= at``; timestamps as milliseconds."""
     check_parts(plan, folder)
     keys = ", ".join(f'"{key.name}"' for key in plan.key)
-    values = ", ".join(
-        f'epoch_ms("{f.name}") AS "{f.name}"' if f.type == "timestamp" else f'"{f.name}"' for f in plan.features
-    )
+    values = ", ".join(f"{in_milliseconds(f.type, quote(f.name))} AS {quote(f.name)}" for f in plan.features)
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         return connection.execute(

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.plan import ViewPlan
+from features.types import list_of
 
 #: Keys of a part's metadata: its plan's fingerprint, its range in milliseconds, and what history it was made from.
 FINGERPRINT, FROM, TO, HISTORY = (f"penstock.{name}".encode() for name in ("fingerprint", "from", "to", "history"))
@@ -31,6 +32,7 @@ ARROW_TYPES = {
     "bool": pa.bool_(),
     "timestamp": TIMESTAMP,
 }
+ARROW_TYPES |= {list_of(name): pa.list_(type) for name, type in ARROW_TYPES.items()}
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,15 @@ def part_schema(plan: ViewPlan) -> pa.Schema:
 def timestamps(milliseconds: pa.Array) -> pa.Array:
     """int64 milliseconds since the epoch as timestamps."""
     return pc.multiply(milliseconds, _MICROSECONDS).cast(TIMESTAMP)
+
+
+def stored(type: str, column: pa.Array) -> pa.Array:
+    """A feature's column as its part has it: what is in milliseconds as timestamps."""
+    if type == "timestamp":
+        return timestamps(column)
+    if type == list_of("timestamp"):
+        return pa.ListArray.from_arrays(column.offsets, timestamps(column.values))
+    return column
 
 
 def _repeating(schema: pa.Schema) -> list[str]:

@@ -14,10 +14,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from features.compilers.duckdb.types import SQL_TYPES, in_milliseconds
 from features.plan import ModelPlan, ViewPlan
+from features.types import list_of
 from jobs.bits import differing
-
-_SQL_TYPES = {"int64": "BIGINT", "float64": "DOUBLE", "string": "VARCHAR", "bool": "BOOLEAN", "timestamp": "BIGINT"}
 
 _ARROW_TYPES = {
     "int64": pa.int64(),
@@ -26,6 +26,7 @@ _ARROW_TYPES = {
     "bool": pa.bool_(),
     "timestamp": pa.int64(),
 }
+_ARROW_TYPES |= {list_of(name): pa.list_(type) for name, type in _ARROW_TYPES.items()}
 
 
 @dataclass
@@ -71,8 +72,8 @@ class Evidence:
     def load_stream(self, view: str, file: Path) -> int:
         """Takes in the rows of a view's topic (one JSON value a line). Returns how many there are."""
         plan = self._plans[view]
-        key = ", ".join(f'"{k.name}" {_SQL_TYPES[k.type]}' for k in plan.key)
-        values = ", ".join(f'"{f.name}" {_SQL_TYPES[f.type]}' for f in plan.features)
+        key = ", ".join(f'"{k.name}" {SQL_TYPES[k.type]}' for k in plan.key)
+        values = ", ".join(f'"{f.name}" {SQL_TYPES[f.type]}' for f in plan.features)
         self._db.execute(
             f"""CREATE OR REPLACE TABLE "stream_{view}" AS
             SELECT {_columns(plan, "key.")}, t, seq, {_features(plan, '"values".')}
@@ -164,8 +165,8 @@ class Evidence:
             return Comparison()
         kept = [f for f in plan.features if f.name in features]
         part = _part(plan, tuple(kept))
-        vector = ", ".join(f'"{name}.{f.name}" {_SQL_TYPES[f.type]}' for f in kept)
-        struct = ", ".join(f'"{k.name}" {_SQL_TYPES[k.type]}' for k in plan.key)
+        vector = ", ".join(f'"{name}.{f.name}" {SQL_TYPES[f.type]}' for f in kept)
+        struct = ", ".join(f'"{k.name}" {SQL_TYPES[k.type]}' for k in plan.key)
         views = f'STRUCT("{name}" STRUCT("key" STRUCT({struct}), t BIGINT, seq BIGINT))'
         self._db.execute(
             f"""CREATE OR REPLACE TEMP TABLE named AS SELECT
@@ -202,8 +203,10 @@ class Evidence:
         return row[0]
 
 
-def _literal(default: int | float | None) -> str:
-    return "NULL" if default is None else repr(default)
+def _literal(default: int | float | tuple[int, ...] | None) -> str:
+    if default is None:
+        return "NULL"
+    return str(list(default)) if isinstance(default, tuple) else repr(default)
 
 
 def store_rows(plan: ViewPlan, keys: list[tuple[Any, ...]], columns: Any) -> pa.Table:
@@ -237,7 +240,7 @@ def _features(plan: ViewPlan, prefix: str) -> str:
 
 
 def _plain(type: str, name: str) -> str:
-    return f'epoch_ms(b."{name}")' if type == "timestamp" else f'b."{name}"'
+    return in_milliseconds(type, f'b."{name}"')
 
 
 def _words(table: pa.Table, on: list[str], row: int) -> str:

@@ -21,7 +21,13 @@ from features.ingest import TIME_MIN, BadEvent, Row
 from features.plan import SourcePlan, ViewPlan
 from jobs.backfill import REJECTS, backfill
 from jobs.parity.events import Arrival, key_of
-from jobs.parts import ARROW_TYPES, ViewParts, part_schema, timestamps
+from jobs.parts import ARROW_TYPES, ViewParts, part_schema, stored
+
+#: By the type in parts: its name, and how its values come.
+_IN_MILLISECONDS = {
+    ARROW_TYPES["timestamp"]: ("timestamp", pa.int64()),
+    ARROW_TYPES["list<timestamp>"]: ("list<timestamp>", pa.list_(pa.int64())),
+}
 
 #: The engines that can be compared. Batch engines give all change points, the stream engine the rows that it emits.
 ENGINES = ("oracle", "duckdb", "flink")
@@ -207,4 +213,7 @@ def _table(plan: ViewPlan, rows: Sequence[tuple[Any, ...]], *, seq: bool) -> pa.
 
 
 def _array(values: Sequence[Any], type: pa.DataType) -> pa.Array:
-    return timestamps(pa.array(values, pa.int64())) if pa.types.is_timestamp(type) else pa.array(values, type)
+    if type in _IN_MILLISECONDS:
+        name, plain = _IN_MILLISECONDS[type]
+        return stored(name, pa.array(values, plain))
+    return pa.array(values, type)

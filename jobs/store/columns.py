@@ -21,8 +21,8 @@ Int64s = npt.NDArray[np.int64]
 class FeatureColumn:
     """One feature of n keys: ``values`` (n,) and ``null`` (n,), True where there is no value.
 
-    dtype float64, int64 (timestamps too: milliseconds), bool, or object for strings. Under a null lies NaN, 0, False
-    or None.
+    dtype float64, int64 (timestamps too: milliseconds), bool, or object for strings and lists. Under a null lies NaN,
+    0, False or None.
     """
 
     name: str
@@ -102,6 +102,15 @@ def _decode_type(type: str, columns: list[tuple[_Place, str, Sequence[Cell]]]) -
         start = end
 
 
+def _fill(values: npt.NDArray[Any], absent: Mask, default: Any) -> None:
+    if isinstance(default, tuple):
+        # numpy would spread a list over the rows
+        for row in np.flatnonzero(absent):
+            values[row] = list(default)
+    else:
+        values[absent] = default
+
+
 def _columns(cells: Cells, decoded: dict[_Place, Decoded]) -> Columns:
     present = cells.t != ABSENT
     absent = None if present.all() else ~present
@@ -110,7 +119,7 @@ def _columns(cells: Cells, decoded: dict[_Place, Decoded]) -> Columns:
         values, null = decoded[id(cells), place]
         default = cells.schema.defaults[place]
         if absent is not None and default is not None:
-            values[absent] = default
+            _fill(values, absent, default)
             null[absent] = False
         features.append(FeatureColumn(name, type, values, null))
     return Columns(cells.schema, cells.t, cells.seq, present, tuple(features))

@@ -1,7 +1,8 @@
 """Columns of values to and from the bytes of Feast's protobuf ``Value``, without protobuf.
 
 A null is an empty message. A timestamp is kept in whole seconds by Feast; the milliseconds left over follow as a
-field that ``Value`` does not know, which every protobuf reader passes over.
+field that ``Value`` does not know, which every protobuf reader passes over. A list is a message of its own within
+``Value``: field 1 of it, packed for numbers.
 """
 
 from __future__ import annotations
@@ -25,6 +26,12 @@ NULL = b""
 _STRING, _INT64, _DOUBLE, _BOOL, _TIMESTAMP = b"\x12", b"\x20", b"\x29", b"\x38", b"\x40"
 #: Field 1000, a varint: the milliseconds of a timestamp beyond its whole second.
 _MILLIS = b"\xc0\x3e"
+
+#: The same field for a list of timestamps: a packed varint for each of them.
+_LIST_MILLIS = b"\xc2\x3e"
+_LISTS = {"int64": b"\x72", "float64": b"\x7a", "string": b"\x62", "bool": b"\x8a\x01", "timestamp": b"\x92\x01"}
+#: Field 1 of a list message.
+_ELEMENTS = b"\x0a"
 
 _PACK_DOUBLE = struct.Struct("<d").pack
 _DOUBLE_CELL = np.dtype([("tag", "u1"), ("value", "<f8")])
@@ -85,12 +92,47 @@ def _encode_timestamp(value: int) -> bytes:
     return _TIMESTAMP + signed_varint(seconds) + rest
 
 
+def _sized(data: bytes) -> bytes:
+    return varint(len(data)) + data
+
+
+def _packed(data: bytes) -> bytes:
+    return _ELEMENTS + _sized(data) if data else b""
+
+
+def _encode_timestamps(values: Sequence[int]) -> bytes:
+    parts = [divmod(value, 1000) for value in values]
+    seconds = _packed(b"".join(signed_varint(second) for second, _ in parts))
+    rest = _LIST_MILLIS + _sized(b"".join(varint(m) for _, m in parts)) if any(m for _, m in parts) else b""
+    return _LISTS["timestamp"] + _sized(seconds) + rest
+
+
+def _encode_bool_element(value: bool) -> bytes:
+    return b"\x01" if value else b"\x00"
+
+
+def _encode_list(type: str, element: Callable[[Any], bytes]) -> Callable[[Sequence[Any]], bytes]:
+    tag, repeated = _LISTS[type], type == "string"
+
+    def encode(values: Sequence[Any]) -> bytes:
+        if repeated:
+            return tag + _sized(b"".join(_ELEMENTS + _sized(element(value)) for value in values))
+        return tag + _sized(_packed(b"".join(map(element, values))))
+
+    return encode
+
+
 _ENCODERS: dict[str, Callable[[Any], bytes]] = {
     "int64": _encode_int64,
     "float64": _encode_float64,
     "string": _encode_string,
     "bool": _encode_bool,
     "timestamp": _encode_timestamp,
+    "list<int64>": _encode_list("int64", signed_varint),
+    "list<float64>": _encode_list("float64", _PACK_DOUBLE),
+    "list<string>": _encode_list("string", str.encode),
+    "list<bool>": _encode_list("bool", _encode_bool_element),
+    "list<timestamp>": _encode_timestamps,
 }
 
 
@@ -106,8 +148,8 @@ def encode_column(type: str, values: Sequence[Any], *, where: str) -> list[bytes
 def decode_column(type: str, cells: Sequence[Cell], *, where: str) -> Decoded:
     """Values and null mask, both of ``len(cells)``. None and the empty message are null.
 
-    float64, int64 (timestamps too: milliseconds) and bool give arrays of that dtype, strings an object array; under
-    a null lies NaN, 0, False or None. Raises PenstockError, naming ``where``, for bytes of another type.
+    float64, int64 (timestamps too: milliseconds) and bool give arrays of that dtype, strings and lists object arrays;
+    under a null lies NaN, 0, False or None. Raises PenstockError, naming ``where``, for bytes of another type.
     """
     try:
         return _DECODERS[type](cells)
@@ -149,12 +191,23 @@ def _decode_timestamp(cells: Sequence[Cell]) -> Decoded:
     return values, np.array([not cell for cell in cells], dtype=np.bool_)
 
 
+def _decode_list(type: str) -> Callable[[Sequence[Cell]], Decoded]:
+    def decode(cells: Sequence[Cell]) -> Decoded:
+        values = np.empty(len(cells), dtype=object)
+        for place, cell in enumerate(cells):
+            values[place] = _list(type, cell) if cell else None
+        return values, np.array([not cell for cell in cells], dtype=np.bool_)
+
+    return decode
+
+
 _DECODERS: dict[str, Callable[[Sequence[Cell]], Decoded]] = {
     "int64": _decode_int64,
     "float64": _decode_float64,
     "string": _decode_string,
     "bool": _decode_bool,
     "timestamp": _decode_timestamp,
+    **{f"list<{type}>": _decode_list(type) for type in _LISTS},
 }
 
 
@@ -176,6 +229,47 @@ def _timestamp(cell: bytes) -> int:
     seconds, end = _read_varint(cell, _expect(cell, 0, _TIMESTAMP))
     millis = _read_varint(cell, _expect(cell, end, _MILLIS))[0] if end < len(cell) else 0
     return (seconds - (1 << 64) if seconds >= _INT64_LIMIT else seconds) * 1000 + millis
+
+
+def _list(type: str, cell: bytes) -> list[Any]:
+    message, end = _message(cell, _expect(cell, 0, _LISTS[type]))
+    rest = _message(cell, _expect(cell, end, _LIST_MILLIS))[0] if end < len(cell) else b""
+    if type == "string":
+        return [text.decode() for text in _elements(message)]
+    packed = b"".join(_elements(message))
+    if type == "float64":
+        return [value for (value,) in struct.iter_unpack("<d", packed)]
+    if type == "bool":
+        return [value != 0 for value in packed]
+    numbers = [value - (1 << 64) if value >= _INT64_LIMIT else value for value in _varints(packed)]
+    if type == "timestamp":
+        millis = _varints(rest) if rest else [0] * len(numbers)
+        return [second * 1000 + milli for second, milli in zip(numbers, millis, strict=True)]
+    return numbers
+
+
+def _message(cell: bytes, start: int) -> tuple[bytes, int]:
+    """What has its length before it, and where it ends."""
+    size, start = _read_varint(cell, start)
+    if start + size > len(cell):
+        raise ValueError("wrong length")
+    return cell[start : start + size], start + size
+
+
+def _elements(message: bytes) -> list[bytes]:
+    found, end = [], 0
+    while end < len(message):
+        element, end = _message(message, _expect(message, end, _ELEMENTS))
+        found.append(element)
+    return found
+
+
+def _varints(packed: bytes) -> list[int]:
+    found, end = [], 0
+    while end < len(packed):
+        value, end = _read_varint(packed, end)
+        found.append(value)
+    return found
 
 
 def _expect(cell: bytes, start: int, tag: bytes) -> int:

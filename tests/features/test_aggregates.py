@@ -10,8 +10,11 @@ from features import (
     count,
     distinct,
     first,
+    first_k,
+    histogram,
     kurtosis,
     last,
+    last_k,
     lifetime,
     max,
     mean,
@@ -21,9 +24,10 @@ from features import (
     sliding,
     std,
     sum,
+    top_k,
     var,
 )
-from features.aggregates import AGGREGATES, Feature
+from features.aggregates import AGGREGATES, NO_PARAMETERS, Feature
 from features.types import NUMBERS, TYPES
 from tests.features.written import refused
 
@@ -35,12 +39,16 @@ GIVEN = {
     "percentile": lambda x: percentile(x, 50),
     "argmax": lambda x: argmax(x, by=orders.a_int64),
     "argmin": lambda x: argmin(orders.a_int64, by=x),
+    "last_k": lambda x: last_k(x, 3),
+    "first_k": lambda x: first_k(x, 3),
+    "top_k": lambda x: top_k(x, 3),
 }
+BINS = {"histogram": histogram}
 NUMERIC = {"sum": sum, "mean": mean, "var": var, "std": std, "skew": skew, "kurtosis": kurtosis}
 
 
 def test_every_aggregate_of_the_table_has_its_function() -> None:
-    assert set(AGGREGATES) == {*ANY, *NUMERIC, *GIVEN, "latest"}  # latest is what a table is made of
+    assert set(AGGREGATES) == {*ANY, *NUMERIC, *GIVEN, *BINS, "latest"}  # latest is what a table is made of
 
 
 @pytest.mark.parametrize("name", ANY)
@@ -103,10 +111,11 @@ def test_over_refuses_what_is_no_window(tmp_path: Path) -> None:
         ("count", "int64", 0), ("sum", "int64", 0), ("sum", "float64", 0.0), ("mean", "float64", None),
         ("var", "float64", None), ("std", "float64", None), ("min", "string", None), ("max", "bool", None),
         ("first", "int64", None), ("last", "timestamp", None), ("latest", "float64", None),
+        ("distinct", "int64", 0), ("argmax", "string", None), ("top_k", "list<string>", ()),
     ],
 )  # fmt: skip
 def test_the_value_over_nothing(name: str, type: str, value: object) -> None:
-    default = AGGREGATES[name].default(type)
+    default = AGGREGATES[name].default(type, NO_PARAMETERS)
     assert (default, default.__class__) == (value, value.__class__)
 
 
@@ -121,6 +130,50 @@ def test_a_percentage_is_taken_as_it_is_written(p: int | float | str, share: tup
 @pytest.mark.parametrize("type", TYPES)
 def test_what_is_ranked_takes_every_type(name: str, type: str) -> None:
     assert GIVEN[name](orders[f"a_{type}"]).aggregate == name
+
+
+@pytest.mark.parametrize("name", ["last_k", "first_k", "top_k"])
+def test_a_list_has_its_arguments_type_and_a_length_that_rows_can_carry(tmp_path: Path, name: str) -> None:
+    assert AGGREGATES[name].type("timestamp") == "list<timestamp>"
+    for k in ("0", "1001", "True", "2.0", "'3'"):
+        error = refused(tmp_path, f"{name}(orders.amount, {k})")
+        assert error.what.endswith("is not a length")
+        assert error.allowed == "a whole number from 1 to 1000"
+
+
+def test_edges_have_the_type_of_what_is_counted() -> None:
+    assert histogram(orders.a_int64, range(0, 30, 10)).parameters.edges == (0, 10, 20)
+    edges = histogram(orders.a_float64, [-0.0, 1, 2.5]).parameters.edges
+    assert edges is not None
+    assert [edge.hex() for edge in map(float, edges)] == [(0.0).hex(), (1.0).hex(), (2.5).hex()]
+    assert all(isinstance(edge, float) for edge in edges)
+
+
+@pytest.mark.parametrize(
+    ("column", "edges"),
+    [
+        ("amount", "[1]"), ("amount", "[1, 1]"), ("amount", "[2, 1]"), ("amount", "[0, float('inf')]"),
+        ("amount", "5"), ("amount", "['a', 'b']"), ("amount", "[0, 2**53 + 1]"), ("pieces", "[0, 0.5]"),
+        ("pieces", "[0, 2**63]"), ("pieces", "[False, True]"), ("amount", "range(1002)"),
+    ],
+)  # fmt: skip
+def test_what_are_no_edges_is_refused(tmp_path: Path, column: str, edges: str) -> None:
+    error = refused(tmp_path, f"histogram(orders.{column}, {edges})")
+    assert error.what.endswith("are not the edges of bins")
+    assert error.hint == "histogram(x, [0, 10, 100]) counts [0, 10) and [10, 100)"
+
+
+@pytest.mark.parametrize(
+    ("column", "hint"),
+    [
+        ("customer", "top_k(x, k) gives the most frequent values, count(where=x == …) counts one"),
+        ("paid", "count(where=…) counts the rows where it is true"),
+        ("due", "the difference of two timestamps is an int64 of milliseconds"),
+    ],
+)
+def test_a_histogram_is_of_numbers(tmp_path: Path, column: str, hint: str) -> None:
+    error = refused(tmp_path, f"histogram(orders.{column}, [0, 1])")
+    assert (error.allowed, error.hint) == ("a column or expression of type int64 float64", hint)
 
 
 def test_by_is_an_expression_of_the_same_source(tmp_path: Path) -> None:
@@ -138,8 +191,13 @@ def test_what_is_no_percentage_is_refused(tmp_path: Path, p: str) -> None:
     assert error.allowed == "a number from 0 to 100 with at most 6 decimal places"
 
 
+def test_a_histogram_of_nothing_has_all_its_bins() -> None:
+    parameters = histogram(orders.a_int64, [0, 1, 2]).parameters
+    assert AGGREGATES["histogram"].default("list<int64>", parameters) == (0, 0)
+
+
 def test_all_names_are_exported() -> None:
-    assert set(features.__all__) >= {*ANY, *NUMERIC, *GIVEN}
+    assert set(features.__all__) >= {*ANY, *NUMERIC, *GIVEN, *BINS}
     assert all(hasattr(features, name) for name in features.__all__)
 
 

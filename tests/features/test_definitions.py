@@ -238,6 +238,23 @@ def test_brackets_and_attributes_of_tables_and_views_are_the_same_feature(tmp_pa
 
 
 @pytest.mark.parametrize(
+    ("aggregate", "hint"),
+    [
+        ("last_k(orders.amount, 3)", "last(x) is one value"),
+        ("top_k(orders.customer, 3)", "distinct(x) or count(where=x == …) is one value"),
+        ("histogram(orders.amount, [0, 1])", "count(where=…) for each bin that matters is one value"),
+    ],
+)
+@pytest.mark.parametrize("item", ["lists", "lists.some_1h", "lists.at(customer='order_id').some_1h"])
+def test_a_model_reads_no_list(tmp_path: Path, aggregate: str, hint: str, item: str) -> None:
+    view = f"lists = View('lists', orders, key='customer', features=dict(some={aggregate}.over('1h')))\n"
+    error = refused(tmp_path, view + f"Model('m', on=orders, output='a', inputs=[{item}])")
+    assert error.what.startswith("lists.some_1h is list<")
+    assert error.allowed == "features of type int64 float64 string bool timestamp"
+    assert error.hint == f"{hint}; of a view with lists name the other features one by one"
+
+
+@pytest.mark.parametrize(
     ("text", "what", "allowed"),
     [
         ("Model('m', on=weather, output='a', inputs=[])", "m: on= is not a stream", "a Stream"),

@@ -12,7 +12,22 @@ from typing import Any
 
 import pytest
 
-from features import Model, Stream, Table, View, column, count, last, lifetime, mean, sliding
+from features import (
+    Model,
+    Stream,
+    Table,
+    View,
+    argmax,
+    column,
+    count,
+    histogram,
+    last,
+    last_k,
+    lifetime,
+    mean,
+    percentile,
+    sliding,
+)
 from features.canonical import canonical_json, fingerprint
 from features.plan import ViewPlan
 from jobs.project import read_definitions
@@ -116,6 +131,19 @@ def test_every_change_of_meaning_changes_the_fingerprint(changed: View) -> None:
 def test_places_are_a_part_of_the_meaning_of_a_sum() -> None:
     columns = dict(order_id="string", k="string", j="int64", x=column("float64", places=2), b="bool")
     assert view(stream(columns=columns)).plan.fingerprint != view().plan.fingerprint
+
+
+def test_what_an_aggregate_is_given_is_part_of_its_meaning_and_comes_back() -> None:
+    x = stream()
+    given = [
+        percentile(x.x, 50), percentile(x.x, 99.9), last_k(x.x, 2), last_k(x.x, 3), argmax(x.x, by=x.j),
+        argmax(x.x, by=x.k), histogram(x.x, [0, 1]), histogram(x.x, [0, 0.5, 1]), histogram(x.j, [0, 1]),
+    ]  # fmt: skip
+    plans = [view(x, features=dict(f=feature.over("1h"))).plan for feature in given]
+    assert len({plan.fingerprint for plan in plans}) == len(plans)
+    for plan in plans:
+        again = ViewPlan.from_json(plan.json)
+        assert (again.json, again.features) == (plan.json, plan.features)
 
 
 def test_a_model_covers_the_fingerprints_of_its_views_but_not_its_output() -> None:

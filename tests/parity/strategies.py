@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 import features as f
+from features import types
 from features.aggregates import AGGREGATES, NO_PARAMETERS, Feature, Parameters, _feature
 from features.expressions import Expr
 from features.plan import ViewPlan
@@ -170,7 +171,18 @@ def parameters(aggregate: str) -> st.SearchStrategy[Parameters]:
     if aggregate == "percentile":
         percents = st.sampled_from([0, 50, 100, 90, "99.9", 33.333333, 1e-6]) | st.integers(0, 100)
         return percents.map(lambda p: f.percentile(f.literal(0), p).parameters)
+    if aggregate.endswith("_k"):
+        return st.sampled_from([1, 2, 3, 1000]).map(lambda k: Parameters(k=k))
     return st.just(NO_PARAMETERS)
+
+
+def edges(arg: Expr) -> st.SearchStrategy[Parameters]:
+    """Bins around the values that meet each other."""
+    edge = st.integers(-9, 9) | st.sampled_from([-I63, 2**53 + 1, I63 - 1])
+    if arg.type == "float64":
+        edge = st.sampled_from([-1.5, -0.0, 0.1, 0.3, 0.3 + 1e-16, 5, 1e9, -1e300, 1e300])
+    rising = st.lists(edge, min_size=2, max_size=6, unique=True).map(sorted)
+    return rising.map(lambda found: f.histogram(arg, found).parameters)
 
 
 def ordered(source: f.Stream) -> st.SearchStrategy[Expr]:
@@ -184,12 +196,12 @@ def feature(draw: st.DrawFn, source: f.Stream) -> Feature:
     where = draw(st.none() | conditions(source, 1))
     if aggregate == "count" and draw(st.booleans()):
         arg: Expr | None = None
-    elif AGGREGATES[aggregate].sums:
+    elif AGGREGATES[aggregate].takes == types.NUMBERS:
         arg = draw(numbers(source))
     else:
         arg = draw(ordered(source))
     by = draw(ordered(source)) if aggregate in ("argmax", "argmin") else None
-    given = draw(parameters(aggregate))
+    given = draw(edges(arg) if aggregate == "histogram" and arg is not None else parameters(aggregate))
     over = draw(st.lists(windows(source), min_size=1, max_size=3, unique=True))
     return _feature(aggregate, arg, where, by, given).over(*over)
 

@@ -14,7 +14,10 @@ from jobs.parity.compare import compare_answers, compare_rows, in_the_end
 from jobs.parity.engines import duckdb_batch, flink_stream, oracle_batch, oracle_stream, stream_items
 from jobs.parity.events import Arrival, arrival
 from jobs.parity.run import beyond_lateness
+from jobs.parts import ARROW_TYPES
 from tests.parity.cases import CASES, Case
+
+PLAIN = {ARROW_TYPES["timestamp"]: pa.int64(), ARROW_TYPES["list<timestamp>"]: pa.list_(pa.int64())}
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.replace(" ", "-"))
 
@@ -28,14 +31,18 @@ def tuples(plan: ViewPlan, rows: pa.Table) -> list[tuple[Any, ...]]:
     """Rows as the cases write them: timestamps in milliseconds, floats by their bits."""
     columns = []
     for name in rows.schema.names:
-        column = rows[name].cast(pa.int64()) if pa.types.is_timestamp(rows[name].type) else rows[name]
-        per_ms = 1000 if pa.types.is_timestamp(rows[name].type) else 1
-        columns.append([bits(x if x is None or per_ms == 1 else x // per_ms) for x in column.to_pylist()])
+        column = rows[name].cast(PLAIN.get(rows[name].type, rows[name].type))
+        per_ms = 1 if column.type == rows[name].type else 1000
+        columns.append([bits(x, per_ms) for x in column.to_pylist()])
     return list(zip(*columns, strict=True))
 
 
-def bits(value: Any) -> Any:
+def bits(value: Any, per_ms: int = 1) -> Any:
     """A float as text that tells every bit and its type."""
+    if isinstance(value, list):
+        return [bits(each, per_ms) for each in value]
+    if value is not None and per_ms != 1:
+        return value // per_ms
     return value.hex() if isinstance(value, float) else value
 
 

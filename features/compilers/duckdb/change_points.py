@@ -14,6 +14,7 @@ from features.compilers.duckdb.extremes import COMPARED
 from features.compilers.duckdb.frames import frames
 from features.compilers.duckdb.group import Group, groups
 from features.compilers.duckdb.keyed_events import keyed_events
+from features.compilers.duckdb.listed import LISTED, Listed
 from features.compilers.duckdb.ranked import RANKED, Ranked
 from features.compilers.duckdb.summed import Summed
 from features.compilers.duckdb.view import ViewQuery
@@ -58,6 +59,7 @@ def _as_they_are(plan: ViewPlan, rows: pa.RecordBatch) -> ChangePoints:
 def _columns(group: Group) -> tuple[dict[str, pa.Array], int]:
     """The group's features by name, and how many int64 sums are lost."""
     summed, ordered, ranked = Summed(group), compared(group), Ranked(group)
+    listed = Listed(group, ranked)
     columns, lost = chosen(group), 0
     for feature in group.features:
         if feature.aggregate in CHOSEN:
@@ -66,6 +68,8 @@ def _columns(group: Group) -> tuple[dict[str, pa.Array], int]:
             columns[feature.name] = ordered[feature.aggregate, feature.window]
         elif feature.aggregate in RANKED:
             columns[feature.name] = getattr(ranked, feature.aggregate)(feature)
+        elif feature.aggregate in LISTED:
+            columns[feature.name] = getattr(listed, feature.aggregate)(feature)
         elif feature.aggregate == "sum" and feature.type == "int64":
             columns[feature.name], over = _int64_sum(summed.sums[feature.window])
             lost += over

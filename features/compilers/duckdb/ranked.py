@@ -35,28 +35,31 @@ class Ranked:
         above, below = feature.parameters.share
         r = self._group.taking_part[feature.window]
         rank = np.maximum(-(-above * r.lengths // below), 1)
-        found = kth(self._ranks, r.low, r.high, rank - 1)
-        if not len(self._distinct):
-            return pa.nulls(len(found), self._codes.type)
+        found = kth(self.ranks, r.low, r.high, rank - 1)
+        if not len(self.different):
+            return pa.nulls(len(found), self.codes.type)
         # of an empty range anything is found
-        values = self._distinct[np.minimum(found, len(self._distinct) - 1)]
-        return self._codes.column(values, r.lengths > 0)
+        values = self.different[np.minimum(found, len(self.different) - 1)]
+        return self.codes.column(values, r.lengths > 0)
 
     @cached_property
-    def _codes(self) -> Codes:
+    def codes(self) -> Codes:
+        """The argument of all events."""
         return codes(self._group.events.value(self._group.arg))
 
     @cached_property
     def _unique(self) -> tuple[Values, Int64s]:
-        distinct, ranks = np.unique(self._codes.values[self._group.places], return_inverse=True)
+        distinct, ranks = np.unique(self.codes.values[self._group.places], return_inverse=True)
         return distinct, ranks
 
     @property
-    def _distinct(self) -> Values:
+    def different(self) -> Values:
+        """The codes that take part, each once, in order."""
         return self._unique[0]
 
     @property
-    def _ranks(self) -> Int64s:
+    def ranks(self) -> Int64s:
+        """Of each event that takes part, the place of its value in ``different``."""
         return self._unique[1]
 
     @cached_property
@@ -64,8 +67,8 @@ class Ranked:
         """One more than the last place before at which each value stood; 0: nowhere. Another key's place is before
         every range of this one's.
         """
-        order = np.argsort(self._ranks, kind="stable")
-        same = self._ranks[order][1:] == self._ranks[order][:-1]
+        order = np.argsort(self.ranks, kind="stable")
+        same = self.ranks[order][1:] == self.ranks[order][:-1]
         before = np.zeros(len(order), dtype=np.int64)
         before[order[1:][same]] = order[:-1][same] + 1
         return before

@@ -8,9 +8,11 @@ from typing import Any
 from features.errors import UsageError
 from features.ingest import TIME_MAX, TIME_MIN
 from features.plan import ColumnPlan
+from features.types import list_of
 
 #: Timestamps are milliseconds since the epoch in every query.
 SQL_TYPES = {"int64": "BIGINT", "float64": "DOUBLE", "string": "VARCHAR", "bool": "BOOLEAN", "timestamp": "BIGINT"}
+SQL_TYPES |= {list_of(name): f"{type}[]" for name, type in SQL_TYPES.items()}
 
 #: Functions that every query may call. ``ceil_to`` and ``floor_to`` are on the epoch grid, below zero too. ``rint``
 #: rounds halves to the even side as IEEE 754 does: ``round_even`` does not above 2**53 / 10, and adding 2**52 leaves
@@ -84,6 +86,13 @@ def quote(name: str) -> str:
 def text(value: str) -> str:
     """A string literal."""
     return "'" + value.replace("'", "''") + "'"
+
+
+def in_milliseconds(type: str, x: str) -> str:
+    """A feature's column of change points, with timestamps as milliseconds."""
+    if type == "timestamp":
+        return f"epoch_ms({x})"
+    return f"[epoch_ms(_each) FOR _each IN {x}]" if type == list_of("timestamp") else x
 
 
 def literal(value: Any, type: str) -> str:

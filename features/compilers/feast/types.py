@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from feast import ValueType
-from feast.types import Bool, FeastType, Float64, Int64, String, UnixTimestamp
+from feast.types import Array, Bool, FeastType, Float64, Int64, String, UnixTimestamp
+
+from features.types import list_of
 
 FEATURE_TYPES: dict[str, FeastType] = {
     "int64": Int64,
@@ -12,6 +14,7 @@ FEATURE_TYPES: dict[str, FeastType] = {
     "bool": Bool,
     "timestamp": UnixTimestamp,
 }
+FEATURE_TYPES |= {list_of(name): Array(type) for name, type in FEATURE_TYPES.items()}
 
 KEY_TYPES: dict[str, ValueType] = {"int64": ValueType.INT64, "string": ValueType.STRING}
 KEY_FIELDS: dict[str, FeastType] = {"int64": Int64, "string": String}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource, ValueType
-from feast.types import Bool, FeastType, Float64, Int64, String, UnixTimestamp
+from feast.types import Array, Bool, FeastType, Float64, Int64, String, UnixTimestamp
 
 from jobs.store.rows import FeatureRow, ViewSchema
 
@@ -19,6 +19,7 @@ FEAST_TYPES: dict[str, FeastType] = {
     "bool": Bool,
     "timestamp": UnixTimestamp,
 }
+FEAST_TYPES |= {f"list<{name}>": Array(type) for name, type in FEAST_TYPES.items()}
 KEY_TYPES = {"int64": ValueType.INT64, "string": ValueType.STRING}
 
 SQLITE = "jobs.store.sqlite.PenstockSqliteOnlineStore"

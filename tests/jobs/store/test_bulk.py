@@ -214,6 +214,22 @@ def test_get_online_features_serves_what_the_bulk_read_does(project: Path) -> No
         )
 
 
+def test_lists_come_back_from_the_store_and_from_feast(project: Path) -> None:
+    types = ("int64", "float64", "string", "bool", "timestamp")
+    features = tuple((f"last_{type}", f"list<{type}>") for type in types)
+    schema = ViewSchema("listed", (("origin", "string"),), features, ((),) * 5, "aa22")
+    rows = {
+        ("JFK",): ([1, -(2**63)], [-0.0, 5e-324], ["", "é\x00"], [True, False], [1_000, -5_000]),
+        ("LAX",): ([], [], [], [], []),
+    }
+    feast = applied(project, schema)
+    with open_store(project) as store:
+        store.write_rows(schema, [FeatureRow(key, 5, 1, row) for key, row in rows.items()])
+        assert repr([row[2:] for row in read(store, schema, *rows, ("SFO",))]) == repr([*rows.values(), rows[("LAX",)]])
+        served = online(feast, schema, *rows)
+    assert repr([row[:4] for row in served]) == repr([row[:4] for row in rows.values()])
+
+
 def test_views_applied_after_rows_were_written(project: Path) -> None:
     with open_store(project) as store:
         store.write_rows(CARRIER, [FeatureRow((5,), 1_000, 1, (7, 0.5))])

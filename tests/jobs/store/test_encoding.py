@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from feast.protos.feast.types.Value_pb2 import Value
+from feast.protos.feast.types.Value_pb2 import BoolList, DoubleList, Int64List, StringList, Value
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -24,6 +24,13 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "timestamp": INT64,
 }
 FIELDS = {"int64": "int64_val", "float64": "double_val", "string": "string_val", "bool": "bool_val"}
+LISTS = {
+    "list<int64>": ("int64_list_val", Int64List),
+    "list<float64>": ("double_list_val", DoubleList),
+    "list<string>": ("string_list_val", StringList),
+    "list<bool>": ("bool_list_val", BoolList),
+}
+VALUES |= {f"list<{type}>": st.lists(values, max_size=5) for type, values in VALUES.items()}
 
 
 #: Hypothesis builds its table of Unicode at the first text.
@@ -39,6 +46,8 @@ def columns(*types: str) -> st.SearchStrategy[tuple[str, list[Any]]]:
 
 def bits(value: Any) -> Any:
     """Equal only for the same bits."""
+    if isinstance(value, list):
+        return [bits(each) for each in value]
     return struct.pack("<d", value) if isinstance(value, float) else value
 
 
@@ -48,6 +57,22 @@ def test_bytes_are_those_of_protobuf(column: tuple[str, list[Any]]) -> None:
     type, values = column
     expected = [(Value() if v is None else Value(**{FIELDS[type]: v})).SerializeToString() for v in values]
     assert encode_column(type, values, where="x") == expected
+
+
+@patient
+@given(columns(*LISTS))
+def test_bytes_of_lists_are_those_of_protobuf(column: tuple[str, list[Any]]) -> None:
+    type, values = column
+    field, message = LISTS[type]
+    expected = [(Value() if v is None else Value(**{field: message(val=v)})).SerializeToString() for v in values]
+    assert encode_column(type, values, where="x") == expected
+
+
+@given(st.lists(st.lists(INT64, max_size=5), max_size=5))
+def test_protobuf_reads_whole_seconds_of_listed_timestamps(lists: list[list[int]]) -> None:
+    cells = encode_column("list<timestamp>", lists, where="x")
+    read = [list(Value.FromString(cell).unix_timestamp_list_val.val) for cell in cells]
+    assert read == [[t // 1000 for t in times] for times in lists]
 
 
 @given(st.lists(INT64, max_size=20))
@@ -81,6 +106,7 @@ def test_decoding_gives_back_every_bit(column: tuple[str, list[Any]]) -> None:
         ("timestamp", np.int64, 0),
         ("bool", np.bool_, False),
         ("string", object, None),
+        ("list<int64>", object, None),
     ],
 )
 def test_what_lies_under_a_null(type: str, dtype: Any, under_null: Any) -> None:
@@ -92,7 +118,18 @@ def test_what_lies_under_a_null(type: str, dtype: Any, under_null: Any) -> None:
 
 @pytest.mark.parametrize(
     ("type", "value"),
-    [("int64", 2**63), ("int64", 1.5), ("float64", "1"), ("string", 3), ("string", "\ud800"), ("timestamp", 2**73)],
+    [
+        ("int64", 2**63),
+        ("int64", 1.5),
+        ("float64", "1"),
+        ("string", 3),
+        ("string", "\ud800"),
+        ("timestamp", 2**73),
+        ("list<int64>", [2**63]),
+        ("list<float64>", ["1"]),
+        ("list<string>", [3]),
+        ("list<timestamp>", 5),
+    ],
 )
 def test_a_value_of_another_type_is_named(type: str, value: Any) -> None:
     with pytest.raises(PenstockError, match=f"not {type}") as error:

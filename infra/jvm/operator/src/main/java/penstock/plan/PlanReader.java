@@ -99,14 +99,29 @@ public final class PlanReader {
                 index(node.get("arg")),
                 index(node.get("where")),
                 node.get("window").asInt(),
-                type(node),
+                element(node),
                 index(node.path("by")),
                 parameters(node.path("parameters")));
     }
 
+    /** The type of a feature, of a list that of its elements. */
+    private static Type element(JsonNode node) {
+        String type = node.get("type").asText();
+        return Type.of(type.startsWith("list<") ? type.substring(5, type.length() - 1) : type);
+    }
+
     private static Parameters parameters(JsonNode node) {
         JsonNode share = node.path("share");
-        return new Parameters(share.path(0).asLong(0), share.path(1).asLong(1));
+        return new Parameters(
+                share.path(0).asLong(0),
+                share.path(1).asLong(1),
+                node.path("k").asInt(0),
+                list(node.path("edges"), PlanReader::bits));
+    }
+
+    /** A number's bits: edges of a float64 are written with a fraction or an exponent, those of an int64 without. */
+    private static long bits(JsonNode number) {
+        return number.isIntegralNumber() ? number.longValue() : Double.doubleToRawLongBits(number.doubleValue());
     }
 
     private static Expr expr(JsonNode node) {

@@ -1,6 +1,7 @@
 package penstock.window;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -61,6 +62,8 @@ final class Layout {
     private final Set<String> squared;
 
     private final Set<String> raised;
+    /** The multisets that are ordered by count, too. */
+    private final Set<String> counted;
 
     Layout(View view) {
         this.view = view;
@@ -76,6 +79,7 @@ final class Layout {
         roles = headRoles.toArray(Role[]::new);
         squared = keysOf(view, SQUARED);
         raised = keysOf(view, SHAPES);
+        counted = keysOf(view, Set.of("top_k"));
         int count = view.features().size();
         sources = new int[count];
         emits = new Accumulator.Emit[count];
@@ -131,6 +135,7 @@ final class Layout {
     private int source(Feature feature) {
         boolean kept = !windows[feature.window()].limited();
         Input input = new Input(feature.arg(), feature.where(), feature.arg() < 0 ? Type.INT64 : argTypes[feature.arg()]);
+        int k = feature.parameters().k();
         return switch (feature.aggregate()) {
             case "count" -> share("count", feature, () -> new Count(input));
             case "sum", "mean", "var", "std", "skew", "kurtosis" -> sums(feature, input);
@@ -143,7 +148,16 @@ final class Layout {
             }
             case "first" -> share("first", feature, () -> new Single.First(input));
             case "last" -> share("last", feature, () -> new Single.Last(input));
-            case "distinct", "percentile" -> share("multiset", feature, () -> new Multiset(input));
+            case "distinct", "percentile", "top_k" -> {
+                boolean byCount = counted.contains(sumsKey(feature));
+                yield share("multiset", feature, () -> new Multiset(input, byCount));
+            }
+            case "last_k" -> share("last " + k, feature, () -> new Ends.Newest(input, k));
+            case "first_k" -> share("first " + k, feature, () -> new Ends.Oldest(input, k));
+            case "histogram" -> {
+                long[] edges = feature.parameters().edges().stream().mapToLong(Long::longValue).toArray();
+                yield share("histogram " + Arrays.toString(edges), feature, () -> new Histogram(input, edges));
+            }
             case "argmax", "argmin" -> chosen(feature, input, kept);
             case "latest" -> latest(feature);
             default -> throw new PlanException("aggregate " + feature.aggregate() + " is not carried");
@@ -212,6 +226,10 @@ final class Layout {
             case "distinct" -> Multiset::distinct;
             case "percentile" -> Multiset.percentile(type, feature.parameters());
             case "argmax", "argmin" -> Chosen.emit(type);
+            case "top_k" -> Multiset.top(type, feature.parameters().k());
+            case "last_k" -> Ends.Newest.emit(type);
+            case "first_k" -> Ends.Oldest.emit(type);
+            case "histogram" -> Histogram::emit;
             case "latest" -> Latest.emit(feature.arg());
             default -> Single.emit(type);
         };

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.TreeSet;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 import penstock.json.JsonWriter;
@@ -12,8 +13,9 @@ import penstock.plan.Type;
 import penstock.types.Wire;
 
 /**
- * The values that take part, each once with its count, in their order: distinct and percentile. They lie in blocks of
- * bounded size, so that a change moves few of them and a rank is found by the blocks' totals.
+ * The values that take part, each once with its count, in their order: distinct, percentile and, with a second order by
+ * count, top_k. They lie in blocks of bounded size, so that a change moves few of them and a rank is found by the blocks'
+ * totals.
  */
 final class Multiset implements Accumulator {
     /** Values in a full block. */
@@ -25,9 +27,30 @@ final class Multiset implements Accumulator {
     private long n;
 
     private long different;
+    /** The same values by count, the most frequent first, then by value; null where top_k is not asked for. */
+    private TreeSet<Counted> byCount;
 
-    Multiset(Input input) {
+    Multiset(Input input, boolean counted) {
         this.input = input;
+        byCount = counted ? new TreeSet<>(this::compare) : null;
+    }
+
+    /** A value and how often it is there. */
+    private record Counted(long bits, String text, long count) {}
+
+    private int compare(Counted a, Counted b) {
+        int sign = Long.compare(b.count, a.count);
+        return sign != 0 ? sign : input.compare(a.bits, a.text, b.bits, b.text);
+    }
+
+    /** To be called after every change of a count. */
+    private void recount(long bits, String text, long before, long now) {
+        if (byCount != null && before > 0) {
+            byCount.remove(new Counted(bits, text, before));
+        }
+        if (byCount != null && now > 0) {
+            byCount.add(new Counted(bits, text, now));
+        }
     }
 
     /** Neighbours in order. */
@@ -128,9 +151,10 @@ final class Multiset implements Accumulator {
             }
             insert(blocks.get(b), place, bits, text, 0);
         }
-        blocks.get(b).counts[place]++;
+        long count = ++blocks.get(b).counts[place];
         blocks.get(b).total++;
         n++;
+        recount(bits, text, count - 1, count);
     }
 
     private void insert(Block block, int place, long bits, String text, long count) {
@@ -192,7 +216,9 @@ final class Multiset implements Accumulator {
         int place = placeIn(block, bits, text);
         n--;
         block.total--;
-        if (--block.counts[place] == 0) {
+        long count = --block.counts[place];
+        recount(bits, text, count + 1, count);
+        if (count == 0) {
             different--;
             block.shift(place + 1, -1);
             shrink(b);
@@ -243,6 +269,7 @@ final class Multiset implements Accumulator {
             String value = text ? Wire.readText(in) : null;
             long count = Wire.readSize(in);
             insert(block, block.size, bits, value, count);
+            recount(bits, value, 0, count);
             block.total += count;
             n += count;
         }
@@ -250,7 +277,8 @@ final class Multiset implements Accumulator {
 
     @Override
     public Multiset copy() {
-        Multiset copy = new Multiset(input);
+        Multiset copy = new Multiset(input, false);
+        copy.byCount = byCount == null ? null : new TreeSet<>(byCount);
         blocks.forEach(block -> copy.blocks.add(block.copy()));
         copy.n = n;
         copy.different = different;
@@ -278,6 +306,25 @@ final class Multiset implements Accumulator {
     /** {@code max(0, ceil(n * share) - 1)}: counted from 0. No product is beyond a long below 2**36 values. */
     private static long rank(long n, Parameters share) {
         return Math.max(0, -Math.floorDiv(-n * share.numerator(), share.denominator()) - 1);
+    }
+
+    /** The k most frequent values, of equally frequent ones the least first. */
+    static Emit top(Type type, int k) {
+        return (from, out) -> {
+            int left = k;
+            out.raw('[');
+            for (Counted each : ((Multiset) from).byCount) {
+                if (left-- == 0) {
+                    break;
+                }
+                if (left + 1 < k) {
+                    out.raw(',');
+                }
+                out.value(type, each.bits, each.text);
+            }
+            out.raw(']');
+            return false;
+        };
     }
 
     private void emit(long rank, Type type, JsonWriter out) {

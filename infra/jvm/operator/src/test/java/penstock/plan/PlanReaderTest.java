@@ -18,7 +18,7 @@ class PlanReaderTest {
         assertEquals(new Source("src", "ts", "id", null, view.source().columns(), 5, 1000, 0), view.source());
         assertEquals(new Column("ts", Type.TIMESTAMP, false), view.source().columns().get(0));
         assertEquals(new Window("sliding", "w", 10, 3, 0, 0), view.windows().get(0));
-        assertEquals(new Feature("f", "count", -1, 0, 0, Type.INT64, -1, new Parameters(0, 1)), view.features().get(0));
+        assertEquals(new Feature("f", "count", -1, 0, 0, Type.INT64, -1, Parameters.NONE), view.features().get(0));
         assertEquals(-1, view.args().get(2).places());
     }
 

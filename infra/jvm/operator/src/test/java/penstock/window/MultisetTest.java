@@ -18,7 +18,7 @@ import penstock.plan.Type;
 /** Thousands of values in one window: many blocks, which fill, split, empty and join. */
 class MultisetTest {
     private static final Parameters[] SHARES = {
-        new Parameters(0, 1), new Parameters(1, 2), new Parameters(999, 1000), new Parameters(1, 1)
+        Parameters.share(0, 1), Parameters.share(1, 2), Parameters.share(999, 1000), Parameters.share(1, 1)
     };
 
     private static Chunk event(String text) {
@@ -37,7 +37,7 @@ class MultisetTest {
     private static Multiset restored(Multiset values, Input input) throws Exception {
         DataOutputSerializer out = new DataOutputSerializer(64);
         values.write(out);
-        Multiset back = new Multiset(input);
+        Multiset back = new Multiset(input, false);
         back.read(new DataInputDeserializer(out.getCopyOfBuffer()));
         return back;
     }
@@ -47,7 +47,7 @@ class MultisetTest {
     void ranksAndDifferentValuesOfManyBlocks(int range) throws Exception {
         Random random = new Random(range);
         Input input = new Input(0, -1, Type.STRING);
-        Multiset values = new Multiset(input);
+        Multiset values = new Multiset(input, false);
         ArrayDeque<String> held = new ArrayDeque<>();
         for (int step = 0; step < 12_000; step++) {
             boolean grow = step < 5_000 || step > 9_000 && step < 10_000;

@@ -1,0 +1,79 @@
+"""Lists on their way from history to the store: parts, materialize, the comparison, Feast's catalogue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from feast import FeatureStore
+
+from features import Stream, View, count, first_k, histogram, last_k, lifetime, top_k
+from features.compilers.feast.view import feast_objects
+from jobs.backfill import backfill
+from jobs.materialize import materialize
+from jobs.parts import part_schema
+from jobs.store.open import open_store
+from jobs.store.schema import schema_of
+from jobs.verify import Evidence, store_rows
+from tests.jobs.store.projects import SQLITE, make_project
+
+TYPES = {"n": "int64", "x": "float64", "s": "string", "b": "bool", "w": "timestamp"}
+events = Stream("events", history="*.parquet", time="ts", columns=dict(k="string", **TYPES))
+lists = {f"last_{name}": last_k(events[name], 3).over("10ms", lifetime()) for name in TYPES}
+PLAN = View("v", events, key="k", features=dict(
+    **lists, oldest=first_k(events.w, 2).over("1ms"), top=top_k(events.s, 1).over("10ms"),
+    bins=histogram(events.x, [0, 1, 2]).over("10ms"), c=count().over("10ms"),
+)).plan  # fmt: skip
+KEYS = [("a",), ("b",), ("nobody",)]
+
+
+@pytest.fixture
+def change_points(tmp_path: Path) -> Path:
+    rows = [
+        {"ts": 0, "k": "a", "n": 1, "x": 0.1, "s": "é", "b": True, "w": -1},
+        {"ts": 1, "k": "a", "n": -(2**63), "x": 1.5, "s": "", "b": False, "w": 1_001},
+        {"ts": 2, "k": "b"},
+    ]
+    types = {"int64": pa.int64(), "float64": pa.float64(), "string": pa.string(), "bool": pa.bool_()}
+    schema = pa.schema({"ts": pa.int64(), "k": pa.string(), **{n: types.get(t, pa.int64()) for n, t in TYPES.items()}})
+    pq.write_table(pa.Table.from_pylist(rows, schema), tmp_path / "events.parquet")
+    backfill(PLAN, str(tmp_path / "events.parquet"), 0, 100, tmp_path, memory="1GB")
+    return tmp_path / "v"
+
+
+def test_parts_hold_lists_of_the_element_type(change_points: Path) -> None:
+    (part,) = change_points.glob("part-*.parquet")
+    assert pq.read_schema(part).remove_metadata() == part_schema(PLAN)
+    assert str(part_schema(PLAN).field("last_w_10ms").type) == "list<item: timestamp[us, tz=UTC]>"
+
+
+def test_the_store_holds_what_batch_computed(change_points: Path, tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project", SQLITE, "path: online.db")
+    with open_store(project) as store, Evidence({"v": PLAN}, {"v": change_points}, memory="1GB").opened() as evidence:
+        assert materialize(PLAN, change_points, store, 5).applied == 2
+        (columns,) = store.read_rows([(schema_of(PLAN), KEYS)])
+        assert columns["last_w_10ms"].values.tolist() == [[1_001, -1], [], []]
+        assert columns["last_s_10ms"].values.tolist() == [["", "é"], [], []]
+        assert columns["bins_10ms"].values.tolist() == [[1, 1], [0, 0], [0, 0]]
+        assert columns.present.tolist() == [True, True, False]
+        compared = evidence.store_against_batch("v", store_rows(PLAN, KEYS, columns))
+        assert (compared.rows, compared.equal) == (2, True), compared.samples
+
+
+def test_feast_takes_lists_and_serves_them(change_points: Path, tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project", SQLITE, "path: online.db")
+    made = feast_objects([PLAN], [], {"v": change_points})
+    feast = FeatureStore(repo_path=str(project))
+    feast.apply(list(made.values()))
+    assert {field.name: str(field.dtype) for field in feast.get_feature_view("v").features}["last_n_10ms"] == (
+        "Array(Int64)"
+    )
+    with open_store(project) as store:
+        materialize(PLAN, change_points, store, 5)
+    asked = [f"v:{name}" for name in ("last_n_10ms", "last_x_10ms", "last_b_10ms", "top_10ms", "bins_10ms")]
+    found = feast.get_online_features(features=asked, entity_rows=[{"k": "a"}, {"k": "b"}]).to_dict()
+    assert [found[name.removeprefix("v:")] for name in asked] == [
+        [[-(2**63), 1], []], [[1.5, 0.1], []], [[False, True], []], [[""], []], [[1, 1], [0, 0]],
+    ]  # fmt: skip
