@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from features.plan import ViewPlan
 from jobs.parity import share
@@ -14,6 +16,7 @@ from jobs.parity.engines import ENGINES, Engine, running
 from jobs.parity.events import Arrival
 from jobs.parity.run import Compared, Run
 from tests.jobs.parity.shop import BROKEN, PLAN, came, many, oracle
+from tests.parity.strategies import World, worlds
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +105,11 @@ def test_a_wrong_engine_is_found_out() -> None:
 def test_a_right_engine_is_not(engines: dict[str, Engine]) -> None:
     (one,) = compared(Run({"oracle": oracle, "duckdb": engines["duckdb"]}), came((0, "a", 1.0), (0, "a", 2.0)))
     assert one.result == Comparison(rows=3, values=9)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(worlds(), st.integers(0, 9))
+def test_right_engines_agree_on_anything_in_any_order(engines: dict[str, Engine], world: World, seed: int) -> None:
+    source = world.plans[0].source
+    found = Run(engines, shuffles=1, seed=seed).compared(world.plans, {source.name: world.arrivals})
+    assert different(found) == []
