@@ -79,7 +79,7 @@ EVERY = [
     s.substring(i, i), s.substring(0, i), s.substring(i, 2), t.hour("America/New_York"), t.hour("Etc/GMT-14"), t.hour(),
     t.weekday("America/New_York"), t.month("America/New_York"), t.weekday(), t.month(), x.cast("int64"),
     s.cast("int64"), b.cast("int64"), t.cast("int64"), i.cast("float64"), s.cast("float64"), i.cast("string"),
-    i.cast("timestamp"),
+    i.cast("timestamp"), literal("ab").substring(0, i), literal("ab").substring(i, 1),
 ]  # fmt: skip
 ENDS = [INT64_MIN, INT64_MIN + 1, -1, 0, 1, INT64_MAX - 1, INT64_MAX, None]
 DOUBLES = [-1.7976931348623157e308, -(2.0**63), -1.0, 0.0, 5e-324, 2.0**63, 1.7976931348623157e308, None]
