@@ -78,7 +78,7 @@ _test = _given("bool", "string", "string")
 _whole = _given("int64", "int64", "int64")
 _clock = _given("int64", "timestamp")
 
-_COMPARED = "of one type; text by code point"
+_COMPARED = "text by code point; false before true"
 
 OPERATORS: dict[str, Operator] = {
     "add": Operator("+", 2, "two numbers", _same_number, "x + y"),

@@ -5,6 +5,7 @@ Expressions are evaluated over whole columns with the meaning of ``features.orac
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -111,7 +112,7 @@ def _node(expr: Expr, leaves: Mapping[str, Values], lost: Mask) -> Values:
         return _when(expr.type, args)
     if expr.op in ("and", "or"):
         return _three_valued(expr.op, *args)
-    null = np.logical_or.reduce([arg.null for arg in args])
+    null = functools.reduce(np.logical_or, (arg.null for arg in args))
     return _apply(expr, args, null, lost)
 
 

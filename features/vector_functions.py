@@ -6,6 +6,7 @@ gives the results and (n,) True where there is none although every operand has a
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -22,11 +23,17 @@ Array = npt.NDArray[Any]
 Result = tuple[Array, Mask | bool]
 
 
+@functools.cache
+def _columns(zone: Zone) -> tuple[Array, Array, Mask]:
+    """Of a zone's table: starts, offsets (0 where not known), and which are known."""
+    starts, offsets = zip(*zone.offsets, strict=True)
+    known = np.array([offset is not None for offset in offsets])
+    return np.array(starts, np.int64), np.array([offset or 0 for offset in offsets], np.int64), known
+
+
 def local(zone: Zone, times: Array) -> Result:
     """What clocks of the zone show, in milliseconds as if it were UTC."""
-    starts = np.array([start for start, _ in zone.offsets], np.int64)
-    offsets = np.array([offset or 0 for _, offset in zone.offsets], np.int64)
-    known = np.array([offset is not None for _, offset in zone.offsets])
+    starts, offsets, known = _columns(zone)
     places = np.maximum(np.searchsorted(starts, times, side="right") - 1, 0)
     return times + offsets[places], ~known[places]
 

@@ -5,10 +5,14 @@ import doctest
 import io
 import json
 import re
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from features.operators import OPERATORS, Operator
+from features.types import TYPES
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted([*(ROOT / "docs").glob("*.md"), *(ROOT / "docs").glob("*.ipynb")])
@@ -44,3 +48,23 @@ def test_links_between_documents_lead_somewhere(file: Path) -> None:
 def test_files_that_documents_name_are_there(file: Path) -> None:
     for name in re.findall(r"`((?:features|jobs|tests|infra|feature_repo)/[\w/.-]+\.\w+)`", file.read_text()):
         assert (ROOT / name).exists(), name
+
+
+def gives(operator: Operator) -> str:
+    """The type of an operator's result, as the table says it."""
+    counts = [operator.arity] if operator.arity is not None else [2, 3]
+    results = {operator.result(types) for count in counts for types in product(TYPES, repeat=count)} - {None}
+    return str(results.pop()) if len(results) == 1 else "their type"
+
+
+def test_the_semantics_list_every_operator_as_the_language_has_it() -> None:
+    rows = [
+        f"| `{operator.written}` | {operator.takes} | {gives(operator)} | {operator.means} |"
+        for operator in OPERATORS.values()
+        if operator.written
+    ]
+    # a bar within code would end a table's cell
+    wanted = [row.replace("`x | y`", "`x \\| y`").replace("`null | True`", "`null \\| True`") for row in rows]
+    text = (ROOT / "docs" / "semantics.md").read_text()
+    table = text.split("| written | takes | gives | |\n|---|---|---|---|\n")[1].split("\n\n")[0]
+    assert table.split("\n") == wanted
