@@ -1,0 +1,105 @@
+package penstock.window;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.runtime.state.hashmap.HashMapStateBackend;
+import org.apache.flink.streaming.util.OperatorSnapshotUtil;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import penstock.plan.Op;
+import penstock.route.Event;
+
+/**
+ * State that an earlier jar wrote goes on in this one. The plans and the states in {@code saved/} hold every kind of
+ * window and aggregate and are never changed; {@code PENSTOCK_WRITE_STATE=1} writes states that are missing.
+ */
+class SavedStateTest {
+    private static final Path SAVED = Path.of("src/test/resources/saved");
+    private static final int BEFORE = 300;
+    private static final int AFTER = 200;
+
+    @ParameterizedTest
+    @ValueSource(strings = {"plain", "changing"})
+    void stateOfAnEarlierJarGoesOn(String name) throws Exception {
+        String plan = Files.readString(SAVED.resolve(name + ".plan.json"));
+        List<Event> events = events(name.equals("changing"));
+        List<String> expected = new ArrayList<>();
+        try (Harness whole = new Harness(plan, new HashMapStateBackend())) {
+            play(whole, events.subList(0, BEFORE));
+            write(name, whole);
+            expected.addAll(play(whole, events.subList(BEFORE, BEFORE + AFTER)));
+            expected.addAll(whole.watermark(100_000));
+        }
+        OperatorSubtaskState state = OperatorSnapshotUtil.readStateHandle(file(name).toString());
+        try (Harness later = new Harness(plan, new HashMapStateBackend(), state)) {
+            List<String> rows = play(later, events.subList(BEFORE, BEFORE + AFTER));
+            rows.addAll(later.watermark(100_000));
+            assertEquals(expected, rows);
+        }
+    }
+
+    private static Path file(String name) {
+        return SAVED.resolve(name + ".state");
+    }
+
+    private static void write(String name, Harness harness) throws Exception {
+        if (!Files.exists(file(name)) && "1".equals(System.getenv("PENSTOCK_WRITE_STATE"))) {
+            OperatorSnapshotUtil.writeStateHandle(harness.snapshot(), file(name).toString());
+        }
+    }
+
+    private static List<String> play(Harness harness, List<Event> events) throws Exception {
+        List<String> rows = new ArrayList<>();
+        long watermark = Long.MIN_VALUE;
+        for (Event event : events) {
+            rows.addAll(harness.event(event));
+            if (event.time - 5 > watermark) {
+                watermark = event.time - 5;
+                rows.addAll(harness.watermark(watermark));
+            }
+        }
+        return rows;
+    }
+
+    /** Always the same ones: of three keys, some late, some again, some with nulls. */
+    private static List<Event> events(boolean changing) throws IOException {
+        Random random = new Random(11);
+        List<Event> events = new ArrayList<>();
+        long time = 1000;
+        for (int i = 0; i < BEFORE + AFTER; i++) {
+            time += random.nextInt(7);
+            Event event = event(random, time, i);
+            if (random.nextInt(4) == 0 && i > 0) {
+                Event known = events.get(Math.max(0, i - 1 - random.nextInt(8)));
+                event.key = known.key;
+                event.time = known.time;
+                event.id = known.id;
+                event.op = changing ? Op.values()[random.nextInt(3)] : Op.INSERT;
+                event.gone = event.op == Op.DELETE;
+            }
+            events.add(event);
+        }
+        return events;
+    }
+
+    private static Event event(Random random, long time, int i) {
+        Event event = new Event();
+        event.key = "{\"k\":\"" + "abc".charAt(random.nextInt(3)) + "\"}";
+        event.time = time - (random.nextInt(3) == 0 ? random.nextInt(40) : 0);
+        event.id = "id" + i;
+        event.offset = i;
+        event.nulls = random.nextInt(4) == 0 ? 1L << random.nextInt(3) : 0;
+        event.wheres = random.nextInt(2);
+        double x = Math.rint(random.nextDouble() * 1000) / 100;
+        event.bits = new long[] {random.nextInt(20) - 10, Double.doubleToRawLongBits(x), 0};
+        event.texts = new String[] {null, null, "text " + random.nextInt(6)};
+        return event;
+    }
+}
