@@ -36,7 +36,7 @@ class Compared:
 @dataclass(frozen=True)
 class Run:
     """How engines are compared. ``shuffles``: how many other orders of arrival; ``out``: the folder for the rows in the
-    order given, as ``<engine>/<view>.parquet``. With ``out`` the oracle answers for all events, however long it takes.
+    order given, as ``<engine>/<view>.parquet``; for these the oracle answers for all events, however long it takes.
     """
 
     engines: Mapping[str, Engine]
@@ -70,7 +70,8 @@ class Run:
             }
         for plan in views:
             answers = {name: answer.result()[plan.name] for name, answer in started.items()}
-            share = self._share(plan, order)
+            # rows that are written are those of all events
+            share = order.arrivals if out is not None else self._share(plan, order)
             whole = len(share) == len(order.arrivals)
             if "oracle" in self.engines and whole:
                 answers |= self._answers(plan, share, ["oracle"])
@@ -82,9 +83,7 @@ class Run:
                 yield [one for one in of_share if "oracle" in one.pair]
 
     def _share(self, plan: ViewPlan, order: Order) -> Sequence[Arrival]:
-        if "oracle" not in self.engines or self.out is not None:
-            return order.arrivals
-        return oracle_share(plan, order.arrivals, self.seed)
+        return oracle_share(plan, order.arrivals, self.seed) if "oracle" in self.engines else order.arrivals
 
     def _answers(self, plan: ViewPlan, came: Sequence[Arrival], names: Iterable[str]) -> dict[str, Answer]:
         return {name: self.engines[name]([plan], came)[plan.name] for name in names}

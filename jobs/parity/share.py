@@ -9,8 +9,10 @@ from features.oracle import Key
 from features.plan import ViewPlan
 from jobs.parity.events import Arrival, key_of
 
-#: How often the oracle may ask whether an event is alive: seconds, for a view.
+#: How often the oracle may ask whether an event is alive: a third of a second for a view, as batch and as a stream.
 MOST_ASKED = 300_000
+#: As long as it takes to work out a feature, measured.
+_ASKED_BY_A_FEATURE = 8
 #: Of a busy key it takes a stretch, so that it sees many keys: the first events that arrive.
 MOST_OF_A_KEY = 100
 
@@ -37,6 +39,8 @@ def oracle_share(plan: ViewPlan, came: Sequence[Arrival], seed: int) -> list[Arr
 
 
 def _asked(plan: ViewPlan, events: int) -> int:
-    """Each event has a change point when it comes and one when it leaves each window, and each asks every event."""
+    """Each event has a change point when it comes and one when it leaves each window; at each every event is asked, and
+    every feature is worked out, which takes about as long as some questions.
+    """
     windows = len(plan.windows)
-    return events * (1 + windows) * events * windows
+    return events * (1 + windows) * (events * windows + _ASKED_BY_A_FEATURE * len(plan.features))

@@ -71,7 +71,7 @@ def test_rows_are_written_whole(engines: dict[str, Engine], tmp_path: Path, monk
     monkeypatch.setattr(share, "MOST_ASKED", 1)
     found = compared(Run(engines, shuffles=1, out=tmp_path), many(30))
     assert different(found) == []
-    assert {len(one.events) for one in found} == {30}
+    assert {len(one.events) for one in found if one.order == "as they came"} == {30}
     tables = {engine: pq.read_table(tmp_path / engine / "customer.parquet") for engine in ENGINES}
     assert tables["oracle"] == tables["duckdb"]
     assert "seq" in tables["flink"].schema.names
