@@ -19,21 +19,33 @@ class Order:
 
 
 def orders(source: SourcePlan, came: Sequence[Arrival], shuffles: int, seed: int) -> list[Order]:
-    """The order of arrival, and so many shuffled ones; equal seeds give equal orders."""
-    shuffled = [Order(f"shuffle {i + 1}", _shuffled(source, came, random.Random(seed + i))) for i in range(shuffles)]
-    return [Order("as they came", came), *shuffled]
-
-
-def _shuffled(source: SourcePlan, came: Sequence[Arrival], chance: random.Random) -> list[Arrival]:
-    """In event-time order but for the source's disorder: each event is held up for at most so long, events of one time
-    come in any order. An event without a time stays by the one before it; rows without times come in any order.
+    """The order of arrival; that of event time where it is another one, because there the stream must have batch's row
+    at every time; and so many shuffled ones. Equal seeds give equal orders.
     """
-    if source.time is None:
-        return chance.sample(came, len(came))
-    reached = 0
-    places = []
+    times = _times(source, came)
+    by_time = [came[i] for i in sorted(range(len(came)), key=lambda i: times[i])]
+    return [
+        Order("as they came", came),
+        *([Order("by time", by_time)] if by_time != list(came) else []),
+        *(Order(f"shuffle {i + 1}", _shuffled(source, came, times, random.Random(seed + i))) for i in range(shuffles)),
+    ]
+
+
+def _times(source: SourcePlan, came: Sequence[Arrival]) -> list[int]:
+    """When each event happened; one without a time has that of the one before it, and so have rows without times."""
+    times, reached = [], 0
     for arrival in came:
-        if arrival.row is not None and arrival.bad is None:
+        if source.time is not None and arrival.row is not None and arrival.bad is None:
             reached = arrival.row[source.time]
-        places.append((reached + chance.randint(0, source.disorder_ms), chance.random()))
+        times.append(reached)
+    return times
+
+
+def _shuffled(
+    source: SourcePlan, came: Sequence[Arrival], times: Sequence[int], chance: random.Random
+) -> list[Arrival]:
+    """In event-time order but for the source's disorder: each event is held up for at most so long, and events of one
+    time come in any order.
+    """
+    places = [(time + chance.randint(0, source.disorder_ms), chance.random()) for time in times]
     return [came[i] for i in sorted(range(len(came)), key=lambda i: places[i])]

@@ -13,7 +13,7 @@ from jobs.parity.events import Arrival, key_of
 MOST_ASKED = 300_000
 #: As long as it takes to work out a feature, measured.
 _ASKED_BY_A_FEATURE = 8
-#: Of a busy key it takes a stretch, so that it sees many keys: the first events that arrive.
+#: Of a busy key it takes a stretch of so many events, from anywhere, so that it sees many keys.
 MOST_OF_A_KEY = 100
 
 
@@ -26,10 +26,10 @@ def oracle_share(plan: ViewPlan, came: Sequence[Arrival], seed: int) -> list[Arr
         return list(came)
     chosen = [arrival.index for arrival in keys.pop(None, [])]
     left = MOST_ASKED
-    order = sorted(keys, key=repr)
-    random.Random(seed).shuffle(order)
-    for key in order:
-        events = keys[key][:MOST_OF_A_KEY]
+    chance = random.Random(seed)
+    for key in chance.sample(sorted(keys, key=repr), len(keys)):
+        start = chance.randint(0, max(0, len(keys[key]) - MOST_OF_A_KEY))
+        events = keys[key][start : start + MOST_OF_A_KEY]
         left -= _asked(plan, len(events))
         if left < 0:
             break

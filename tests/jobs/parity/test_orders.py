@@ -16,11 +16,18 @@ def test_the_order_of_arrival_comes_first() -> None:
 
 def test_a_shuffled_order_has_all_events_and_stays_within_the_disorder() -> None:
     given = many(300)
-    _, one, two = orders(SOURCE, random.Random(1).sample(given, 300), 2, 0)
+    _, _, one, two = orders(SOURCE, random.Random(1).sample(given, 300), 2, 0)
     for shuffled in (one.arrivals, two.arrivals):
         assert sorted(event.index for event in shuffled) == list(range(300))
         assert 0 < greatest_delay(SOURCE, shuffled) <= SOURCE.disorder_ms
     assert one.arrivals != two.arrivals
+
+
+def test_the_order_of_time_is_added_where_it_is_another_one() -> None:
+    given = came((5, "a", 1.0), (9, "a", 1.0), b"{", (5, "b", 1.0), (3, "a", 1.0))
+    found = orders(SOURCE, given, 0, 0)
+    assert [order.name for order in found] == ["as they came", "by time"]
+    assert [event.index for event in found[1].arrivals] == [4, 0, 3, 1, 2]
 
 
 def test_equal_seeds_give_equal_orders() -> None:
