@@ -220,11 +220,12 @@ def view(draw: st.DrawFn, source: f.Stream, name: str) -> ViewPlan:
 
 
 @st.composite
-def source(draw: st.DrawFn) -> f.Stream:
+def source(draw: st.DrawFn, *, repeats: bool = False) -> f.Stream:
+    """``repeats``: one whose events have ids and do not change."""
     options: dict[str, Any] = {"disorder": draw(st.sampled_from(["0s", "20ms"]))}
-    if draw(st.booleans()):
+    if repeats or draw(st.booleans()):
         options.update(id="eid", lateness=draw(st.sampled_from(["1ms", "50ms"])))
-        options.update(op=draw(st.sampled_from([None, "op"])))
+        options.update(op=None if repeats else draw(st.sampled_from([None, "op"])))
     columns = {**COLUMNS, "eid": "string", "op": "string"}
     return f.Stream("events", topic="events", time="ts", columns=columns, **options)
 
@@ -250,9 +251,10 @@ def _version(earlier: bytes, later: bytes) -> bytes:
 
 
 @st.composite
-def worlds(draw: st.DrawFn) -> World:
-    stream = draw(source())
-    plans = [draw(view(stream, f"v{i}")) for i in range(draw(st.integers(1, 2)))]
+def worlds(draw: st.DrawFn, *, views: int = 2, repeats: bool = False) -> World:
+    """``views``: how many at most; ``repeats`` as of ``source``."""
+    stream = draw(source(repeats=repeats))
+    plans = [draw(view(stream, f"v{i}")) for i in range(draw(st.integers(1, views)))]
     steps = draw(st.lists(st.integers(0, 12), min_size=1, max_size=25))
     late = draw(st.booleans())
     now, raws = draw(st.sampled_from([-60, 0, 1000])), []
