@@ -22,6 +22,14 @@ interface Accumulator {
         return false;
     }
 
+    /** Called before anything else for each element: the current key's blocks, for what is kept beside the key's state. */
+    default void open(Blocks blocks) {}
+
+    /** Empties itself; false when one made anew does as well. */
+    default boolean clear() {
+        return false;
+    }
+
     /** Called once after a group of removals, with the events that are left. */
     default void refill(Events left) throws Exception {}
 

@@ -107,7 +107,7 @@ final class EventLog {
             if (counts(w, version.times[0])) {
                 for (int at : layout.byWindow[w]) {
                     if (stale.contains(at)) {
-                        state.accumulators[at] = layout.newAccumulator(at);
+                        state.accumulators[at] = layout.emptied(state.accumulators[at], at);
                         addAll(w, state.accumulators[at]);
                     } else if (!version.isGone(0)) {
                         state.accumulators[at].add(version, 0);

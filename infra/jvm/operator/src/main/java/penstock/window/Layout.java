@@ -21,6 +21,7 @@ import penstock.plan.Window;
  * What a view's plan says of its state: the heads, the accumulators that features share, and how features are written.
  */
 final class Layout {
+    private static final Set<String> MULTISETS = Set.of("distinct", "percentile", "top_k");
     private static final Set<String> SHAPES = Set.of("skew", "kurtosis");
     private static final Set<String> SQUARED = Set.of("var", "std", "skew", "kurtosis");
     private static final Set<String> SUMMED = Set.of("sum", "mean", "var", "std");
@@ -150,7 +151,8 @@ final class Layout {
             case "last" -> share("last", feature, () -> new Single.Last(input));
             case "distinct", "percentile", "top_k" -> {
                 boolean byCount = counted.contains(sumsKey(feature));
-                yield share("multiset", feature, () -> new Multiset(input, byCount));
+                int place = makers.size();
+                yield share("multiset", feature, () -> new Multiset(input, place, byCount));
             }
             case "last_k" -> share("last " + k, feature, () -> new Ends.Newest(input, k));
             case "first_k" -> share("first " + k, feature, () -> new Ends.Oldest(input, k));
@@ -235,6 +237,11 @@ final class Layout {
         };
     }
 
+    /** Does an aggregate keep blocks beside the key's state? */
+    boolean hasBlocks() {
+        return view.features().stream().anyMatch(feature -> MULTISETS.contains(feature.aggregate()));
+    }
+
     /** The state of a key that was never seen. */
     KeyState newState() {
         Head[] heads = new Head[headWindows.length];
@@ -248,8 +255,12 @@ final class Layout {
         return new KeyState(heads, accumulators);
     }
 
-    /** The accumulator at a place, over nothing. */
-    Accumulator newAccumulator(int place) {
+    /** The accumulator at a place over nothing, after what is there now. */
+    Accumulator emptied(Accumulator now, int place) {
+        return now.clear() ? now : newAccumulator(place);
+    }
+
+    private Accumulator newAccumulator(int place) {
         return makers.get(place).get();
     }
 

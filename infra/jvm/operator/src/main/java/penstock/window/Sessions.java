@@ -109,7 +109,7 @@ final class Sessions {
     /** Ends the open session of a head. */
     void close(KeyState state, int h) {
         for (int at : layout.byWindow[layout.headWindows[h]]) {
-            state.accumulators[at] = layout.newAccumulator(at);
+            state.accumulators[at] = layout.emptied(state.accumulators[at], at);
         }
         state.heads[h].clear();
     }

@@ -38,6 +38,8 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
     private transient Counters counters;
     private transient ValueState<KeyState> states;
     private transient EventLog log;
+    /** Null where no aggregate keeps any. */
+    private transient Blocks blocks;
     private transient RowWriter rows;
     /** The event at hand as a chunk of one. */
     private transient Chunk one;
@@ -73,10 +75,16 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         MapState<Long, Chunk> chunks = getRuntimeContext()
                 .getMapState(new MapStateDescriptor<>("log", LongSerializer.INSTANCE, new ChunkSerializer(plan)));
         log = new EventLog(layout, chunks);
+        blocks = layout.hasBlocks() ? blocks() : null;
         rows = new RowWriter(layout);
         one = new Chunk(layout.textArgs, 1);
         one.size = 1;
         counters.show(getRuntimeContext().getMetricGroup(), layout.view.name());
+    }
+
+    private Blocks blocks() {
+        return new Blocks(getRuntimeContext()
+                .getMapState(new MapStateDescriptor<>("blocks", LongSerializer.INSTANCE, new BlockSerializer())));
     }
 
     @Override
@@ -85,15 +93,29 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         if (state == null) {
             state = layout.newState();
         }
-        log.open(state);
+        turnTo(state);
         numbering.begin(context.timerService().currentProcessingTime());
         if (apply(event, state)) {
             emit(event.key, state, out);
             schedule(state, context.timerService());
-            log.close();
+            letGo();
             states.update(state);
         } else {
-            log.close();
+            letGo();
+        }
+    }
+
+    private void turnTo(KeyState state) {
+        log.open(state);
+        for (Accumulator accumulator : state.accumulators) {
+            accumulator.open(blocks);
+        }
+    }
+
+    private void letGo() throws Exception {
+        log.close();
+        if (blocks != null) {
+            blocks.close();
         }
     }
 
@@ -221,7 +243,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
     public void onTimer(long time, OnTimerContext context, Collector<FeatureRow> out) throws Exception {
         KeyState state = states.value();
         state.timer = Window.NEVER;
-        log.open(state);
+        turnTo(state);
         numbering.begin(context.timerService().currentProcessingTime());
         long watermark = context.timerService().currentWatermark();
         for (long due = nextChange(state); due != Window.NEVER && due <= watermark; due = nextChange(state)) {
@@ -232,7 +254,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
             }
         }
         schedule(state, context.timerService());
-        log.close();
+        letGo();
         states.update(state);
     }
 
