@@ -135,10 +135,10 @@ def _nearest(aggregate: str, kind: str) -> str | None:
     """What works instead."""
     if kind == "bool":
         return "count(where=…) counts the rows where it is true"
-    if aggregate == "histogram" and kind == "string":
-        return "top_k(x, k) gives the most frequent values, count(where=x == …) counts one"
-    if aggregate == "histogram" and kind == "timestamp":
-        return "the difference of two timestamps is an int64 of milliseconds"
+    if kind == "string":
+        return "top_k(x, k) gives the most frequent values, distinct(x) counts them, count(where=x == …) counts one"
+    if kind == "timestamp":
+        return "the difference of two timestamps is an int64 of milliseconds; percentile(x, p) takes timestamps"
     return None
 
 

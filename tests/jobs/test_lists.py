@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -60,6 +62,26 @@ def test_the_store_holds_what_batch_computed(change_points: Path, tmp_path: Path
         assert columns.present.tolist() == [True, True, False]
         compared = evidence.store_against_batch("v", store_rows(PLAN, KEYS, columns))
         assert (compared.rows, compared.equal) == (2, True), compared.samples
+
+
+def test_rows_of_the_topic_are_compared_with_batch_element_by_element(change_points: Path, tmp_path: Path) -> None:
+    (part,) = change_points.glob("part-*.parquet")
+    rows: list[dict[str, Any]] = []
+    for row in pq.read_table(part).to_pylist():
+        values = {feature.name: row[feature.name] for feature in PLAN.features}
+        for name in ("last_w_10ms", "last_w_lifetime", "oldest_1ms"):
+            values[name] = [round(time.timestamp() * 1000) for time in values[name]]
+        rows.append({"key": {"k": row["k"]}, "t": row["t"], "seq": 1, "values": values})
+    file = tmp_path / "rows.ndjson"
+    with Evidence({"v": PLAN}, {"v": change_points}, memory="1GB").opened() as evidence:
+        file.write_text("\n".join(map(json.dumps, rows)))
+        assert evidence.load_stream("v", file) == len(rows)
+        assert evidence.stream_against_batch("v").equal
+        rows[1]["values"]["last_w_10ms"][0] += 1
+        rows[2]["values"]["last_s_10ms"] = ["other"]
+        file.write_text("\n".join(map(json.dumps, rows)))
+        evidence.load_stream("v", file)
+        assert evidence.stream_against_batch("v").different == 2
 
 
 def test_feast_takes_lists_and_serves_them(change_points: Path, tmp_path: Path) -> None:

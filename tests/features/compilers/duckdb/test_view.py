@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from features import Stream, View, count, distinct, lifetime
 from features.compilers.duckdb.events import events_query
 from features.compilers.duckdb.view import ViewQuery, held_of
 from features.plan import ViewPlan
@@ -52,6 +53,16 @@ def test_what_a_lifetime_holds_does_not_collide_with_what_an_event_has() -> None
     query = ViewQuery(PLANS["plane_flown"])
     assert {held for feature in query.plan.features for held in held_of(feature)} == set(query.held)
     assert not {held.name for held in query.held} & set(query.columns)
+
+
+def test_a_slice_reads_all_events_where_a_lifetime_cannot_be_held() -> None:
+    events = Stream("events", history="*.parquet", time="ts", columns=dict(k="string", x="float64"))
+    features = dict(n=count().over(lifetime()), x=distinct(events.x).over("1h"))
+    query = ViewQuery(View("v", events, key="k", features=features).plan)
+    assert (query.whole, [held.part for held in query.held]) == (False, ["c"])
+    query = ViewQuery(View("v", events, key="k", features={**features, "y": distinct(events.x).over(lifetime())}).plan)
+    assert (query.whole, query.held) == (True, ())
+    assert "WHERE _e < 2000\n" in query.rows(1_000, 2_000)
 
 
 def test_how_far_back_a_slice_must_look() -> None:
