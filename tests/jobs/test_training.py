@@ -158,6 +158,27 @@ def test_every_request_has_the_oracles_values_at_its_time(
     assert report.unseen["shops"] == sum(row["id"] in third for row in wanted)
 
 
+def test_a_model_reads_what_is_one_value_of_a_view_that_has_lists_too(tmp_path: Path) -> None:
+    view = """
+from features import argmax, distinct, last_k, percentile, skew
+
+lately = View("lately", orders, key="customer", features=dict(
+    items=last_k(orders.items, 3).over("10s"), half=percentile(orders.amount, 50).over("10s", lifetime()),
+    where=argmax(orders.city, by=orders.amount).over("20s"), shops=distinct(orders.shop).over("20s"),
+    skew=skew(orders.amount).over("30s")))
+
+cost = Model("""
+    inputs = "inputs=[lately.half_10s, lately.half_lifetime, lately.where_20s, lately.shops_20s, lately.skew_30s, "
+    definitions = DEFINITIONS.replace("\ncost = Model(", view).replace("inputs=[", inputs)
+    project = make_project(tmp_path / "project", definitions)
+    rows = history(5)
+    prepare(project, rows)
+    training_set(project, "cost", START, END, tmp_path / "set.parquet")
+    found = read(tmp_path / "set.parquet")
+    assert bits(found) == bits(expected(project, rows))
+    assert any(row["lately.skew_30s"] is not None for row in found)
+
+
 def test_the_range_is_half_open_and_progress_counts_rows(project: Project, tmp_path: Path) -> None:
     rows = history(4)
     prepare(project, rows)
