@@ -3,8 +3,11 @@ package penstock.window;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalLong;
 import java.util.TreeSet;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import penstock.plan.Feature;
 import penstock.plan.View;
 import penstock.plan.Window;
@@ -12,6 +15,9 @@ import penstock.route.Event;
 
 /** The meaning of one key's rows as plain loops over all events, for features of the int64 argument n. */
 final class NaiveModel {
+    private static final Comparator<Event> ORDER =
+            Comparator.<Event>comparingLong(e -> e.time).thenComparingLong(e -> e.bits[0]);
+
     private record Entered(Event event, boolean[] windows) {}
 
     private final View view;
@@ -129,16 +135,39 @@ final class NaiveModel {
         return switch (feature.aggregate()) {
             case "count" -> Integer.toString(alive.size());
             case "sum" -> Long.toString(alive.stream().mapToLong(e -> e.bits[0]).sum());
+            case "distinct" -> Long.toString(values(alive).distinct().count());
+            case "percentile" -> alive.isEmpty()
+                    ? "null"
+                    : values(alive).sorted().skip((alive.size() + 1) / 2 - 1).findFirst().get().toString();
+            case "argmax" -> text(alive.stream().mapToLong(e -> e.bits[0]).max());
+            case "argmin" -> text(alive.stream().mapToLong(e -> e.bits[0]).min());
+            case "first_k" -> list(alive.stream().sorted(ORDER).limit(2).map(e -> e.bits[0]));
+            case "last_k" -> list(alive.stream().sorted(ORDER.reversed()).limit(3).map(e -> e.bits[0]));
+            case "top_k" -> top(alive);
+            case "histogram" -> list(Stream.of(new long[] {-5, 0}, new long[] {0, 7})
+                    .map(bin -> values(alive).filter(n -> bin[0] <= n && n < bin[1]).count()));
             case "min" -> text(alive.stream().mapToLong(e -> e.bits[0]).min());
             case "max" -> text(alive.stream().mapToLong(e -> e.bits[0]).max());
             default -> ordered(alive, feature.aggregate().equals("last"));
         };
     }
 
+    private static Stream<Long> values(List<Event> alive) {
+        return alive.stream().map(e -> e.bits[0]);
+    }
+
+    private static String list(Stream<Long> values) {
+        return values.map(String::valueOf).collect(Collectors.joining(",", "[", "]"));
+    }
+
+    private static String top(List<Event> alive) {
+        Map<Long, Long> counts = values(alive).collect(Collectors.groupingBy(n -> n, Collectors.counting()));
+        Comparator<Long> order = Comparator.<Long>comparingLong(n -> -counts.get(n)).thenComparing(n -> n);
+        return list(counts.keySet().stream().sorted(order).limit(4));
+    }
+
     private static String ordered(List<Event> alive, boolean last) {
-        Comparator<Event> order =
-                Comparator.<Event>comparingLong(e -> e.time).thenComparingLong(e -> e.bits[0]);
-        var found = last ? alive.stream().max(order) : alive.stream().min(order);
+        var found = last ? alive.stream().max(ORDER) : alive.stream().min(ORDER);
         return found.map(e -> Long.toString(e.bits[0])).orElse("null");
     }
 

@@ -5,7 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import org.apache.flink.runtime.state.StateBackend;
 import org.apache.flink.runtime.state.hashmap.HashMapStateBackend;
@@ -21,6 +23,16 @@ import penstock.route.Event;
 class WindowOperatorTest {
     private static final String KEY = "{\"k\":\"a\"}";
     private static final String[] AGGREGATES = {"count", "sum", "min", "max", "first", "last"};
+    /** What further aggregates are given beside their argument. */
+    private static final Map<String, String> GIVEN = Map.of(
+            "distinct", "",
+            "percentile", ",\"parameters\":{\"share\":[1,2]}",
+            "argmax", ",\"by\":0",
+            "argmin", ",\"by\":0",
+            "first_k", ",\"parameters\":{\"k\":2}",
+            "last_k", ",\"parameters\":{\"k\":3}",
+            "top_k", ",\"parameters\":{\"k\":4}",
+            "histogram", ",\"parameters\":{\"edges\":[-5,0,7]}");
 
     private static StateBackend backend(String name) {
         return name.equals("heap") ? new HashMapStateBackend() : new EmbeddedRocksDBStateBackend();
@@ -42,13 +54,16 @@ class WindowOperatorTest {
         return event(time, null, n, true);
     }
 
-    /** All six aggregates of n, with and without the condition, over each window. */
-    private static String plan(String id, long lateness, String... windows) {
+    /** These aggregates of n, with and without the condition, over each window. */
+    private static String plan(Collection<String> aggregates, String id, long lateness, String... windows) {
         List<String> features = new ArrayList<>();
         for (int w = 0; w < windows.length; w++) {
-            for (String aggregate : AGGREGATES) {
-                features.add(Plans.feature(aggregate + w, aggregate, 0, null, w, "int64"));
-                features.add(Plans.feature(aggregate + w + "_b", aggregate, 0, 0, w, "int64"));
+            for (String aggregate : aggregates) {
+                for (Integer where : new Integer[] {null, 0}) {
+                    String name = aggregate + w + (where == null ? "" : "_b");
+                    String feature = Plans.feature(name, aggregate, 0, where, w, "int64");
+                    features.add(feature.substring(0, feature.length() - 1) + GIVEN.getOrDefault(aggregate, "") + "}");
+                }
             }
         }
         return Plans.view(Plans.source(id, lateness), String.join(",", windows), String.join(",", features));
@@ -67,11 +82,12 @@ class WindowOperatorTest {
     @CsvSource({"heap, 400", "rocksdb, 25"})
     void rowsEqualTheNaiveModel(String backend, int rounds) throws Exception {
         for (int seed = 0; seed < rounds; seed++) {
-            compare(new Random(seed), backend);
+            compare(List.of(AGGREGATES), new Random(seed), backend);
+            compare(GIVEN.keySet(), new Random(seed), backend);
         }
     }
 
-    private static void compare(Random random, String backend) throws Exception {
+    private static void compare(Collection<String> aggregates, Random random, String backend) throws Exception {
         String id = random.nextBoolean() ? "id" : null;
         String[][] choices = {
             {Plans.sliding(10, 0)},
@@ -86,7 +102,7 @@ class WindowOperatorTest {
             {Plans.window("session", 2, 0, 0, 0), Plans.window("session", 9, 0, 0, 0), Plans.sliding(90, 0)},
             {Plans.window("session", 4, 0, 0, 0), Plans.lifetime()},
         };
-        String plan = plan(id, random.nextInt(60), choices[random.nextInt(choices.length)]);
+        String plan = plan(aggregates, id, random.nextInt(60), choices[random.nextInt(choices.length)]);
         NaiveModel model = new NaiveModel(PlanReader.read(plan));
         // some runs long enough for chunks to fill and split
         int steps = random.nextInt(8) == 0 ? 400 : 60;
@@ -141,7 +157,7 @@ class WindowOperatorTest {
 
     @Test
     void aKeyHasOneTimerWhateverItsEvents() throws Exception {
-        try (Harness harness = new Harness(plan(null, 0, Plans.sliding(10, 0), Plans.sliding(99, 0)), backend("heap"))) {
+        try (Harness harness = new Harness(plan(List.of(AGGREGATES), null, 0, Plans.sliding(10, 0), Plans.sliding(99, 0)), backend("heap"))) {
             for (int i = 0; i < 500; i++) {
                 harness.event(event(i * 3L, i));
                 assertEquals(1, harness.timers());
@@ -151,7 +167,7 @@ class WindowOperatorTest {
 
     @Test
     void eventsThatNoWindowReachesAreDropped() throws Exception {
-        try (Harness harness = new Harness(plan("id", 0, Plans.sliding(1000, 0)), backend("heap"))) {
+        try (Harness harness = new Harness(plan(List.of(AGGREGATES), "id", 0, Plans.sliding(1000, 0)), backend("heap"))) {
             int most = 0;
             for (int i = 0; i < 5_000; i++) {
                 harness.event(event(i * 10L, "e" + i, 1L, true));
@@ -166,7 +182,7 @@ class WindowOperatorTest {
 
     @Test
     void countsSurviveARestart() throws Exception {
-        try (Harness harness = new Harness(plan("id", 0, Plans.sliding(10, 0)), backend("heap"))) {
+        try (Harness harness = new Harness(plan(List.of(AGGREGATES), "id", 0, Plans.sliding(10, 0)), backend("heap"))) {
             harness.event(event(100, "a", 1L, true));
             harness.restore();
             harness.event(event(100, "a", 1L, true));
@@ -197,11 +213,11 @@ class WindowOperatorTest {
     @ParameterizedTest
     @ValueSource(strings = {"heap", "rocksdb"})
     void stateOfAnotherPlanIsRefused(String backend) throws Exception {
-        String plan = plan("id", 0, Plans.sliding(10, 0));
+        String plan = plan(List.of(AGGREGATES), "id", 0, Plans.sliding(10, 0));
         try (Harness harness = new Harness(plan, backend(backend))) {
             harness.event(event(100, "a", 1L, true));
             var state = harness.snapshot();
-            String other = plan("id", 0, Plans.sliding(11, 0));
+            String other = plan(List.of(AGGREGATES), "id", 0, Plans.sliding(11, 0));
             assertThrows(Exception.class, () -> {
                 try (Harness changed = new Harness(other, backend(backend), state)) {
                     changed.event(event(101, "b", 1L, true));
