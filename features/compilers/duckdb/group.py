@@ -55,10 +55,6 @@ class Group:
         windows = list(dict.fromkeys(f.window for f in self.features))
         return dict(zip(windows, range_counts(self.known, self.ranges(windows)), strict=True))
 
-    def named(self, aggregate: str) -> list[FeaturePlan]:
-        """The features of this aggregate."""
-        return [feature for feature in self.features if feature.aggregate == aggregate]
-
     @cached_property
     def places(self) -> Int64s:
         """The events that take part."""

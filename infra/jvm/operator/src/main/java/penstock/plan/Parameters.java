@@ -7,11 +7,4 @@ import java.util.List;
  * below a percentile, in lowest terms; {@code k} the most elements of a list; {@code edges} those of a histogram's bins,
  * as bits of its argument's type. 0 / 1, 0 and none where there is nothing.
  */
-public record Parameters(long numerator, long denominator, int k, List<Long> edges) {
-    public static final Parameters NONE = new Parameters(0, 1, 0, List.of());
-
-    /** The share of a percentile. */
-    public static Parameters share(long numerator, long denominator) {
-        return new Parameters(numerator, denominator, 0, List.of());
-    }
-}
+public record Parameters(long numerator, long denominator, int k, List<Long> edges) {}

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import penstock.Plans;
 
@@ -18,7 +19,9 @@ class PlanReaderTest {
         assertEquals(new Source("src", "ts", "id", null, view.source().columns(), 5, 1000, 0), view.source());
         assertEquals(new Column("ts", Type.TIMESTAMP, false), view.source().columns().get(0));
         assertEquals(new Window("sliding", "w", 10, 3, 0, 0), view.windows().get(0));
-        assertEquals(new Feature("f", "count", -1, 0, 0, Type.INT64, -1, Parameters.NONE), view.features().get(0));
+        assertEquals(
+                new Feature("f", "count", -1, 0, 0, Type.INT64, -1, new Parameters(0, 1, 0, List.of())),
+                view.features().get(0));
         assertEquals(-1, view.args().get(2).places());
     }
 

@@ -23,9 +23,11 @@ import penstock.plan.Type;
 
 /** Thousands of values in one window: many blocks, which fill, split, empty and join. */
 class MultisetTest {
-    private static final Parameters[] SHARES = {
-        Parameters.share(0, 1), Parameters.share(1, 2), Parameters.share(999, 1000), Parameters.share(1, 1)
-    };
+    private static final Parameters[] SHARES = {share(0, 1), share(1, 2), share(999, 1000), share(1, 1)};
+
+    private static Parameters share(long numerator, long denominator) {
+        return new Parameters(numerator, denominator, 0, List.of());
+    }
 
     private static Chunk event(String text) {
         Chunk chunk = new Chunk(new boolean[] {true}, 1);

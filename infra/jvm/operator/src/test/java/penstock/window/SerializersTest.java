@@ -32,7 +32,17 @@ class SerializersTest {
                     Plans.feature("b", "std", 1, null, 0, "float64"),
                     Plans.feature("c", "max", 2, null, 0, "string"),
                     Plans.feature("d", "first", 0, null, 0, "int64"),
-                    Plans.feature("e", "min", 2, null, 1, "string")));
+                    Plans.feature("e", "min", 2, null, 1, "string"),
+                    Plans.feature("f", "kurtosis", 1, null, 0, "float64"),
+                    given("g", "argmax", 2, "\"by\":1"),
+                    given("h", "first_k", 2, "\"parameters\":{\"k\":2}"),
+                    given("i", "last_k", 1, "\"parameters\":{\"k\":3}"),
+                    given("j", "histogram", 0, "\"parameters\":{\"edges\":[0,3,9]}")));
+
+    private static String given(String name, String aggregate, int arg, String what) {
+        String feature = Plans.feature(name, aggregate, arg, null, 0, "int64");
+        return feature.substring(0, feature.length() - 1) + "," + what + "}";
+    }
 
     private static <T> byte[] bytes(TypeSerializer<T> serializer, T value) throws IOException {
         DataOutputSerializer out = new DataOutputSerializer(64);
@@ -118,6 +128,19 @@ class SerializersTest {
         for (int size : new int[] {0, 1, 5, EventLog.CHUNK}) {
             check(new ChunkSerializer(PLAN), chunk(size));
         }
+    }
+
+    @Test
+    void blocks() throws Exception {
+        check(new BlockSerializer(), new Block(true));
+        Block texts = new Block(true);
+        Block numbers = new Block(false);
+        for (int i = 0; i < Block.FULL; i++) {
+            texts.append(0, "s\ud83d\ude00" + i, 1L << 40);
+            numbers.append(-i, null, i + 1);
+        }
+        check(new BlockSerializer(), texts);
+        check(new BlockSerializer(), numbers);
     }
 
     @Test
