@@ -238,6 +238,28 @@ def test_the_leaves_of_a_model_are_named_once(model: Model) -> None:
     assert leaf_names(model.model_plan, "feature") == ["shops.orders_1h", "shops.x_1h"]
 
 
+def test_derived_features_have_the_whole_language_and_keep_it_in_text() -> None:
+    orders = Stream("orders", topic="orders", time="ts", id="id", columns={"id": "string", "n": "int64", "s": "string"})
+    derived = {
+        "hour": orders.ts.hour("Europe/Paris"),
+        "size": when(orders.n > 9).then("big").otherwise(orders.s.lower()),
+        "log": (orders.n + 1).log(),
+    }
+    model = Model("m", on=orders, inputs=[orders.n], derived=derived, output="predictions.m")
+    plan = model.model_plan
+    for item in plan.vector:
+        assert Expr.from_json(item.expr.to_json()).to_json() == item.expr.to_json()
+    leaves = {
+        "n": Values.of("int64", [10, 0]),
+        "s": Values.of("string", ["A", "B"]),
+        "ts": Values.of("timestamp", [0, 1_372_629_600_000]),
+    }
+    found = vectors(plan, leaves, 2).columns
+    assert found["hour"].tolist() == [1, 0]
+    assert found["size"].tolist() == ["big", "b"]
+    assert found["log"].tolist() == [2.3978952727983707, 0.0]
+
+
 def test_no_rows_give_no_vectors(model: Model) -> None:
     types = {"n": "int64", "shops.orders_1h": "int64", "shops.x_1h": "float64"}
     leaves = {name: Values.of(type, []) for name, type in types.items()}
