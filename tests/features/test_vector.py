@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import struct
 from typing import Any
 
@@ -54,6 +55,7 @@ def leaf(type: str) -> st.SearchStrategy[Expr]:
     return st.one_of(columns, features, LITERALS[type]) if type in LITERALS else st.one_of(columns, features)
 
 
+@functools.cache
 def tree(type: str, depth: int) -> st.SearchStrategy[Expr]:
     """Any expression of a type."""
     if depth == 0:

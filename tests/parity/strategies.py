@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -53,6 +54,11 @@ class World:
     arrivals: list[Arrival]
 
 
+#: A strategy is made of many, so those of one source are made once.
+for_a_source = functools.lru_cache(maxsize=100)
+
+
+@for_a_source
 def windows(source: f.Stream) -> st.SearchStrategy[Window]:
     sizes = st.sampled_from([1, 3, 10, 40, 100])
     pairs = st.tuples(sizes, sizes).map(sorted)
@@ -68,6 +74,7 @@ def windows(source: f.Stream) -> st.SearchStrategy[Window]:
     )
 
 
+@for_a_source
 def numbers(source: f.Stream, depth: int = 2) -> st.SearchStrategy[Expr]:
     leaves = st.sampled_from(NUMBERS).map(lambda name: source[name]) | st.sampled_from([0, 2, -1, 0.5, 1e300]).map(
         f.literal
@@ -106,16 +113,19 @@ def choices(source: f.Stream, values: st.SearchStrategy[Expr], last: object) -> 
     return asked.map(lambda p: f.when(p[0]).then(None).when(p[1]).then(p[2]).otherwise(last))
 
 
+@for_a_source
 def clocks(source: f.Stream) -> st.SearchStrategy[Expr]:
     fields = st.sampled_from([Expr.hour, Expr.weekday, Expr.month])
     return st.tuples(fields, times(source), st.sampled_from(ZONES)).map(lambda p: p[0](p[1], p[2]))
 
 
+@for_a_source
 def times(source: f.Stream) -> st.SearchStrategy[Expr]:
     made = st.sampled_from("nm").map(lambda name: source[name].cast("timestamp"))
     return st.sampled_from(["w", "ts"]).map(lambda name: source[name]) | made
 
 
+@for_a_source
 def texts(source: f.Stream, depth: int = 2) -> st.SearchStrategy[Expr]:
     leaves = st.just(source["s"]) | st.sampled_from(["", "a", "aZ", "é", "\U0001f600"]).map(f.literal)
     if depth == 0:
@@ -141,11 +151,13 @@ def _compared(a: Expr, b: Expr, which: int) -> Expr:
     return (a < b, a <= b, a > b, a >= b, a == b, a != b)[which]
 
 
+@for_a_source
 def leaf_conditions(source: f.Stream) -> st.SearchStrategy[Expr]:
     nulls = st.sampled_from(PLAIN).map(lambda name: source[name].is_null())
     return st.just(source["b"]) | nulls | compared(st.tuples(numbers(source, 0), numbers(source, 0)))
 
 
+@for_a_source
 def conditions(source: f.Stream, depth: int = 2) -> st.SearchStrategy[Expr]:
     texts_compared = compared(st.tuples(texts(source, 1), st.sampled_from(["a", "é", "\uffff"]).map(f.literal)))
     asked = st.tuples(st.sampled_from([Expr.contains, Expr.starts_with]), texts(source, 1), texts(source, 0))
@@ -185,6 +197,7 @@ def edges(arg: Expr) -> st.SearchStrategy[Parameters]:
     return rising.map(lambda found: f.histogram(arg, found).parameters)
 
 
+@for_a_source
 def ordered(source: f.Stream) -> st.SearchStrategy[Expr]:
     columns = st.sampled_from(PLAIN).map(lambda name: source[name])
     return numbers(source, 1) | columns | texts(source) | times(source) | conditions(source, 0)
