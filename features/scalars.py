@@ -8,8 +8,6 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-import numpy as np
-
 from features.ingest import TIME_MAX, TIME_MIN
 from features.logarithms import exp, log
 from features.zones import Zone
@@ -105,8 +103,8 @@ SCALARS: dict[str, Callable[..., Any]] = {
     "floor": lambda x: float(math.floor(x)),
     "ceil": lambda x: float(math.ceil(x)),
     "sqrt": lambda x: math.sqrt(x) if x >= 0 else None,
-    "log": lambda x: float(log(np.array([x]))[0]),
-    "exp": lambda x: float(exp(np.array([x]))[0]),
+    "log": log,
+    "exp": exp,
     "lower": lower,
     "upper": upper,
     "length": len,

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.expressions import INT64_MIN, Expr
-from features.logarithms import exp, log
+from features.logarithm_columns import exp, log
 from features.plan import ModelPlan
 from features.vector_functions import function
 

@@ -29,7 +29,7 @@ FLOATS = st.one_of(
     st.sampled_from([0.5, -0.5, 2.5, 709.0, -745.5, 2.0**52 - 0.5, 2.0**63, -(2.0**63), 9.2e18]),
 ).map(lambda x: x + 0.0)
 TEXT = st.text(alphabet="aZ\uffff\U0001f600éß", max_size=3) | st.from_regex(
-    r"-?[0-9]{1,20}(\.[0-9]+)?(e-?[0-9]{1,3})?\s?"
+    r"-?[0-9]{1,20}(\.[0-9]+)?(e-?[0-9]{1,3})?[ \n]?", fullmatch=True
 )
 #: The ends of the table of a zone, and the hours around its changes, are met too.
 TIMES = st.one_of(

@@ -131,7 +131,7 @@ def test_a_wrong_definition_keeps_its_line(tmp_path: Path) -> None:
     ("text", "what", "line"),
     [
         ("1 / 0\n", "ZeroDivisionError: division by zero", 5),
-        ("orders.amount % 2\n", "TypeError: unsupported operand type(s) for %", 5),
+        ("orders.amount @ 2\n", "TypeError: unsupported operand type(s) for @", 5),
         ("\nimport no_such_module\n", "ModuleNotFoundError: No module named 'no_such_module'", 6),
         ("def f():\n    return undefined\n\n\nf()\n", "NameError: name 'undefined' is not defined", 6),
         ("x = (\n", "SyntaxError: '(' was never closed", 5),
