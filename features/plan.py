@@ -20,6 +20,11 @@ from features.windows import Window
 FORMAT = 1
 
 
+def without(data: dict[str, Any], name: str, absent: object) -> dict[str, Any]:
+    """What came into the language later is left out where it says nothing: then earlier plans keep their text."""
+    return {key: value for key, value in data.items() if key != name or value != absent}
+
+
 @dataclass(frozen=True)
 class ColumnPlan:
     """A column of a source."""
@@ -50,10 +55,14 @@ class SourcePlan:
         """The column of this name."""
         return next(column for column in self.columns if column.name == name)
 
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values; ``op`` is left out where there is none."""
+        return without(asdict(self), "op", None)
+
     @staticmethod
     def from_dict(data: dict[str, Any]) -> SourcePlan:
-        """The inverse of ``dataclasses.asdict``."""
-        return SourcePlan(**{**data, "columns": tuple(ColumnPlan(**c) for c in data["columns"])})
+        """The inverse of ``to_dict``."""
+        return SourcePlan(**{"op": None, **data, "columns": tuple(ColumnPlan(**c) for c in data["columns"])})
 
 
 @dataclass(frozen=True)
@@ -137,12 +146,12 @@ class ViewPlan:
             "format": FORMAT,
             "kind": self.kind,
             "name": self.name,
-            "source": asdict(self.source),
+            "source": self.source.to_dict(),
             "key": [asdict(key) for key in self.key],
             "filter": self.filter.to_json() if self.filter is not None else None,
             "args": [{"expr": a.expr.to_json(), "type": a.type, "places": a.places} for a in self.args],
             "wheres": [where.to_json() for where in self.wheres],
-            "windows": [asdict(window) for window in self.windows],
+            "windows": [without(asdict(window), "offset_ms", 0) for window in self.windows],
             "features": [feature.to_dict() for feature in self.features],
         }
 
@@ -231,7 +240,7 @@ class ModelPlan:
             "format": FORMAT,
             "kind": "model",
             "name": self.name,
-            "on": asdict(self.on),
+            "on": self.on.to_dict(),
             "inputs": [asdict(item) for item in self.inputs],
             "vector": [{"name": v.name, "type": v.type, "expr": v.expr.to_json()} for v in self.vector],
             "label": asdict(self.label) if self.label else None,

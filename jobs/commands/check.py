@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from fractions import Fraction
 from typing import Any
 
 import click
@@ -74,12 +75,27 @@ def _state(size: StateSize) -> str:
     return f"{size.fixed} bytes per key + {size.per_event}{most} per event of the last {duration_text(size.alive_ms)}"
 
 
+def _argument(plan: ViewPlan, feature: FeaturePlan) -> str:
+    by = f" by {infix(plan.args[feature.by].expr)}" if feature.by is not None else ""
+    return infix(plan.args[feature.arg].expr) + by if feature.arg is not None else ""
+
+
+def _given(feature: FeaturePlan) -> str:
+    """What the aggregate is given beside its arguments: ``(95)`` ``(k=3)`` ``(0, 10, 20)``."""
+    given = feature.parameters
+    if given.share is not None:
+        return f"({float(Fraction(100 * given.share[0], given.share[1])):g})"
+    if given.k is not None:
+        return f"(k={given.k})"
+    return f"({', '.join(map(str, given.edges))})" if given.edges is not None else ""
+
+
 def _feature(plan: ViewPlan, feature: FeaturePlan) -> dict[str, str]:
     return {
         "name": feature.name,
         "type": feature.type,
-        "aggregate": feature.aggregate,
-        "argument": infix(plan.args[feature.arg].expr) if feature.arg is not None else "",
+        "aggregate": feature.aggregate + _given(feature),
+        "argument": _argument(plan, feature),
         "where": infix(plan.wheres[feature.where]) if feature.where is not None else "",
         "window": plan.windows[feature.window].name,
     }

@@ -24,10 +24,13 @@ VALUE_BYTES = 8
 #: A text of 16 ASCII characters: reference, String, byte array. Longer ones take a byte per character more.
 TEXT_BYTES = 4 + 24 + 16 + 16
 
-_TOTALS = ("sum", "mean", "var", "std")
+_SHAPES = ("skew", "kurtosis")
+_SQUARED = ("var", "std", *_SHAPES)
+_TOTALS = ("sum", "mean", *_SQUARED)
+_RANKED = ("distinct", "percentile", "top_k")
 _SINGLES = ("first", "last")
-#: Count, a 128-bit sum; and a 192-bit sum of squares.
-_TOTAL_BYTES, _SQUARES_BYTES = 8 + 16, 24
+#: Count, a 128-bit sum; a 192-bit sum of squares; the third and fourth powers of 2**53 in up to 2**32 events.
+_TOTAL_BYTES, _SQUARES_BYTES, _POWERS_BYTES = 8 + 16, 24, 24 + 32
 _COUNT_BYTES = 8
 
 
@@ -65,20 +68,40 @@ def _accumulators(plan: ViewPlan) -> list[tuple[int, int]]:
     """Bytes of each accumulator: fixed, and for each event at most. Features that can share one do."""
     shared: dict[tuple[object, ...], tuple[int, int]] = {}
     for feature in plan.features:
-        family = "totals" if feature.aggregate in _TOTALS else feature.aggregate
-        name = (family, feature.arg if family != "latest" else None, feature.where, feature.window)
+        name = (_family(feature), feature.where, feature.window)
         shared[name] = max(shared.get(name, (0, 0)), _accumulator(plan, feature))
     return list(shared.values())
+
+
+def _family(feature: FeaturePlan) -> tuple[object, ...]:
+    """What tells accumulators of one condition and window apart."""
+    if feature.aggregate == "latest":
+        return ("latest",)
+    if feature.aggregate in _TOTALS:
+        return ("totals", feature.arg)
+    if feature.aggregate in _RANKED:
+        return ("ranked", feature.arg)
+    return (feature.aggregate, feature.arg, feature.by, feature.parameters)
 
 
 def _accumulator(plan: ViewPlan, feature: FeaturePlan) -> tuple[int, int]:
     if feature.aggregate == "count":
         return _COUNT_BYTES, 0
     if feature.aggregate in _TOTALS:
-        return _TOTAL_BYTES + (_SQUARES_BYTES if feature.aggregate in ("var", "std") else 0), 0
+        squares = _SQUARES_BYTES if feature.aggregate in _SQUARED else 0
+        return _TOTAL_BYTES + squares + (_POWERS_BYTES if feature.aggregate in _SHAPES else 0), 0
+    if feature.aggregate == "histogram":
+        return _COUNT_BYTES * feature.most, 0
     if feature.aggregate == "latest":
         return 1 + 2 * 8 + sum(_bytes(arg.type) for arg in plan.args), 0
     value = _bytes(plan.args[feature.arg].type) if feature.arg is not None else VALUE_BYTES
+    if feature.aggregate in _RANKED:
+        orders = 2 if feature.aggregate == "top_k" else 1
+        return 2 * _COUNT_BYTES, orders * (value + _COUNT_BYTES)  # each different value and its count: every event's
+    if feature.parameters.k is not None:
+        return (8 + value) * feature.parameters.k, 0
+    if feature.by is not None:
+        value += _bytes(plan.args[feature.by].type)
     if feature.aggregate in _SINGLES or plan.windows[feature.window].endless:
         return 1 + 8 + value, 0
     return 0, 8 + value  # candidates with their times: every event, at worst

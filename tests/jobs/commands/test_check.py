@@ -100,3 +100,17 @@ def test_names_that_stand_twice_are_told_beside_other_mistakes(tmp_path: Path) -
         "error: orders has no 'no'",
         "error: two definitions are named 'By_Customer'",
     ]
+
+
+def test_what_an_aggregate_is_given_is_shown(tmp_path: Path) -> None:
+    text = """View("v", orders, key="shop", features=dict(
+        p=percentile(orders.amount, 99.9).over("1h"), k=last_k(orders.pieces, 3).over("1h"),
+        h=histogram(orders.pieces, [0, 10, 20]).over("1h"), a=argmax(orders.customer, by=orders.amount).over("1h")))
+"""
+    features = shown(tmp_path, "v = " + text)["views"]["v"]["features"]
+    assert [(one["aggregate"], one["argument"]) for one in features] == [
+        ("percentile(99.9)", "amount"),
+        ("last_k(k=3)", "pieces"),
+        ("histogram(0, 10, 20)", "pieces"),
+        ("argmax", "customer by amount"),
+    ]

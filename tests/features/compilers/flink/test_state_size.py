@@ -1,6 +1,27 @@
 """The numbers are added up by hand from the fields of the Java classes."""
 
-from features import Stream, Table, View, count, first, hopping, lifetime, max, mean, session, sliding, std, sum
+from features import (
+    Stream,
+    Table,
+    View,
+    argmax,
+    count,
+    distinct,
+    first,
+    histogram,
+    hopping,
+    last_k,
+    lifetime,
+    max,
+    mean,
+    percentile,
+    session,
+    skew,
+    sliding,
+    std,
+    sum,
+    top_k,
+)
 from features.compilers.flink.state_size import TEXT_BYTES, StateSize, state_size
 from features.durations import UNITS_MS
 
@@ -49,6 +70,24 @@ def test_a_window_that_waits_has_two_heads_and_a_session_is_kept_for_the_latenes
     assert size(STREAM, n=count().over(hopping("2h", step="1h"))) == StateSize(KEY + 2 * HEAD + 8, EVENT, EVENT, 3 * H)
     lateness = STREAM.source_plan.lateness_ms
     assert size(STREAM, n=count().over(session("1h"))) == StateSize(KEY + 2 * HEAD + 8, EVENT, EVENT, H + lateness)
+
+
+def test_ranked_values_are_kept_once_with_their_counts_and_shared() -> None:
+    found = size(STREAM, d=distinct(STREAM.x).over("1h"), p=percentile(STREAM.x, 95).over("1h"))
+    assert found == StateSize(KEY + HEAD + 16, EVENT + 8, EVENT + 8 + 16, H)
+    top = size(STREAM, top=top_k(STREAM.x, 3).over("1h"))
+    assert top == StateSize(KEY + HEAD + 16, EVENT + 8, EVENT + 8 + 2 * 16, H)
+
+
+def test_lists_and_bins_have_a_bounded_state() -> None:
+    assert size(STREAM, k=last_k(STREAM.x, 5).over("1h")).fixed == KEY + HEAD + 5 * 16
+    assert size(STREAM, h=histogram(STREAM.x, [0, 1, 2]).over("1h")).fixed == KEY + HEAD + 2 * 8
+    assert size(STREAM, s=skew(STREAM.x).over("1h")).fixed == KEY + HEAD + 8 + 16 + 24 + 24 + 32
+
+
+def test_a_pick_is_kept_with_what_it_goes_by() -> None:
+    found = size(STREAM, a=argmax(STREAM.text, by=STREAM.x).over("1h"))
+    assert found.most_per_event - found.per_event == 8 + TEXT_BYTES + 8
 
 
 def test_a_table_keeps_its_latest_row_once() -> None:
