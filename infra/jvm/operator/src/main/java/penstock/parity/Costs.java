@@ -8,7 +8,6 @@ import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.util.SplittableRandom;
-import org.apache.flink.api.common.typeinfo.BasicTypeInfo;
 import org.apache.flink.runtime.state.StateBackend;
 import org.apache.flink.runtime.state.hashmap.HashMapStateBackend;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
@@ -16,16 +15,13 @@ import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMap
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
 import org.apache.flink.state.rocksdb.EmbeddedRocksDBStateBackend;
-import org.apache.flink.streaming.api.operators.KeyedProcessOperator;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
 import penstock.plan.PlanReader;
 import penstock.plan.View;
 import penstock.route.Event;
-import penstock.route.EventKey;
 import penstock.window.FeatureRow;
-import penstock.window.FeatureRowSerializer;
 import penstock.window.WindowOperator;
 
 /**
@@ -60,13 +56,7 @@ public final class Costs {
         StateBackend backend = request.get("backend").asText().equals("heap")
                 ? new HashMapStateBackend()
                 : new EmbeddedRocksDBStateBackend();
-        harness = new KeyedOneInputStreamOperatorTestHarness<>(
-                new KeyedProcessOperator<>(new WindowOperator(view.json())),
-                new EventKey(),
-                BasicTypeInfo.STRING_TYPE_INFO);
-        harness.setStateBackend(backend);
-        harness.setup(new FeatureRowSerializer());
-        harness.open();
+        harness = Harnesses.open(new WindowOperator(view.json()), backend, null);
     }
 
     public static void main(String[] args) throws IOException {

@@ -1,7 +1,6 @@
 package penstock.parity;
 
 import java.nio.charset.StandardCharsets;
-import org.apache.flink.api.common.typeinfo.BasicTypeInfo;
 import org.apache.flink.core.memory.DataInputDeserializer;
 import org.apache.flink.core.memory.DataOutputSerializer;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
@@ -9,15 +8,12 @@ import org.apache.flink.runtime.state.StateBackend;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ArrayNode;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
-import org.apache.flink.streaming.api.operators.KeyedProcessOperator;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
 import penstock.route.Event;
-import penstock.route.EventKey;
 import penstock.route.EventSerializer;
 import penstock.window.FeatureRow;
-import penstock.window.FeatureRowSerializer;
 import penstock.window.WindowOperator;
 
 /** One view's real window operator in Flink's harness, and the rows that it emitted. */
@@ -38,14 +34,7 @@ final class ViewRun implements AutoCloseable {
 
     private void start(OperatorSubtaskState state) throws Exception {
         operator = new WindowOperator(plan);
-        harness = new KeyedOneInputStreamOperatorTestHarness<>(
-                new KeyedProcessOperator<>(operator), new EventKey(), BasicTypeInfo.STRING_TYPE_INFO);
-        harness.setStateBackend(backend);
-        harness.setup(new FeatureRowSerializer());
-        if (state != null) {
-            harness.initializeState(state);
-        }
-        harness.open();
+        harness = Harnesses.open(operator, backend, state);
     }
 
     void event(Event event) throws Exception {

@@ -6,7 +6,7 @@ import org.apache.flink.core.memory.DataOutputView;
 import penstock.json.JsonWriter;
 
 /** How many events are taken. */
-final class Count implements Accumulator {
+final class Count implements Invertible {
     private final Input input;
     private long n;
 
@@ -26,12 +26,6 @@ final class Count implements Accumulator {
         if (input.takes(chunk, i)) {
             n--;
         }
-    }
-
-    @Override
-    public boolean retract(Chunk chunk, int i) {
-        remove(chunk, i);
-        return true;
     }
 
     @Override

@@ -7,7 +7,7 @@ import penstock.json.JsonWriter;
 import penstock.types.Wire;
 
 /** How many values lie in each half-open bin; one outside of all bins is not counted. */
-final class Histogram implements Accumulator {
+final class Histogram implements Invertible {
     private final Input input;
     /** Rising, as bits of the argument's type. */
     private final long[] edges;
@@ -51,12 +51,6 @@ final class Histogram implements Accumulator {
             }
         }
         return low;
-    }
-
-    @Override
-    public boolean retract(Chunk chunk, int i) {
-        remove(chunk, i);
-        return true;
     }
 
     @Override

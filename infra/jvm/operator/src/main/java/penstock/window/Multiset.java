@@ -12,7 +12,7 @@ import penstock.types.Wire;
  * The values that take part, each once with its count, in their order: distinct, percentile and, with a second order by
  * count, top_k. Blocks of values lie in a state of their own; this is what the key's state holds of them.
  */
-final class Multiset implements Accumulator {
+final class Multiset implements Invertible {
     /** Bits of a block's id below its multiset's place. */
     private static final int SPACE = 40;
 
@@ -79,12 +79,6 @@ final class Multiset implements Accumulator {
         if (byCount != null && now > 0) {
             byCount.insert(bits, text, now);
         }
-    }
-
-    @Override
-    public boolean retract(Chunk chunk, int i) {
-        remove(chunk, i);
-        return true;
     }
 
     @Override

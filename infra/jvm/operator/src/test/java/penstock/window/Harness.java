@@ -3,15 +3,13 @@ package penstock.window;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import org.apache.flink.api.common.typeinfo.BasicTypeInfo;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.runtime.state.StateBackend;
-import org.apache.flink.streaming.api.operators.KeyedProcessOperator;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
+import penstock.parity.Harnesses;
 import penstock.route.Event;
-import penstock.route.EventKey;
 
 /** A window operator in Flink's harness; rows come back as their JSON values. */
 final class Harness implements AutoCloseable {
@@ -32,14 +30,7 @@ final class Harness implements AutoCloseable {
 
     private void start(OperatorSubtaskState state) throws Exception {
         operator = new WindowOperator(plan);
-        harness = new KeyedOneInputStreamOperatorTestHarness<>(
-                new KeyedProcessOperator<>(operator), new EventKey(), BasicTypeInfo.STRING_TYPE_INFO);
-        harness.setStateBackend(backend);
-        harness.setup(new FeatureRowSerializer());
-        if (state != null) {
-            harness.initializeState(state);
-        }
-        harness.open();
+        harness = Harnesses.open(operator, backend, state);
     }
 
     List<String> event(Event event) throws Exception {

@@ -1,0 +1,10 @@
+package penstock.window;
+
+/** An accumulator out of which any event can be taken, as the oldest one is. */
+interface Invertible extends Accumulator {
+    @Override
+    default boolean retract(Chunk chunk, int i) {
+        remove(chunk, i);
+        return true;
+    }
+}
