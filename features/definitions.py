@@ -263,6 +263,24 @@ def _key(source: _Source, key: str | Sequence[str]) -> tuple[str, ...]:
     return columns
 
 
+def _no_stream(view: str, source: object) -> DefinitionError:
+    if isinstance(source, View):
+        return DefinitionError(
+            f"{view} is over the rows of {source.name}, and which of them a stream emits depends on when its watermark "
+            "comes: it would not be the same in batch",
+            where=caller(),
+            allowed=f"a Stream, such as {source.source.name}",
+            hint="a model combines features of both views: derived=dict(name=expression)",
+        )
+    if isinstance(source, Table):
+        hint = f"to aggregate its rows, define a Stream with the topic and history of {source.name}"
+        return DefinitionError(f"{view}: {source!r} is not a stream", where=caller(), allowed="a Stream", hint=hint)
+    if isinstance(source, (list, tuple)):
+        hint = "send the events of all to one topic, with a column that tells them apart, and aggregate with where="
+        return DefinitionError(f"{view} is over {len(source)} streams", where=caller(), allowed="one Stream", hint=hint)
+    return DefinitionError(f"{view}: {source!r} is not a stream", where=caller(), allowed="a Stream")
+
+
 class View(_Keyed):
     """Aggregates over windows of a stream's events, by key.
 
@@ -284,9 +302,7 @@ class View(_Keyed):
             check_name(name, "view")
         if not isinstance(source, Stream):
             # without its columns nothing more can be said
-            mistakes.found.append(
-                DefinitionError(f"{name}: {source!r} is not a stream", where=caller(), allowed="a Stream")
-            )
+            mistakes.found.append(_no_stream(name, source))
             mistakes.raise_found()
         self.name, self.source = name, source
         with mistakes.caught():
