@@ -1,7 +1,5 @@
 package penstock.window;
 
-import java.util.HashSet;
-import java.util.Set;
 import org.apache.flink.api.common.state.MapState;
 import penstock.plan.Window;
 
@@ -21,6 +19,7 @@ final class EventLog {
     private final Layout layout;
     private final MapState<Long, Chunk> chunks;
     private final Sessions sessions;
+    private final Versions versions;
     private KeyState state;
 
     // the chunks touched for this element: a backend on disk would read them anew each time
@@ -33,6 +32,7 @@ final class EventLog {
         this.layout = layout;
         this.chunks = chunks;
         sessions = new Sessions(layout, this);
+        versions = new Versions(layout, this);
     }
 
     /** Turns to the current key. */
@@ -80,7 +80,8 @@ final class EventLog {
         return held[slot(id)];
     }
 
-    private Chunk change(long id) throws Exception {
+    /** The chunk, which is about to change. */
+    Chunk change(long id) throws Exception {
         int slot = slot(id);
         changed[slot] = true;
         return held[slot];
@@ -99,54 +100,8 @@ final class EventLog {
 
     /** Puts another version of an event in its place. */
     void replace(Place place, Chunk version) throws Exception {
-        Chunk old = change(place.chunk);
-        version.wheres[0] |= old.wheres[place.index] & Chunk.OUTSIDE;
-        Set<Integer> stale = old.isGone(place.index) ? Set.of() : retract(old, place.index);
-        old.set(place.index, version, 0);
-        for (int w = 0; w < layout.windows.length; w++) {
-            if (counts(w, version.times[0])) {
-                for (int at : layout.byWindow[w]) {
-                    if (stale.contains(at)) {
-                        state.accumulators[at] = layout.emptied(state.accumulators[at], at);
-                        addAll(w, state.accumulators[at]);
-                    } else if (!version.isGone(0)) {
-                        state.accumulators[at].add(version, 0);
-                    }
-                }
-            }
-        }
+        versions.replace(state, place, version);
         sessions.changed(state, place);
-    }
-
-    // which accumulators cannot, and have to be made anew
-    private Set<Integer> retract(Chunk chunk, int index) {
-        Set<Integer> stale = new HashSet<>();
-        for (int w = 0; w < layout.windows.length; w++) {
-            if (counts(w, chunk.times[index])) {
-                for (int at : layout.byWindow[w]) {
-                    if (!state.accumulators[at].retract(chunk, index)) {
-                        stale.add(at);
-                    }
-                }
-            }
-        }
-        return stale;
-    }
-
-    private boolean counts(int w, long time) {
-        Window window = layout.windows[w];
-        return window.limited() && window.enter(time) <= state.clock && window.leave(time) > state.clock;
-    }
-
-    private void addAll(int w, Accumulator accumulator) throws Exception {
-        for (int h = 0; h < state.heads.length; h++) {
-            if (layout.headWindows[h] == w && layout.roles[h] == Layout.Role.LEAVE) {
-                forEach(state.heads[h], layout.windows[w], state.clock, (chunk, index) -> {
-                    accumulator.add(chunk, index);
-                    return true;
-                });
-            }
-        }
     }
 
     /** The last chunk that does not begin after (time, id), else the first one; 0 when there is none. */
@@ -340,7 +295,8 @@ final class EventLog {
         }
     }
 
-    private void forEach(Head head, Window window, long now, Accumulator.Visit visit) throws Exception {
+    /** Visits the events from a window's head on that have entered it at {@code now}, oldest first. */
+    void forEach(Head head, Window window, long now, Accumulator.Visit visit) throws Exception {
         int index = head.index;
         for (long place = head.chunk; place != 0; index = 0) {
             Chunk chunk = chunk(place);
