@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from features.aggregates import AGGREGATES
 from features.operators import OPERATORS, Operator
 from features.types import TYPES
+from features.windows import KINDS
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted([*(ROOT / "docs").glob("*.md"), *(ROOT / "docs").glob("*.ipynb")])
@@ -68,3 +70,11 @@ def test_the_semantics_list_every_operator_as_the_language_has_it() -> None:
     text = (ROOT / "docs" / "semantics.md").read_text()
     table = text.split("| written | takes | gives | |\n|---|---|---|---|\n")[1].split("\n\n")[0]
     assert table.split("\n") == wanted
+
+
+def test_the_semantics_list_every_aggregate_and_every_kind_of_window() -> None:
+    text = (ROOT / "docs" / "semantics.md").read_text()
+    aggregates = text.split("| aggregate | over nothing |")[1].split("\n\n")[0]
+    assert {name for name in AGGREGATES if f"`{name}(" not in aggregates} == {"latest"}
+    windows = text.split("| window | enter | leave |")[1].split("\n\n")[0]
+    assert [kind for kind in KINDS if f"`{kind}(" not in windows] == []
