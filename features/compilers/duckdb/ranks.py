@@ -1,6 +1,6 @@
 """Order within ranges of a sequence: the k-th least number of a range, and how many of a range are below a bound.
 
-A wavelet matrix (Claude, Navarro, Ordonez): the numbers by their bits, from the highest down, each level with the zeros
+A wavelet matrix (SPIRE 2012): the numbers by their bits, from the highest down, each level with the zeros
 before the ones and otherwise in the order of the level above. A range stays a range from level to level. All queries go
 down together, so no level is kept, and a query costs one step per bit.
 """
