@@ -100,10 +100,9 @@ class FeaturePlan:
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values; ``by`` and parameters that it has not are left out."""
-        data = asdict(self)
-        given = {name: value for name, value in data.pop("parameters").items() if value is not None}
-        by = {"by": self.by} if data.pop("by") is not None else {}
-        return {**data, **by, **({"parameters": given} if given else {})}
+        given = {name: value for name, value in asdict(self.parameters).items() if value is not None}
+        data = without({**asdict(self), "parameters": given}, "parameters", {})
+        return without(data, "by", None)
 
     @staticmethod
     def from_dict(data: dict[str, Any]) -> FeaturePlan:

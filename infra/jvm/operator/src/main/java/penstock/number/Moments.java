@@ -37,9 +37,13 @@ public final class Moments {
     /** {@code (n * s2 - s1 * s1) / (n * (n - 1) * 10**(2 * places))}, n at least 2. */
     public double variance(long n, Sum128 s1, SquareSum s2) {
         BigInteger count = BigInteger.valueOf(n);
-        BigInteger first = s1.toBig();
-        BigInteger above = count.multiply(s2.toBig()).subtract(first.multiply(first));
+        BigInteger above = spread(count, s1.toBig(), s2.toBig());
         return ExactDivision.divide(above, count.multiply(BigInteger.valueOf(n - 1)).multiply(squareScale));
+    }
+
+    /** {@code n * s2 - s1 * s1}: 0 where all values are equal. */
+    private static BigInteger spread(BigInteger n, BigInteger s1, BigInteger s2) {
+        return n.multiply(s2).subtract(s1.multiply(s1));
     }
 
     /** The sample's skewness, whose formula is in features/aggregates.py; NaN below three values or where all are equal. */
@@ -47,7 +51,7 @@ public final class Moments {
         BigInteger n = BigInteger.valueOf(count);
         BigInteger s1 = first.toBig();
         BigInteger s2 = squares.toBig();
-        BigInteger a = n.multiply(s2).subtract(s1.pow(2));
+        BigInteger a = spread(n, s1, s2);
         if (count < 3 || a.signum() == 0) {
             return Double.NaN;
         }
@@ -65,7 +69,7 @@ public final class Moments {
         BigInteger n = BigInteger.valueOf(count);
         BigInteger s1 = first.toBig();
         BigInteger s2 = squares.toBig();
-        BigInteger a = n.multiply(s2).subtract(s1.pow(2));
+        BigInteger a = spread(n, s1, s2);
         if (count < 4 || a.signum() == 0) {
             return Double.NaN;
         }

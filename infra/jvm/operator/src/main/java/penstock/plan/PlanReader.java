@@ -2,7 +2,7 @@ package penstock.plan;
 
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Set;
+import java.util.Map;
 import java.util.function.Function;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonProcessingException;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
@@ -11,7 +11,12 @@ import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMap
 /** From a view's canonical JSON to its frozen plan. Refuses what this module does not carry. */
 public final class PlanReader {
     private static final int FORMAT = 1;
-    private static final Set<String> WINDOWS = Set.of("sliding", "hopping", "calendar", "session", "lifetime");
+    private static final Map<String, Window.Kind> WINDOWS = Map.of(
+            "sliding", Window.Kind.SLIDING,
+            "hopping", Window.Kind.HOPPING,
+            "calendar", Window.Kind.CALENDAR,
+            "session", Window.Kind.SESSION,
+            "lifetime", Window.Kind.LIFETIME);
     /** Nulls of an event are bits of one long. */
     private static final int MOST_ARGS = 64;
     /** So are its conditions, but for two bits that say more of the event. */
@@ -82,9 +87,9 @@ public final class PlanReader {
 
     private static Window window(JsonNode node) {
         String kind = node.get("kind").asText();
-        check(WINDOWS.contains(kind), "window kind " + kind + " is not carried");
+        check(WINDOWS.containsKey(kind), "window kind " + kind + " is not carried");
         return new Window(
-                kind,
+                WINDOWS.get(kind),
                 node.get("name").asText(),
                 node.path("size_ms").asLong(),
                 node.path("step_ms").asLong(),

@@ -1,16 +1,25 @@
 package penstock.plan;
 
 /** The interval {@code [enter, leave)} of an event's life, in milliseconds. */
-public record Window(String kind, String name, long size, long step, long delay, long offset) {
+public record Window(Kind kind, String name, long size, long step, long delay, long offset) {
+    /** What enter and leave go by, at every event: no text is compared there. */
+    public enum Kind {
+        SLIDING,
+        HOPPING,
+        CALENDAR,
+        SESSION,
+        LIFETIME
+    }
+
     /** Later than every event and every watermark. */
     public static final long NEVER = Long.MAX_VALUE;
 
     public boolean lifetime() {
-        return kind.equals("lifetime");
+        return kind == Kind.LIFETIME;
     }
 
     public boolean session() {
-        return kind.equals("session");
+        return kind == Kind.SESSION;
     }
 
     /** Does every event leave alone, at a time of its own? */
@@ -20,12 +29,12 @@ public record Window(String kind, String name, long size, long step, long delay,
 
     /** Can an event enter later than it comes? */
     public boolean waits() {
-        return kind.equals("hopping") || delay > 0;
+        return kind == Kind.HOPPING || delay > 0;
     }
 
     /** When an event of time {@code e} begins to count. Never falls as e grows. */
     public long enter(long e) {
-        return kind.equals("hopping") ? ceil(e) : e + delay;
+        return kind == Kind.HOPPING ? ceil(e) : e + delay;
     }
 
     /**
@@ -34,10 +43,10 @@ public record Window(String kind, String name, long size, long step, long delay,
      */
     public long leave(long e) {
         return switch (kind) {
-            case "lifetime" -> NEVER;
-            case "hopping" -> ceil(e + size);
-            case "calendar" -> e - Math.floorMod(e - offset, size) + size;
-            default -> (step == 0 ? e : ceil(e)) + size + delay;
+            case LIFETIME -> NEVER;
+            case HOPPING -> ceil(e + size);
+            case CALENDAR -> e - Math.floorMod(e - offset, size) + size;
+            case SLIDING, SESSION -> (step == 0 ? e : ceil(e)) + size + delay;
         };
     }
 

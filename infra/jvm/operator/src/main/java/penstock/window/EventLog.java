@@ -188,7 +188,9 @@ final class EventLog {
                 head.index++;
             }
         }
-        sessions.arrived(state, place, index);
+        if (layout.hasSession) {
+            sessions.arrived(state, place, index);
+        }
     }
 
     private boolean isFirst(int h, long place, int index) throws Exception {

@@ -28,6 +28,7 @@ final class Layout {
 
     final View view;
     final boolean hasId;
+    final boolean hasSession;
     final boolean[] textArgs;
     final Type[] argTypes;
     final Window[] windows;
@@ -69,6 +70,7 @@ final class Layout {
     Layout(View view) {
         this.view = view;
         hasId = view.source().id() != null;
+        hasSession = view.hasSession();
         argTypes = view.args().stream().map(Arg::type).toArray(Type[]::new);
         textArgs = new boolean[argTypes.length];
         for (int a = 0; a < argTypes.length; a++) {

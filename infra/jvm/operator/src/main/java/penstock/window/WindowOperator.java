@@ -107,8 +107,10 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
 
     private void turnTo(KeyState state) {
         log.open(state);
-        for (Accumulator accumulator : state.accumulators) {
-            accumulator.open(blocks);
+        if (blocks != null) {
+            for (Accumulator accumulator : state.accumulators) {
+                accumulator.open(blocks);
+            }
         }
     }
 
@@ -138,7 +140,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         applied(event, state);
         state.clock = now;
         log.expire(now);
-        load(event, layout.view.hasSession() && !layout.isTimely(event.time, now));
+        load(event, layout.hasSession && !layout.isTimely(event.time, now));
         if (layout.keeps(event.time, now)) {
             log.insert(one, 0);
         }

@@ -18,7 +18,7 @@ class PlanReaderTest {
         assertEquals("v", view.name());
         assertEquals(new Source("src", "ts", "id", null, view.source().columns(), 5, 1000, 0), view.source());
         assertEquals(new Column("ts", Type.TIMESTAMP, false), view.source().columns().get(0));
-        assertEquals(new Window("sliding", "w", 10, 3, 0, 0), view.windows().get(0));
+        assertEquals(new Window(Window.Kind.SLIDING, "w", 10, 3, 0, 0), view.windows().get(0));
         assertEquals(
                 new Feature("f", "count", -1, 0, 0, Type.INT64, -1, new Parameters(0, 1, 0, List.of())),
                 view.features().get(0));
@@ -43,29 +43,29 @@ class PlanReaderTest {
 
     @Test
     void leavesOnTheGridBelowZeroToo() {
-        Window stepped = new Window("sliding", "w", 10, 7, 0, 0);
+        Window stepped = new Window(Window.Kind.SLIDING, "w", 10, 7, 0, 0);
         assertEquals(10, stepped.leave(0));
         assertEquals(17, stepped.leave(1));
         assertEquals(17, stepped.leave(7));
         assertEquals(10, stepped.leave(-1));
         assertEquals(3, stepped.leave(-7));
         assertEquals(3, stepped.leave(-8));
-        assertEquals(5, new Window("sliding", "w", 10, 0, 0, 0).leave(-5));
-        assertEquals(Window.NEVER, new Window("lifetime", "l", 0, 0, 0, 0).leave(5));
+        assertEquals(5, new Window(Window.Kind.SLIDING, "w", 10, 0, 0, 0).leave(-5));
+        assertEquals(Window.NEVER, new Window(Window.Kind.LIFETIME, "l", 0, 0, 0, 0).leave(5));
     }
 
     @Test
     void aWindowThatWaitsIsEnteredLater() {
-        Window hopping = new Window("hopping", "w", 10, 4, 0, 0);
+        Window hopping = new Window(Window.Kind.HOPPING, "w", 10, 4, 0, 0);
         assertEquals(-4, hopping.enter(-7));
         assertEquals(4, hopping.leave(-7));
-        assertEquals(9, new Window("sliding", "w", 10, 0, 4, 0).enter(5));
-        assertEquals(19, new Window("sliding", "w", 10, 0, 4, 0).leave(5));
+        assertEquals(9, new Window(Window.Kind.SLIDING, "w", 10, 0, 4, 0).enter(5));
+        assertEquals(19, new Window(Window.Kind.SLIDING, "w", 10, 0, 4, 0).leave(5));
     }
 
     @Test
     void aCalendarPeriodEndsForAllAtOnce() {
-        Window calendar = new Window("calendar", "w", 10, 0, 0, 3);
+        Window calendar = new Window(Window.Kind.CALENDAR, "w", 10, 0, 0, 3);
         assertEquals(3, calendar.leave(-7));
         assertEquals(3, calendar.leave(2));
         assertEquals(13, calendar.leave(3));
