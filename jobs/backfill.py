@@ -24,7 +24,7 @@ from features.compilers.duckdb.chunks import chunks_of_keys
 from features.compilers.duckdb.events import events_query, listed
 from features.compilers.duckdb.frames import most_keys
 from features.compilers.duckdb.types import quote, text
-from features.compilers.duckdb.versions import EVENTS, REPEATS, ROWS, VERSIONS, versions_queries
+from features.compilers.duckdb.versions import REPEATS, ROWS, VERSIONS, versions_queries
 from features.compilers.duckdb.view import ViewQuery
 from features.plan import ViewPlan
 from jobs.database import explained, memory_limit, one_row, scratch_database
@@ -164,18 +164,15 @@ def _last_versions(db: duckdb.DuckDBPyConnection, plan: ViewPlan) -> int:
     for query in versions_queries(plan, "events"):
         db.execute(query)
     repeats = int(one_row(db, REPEATS)[0])
-    for table in ("events", ROWS, VERSIONS):
+    for table in (ROWS, VERSIONS):
         db.execute(f"DROP TABLE {table}")
-    db.execute(f"ALTER TABLE {EVENTS} RENAME TO events")
     return repeats
 
 
 def _end_sessions(db: duckdb.DuckDBPyConnection, plan: ViewPlan) -> None:
     query = ViewQuery(plan)
     if query.session_gap_ms is not None:
-        db.execute(f"CREATE TABLE ended AS {query.session_ends()}")
-        db.execute("DROP TABLE events")
-        db.execute("ALTER TABLE ended RENAME TO events")
+        db.execute(query.session_ends())
 
 
 def _reject(

@@ -131,7 +131,7 @@ def _made_ready(query: ViewQuery) -> str:
     versions = versions_queries(query.plan, "events") if query.plan.source.op is not None else []
     done = [("the last version of each event", statement) for statement in versions]
     if query.session_gap_ms is not None:
-        done.append(("when each event leaves its session", f"CREATE TABLE ended AS {query.session_ends()}"))
+        done.append(("when each event leaves its session", query.session_ends()))
     return "".join(f"-- {query.plan.name}: {words}\n{statement};\n" for words, statement in done)
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from features.compilers.duckdb.types import quote
 from features.plan import ViewPlan
 
-#: The tables that ``versions_queries`` makes: all rows by event, their versions, and the events as they are in the end.
-ROWS, VERSIONS, EVENTS = "event_rows", "event_versions", "last_versions"
+#: The tables that ``versions_queries`` makes on the way: all rows by event, and their versions.
+ROWS, VERSIONS = "event_rows", "event_versions"
 
 #: Counts the rows that change nothing: repeated inserts, and deletes of what is gone already.
 REPEATS = f"""SELECT (SELECT count(*) FROM {ROWS} WHERE _n > _first AND _op = 'insert')
@@ -18,7 +18,9 @@ REPEATS = f"""SELECT (SELECT count(*) FROM {ROWS} WHERE _n > _first AND _op = 'i
 
 
 def versions_queries(plan: ViewPlan, events: str) -> list[str]:
-    """The statements that make the tables from the rows in ``events`` (``events.py``, without bad ones)."""
+    """The statements that leave, of the rows in ``events`` (``events.py``, without bad ones), events as they are in the
+    end.
+    """
     same = ", ".join([*(quote(key.name) for key in plan.key), "_e", "_id"])
     return [
         f"""CREATE TABLE {ROWS} AS
@@ -29,7 +31,7 @@ FROM (
 SELECT *, coalesce(lag(_gone) OVER (PARTITION BY {same} ORDER BY _n), FALSE) AS _gone_before,
   row_number() OVER (PARTITION BY {same} ORDER BY _n DESC) = 1 AS _last
 FROM {ROWS} WHERE _n = _first OR (_n > _first AND _op <> 'insert')""",
-        f"""CREATE TABLE {EVENTS} AS
+        f"""CREATE OR REPLACE TABLE {events} AS
 SELECT * FROM {events} WHERE _id IS NULL AND NOT _gone
 UNION ALL
 SELECT * EXCLUDE (_n, _first, _gone_before, _last) FROM {VERSIONS} WHERE _last AND NOT _gone""",

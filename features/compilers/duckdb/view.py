@@ -98,12 +98,13 @@ class ViewQuery:
         return max((window.size_ms for window in self.plan.windows if window.kind == "session"), default=None)
 
     def session_ends(self) -> str:
-        """The events and, in ``_until``, when each leaves the longest session. Sessions that go on are one.
+        """The statement that adds to the events, in ``_until``, when each leaves the longest session.
 
         Of events of one time any may be the first: the default frame counts all of them at once.
         """
         keys = ", ".join(self._keys)
-        return f"""WITH begun AS (
+        return f"""CREATE OR REPLACE TABLE {self.events} AS
+WITH begun AS (
   SELECT *, coalesce(_e - lag(_e) OVER (PARTITION BY {keys} ORDER BY _e) >= {self.session_gap_ms}, TRUE) AS _begins
   FROM {self.events}
 ), numbered AS (

@@ -73,6 +73,25 @@ def test_the_sql_runs_as_it_is_shown(tmp_path: Path) -> None:
         assert db.execute(late).fetchall() == [("x", 1, 5, True, 19.0)]
 
 
+def test_the_sql_of_changing_events_and_sessions_runs_as_well(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "carts"
+    folder.mkdir(parents=True)
+    text = """carts = Stream("carts", history="carts/*.parquet", time="ts", id="item", op="op", columns=dict(
+    item="string", op="string", cart="string", n="int64"))
+open_ = View("open", carts, key="cart", features=dict(n=max(carts.n).over(session("1h"))))
+"""
+    shown_sql = shown(tmp_path, text, "--sql")["views"]["open"]["sql"]
+    rows = """VALUES ('a', 'insert', 'c', 1, 5), ('a', 'update', 'c', 7, 5),
+        ('b', 'insert', 'c', 2, 6), ('b', 'delete', 'c', 3, 6)"""
+    with duckdb.connect() as db:
+        for macro in MACROS:
+            db.execute(macro)
+        read = f"SELECT * FROM ({rows}) AS v(item, op, cart, n, ts)"
+        db.execute(f"COPY ({read}) TO '{folder / 'one.parquet'}' (FORMAT parquet)")
+        found = db.execute(shown_sql).fetchall()
+    assert [row[:2] for row in found] == [("c", 5)] and found[0][-1] == 7
+
+
 @pytest.mark.parametrize("options", [(), ("--sql",)])
 def test_every_mistake_is_told_and_counted(tmp_path: Path, options: tuple[str, ...]) -> None:
     done = check(tmp_path, VIEW + "a = orders.amuont\nb = sliding('1w')\nc = count().over('1h', a)\n", *options)
