@@ -125,13 +125,16 @@ def test_a_password(tmp_path: Path) -> None:
 
 
 def test_a_cluster(tmp_path: Path) -> None:
-    with redis_server(tmp_path, "--cluster-enabled", "yes") as server:
+    # by itself the cluster's own port is 10,000 above the server's, among those that the system gives to clients
+    port = free_port()
+    options = ("--cluster-enabled", "yes", "--cluster-port", str(free_port(but=port)))
+    with redis_server(tmp_path, *options, port=port) as server:
         with Redis(port=server.port) as client:
             client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
             while client.execute_command("CLUSTER INFO").get("cluster_state") != "ok":
                 pass
-        options = f"connection_string: {server.connection_string}\n  redis_type: redis_cluster"
-        with open_store(make_project(tmp_path / "own", REDIS, options)) as store:
+        place = f"connection_string: {server.connection_string}\n  redis_type: redis_cluster"
+        with open_store(make_project(tmp_path / "own", REDIS, place)) as store:
             rows = [FeatureRow((k,), k, 1, (k, str(k))) for k in range(100)]
             assert store.write_rows(SCHEMA, rows) == 100
             assert store.write_rows(SCHEMA, rows) == 0
