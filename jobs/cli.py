@@ -21,6 +21,7 @@ COMMANDS = {
     "training-set": "Join every request of a model's history with its features at that time.",
     "train": "Train a model version and make it the current one.",
     "infer": "Answer a model's requests on Kafka.",
+    "status": "Show the whole path: broker, Flink job, views, models, dead letters.",
     "parity": "Compare the engines on events of your own, to the bit.",
     "replay": "Send history to Kafka in event-time order.",
     "demo": "The whole path on real flights, from nothing to checked predictions.",

@@ -64,6 +64,12 @@ class InferenceConfig(_Section):
     wait_ms: int = Field(2_000, ge=0)
 
 
+class MetricsConfig(_Section):
+    """``host``: the address that metrics are served at; this machine only unless said."""
+
+    host: str = "127.0.0.1"
+
+
 class Config(_Section):
     """The whole file. Relative paths are relative to the file's folder."""
 
@@ -75,6 +81,7 @@ class Config(_Section):
     batch: BatchConfig = BatchConfig()
     stream: StreamConfig = StreamConfig()
     inference: InferenceConfig = InferenceConfig()
+    metrics: MetricsConfig = MetricsConfig()
 
 
 def read_config(folder: Path) -> Config:

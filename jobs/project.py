@@ -79,6 +79,8 @@ class Project:
 #: The topic of a view's rows, and that of the dead letters.
 FEATURES_TOPIC = "penstock.features.{view}"
 DEAD_LETTERS_TOPIC = "penstock.dead_letters"
+#: The Flink job's consumer group, for whoever watches its lag.
+STREAM_GROUP = "penstock.stream"
 
 
 def find_project(start: Path) -> Path:

@@ -132,11 +132,28 @@ def _rest(status: dict[str, Any]) -> FlinkRest:
     return FlinkRest(status["rest"], status["job"])
 
 
+def running_job(project: Project) -> FlinkRest:
+    """The job of the running stream. Raises PenstockError when none runs."""
+    return _rest(_status(project))
+
+
 def read_counts(project: Project) -> dict[str, dict[str, int]]:
     """View → class → events so far, summed over the job's subtasks. Raises PenstockError when no stream runs."""
-    counts: dict[str, dict[str, int]] = {}
-    for name, value in _rest(_status(project)).metrics(".penstock.").items():
-        view, counter = name.rsplit(".penstock.", 1)[1].split(".")
-        if counter in COUNTERS:
-            counts.setdefault(view, dict.fromkeys(COUNTERS, 0))[counter] += value
-    return counts
+    found = _metrics(running_job(project), "penstock")
+    return {view: {name: counts.get(name, 0) for name in COUNTERS} for view, counts in found.items()}
+
+
+def read_dead(project: Project) -> dict[str, dict[str, int]]:
+    """Source → reason → dead letters so far. Raises PenstockError when no stream runs."""
+    found = _metrics(running_job(project), "penstock_dead")
+    return {source: {name.replace("_", " "): n for name, n in reasons.items()} for source, reasons in found.items()}
+
+
+def _metrics(rest: FlinkRest, kind: str) -> dict[str, dict[str, int]]:
+    """The metrics ``<kind>.<of>.<name>``: of → name → number, summed over operators and subtasks."""
+    found: dict[str, dict[str, int]] = {}
+    for path, value in rest.metrics(f".{kind}.").items():
+        of, name = path.rsplit(f".{kind}.", 1)[1].split(".")
+        counts = found.setdefault(of, {})
+        counts[name] = counts.get(name, 0) + value
+    return found

@@ -24,15 +24,14 @@ from jobs.flink.rest import Failure
 from jobs.flink.state import check_identity, forget_older, newest_state, savepoints
 from jobs.kafka.clients import ensure_topics, provide_topics, topic_ids
 from jobs.kafka.security import flink_properties
+from jobs.metrics.serve import served
+from jobs.metrics.stream import StreamMetrics
 from jobs.ports import free_port
-from jobs.project import DEAD_LETTERS_TOPIC, FEATURES_TOPIC, Project
+from jobs.project import DEAD_LETTERS_TOPIC, FEATURES_TOPIC, STREAM_GROUP, Project
 from jobs.status import status_file
 from jobs.store.open import open_store
 from jobs.store.schema import schema_of
 from jobs.writer import Writer, WriterCounts, reader
-
-#: The consumer group of the job, for whoever watches its lag.
-GROUP = "penstock.stream"
 
 #: Seconds between two looks at what runs.
 LOOK_S = 0.5
@@ -50,9 +49,16 @@ class StreamReport:
 
 
 def run(
-    project: Project, stop: threading.Event, *, say: Say, progress: Callable[[WriterCounts], None] = lambda counts: None
+    project: Project,
+    stop: threading.Event,
+    *,
+    say: Say,
+    progress: Callable[[WriterCounts], None] = lambda counts: None,
+    metrics_port: int | None = None,
 ) -> StreamReport:
     """Runs job and writer until ``stop`` is set. ``say`` is told when the job runs, restarts or stops.
+
+    ``metrics_port``: where Prometheus finds both; 0 for any free port, None for nowhere.
 
     Raises PenstockError when one of them fails for good, RefusedError when the state on disk belongs to other
     definitions, UsageError when there is nothing to stream.
@@ -73,12 +79,16 @@ def run(
         # Jars are known to one Java thread, and py4j gives this thread another one when its own is taken by a
         # finalizer, which the collector may run on any thread.
         with no_collection():
-            writing, done = running.enter_context(_writing(project, plans, progress))
+            counts = WriterCounts()
+            writing, done = running.enter_context(_writing(project, plans, counts, progress))
             jvm = running.enter_context(FlinkJvm(settings))
             _check_writing(writing)
             job = _submit(project, settings, restored)
         running.callback(job.cancel)
         running.enter_context(_published(project, job, jvm))
+        metrics = StreamMetrics(project, job.rest, counts)
+        if address := running.enter_context(served(metrics, project.config.metrics.host, metrics_port)):
+            say(f"metrics: {address}")
         watch = _Watch(settings, job, jvm, writing, restored, say)
         watch.until(stop)
         state = watch.end()
@@ -131,7 +141,7 @@ def _submit(project: Project, settings: JobSettings, restored: Path | None) -> F
             sources,
             Topics(FEATURES_TOPIC, DEAD_LETTERS_TOPIC),
             kafka=flink_properties(project.config),
-            group=GROUP,
+            group=STREAM_GROUP,
             live=project.config.stream.live,
         )
         return FlinkJob.submit(env, settings, f"penstock {project.config.project}")
@@ -152,7 +162,7 @@ def _published(project: Project, job: FlinkJob, jvm: FlinkJvm) -> Iterator[None]
 
 @contextlib.contextmanager
 def _writing(
-    project: Project, plans: list[ViewPlan], progress: Callable[[WriterCounts], None]
+    project: Project, plans: list[ViewPlan], counts: WriterCounts, progress: Callable[[WriterCounts], None]
 ) -> Iterator[tuple[Future[WriterCounts], threading.Event]]:
     """The writer in a thread of its own, and the event that ends it: its batch in hand is finished.
 
@@ -161,20 +171,24 @@ def _writing(
     done = threading.Event()
     with ThreadPoolExecutor(1, thread_name_prefix="writer") as pool:
         try:
-            yield pool.submit(_write, project, plans, done, progress), done
+            yield pool.submit(_write, project, plans, done, counts, progress), done
         finally:
             done.set()
 
 
 def _write(
-    project: Project, plans: list[ViewPlan], done: threading.Event, progress: Callable[[WriterCounts], None]
+    project: Project,
+    plans: list[ViewPlan],
+    done: threading.Event,
+    counts: WriterCounts,
+    progress: Callable[[WriterCounts], None],
 ) -> WriterCounts:
     with open_store(project.folder) as store, reader(project) as rows:
         # a store that is down, or holds rows of other definitions, is found before there are rows
         store.read_rows([(schema_of(plan), []) for plan in plans])
-        writer = Writer(project, rows, store)
+        writer = Writer(project, rows, store, counts=counts)
         writer.run(done, progress)
-        return writer.counts
+        return counts
 
 
 def _check_writing(writing: Future[WriterCounts]) -> None:

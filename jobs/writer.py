@@ -46,13 +46,18 @@ Clock = tuple[int, int]
 
 @dataclass
 class WriterCounts:
-    """``read``: records read; ``kept``: newest rows after each batch; ``applied``: rows that the store took."""
+    """``read``: records read; ``kept``: newest rows after each batch; ``applied``: rows that the store took.
+
+    ``by_view``: records read, ``newest``: the greatest ``t`` written; ``store_seconds``: spent in writes.
+    """
 
     read: int = 0
     kept: int = 0
     applied: int = 0
     batches: int = 0
     by_view: dict[str, int] = field(default_factory=dict)
+    newest: dict[str, int] = field(default_factory=dict)
+    store_seconds: float = 0.0
 
 
 @contextmanager
@@ -142,9 +147,17 @@ def _place(record: Record) -> str:
 
 
 class Writer:
-    """Reads ``consumer`` (what ``reader`` gives) and writes ``store``."""
+    """Reads ``consumer`` (what ``reader`` gives) and writes ``store``. ``counts``: goes on from these."""
 
-    def __init__(self, project: Project, consumer: Any, store: BulkStore, *, batch: int = BATCH) -> None:
+    def __init__(
+        self,
+        project: Project,
+        consumer: Any,
+        store: BulkStore,
+        *,
+        batch: int = BATCH,
+        counts: WriterCounts | None = None,
+    ) -> None:
         self._views: dict[str, tuple[ViewPlan, ViewSchema]] = {
             topic: (plan, schema_of(plan)) for topic, plan in _topics(project).items()
         }
@@ -152,7 +165,7 @@ class Writer:
         self._consumer, self._store, self._batch = consumer, store, batch
         self._committed: dict[Any, int | None] = {}
         self._answered, self._due = time.monotonic(), 0.0
-        self.counts = WriterCounts()
+        self.counts = counts or WriterCounts()
 
     def run(self, stop: threading.Event, progress: Callable[[WriterCounts], None] = lambda counts: None) -> None:
         """Works until ``stop`` is set; the batch in hand is finished and committed. Raises PenstockError."""
@@ -195,12 +208,18 @@ class Writer:
     def _write(self, by_topic: dict[str, list[Record]]) -> None:
         views = [(*self._views[topic], records) for topic, records in by_topic.items()]
         batch = [(schema, newest(plan, records)) for plan, schema, records in views]
+        began = time.monotonic()
         self.counts.applied += self._store.write_views(batch)
+        self.counts.store_seconds += time.monotonic() - began
         self.counts.kept += sum(len(rows) for _, rows in batch)
         self.counts.batches += 1
         for plan, _, records in views:
             self.counts.read += len(records)
             self.counts.by_view[plan.name] = self.counts.by_view.get(plan.name, 0) + len(records)
+        for schema, rows in batch:
+            self.counts.newest[schema.name] = max(
+                self.counts.newest.get(schema.name, rows[0].t), *(row.t for row in rows)
+            )
 
     def _commit(self) -> None:
         """Commits when a position has moved, be it over records that were compacted away.

@@ -117,6 +117,14 @@ def _fail(context: Context, error: PenstockError) -> None:
     sys.exit(error.exit_code)
 
 
+#: For commands that run until they are stopped.
+metrics_option = click.option(
+    "--metrics-port",
+    type=click.IntRange(0, 65535),
+    help="Serve metrics to Prometheus at this port, or with 0 at any free one.",
+)
+
+
 class Time(click.ParamType[int]):
     """A point in time as an ISO date or date-time; UTC unless it says otherwise. Gives milliseconds."""
 

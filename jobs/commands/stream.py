@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import click
 
-from jobs.commands.common import Context, stop_on_signals
+from jobs.commands.common import Context, metrics_option, stop_on_signals
 from jobs.commands.common import command as shared
 from jobs.stream import run
 
 
 @click.command()
+@metrics_option
 @shared
-def command(context: Context) -> None:
+def command(context: Context, metrics_port: int | None) -> None:
     """Run the Flink job and the store writer until Ctrl-C; the next start goes on where this one ended.
 
-    Example: penstock stream --project feature_repo
+    Example: penstock stream --project feature_repo --metrics-port 9401
     """
     with stop_on_signals() as stop, context.progress("feature rows read", None) as bar:
         report = run(
@@ -22,6 +23,7 @@ def command(context: Context) -> None:
             stop,
             say=lambda text: context.err.print(text, markup=False),
             progress=lambda counts: bar(counts.read),
+            metrics_port=metrics_port,
         )
     written = report.written
     context.out.print(f"stopped: {written.read} feature rows read, {written.applied} written to the store")

@@ -27,6 +27,16 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Checkpoints:
+    """How many there were, how often the job's state was restored, and when the newest was complete (epoch ms)."""
+
+    completed: int
+    failed: int
+    restored: int
+    newest_ms: int | None
+
+
+@dataclass(frozen=True)
 class FlinkRest:
     """A job by its cluster's address (``http://host:port``) and its id. Methods raise PenstockError without answer."""
 
@@ -55,6 +65,17 @@ class FlinkRest:
             for metric in self._get(f"{path}?get={','.join(names)}") if names else []:
                 found[metric["id"]] = found.get(metric["id"], 0) + int(float(metric["sum"]))
         return found
+
+    def checkpoints(self) -> Checkpoints:
+        """The job's checkpoints so far."""
+        found = self._get(f"/jobs/{self.job}/checkpoints")
+        newest = found["latest"]["completed"]
+        return Checkpoints(
+            found["counts"]["completed"],
+            found["counts"]["failed"],
+            found["counts"]["restored"],
+            newest and newest["latest_ack_timestamp"],
+        )
 
     def checkpoint(self) -> None:
         """Takes a checkpoint, and returns when it is complete: every row emitted before it is in Kafka by then."""

@@ -117,6 +117,14 @@ def set_current(models: Path, model: str, version: str) -> None:
     _sync(folder)
 
 
+def current_version(models: Path, model: str) -> str | None:
+    """What ``current`` says; None when no version was trained."""
+    try:
+        return (models / model / CURRENT).read_text().strip()
+    except FileNotFoundError:
+        return None
+
+
 def load_current(models: Path, plan: ModelPlan) -> LoadedModel:
     """The version that ``current`` names.
 
@@ -124,12 +132,11 @@ def load_current(models: Path, plan: ModelPlan) -> LoadedModel:
     for a folder that is not what was written.
     """
     folder = models / plan.name
-    try:
-        version = (folder / CURRENT).read_text().strip()
-    except FileNotFoundError:
+    version = current_version(models, plan.name)
+    if version is None:
         raise UsageError(
             f"{plan.name} has no trained model", where=str(folder), hint=f"run 'penstock train {plan.name}' first"
-        ) from None
+        )
     if not _VERSION.fullmatch(version):
         raise PenstockError(f"{version[:80]!r} is not a version", where=str(folder / CURRENT))
     return _load(folder / version, plan)

@@ -10,20 +10,25 @@ import base64
 import json
 import os
 import random
+import re
 import signal
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from features.ingest import BadEvent, parse
 from features.oracle import batch
 from features.plan import ViewPlan
 from jobs.children import Child
 from jobs.kafka.clients import consumer, ensure_topics, producer
+from jobs.lag import Progress
+from jobs.overview import look
 from jobs.ports import free_port
 from jobs.project import DEAD_LETTERS_TOPIC, FEATURES_TOPIC, Project, load_project
 from jobs.readback import read_values
@@ -153,11 +158,13 @@ def test_stopped_killed_and_equal_to_the_oracle_in_the_end(story: Story) -> None
     project, events = story.project, history()
     third = len(events) // 3
 
-    with story.child() as child:
+    with story.child("stream", "--metrics-port", "0") as child:
         wait_stream(project, child)
         jvm = status(project)["jvm"]
         story.send(events[:third])
-        wait_caught_up(project, child, story.counts)
+        found = wait_caught_up(project, child, story.counts)
+        check_metrics(child, found)
+        check_overview(story, found)
         check_second_stream_is_refused(story)
         child.stop()
         assert child.code == 0, child.said()
@@ -189,6 +196,33 @@ def test_stopped_killed_and_equal_to_the_oracle_in_the_end(story: Story) -> None
         check_rows(story, plan)
         check_store(story, plan)
     check_dead_letters(story)
+
+
+def check_metrics(child: Child, found: StreamStatus) -> None:
+    """What Prometheus would read is what the job and the writer have counted."""
+    page = re.search(r"metrics: (\S+)", child.said())
+    assert page is not None, child.said()
+    with urllib.request.urlopen(page[1], timeout=10) as answer:
+        families = {family.name: family for family in text_string_to_metric_families(answer.read().decode())}
+    events = {(s.labels["view"], s.labels["class"]): s.value for s in families["penstock_events"].samples}
+    assert events == {(view, name): n for view, counts in found.counts.items() for name, n in counts.items()}
+    assert {s.labels["part"]: s.value for s in families["penstock_up"].samples} == {"flink": 1, "kafka": 1}
+    rows = {s.labels["view"]: s.value for s in families["penstock_writer_rows"].samples}
+    assert rows == found.rows
+    lag = {(s.labels["group"], s.labels["topic"]): s.value for s in families["penstock_lag_records"].samples}
+    assert {value for (group, _), value in lag.items() if group == "penstock.writer"} == {0}
+    dead = sum(sample.value for sample in families["penstock_dead_letters"].samples)
+    assert dead == len({raw for raw in BAD}) + 1
+
+
+def check_overview(story: Story, found: StreamStatus) -> None:
+    now = look(story.project)
+    assert now.job is not None and now.job.state == "RUNNING" and now.job.checkpoint_age_s is not None
+    assert {view.view: view.counts for view in now.views} == found.counts
+    assert {view.view: view.written for view in now.views} == {v: Progress(n, n) for v, n in found.rows.items()}
+    assert {view.source.end for view in now.views} == set(story.counts.values())
+    assert set(now.dead[story.names["prices"]].values()) == {0}
+    assert now.dead["orders"]["not json"] > 0
 
 
 def flink_log(project: Project) -> str:

@@ -12,6 +12,9 @@ import penstock.route.DeadLetter;
 public final class DeadLetterRecordSerializer implements KafkaRecordSerializationSchema<DeadLetter> {
     private static final long serialVersionUID = 1L;
 
+    /** A record's greatest size is 1 MB unless the broker says otherwise, and a dead letter holds one in base64. */
+    static final int RAW_LIMIT = 700_000;
+
     private final String sourceTopic;
     private final String topic;
     private transient JsonWriter json;
@@ -43,9 +46,15 @@ public final class DeadLetterRecordSerializer implements KafkaRecordSerializatio
         field("source", letter.source(), ',');
         field("view", letter.view(), ',');
         field("error", letter.error(), ',');
-        field("detail", letter.detail(), ',');
-        field("raw", Base64.getEncoder().encodeToString(letter.raw()), '}');
+        // a letter that no topic takes would end the job, at every restart again
+        boolean large = letter.raw().length > RAW_LIMIT;
+        field("detail", large ? letter.detail() + tooMany(letter.raw().length) : letter.detail(), ',');
+        field("raw", large ? null : Base64.getEncoder().encodeToString(letter.raw()), '}');
         return json.toBytes();
+    }
+
+    private static String tooMany(int bytes) {
+        return " (" + bytes + " raw bytes are too many to repeat)";
     }
 
     private void field(String name, String value, char after) {

@@ -30,6 +30,8 @@ public final class Router extends ProcessFunction<Row, DeadLetter>
     private transient View[] views;
     private transient ViewRoute[] routes;
     private transient Counters[] counters;
+    /** Dead letters by their reasons. */
+    private transient Counters reasons;
 
     /** @param plans the canonical plans of all views of one source */
     @SuppressWarnings({"unchecked", "rawtypes"})
@@ -64,6 +66,8 @@ public final class Router extends ProcessFunction<Row, DeadLetter>
             counters[i] = new Counters("in", "applied", "dead");
             counters[i].restore(context.getOperatorStateStore(), views[i].name());
         }
+        reasons = new Counters(Bad.codes());
+        reasons.restore(context.getOperatorStateStore(), "dead letters");
     }
 
     @Override
@@ -71,6 +75,7 @@ public final class Router extends ProcessFunction<Row, DeadLetter>
         for (Counters each : counters) {
             each.snapshot();
         }
+        reasons.snapshot();
     }
 
     @Override
@@ -78,14 +83,15 @@ public final class Router extends ProcessFunction<Row, DeadLetter>
         routes = new ViewRoute[views.length];
         for (int i = 0; i < views.length; i++) {
             routes[i] = new ViewRoute(views[i]);
-            counters[i].show(getRuntimeContext().getMetricGroup(), views[i].name());
+            counters[i].show(getRuntimeContext().getMetricGroup(), "penstock", views[i].name());
         }
+        reasons.show(getRuntimeContext().getMetricGroup(), "penstock_dead", views[0].source().name());
     }
 
     @Override
     public void processElement(Row row, Context context, Collector<DeadLetter> dead) {
         if (row.bad != null) {
-            dead.collect(letter(row, null, row.bad));
+            send(letter(row, null, row.bad), dead);
         }
         for (int i = 0; i < routes.length; i++) {
             counters[i].add(IN);
@@ -103,10 +109,15 @@ public final class Router extends ProcessFunction<Row, DeadLetter>
             context.output(tags[view], event);
         } else if (routes[view].bad() != null) {
             counters[view].add(DEAD);
-            dead.collect(letter(row, views[view].name(), routes[view].bad()));
+            send(letter(row, views[view].name(), routes[view].bad()), dead);
         } else {
             counters[view].add(APPLIED);
         }
+    }
+
+    private void send(DeadLetter letter, Collector<DeadLetter> dead) {
+        reasons.add(letter.error());
+        dead.collect(letter);
     }
 
     private DeadLetter letter(Row row, String view, Bad bad) {

@@ -10,7 +10,8 @@ import org.apache.flink.metrics.Gauge;
 import org.apache.flink.metrics.MetricGroup;
 
 /**
- * Counts of one view that survive a restart: kept in operator state, shown as the metrics {@code penstock.<view>.<name>}.
+ * Counts of one view or source that survive a restart: kept in operator state, shown as the metrics
+ * {@code <kind>.<view>.<name>}, without blanks.
  * After a change of parallelism each count goes on in one of the subtasks, so sums over subtasks stay right.
  */
 public final class Counters {
@@ -26,7 +27,7 @@ public final class Counters {
     public void restore(OperatorStateStore store, String view) throws Exception {
         state = store.getListState(new ListStateDescriptor<>("counts " + view, LongPrimitiveArraySerializer.INSTANCE));
         for (long[] part : state.get()) {
-            for (int i = 0; i < values.length; i++) {
+            for (int i = 0; i < Math.min(values.length, part.length); i++) {
                 values[i] += part[i];
             }
         }
@@ -36,11 +37,11 @@ public final class Counters {
         state.update(List.of(values.clone()));
     }
 
-    public void show(MetricGroup group, String view) {
-        MetricGroup own = group.addGroup("penstock").addGroup(view);
+    public void show(MetricGroup group, String kind, String of) {
+        MetricGroup own = group.addGroup(kind).addGroup(of);
         for (int i = 0; i < names.length; i++) {
             int index = i;
-            own.gauge(names[i], (Gauge<Long>) () -> values[index]);
+            own.gauge(names[i].replace(' ', '_'), (Gauge<Long>) () -> values[index]);
         }
     }
 
@@ -48,7 +49,15 @@ public final class Counters {
         values[index]++;
     }
 
+    public void add(String name) {
+        values[place(name)]++;
+    }
+
     public long get(String name) {
-        return values[Arrays.asList(names).indexOf(name)];
+        return values[place(name)];
+    }
+
+    private int place(String name) {
+        return Arrays.asList(names).indexOf(name);
     }
 }

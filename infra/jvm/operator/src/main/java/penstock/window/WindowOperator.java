@@ -79,7 +79,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         rows = new RowWriter(layout);
         one = new Chunk(layout.textArgs, 1);
         one.size = 1;
-        counters.show(getRuntimeContext().getMetricGroup(), layout.view.name());
+        counters.show(getRuntimeContext().getMetricGroup(), "penstock", layout.view.name());
     }
 
     private Blocks blocks() {

@@ -1,0 +1,1 @@
+"""What running jobs tell Prometheus, under names that begin with ``penstock_``."""

@@ -1,0 +1,88 @@
+"""What ``penstock stream`` tells: the Flink job's counts, the writer's, and how far both are behind their topics."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from features.errors import PenstockError
+from jobs.flink.rest import FlinkRest
+from jobs.lag import progress
+from jobs.project import FEATURES_TOPIC, STREAM_GROUP, Project
+from jobs.status import read_counts, read_dead
+from jobs.writer import GROUP, WriterCounts
+
+
+class StreamMetrics(Collector):
+    """Asked for each time that Prometheus comes by. ``written`` gives the writer's counts so far.
+
+    What Flink or Kafka does not answer at that moment is left out, and ``penstock_up`` says so.
+    """
+
+    def __init__(self, project: Project, rest: FlinkRest, written: WriterCounts) -> None:
+        self._project, self._rest, self._written = project, rest, written
+
+    def collect(self) -> Iterator[Metric]:
+        """The families, each whole."""
+        up = GaugeMetricFamily("penstock_up", "1 where the part answers, else 0.", labels=["part"])
+        for part, families in (("flink", self._flink), ("kafka", self._kafka)):
+            try:
+                found = list(families())
+            except PenstockError:
+                found = []
+            yield from found
+            up.add_metric([part], float(bool(found)))
+        yield up
+        yield from self._writer()
+
+    def _flink(self) -> Iterator[Metric]:
+        events = CounterMetricFamily(
+            "penstock_events", "Events of a view by what became of them.", labels=["view", "class"]
+        )
+        for view, counts in read_counts(self._project).items():
+            for name, number in counts.items():
+                events.add_metric([view, name], number)
+        dead = CounterMetricFamily("penstock_dead_letters", "Dead letters of a source.", labels=["source", "reason"])
+        for source, reasons in read_dead(self._project).items():
+            for reason, number in reasons.items():
+                dead.add_metric([source, reason], number)
+        state = self._rest.checkpoints()
+        restarts = GaugeMetricFamily("penstock_flink_restores", "Restores of the job's state since its start.")
+        restarts.add_metric([], state.restored)
+        yield from (events, dead, restarts)
+        if state.newest_ms is not None:
+            age = GaugeMetricFamily("penstock_checkpoint_age_seconds", "Time since the newest complete checkpoint.")
+            age.add_metric([], time.time() - state.newest_ms / 1000)
+            yield age
+
+    def _kafka(self) -> Iterator[Metric]:
+        lag = GaugeMetricFamily("penstock_lag_records", "Records not committed yet.", labels=["group", "topic"])
+        streamed = self._project.streamed
+        wanted = [(STREAM_GROUP, self._project.topic(source)) for source in streamed]
+        wanted += [(GROUP, FEATURES_TOPIC.format(view=plan.name)) for plans in streamed.values() for plan in plans]
+        for (group, topic), found in progress(self._project.config, wanted).items():
+            lag.add_metric([group, topic], found.lag)
+        yield lag
+
+    def _writer(self) -> Iterator[Metric]:
+        written = self._written
+        rows = CounterMetricFamily("penstock_writer_rows", "Feature rows read from a view's topic.", labels=["view"])
+        for view, number in list(written.by_view.items()):
+            rows.add_metric([view], number)
+        newest = GaugeMetricFamily(
+            "penstock_writer_time_seconds",
+            "The greatest t written, since the epoch: event time, or that of a change.",
+            labels=["view"],
+        )
+        for view, t in list(written.newest.items()):
+            newest.add_metric([view], t / 1000)
+        applied = CounterMetricFamily("penstock_writer_applied", "Rows that the store took: newer than what it had.")
+        applied.add_metric([], written.applied)
+        batches = CounterMetricFamily("penstock_writer_batches", "Writes to the store.")
+        batches.add_metric([], written.batches)
+        seconds = CounterMetricFamily("penstock_writer_store_seconds", "Time spent in writes to the store.")
+        seconds.add_metric([], written.store_seconds)
+        yield from (rows, newest, applied, batches, seconds)
