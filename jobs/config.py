@@ -70,6 +70,12 @@ class MetricsConfig(_Section):
     host: str = "127.0.0.1"
 
 
+class LogsConfig(_Section):
+    """``format``: lines for people, or one JSON object a line."""
+
+    format: Literal["text", "json"] = "text"
+
+
 class Config(_Section):
     """The whole file. Relative paths are relative to the file's folder."""
 
@@ -82,6 +88,7 @@ class Config(_Section):
     stream: StreamConfig = StreamConfig()
     inference: InferenceConfig = InferenceConfig()
     metrics: MetricsConfig = MetricsConfig()
+    logs: LogsConfig = LogsConfig()
 
 
 def read_config(folder: Path) -> Config:

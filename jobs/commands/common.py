@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
 import os
 import signal
 import sys
@@ -27,6 +28,7 @@ from rich.progress import (
 )
 
 from features.errors import PenstockError, UsageError
+from jobs.logs import configure, logger
 from jobs.project import Project, find_project, load_project
 
 
@@ -56,6 +58,11 @@ class Context:
     def project(self) -> Project:
         """The project in ``--project``, this folder, or ``feature_repo`` below it."""
         return load_project(self._folder or find_project(Path.cwd()))
+
+    def log(self, job: str) -> logging.Logger:
+        """The logger of a job, written as ``[logs]`` says."""
+        configure(self.project.config.logs.format)
+        return logger(job)
 
     def result(self, **values: Any) -> None:
         """The result for machines: one JSON object on standard output, with ``--json`` only."""

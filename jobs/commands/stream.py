@@ -21,7 +21,7 @@ def command(context: Context, metrics_port: int | None) -> None:
         report = run(
             context.project,
             stop,
-            say=lambda text: context.err.print(text, markup=False),
+            say=context.log("stream").info,
             progress=lambda counts: bar(counts.read),
             metrics_port=metrics_port,
         )
