@@ -29,6 +29,8 @@ from jobs.serving.requests import Queue, Request, read_request
 from jobs.serving.transactions import DELIVERY_MS, TRANSACTION_MS, LostPartitions, Transactions, alone, member_id
 from jobs.store.bulk import BulkStore
 from jobs.store.open import open_store
+from jobs.store.patience import Patience
+from jobs.store.schema import schema_of
 
 GROUP = "penstock.infer.{model}"
 #: How long a turn waits for requests when it has none, in milliseconds: what a signal waits for at most.
@@ -171,6 +173,9 @@ def infer(
     group = group or GROUP.format(model=plan.name)
     with ExitStack() as opened, answering(project.config):
         store = opened.enter_context(open_store(project.folder))
+        # a store that is down, or holds rows of other definitions, is found before there are requests
+        store.read_rows([(schema_of(item.view), []) for item in inputs_of(plan, project.plans)])
+        store.wait_while_away(Patience(stop, told))
         require_topics(project.config, [topic])
         ensure_topics(project.config, [plan.output, DEAD_LETTERS_TOPIC])
         name = opened.enter_context(member_id(project.config.state / "infer", group))

@@ -30,6 +30,7 @@ from jobs.ports import free_port
 from jobs.project import DEAD_LETTERS_TOPIC, FEATURES_TOPIC, STREAM_GROUP, Project
 from jobs.status import status_file
 from jobs.store.open import open_store
+from jobs.store.patience import Patience
 from jobs.store.schema import schema_of
 from jobs.writer import Writer, WriterCounts, reader
 
@@ -80,7 +81,7 @@ def run(
         # finalizer, which the collector may run on any thread.
         with no_collection():
             counts = WriterCounts()
-            writing, done = running.enter_context(_writing(project, plans, counts, progress))
+            writing, done = running.enter_context(_writing(project, plans, counts, say, progress))
             jvm = running.enter_context(FlinkJvm(settings))
             _check_writing(writing)
             job = _submit(project, settings, restored)
@@ -162,7 +163,7 @@ def _published(project: Project, job: FlinkJob, jvm: FlinkJvm) -> Iterator[None]
 
 @contextlib.contextmanager
 def _writing(
-    project: Project, plans: list[ViewPlan], counts: WriterCounts, progress: Callable[[WriterCounts], None]
+    project: Project, plans: list[ViewPlan], counts: WriterCounts, say: Say, progress: Callable[[WriterCounts], None]
 ) -> Iterator[tuple[Future[WriterCounts], threading.Event]]:
     """The writer in a thread of its own, and the event that ends it: its batch in hand is finished.
 
@@ -171,7 +172,7 @@ def _writing(
     done = threading.Event()
     with ThreadPoolExecutor(1, thread_name_prefix="writer") as pool:
         try:
-            yield pool.submit(_write, project, plans, done, counts, progress), done
+            yield pool.submit(_write, project, plans, done, counts, say, progress), done
         finally:
             done.set()
 
@@ -181,11 +182,13 @@ def _write(
     plans: list[ViewPlan],
     done: threading.Event,
     counts: WriterCounts,
+    say: Say,
     progress: Callable[[WriterCounts], None],
 ) -> WriterCounts:
     with open_store(project.folder) as store, reader(project) as rows:
         # a store that is down, or holds rows of other definitions, is found before there are rows
         store.read_rows([(schema_of(plan), []) for plan in plans])
+        store.wait_while_away(Patience(done, say))
         writer = Writer(project, rows, store, counts=counts)
         writer.run(done, progress)
         return counts

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from features.errors import RefusedError
 from jobs.store.columns import Cells, Columns, decode
 from jobs.store.encoding import encode_column
 from jobs.store.keys import encode_keys, encode_known_keys
+from jobs.store.patience import Patience
 from jobs.store.rows import FeatureRow, ViewSchema
+
+T = TypeVar("T")
 
 #: A view and the keys whose rows are wanted.
 Request = tuple[ViewSchema, Sequence[tuple[Any, ...]]]
@@ -47,6 +50,11 @@ class BulkStore(ABC):
     def __init__(self) -> None:
         super().__init__()
         self._accepted: set[ViewSchema] = set()
+        self._patience: Patience | None = None
+
+    def wait_while_away(self, patience: Patience) -> None:
+        """From now on reads and writes wait while the store is away."""
+        self._patience = patience
 
     def write_rows(self, schema: ViewSchema, rows: Sequence[FeatureRow]) -> int:
         """``write_views`` for one view."""
@@ -61,9 +69,12 @@ class BulkStore(ABC):
         """
         filled = [(schema, rows) for schema, rows in batch if rows]
         encoded = [(schema.name, encode_rows(schema, rows)) for schema, rows in filled]
-        for schema, _ in filled:
+        return self._answered(lambda: self._write_accepted([schema for schema, _ in filled], encoded)) if encoded else 0
+
+    def _write_accepted(self, schemas: Sequence[ViewSchema], encoded: list[tuple[str, EncodedRows]]) -> int:
+        for schema in schemas:
             self._accept(schema, claim=True)
-        return self._apply(encoded) if encoded else 0
+        return self._apply(encoded)
 
     def read_rows(self, requests: Sequence[Request]) -> list[Columns]:
         """All views of all keys in one round trip: for each request its columns, in the order of its keys.
@@ -71,9 +82,16 @@ class BulkStore(ABC):
         A key that was never written, or that has a null part, is not ``present`` and has the schema's defaults.
         Raises RefusedError and PenstockError as ``write_rows`` does.
         """
-        for schema, _ in requests:
-            self._accept(schema, claim=False)
-        return decode(self._fetch(_key_requests(requests)))
+        wanted = _key_requests(requests)
+        return decode(self._answered(lambda: self._read_accepted(wanted)))
+
+    def _read_accepted(self, wanted: list[KeyRequest]) -> list[Cells]:
+        for request in wanted:
+            self._accept(request.schema, claim=False)
+        return self._fetch(wanted)
+
+    def _answered(self, ask: Callable[[], T]) -> T:
+        return ask() if self._patience is None else self._patience.until_answered(ask)
 
     @classmethod
     def opened(cls, config: Any) -> Self:

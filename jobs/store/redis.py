@@ -21,16 +21,33 @@ from feast.infra.online_stores.helpers import _mmh3, _redis_key_prefix, compute_
 from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreConfig
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import (
+    AuthenticationError,
+    AuthorizationError,
+    BusyLoadingError,
+    ClusterDownError,
+    NoScriptError,
+    RedisError,
+)
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from features.errors import PenstockError
 from jobs.store.bulk import BulkStore, EncodedRows, KeyRequest
 from jobs.store.clock import feast_timestamp, pack_clock, unpack_clocks
 from jobs.store.columns import Cells
+from jobs.store.patience import StoreAway
 from jobs.store.protos import encode_feast_rows
 from jobs.store.resp import Command, bulk, exchange, head
 
+#: What passes when the server is back; and what is among that by its class, and does not pass.
+_AWAY = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, ClusterDownError, OSError)
+_REFUSED = (AuthenticationError, AuthorizationError)
+
 _SCRIPT = Path(__file__).with_name("apply_row.lua").read_bytes()
+
+#: How long one reply may take, in seconds, unless the connection string has a socket_timeout.
+_ANSWER_S = 10.0
 
 #: Rows in one round trip: their replies are few bytes, their commands about 1 MB.
 _ROWS_AT_ONCE = 2000
@@ -74,6 +91,12 @@ class PenstockRedisOnlineStore(BulkStore, RedisOnlineStore):
     """Feast's Redis store in which an older row never wins, whoever writes."""
 
     _script: bytes | None = None
+
+    @staticmethod
+    def _parse_connection_string(connection_string: str) -> tuple[list[dict[str, str]], dict[str, Any]]:
+        """Feast's reading of it, and an end to waiting for a server that has stopped in the middle."""
+        nodes, options = RedisOnlineStore._parse_connection_string(connection_string)
+        return nodes, {"socket_timeout": _ANSWER_S, "socket_connect_timeout": _ANSWER_S, **options}
 
     def disconnect(self) -> None:
         """Ends the connections."""
@@ -252,7 +275,8 @@ def _answering(config: RepoConfig) -> Iterator[None]:
     try:
         yield
     except (RedisError, OSError) as error:
-        raise PenstockError(
+        away = isinstance(error, _AWAY) and not isinstance(error, _REFUSED)
+        raise (StoreAway if away else PenstockError)(
             f"the Redis store does not answer as it should: {_without_secrets(str(error), config)}",
             where=_address(config),
             hint="is the server up, and are connection_string and its password right in feature_store.yaml?",
