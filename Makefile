@@ -5,12 +5,13 @@ SHELL := /bin/bash
 
 PYTHON ?= python3.11
 EXAMPLES ?= 3000
+SEED ?= 1
 UV := uv==0.13.9
 BIN := .venv/bin
 MAVEN := infra/maven.sh
 JVM_SOURCES := $(shell find infra/jvm -name target -prune -o -type f -print)
 
-.PHONY: help setup system demo test check lint test-jvm test-python bench soak clean
+.PHONY: help setup system demo test check lint test-jvm test-python bench soak chaos clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +56,9 @@ bench: setup ## Measure against hand-written SQL and stock Feast; prints, assert
 
 soak: setup ## The parity suite on many more random views and events (EXAMPLES=3000)
 	PENSTOCK_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest --timeout=0 tests/parity
+
+chaos: setup ## Kill every part at every moment while requests are answered, and prove that nothing is lost (SEED=1)
+	$(BIN)/python -m tests.chaos.matrix $(SEED)
 
 clean: ## Remove what setup and tests built; data and state in .penstock stay
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

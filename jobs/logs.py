@@ -30,6 +30,8 @@ def configure(format: Format) -> None:
     """Sends log lines to standard error: Penstock's own from INFO on, those of libraries from WARNING on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if format == "json" else _Text())
+    # a library's own level may be lower than what is worth a line here
+    handler.addFilter(lambda record: record.levelno >= logging.WARNING or record.name.startswith(f"{ROOT}."))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger(ROOT).setLevel(logging.INFO)
 

@@ -52,6 +52,7 @@ def test_a_failure_stays_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_libraries_are_heard_from_warnings_on(capsys: pytest.CaptureFixture[str]) -> None:
     configure("text")
+    logging.getLogger("kafka").setLevel(logging.INFO)
     logging.getLogger("kafka").info("nothing")
     logging.getLogger("kafka").warning("something")
     assert capsys.readouterr().err == "something\n"

@@ -1,0 +1,197 @@
+"""A slice of the flights with every part real, each started again whenever it has ended, as a supervisor would."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kafka.admin import ConfigResource, ConfigResourceType
+
+from features.errors import PenstockError
+from jobs.catalogue import apply
+from jobs.children import Child
+from jobs.commands.common import Context
+from jobs.demo.outcome import MODEL, backfill_all
+from jobs.flink.rest import FlinkRest
+from jobs.kafka.broker import Broker
+from jobs.kafka.clients import admin, consumer, ensure_topics, producer
+from jobs.materialize import materialize
+from jobs.models.train import train
+from jobs.project import DEAD_LETTERS_TOPIC, Project
+from jobs.replay import FullSpeed, replay
+from jobs.status import status_file, wait_caught_up, wait_stream
+from jobs.store.open import open_store
+from jobs.training import training_set
+from tests.flights import Days, flights_project
+from tests.redis_server import RedisServer, redis_server
+
+#: Seconds between two looks at the parts.
+LOOK_S = 0.2
+#: Seconds for the stream to come up, be it at the second try.
+READY_S = 150.0
+#: A record of ten megabytes must fit.
+LARGEST = 16 << 20
+
+PARTS = ("flink", "writer", "inference", "broker", "redis")
+
+
+class Pausing(Child):
+    """A ``penstock`` command that ``pausing`` can make stand still; ``folder`` holds the files for that."""
+
+    def __init__(self, name: str, arguments: list[str], log: Path, folder: Path) -> None:
+        super().__init__(name, arguments, log)
+        self._command = ["-W", "ignore", "-m", "tests.chaos.pausing", str(folder), *arguments]
+
+
+class Verifier:
+    """Reads what is committed, all the while: the ids of predictions in the order in which a reader sees them."""
+
+    def __init__(self, project: Project) -> None:
+        self._project, self._topic = project, project.model(MODEL).output
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self.ids: list[str] = []
+
+    def __enter__(self) -> Verifier:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stop.set()
+        self._thread.join(30)
+
+    def _read(self) -> None:
+        with consumer(self._project.config, [self._topic], isolation_level="read_committed") as reader:
+            while not self._stop.is_set():
+                for records in reader.poll(timeout_ms=100).values():
+                    self.ids += [record.key.decode() for record in records]
+
+
+@dataclass
+class World:
+    """The parts, and how to kill each. ``starts`` counts those that the supervisor has made."""
+
+    project: Project
+    broker: Broker
+    redis: RedisServer
+    stream: Child
+    inference: Child
+    pauses: Path
+    starts: Counter[str] = field(default_factory=Counter)
+    before: dict[str, int] = field(default_factory=dict)
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def kill(self, part: str) -> None:
+        """SIGKILL, at once."""
+        kills: dict[str, Callable[[], None]] = {
+            "flink": lambda: os.kill(self._status()["jvm"], signal.SIGKILL),
+            "writer": lambda: os.kill(self.stream.pid, signal.SIGKILL),
+            "inference": self.inference.kill,
+            "broker": lambda: os.kill(self.broker.status().pid or 0, signal.SIGKILL),
+            "redis": lambda: self.redis.process.kill(),
+        }
+        kills[part]()
+
+    def begin_checkpoint(self) -> None:
+        """Asks Flink for a checkpoint, and does not wait for it."""
+        found = self._status()
+        rest = FlinkRest(found["rest"], found["job"])
+        rest._get(f"/jobs/{rest.job}/checkpoints", {"checkpointType": "CONFIGURED"})
+
+    def _status(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(status_file(self.project).read_text())
+        return found
+
+    def ready(self) -> None:
+        """Returns when every part runs: the next one is not killed while the last one still comes up."""
+        deadline = time.monotonic() + READY_S
+        while time.monotonic() < deadline:
+            # a stream that ends in its start, for want of a part that is away, is started again
+            with contextlib.suppress(PenstockError):
+                wait_stream(self.project, self.stream)
+                return
+            time.sleep(LOOK_S)
+        raise AssertionError(self.stream.said())
+
+    @contextlib.contextmanager
+    def supervised(self) -> Iterator[None]:
+        """Starts again what ends, as long as the block lasts."""
+        keeper = threading.Thread(target=self._keep, daemon=True)
+        keeper.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            keeper.join(120)
+
+    def _keep(self) -> None:
+        while not self._stop.wait(LOOK_S):
+            if not self.broker.status().running:
+                self.starts["broker"] += 1
+                self.broker.start()
+            if self.redis.process.poll() is not None:
+                self.starts["redis"] += 1
+                self.redis.restart()
+            for name, child in (("stream", self.stream), ("inference", self.inference)):
+                if not child.running:
+                    self.starts[name] += 1
+                    child.start()
+
+
+@contextlib.contextmanager
+def world(folder: Path, days: Days) -> Iterator[World]:
+    """History is in the store, the model is trained, stream and inference run; all is stopped at the end."""
+    with contextlib.ExitStack() as running:
+        redis = running.enter_context(redis_server(folder, "--appendonly", "yes"))
+        option = f"connection_string: {redis.connection_string}"
+        project = flights_project(folder / "project", days, ("jobs.store.redis.PenstockRedisOnlineStore", option))
+        _history(project, days)
+        broker = Broker(project.config.state)
+        running.callback(broker.stop)
+        broker.start()
+        _topics(project)
+        pauses, logs = folder / "pauses", project.config.state / "logs"
+        pauses.mkdir()
+        where = ["--project", str(project.folder)]
+        stream = Pausing("stream", ["stream", *where], logs / "stream.log", pauses)
+        running.callback(stream.stop)
+        stream.start()
+        wait_stream(project, stream)
+        with producer(project.config) as sender:
+            before = replay(project, sender, days.start, days.live, FullSpeed())
+        wait_caught_up(project, stream, before)
+        first = f"0:{before['departures']}"
+        infer = Pausing("infer", ["infer", MODEL, *where, "--from-offsets", first], logs / "infer.log", pauses)
+        running.callback(infer.stop)
+        infer.start()
+        yield World(project, broker, redis, stream, infer, pauses, before=before)
+
+
+def _history(project: Project, days: Days) -> None:
+    context = Context(None, False)
+    backfill_all(context, project, days.start, days.live, project.backfills)
+    apply(project)
+    with open_store(project.folder) as online:
+        for name, plan in project.plans.items():
+            materialize(plan, project.change_points(name), online, days.live - 1)
+    file = project.config.state / "training.parquet"
+    training_set(project, MODEL, days.start, days.live, file)
+    plan = project.model(MODEL).model_plan
+    train(file, plan, project.config.state / "models", (days.start, days.evaluated), (days.evaluated, days.live))
+
+
+def _topics(project: Project) -> None:
+    requests = project.topic(project.model(MODEL).on.name)
+    outputs = [project.model(MODEL).output, DEAD_LETTERS_TOPIC]
+    ensure_topics(project.config, [*(project.topic(name) for name in project.streamed), *outputs])
+    with admin(project.config) as client:
+        client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, requests, {"max.message.bytes": str(LARGEST)})])
