@@ -1,0 +1,65 @@
+"""What ``penstock infer`` tells: requests, answers, how long they took, and how old their features were."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from numpy.typing import ArrayLike
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from jobs.metrics.buckets import AGES, SECONDS, SIZES, Buckets
+
+
+class InferenceMetrics(Collector):
+    """Of one model's version. ``inputs``: the names of those whose features have an age."""
+
+    def __init__(self, model: str, version: str, fingerprint: str, inputs: Sequence[str]) -> None:
+        self._model, self._info = model, (model, version, fingerprint)
+        self._requests, self._stale = 0, 0
+        self._refused: Counter[str] = Counter()
+        self._seconds, self._sizes = Buckets(SECONDS), Buckets(SIZES)
+        self._ages = {name: Buckets(AGES) for name in inputs}
+
+    def answered(self, requests: int, stale: int, refused: Sequence[str], seconds: ArrayLike) -> None:
+        """A transaction was committed: its requests, the reasons of those refused, and what each has taken."""
+        self._requests += requests
+        self._stale += stale
+        self._refused.update(refused)
+        self._sizes.observe([requests])
+        self._seconds.observe(seconds)
+
+    def aged(self, name: str, seconds: ArrayLike) -> None:
+        """How old the rows of an input were at their requests' times."""
+        self._ages[name].observe(seconds)
+
+    def collect(self) -> Iterator[Metric]:
+        """The families, each whole."""
+        refused = sum(self._refused.values())
+        yield self._counter("penstock_requests", "Requests answered.", self._requests)
+        yield self._counter("penstock_predictions", "Predictions.", self._requests - refused)
+        yield self._counter("penstock_stale", "Predictions without the request's own event.", self._stale)
+        reasons = CounterMetricFamily("penstock_refused_requests", "Dead letters.", labels=["model", "reason"])
+        for reason, number in self._refused.items():
+            reasons.add_metric([self._model, reason], number)
+        yield reasons
+        yield self._histogram("penstock_prediction_seconds", "From request to committed answer.", self._seconds)
+        yield self._histogram("penstock_batch_requests", "Requests in a transaction.", self._sizes)
+        ages = HistogramMetricFamily("penstock_feature_age_seconds", "Age of a row.", labels=["model", "input"])
+        for name, buckets in self._ages.items():
+            buckets.add_to(ages, [self._model, name])
+        yield ages
+        info = GaugeMetricFamily("penstock_model_info", "The version.", labels=["model", "version", "fingerprint"])
+        info.add_metric(self._info, 1)
+        yield info
+
+    def _counter(self, name: str, text: str, number: int) -> Metric:
+        family = CounterMetricFamily(name, text, labels=["model"])
+        family.add_metric([self._model], number)
+        return family
+
+    def _histogram(self, name: str, text: str, buckets: Buckets) -> Metric:
+        family = HistogramMetricFamily(name, text, labels=["model"])
+        buckets.add_to(family, [self._model])
+        return family
