@@ -8,9 +8,11 @@ import org.apache.flink.api.common.state.OperatorStateStore;
 import org.apache.flink.api.common.typeutils.base.array.LongPrimitiveArraySerializer;
 import org.apache.flink.metrics.Gauge;
 import org.apache.flink.metrics.MetricGroup;
+import penstock.plan.View;
 
 /**
- * Counts of one view that survive a restart: kept in operator state, shown as the metrics {@code penstock.<view>.<name>}.
+ * Counts of one view that survive a restart: kept in operator state, shown as the metrics {@code penstock.<view>.<name>},
+ * for each source of a union {@code penstock.<view>.<source>.<name>}.
  * After a change of parallelism each count goes on in one of the subtasks, so sums over subtasks stay right.
  */
 public final class Counters {
@@ -23,8 +25,9 @@ public final class Counters {
         values = new long[names.length];
     }
 
-    public void restore(OperatorStateStore store, String view) throws Exception {
-        state = store.getListState(new ListStateDescriptor<>("counts " + view, LongPrimitiveArraySerializer.INSTANCE));
+    /** @param of what is counted: different among the counts of one operator */
+    public void restore(OperatorStateStore store, String of) throws Exception {
+        state = store.getListState(new ListStateDescriptor<>("counts " + of, LongPrimitiveArraySerializer.INSTANCE));
         for (long[] part : state.get()) {
             for (int i = 0; i < values.length; i++) {
                 values[i] += part[i];
@@ -36,8 +39,12 @@ public final class Counters {
         state.update(List.of(values.clone()));
     }
 
-    public void show(MetricGroup group, String view) {
-        MetricGroup own = group.addGroup("penstock").addGroup(view);
+    /** @param place of the source that is counted among those of the view */
+    public void show(MetricGroup group, View view, int place) {
+        MetricGroup own = group.addGroup("penstock").addGroup(view.name());
+        if (view.isUnion()) {
+            own = own.addGroup(view.sources().get(place).name());
+        }
         for (int i = 0; i < names.length; i++) {
             int index = i;
             own.gauge(names[i], (Gauge<Long>) () -> values[index]);

@@ -163,7 +163,7 @@ class SerializersTest {
 
     @Test
     void rowsAndDeadLetters() throws Exception {
-        check(new FeatureRowSerializer(), new FeatureRow(new byte[] {1}, new byte[] {2, 3}, 4, 5));
+        check(new FeatureRowSerializer(), new FeatureRow(new byte[] {1}, new byte[] {2, 3}, 6, 4, 5));
         check(new DeadLetterSerializer(), new DeadLetter("s", null, "not json", "why", 1, 2, new byte[] {-1}));
     }
 
