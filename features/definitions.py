@@ -225,11 +225,6 @@ class _Keyed:
     def __repr__(self) -> str:
         return f"{type(self).__name__} {self.name}"
 
-    @property
-    def sources(self) -> tuple[Any, ...]:
-        """The table itself, the view's stream, or the streams of its union."""
-        return self.source.streams if isinstance(self.source, Union) else (self.source,)
-
     def _input(self) -> _Input:
         return _Input(self, self.plan.name, {key.name: key.name for key in self.plan.key})
 

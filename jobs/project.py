@@ -12,6 +12,7 @@ from features.definitions import Model, Stream, Table, View
 from features.errors import DefinitionError, DefinitionErrors, Mistakes, PenstockError, UsageError, did_you_mean
 from features.mistakes import as_mistake, read_to_the_end
 from features.plan import ViewPlan
+from features.union import Union
 from jobs.config import FILE, Config, read_config
 
 
@@ -143,8 +144,9 @@ def _collected(names: dict[str, Any], path: Path) -> Definitions:
     named = [x for x in made if isinstance(x, (View, Table))]
     read = [view for model in models.values() for view in model.views]
     views: dict[str, View | Table] = _by_name([*named, *read], path, mistakes)
-    streams = [x for x in made if isinstance(x, (Stream, Table))]
-    streams += [source for view in views.values() for source in view.sources]
+    streams: list[Any] = [x for x in made if isinstance(x, (Stream, Table))]
+    for view in views.values():
+        streams += view.source.streams if isinstance(view.source, Union) else (view.source,)
     streams += [source for m in models.values() for source in (m.on, m.label_source) if source is not None]
     sources: dict[str, Stream | Table] = _by_name(streams, path, mistakes)
     mistakes.raise_found()
