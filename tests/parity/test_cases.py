@@ -24,7 +24,9 @@ every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.r
 
 def arrivals(case: Case) -> list[Arrival]:
     raws = [e if isinstance(e, bytes) else json.dumps(e, ensure_ascii=False).encode() for e in case.events]
-    return [arrival(case.plan.source, index, raw) for index, raw in enumerate(raws)]
+    first = case.plan.source.sources[0]
+    sources = [first if isinstance(e, bytes) else case.plan.source.of(e) for e in case.events]
+    return [arrival(source, index, raw) for index, (source, raw) in enumerate(zip(sources, raws, strict=True))]
 
 
 def tuples(plan: ViewPlan, rows: pa.Table) -> list[tuple[Any, ...]]:
@@ -53,6 +55,8 @@ def test_the_oracle_gives_the_values_by_hand(case: Case) -> None:
     assert answer.dead == list(case.dead)
     assert (answer.counts["dead"], answer.counts["duplicate"]) == (len(case.dead), case.duplicates)
     assert sum(answer.counts.values()) == len(case.events)
+    for name, counts in case.of_sources.items():
+        assert tuple(answer.of_sources[name][of] for of in ("applied", "duplicate", "dead")) == counts, name
 
 
 @every_case
