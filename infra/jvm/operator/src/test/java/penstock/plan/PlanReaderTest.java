@@ -26,6 +26,21 @@ class PlanReaderTest {
     }
 
     @Test
+    void aUnionHasSeveralSources() {
+        String plan = Plans.view(
+                Plans.union(5), Plans.sliding(10, 3), Plans.feature("f", "count", null, 0, 0, "int64"));
+        View view = PlanReader.read(plan);
+        assertTrue(view.isUnion() && view.hasIds() && !view.hasOps());
+        assertEquals(5, view.lateness());
+        assertEquals(List.of(0, 1), List.of(view.place("a"), view.place("b")));
+        assertThrows(PlanException.class, () -> view.place("src"));
+        assertEquals(2, PlanReader.readAll("b", plan, plan).size());
+        assertThrows(PlanException.class, () -> PlanReader.readAll("src", plan));
+        assertThrows(PlanException.class, () -> PlanReader.readAll("b", plan, plan.replace(":5,", ":6,")));
+        assertEquals(2, PlanReader.readAll("a", plan, plan.replace(":5,", ":6,")).size());
+    }
+
+    @Test
     void theFingerprintIsOfTheText() {
         View view = PlanReader.read(PLAN);
         assertEquals(64, view.fingerprint().length());
