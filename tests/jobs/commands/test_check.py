@@ -133,3 +133,29 @@ def test_what_an_aggregate_is_given_is_shown(tmp_path: Path) -> None:
         ("histogram(0, 10, 20)", "pieces"),
         ("argmax", "customer by amount"),
     ]
+
+
+def test_a_union_is_named_by_its_streams_and_its_sql_runs(tmp_path: Path) -> None:
+    text = """both = View("both", union(returns, orders), key="customer", features=dict(n=count().over("1h")))
+"""
+    text = text.replace("returns,", "older,").replace(
+        "both =",
+        "older = Stream('older', topic='o', history='o.parquet', "
+        "time='at', id='number', columns=dict(number='int64', customer='string'))\nboth =",
+    )
+    assert "from union(older, orders)" in check(tmp_path, text).stdout
+    both = shown(tmp_path, text, "--sql")["views"]["both"]
+    assert both["source"] == "union(older, orders)"
+    (tmp_path / "data" / "orders").mkdir(parents=True)
+    columns = (
+        "'b' AS order_id, 'x' AS customer, 1 AS shop, 2.0 AS amount, TRUE AS paid, 2 AS pieces, 0 AS due, 1.5 AS cents"
+    )
+    with duckdb.connect() as db:
+        for macro in MACROS:
+            db.execute(macro)
+        db.execute(f"COPY (SELECT {columns}, 5 AS ts) TO '{tmp_path}/data/orders/a.parquet'")
+        db.execute(f"COPY (SELECT 7 AS number, 'x' AS customer, 9 AS at) TO '{tmp_path}/data/o.parquet'")
+        rows = db.execute(both["sql"]).fetchall()
+        ids = db.execute("SELECT _id, _source FROM events ORDER BY _id").fetchall()
+    assert rows == [("x", 5), ("x", 9)]
+    assert ids == [("0:7", "older"), ("1:b", "orders")]
