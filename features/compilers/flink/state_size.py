@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from features.plan import FeaturePlan, ViewPlan
 
-#: Clock, seq, timer, partition, offset, first and last chunk, last chunk id.
-KEY_BYTES = 7 * 8 + 4
+#: Clock, seq, timer, offset, first and last chunk, last chunk id; source, partition.
+KEY_BYTES = 7 * 8 + 2 * 4
 #: Chunk, index, leave.
 HEAD_BYTES = 8 + 4 + 8
 #: Time, nulls, conditions.

@@ -42,8 +42,8 @@ def test_a_view_is_a_table(tmp_path: Path) -> None:
     assert ["x", "float64", "float(late.n_1h) / 2.0"] in rows
     assert "view late by customer, shop" in done.stdout
     assert "only ~is_null(amount)" in done.stdout
-    # 60 + two heads + a count; time, nulls, conditions, argument and id; a candidate of the greatest
-    assert "state: 108 bytes per key + 92 to 108 per event of the last 30d" in done.stdout
+    # 64 + two heads + a count; time, nulls, conditions, argument and id; a candidate of the greatest
+    assert "state: 112 bytes per key + 92 to 108 per event of the last 30d" in done.stdout
 
 
 def test_for_machines_it_is_an_object(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_for_machines_it_is_an_object(tmp_path: Path) -> None:
     assert late["features"][0] == {
         "name": "n_1h", "type": "int64", "aggregate": "count", "argument": "", "where": "amount > 15.0", "window": "1h",
     }  # fmt: skip
-    assert late["state"] == {"fixed": 108, "per_event": 92, "most_per_event": 108, "alive_ms": 30 * 86_400_000}
+    assert late["state"] == {"fixed": 112, "per_event": 92, "most_per_event": 108, "alive_ms": 30 * 86_400_000}
     assert "sql" not in late
     assert answer["views"]["shops"]["state"] is None
     assert answer["models"]["m"]["vector"][-1] == {"name": "x", "type": "float64", "from": "float(late.n_1h) / 2.0"}

@@ -38,7 +38,7 @@ final class KeyStateSerializer extends PlainSerializer<KeyState> {
         out.writeLong(state.clock);
         Wire.writeSize(state.seq, out);
         out.writeLong(state.timer);
-        if (plan().view.isUnion()) {
+        if (plan().isUnion) {
             Wire.writeSize(state.source, out);
         }
         Wire.writeSize(state.partition, out);
@@ -62,7 +62,7 @@ final class KeyStateSerializer extends PlainSerializer<KeyState> {
         state.clock = in.readLong();
         state.seq = Wire.readSize(in);
         state.timer = in.readLong();
-        state.source = plan().view.isUnion() ? (int) Wire.readSize(in) : 0;
+        state.source = plan().isUnion ? (int) Wire.readSize(in) : 0;
         state.partition = (int) Wire.readSize(in);
         state.offset = Wire.readSize(in);
         state.firstChunk = Wire.readSize(in);

@@ -29,6 +29,7 @@ final class Layout {
     final View view;
     final boolean hasId;
     final long lateness;
+    final boolean isUnion;
     final boolean hasSession;
     final boolean[] textArgs;
     final Type[] argTypes;
@@ -72,6 +73,7 @@ final class Layout {
         this.view = view;
         hasId = view.hasIds();
         lateness = view.lateness();
+        isUnion = view.isUnion();
         hasSession = view.hasSession();
         argTypes = view.args().stream().map(Arg::type).toArray(Type[]::new);
         textArgs = new boolean[argTypes.length];
