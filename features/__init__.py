@@ -22,7 +22,7 @@ from features.aggregates import (
     var,
 )
 from features.choice import when
-from features.definitions import Model, Stream, Table, View
+from features.definitions import Model, Stream, Table, View, union
 from features.errors import DefinitionError, PenstockError
 from features.expressions import coalesce, concat, literal
 from features.types import column
@@ -62,6 +62,7 @@ __all__ = [
     "std",
     "sum",
     "top_k",
+    "union",
     "var",
     "when",
 ]

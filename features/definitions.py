@@ -20,6 +20,7 @@ from features.passes import plan_view
 from features.plan import FeaturePlan, InputPlan, LabelPlan, ModelPlan, SourcePlan, VectorItem, ViewPlan, source_plan
 from features.preview import preview
 from features.types import NUMBERS, TYPES, Column, element
+from features.union import Union
 from features.windows import lifetime
 
 #: The columns of a training set beside the vector.
@@ -151,6 +152,17 @@ class Stream(_Source):
         super().__init__(name, columns, time, id, topic, history, (lateness, max_ahead, disorder), op)
 
 
+def union(*streams: Stream) -> Union:
+    """Streams as the source of one view: ``View("x", union(a, b), …)``.
+
+    Its columns are those that every stream has with the same type: ``both = union(a, b)``, ``both.amount``.
+    """
+    for stream in streams:
+        if not isinstance(stream, Stream):
+            raise DefinitionError(f"a union of {stream!r}", where=caller(), allowed="Streams: union(a, b)")
+    return Union(streams)
+
+
 class _Input:
     """A view as a model reads it: its features as attributes, its keys from these request columns."""
 
@@ -208,7 +220,7 @@ class _Keyed:
 
     name: str
     plan: ViewPlan
-    source: _Source
+    source: _Source | Union
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} {self.name}"
@@ -242,7 +254,7 @@ def _as_text(before: str, expr: object) -> str | None:
     return f"write {before}{expr.name!r})" if isinstance(expr, Expr) and expr.op == "column" else None
 
 
-def _key(source: _Source, key: str | Sequence[str]) -> tuple[str, ...]:
+def _key(source: _Source | Union, key: str | Sequence[str]) -> tuple[str, ...]:
     columns = (key,) if isinstance(key, (str, Expr)) else tuple(key)
     for column in columns:
         if not isinstance(column, str):
@@ -253,7 +265,11 @@ def _key(source: _Source, key: str | Sequence[str]) -> tuple[str, ...]:
                 hint=f"write key={column.name!r}" if isinstance(column, Expr) and column.op == "column" else None,
             )
         if column not in source.columns:
-            raise unknown(f"{source.name} (its key)", column, source.columns)
+            raise (
+                source.lacks(column)
+                if isinstance(source, Union)
+                else unknown(f"{source.name} (its key)", column, source.columns)
+            )
         if source.columns[column].type not in ("string", "int64"):
             raise DefinitionError(
                 f"{column} cannot be a key: it is {source.columns[column].type}", where=caller(), allowed="string int64"
@@ -263,26 +279,30 @@ def _key(source: _Source, key: str | Sequence[str]) -> tuple[str, ...]:
     return columns
 
 
+#: What a view can be over.
+_OVER = "a Stream, or union(…) of several"
+
+
 def _no_stream(view: str, source: object) -> DefinitionError:
     if isinstance(source, View):
         return DefinitionError(
             f"{view} is over the rows of {source.name}, and which of them a stream emits depends on when its watermark "
             "comes: it would not be the same in batch",
             where=caller(),
-            allowed=f"a Stream, such as {source.source.name}",
+            allowed=f"a Stream, or a union of streams, such as {source.source.name}",
             hint="a model combines features of both views: derived=dict(name=expression)",
         )
     if isinstance(source, Table):
         hint = f"to aggregate its rows, define a Stream with the topic and history of {source.name}"
         return DefinitionError(f"{view}: {source!r} is not a stream", where=caller(), allowed="a Stream", hint=hint)
     if isinstance(source, (list, tuple)):
-        hint = "send the events of all to one topic, with a column that tells them apart, and aggregate with where="
-        return DefinitionError(f"{view} is over {len(source)} streams", where=caller(), allowed="one Stream", hint=hint)
-    return DefinitionError(f"{view}: {source!r} is not a stream", where=caller(), allowed="a Stream")
+        hint = f"write union({', '.join(str(getattr(each, 'name', '…')) for each in source)})"
+        return DefinitionError(f"{view} is over a {type(source).__name__}", where=caller(), allowed=_OVER, hint=hint)
+    return DefinitionError(f"{view}: {source!r} is not a stream", where=caller(), allowed=_OVER)
 
 
 class View(_Keyed):
-    """Aggregates over windows of a stream's events, by key.
+    """Aggregates over windows of the events of a stream, or of a union of streams, by key.
 
     ``key``: one column or several. ``features``: name → aggregate ``.over(windows)``; each window gives the
     feature ``<name>_<window>``. ``filter``: rows for which it is not true are left out.
@@ -291,7 +311,7 @@ class View(_Keyed):
     def __init__(
         self,
         name: str,
-        source: Stream,
+        source: Stream | Union,
         *,
         key: str | Sequence[str],
         features: Mapping[str, Feature],
@@ -300,7 +320,7 @@ class View(_Keyed):
         mistakes = Mistakes()
         with mistakes.caught():
             check_name(name, "view")
-        if not isinstance(source, Stream):
+        if not isinstance(source, (Stream, Union)):
             # without its columns nothing more can be said
             mistakes.found.append(_no_stream(name, source))
             mistakes.raise_found()
@@ -337,7 +357,7 @@ class View(_Keyed):
                 allowed="one or more",
                 hint="end it with .over('1h') or .over(lifetime())",
             )
-        if self.source.op is not None and lifetime() in feature.windows:
+        if self.source.source_plan.changes and lifetime() in feature.windows:
             raise DefinitionError(
                 f"{name} is over a lifetime, and the events of {self.source.name} change",
                 where=feature.place,
@@ -354,7 +374,15 @@ class View(_Keyed):
                     f"{what} uses {leaf.name}, which is not a column of {self.source.name}",
                     where=where,
                     allowed=", ".join(self.source.columns),
+                    hint=_of_union(leaf, self.source),
                 )
+
+
+def _of_union(leaf: Expr, source: _Source | Union) -> str | None:
+    """The hint for a column of one stream, or of a like union, in a view over a union."""
+    if isinstance(source, Union) and isinstance(leaf.owner, (Stream, Union)):
+        return f"give the union a name, both = {source.name}, and write both.{leaf.name}"
+    return None
 
 
 class Table(_Source, _Keyed):

@@ -20,12 +20,15 @@ Row = dict[str, Any]
 
 
 class BadEvent(Exception):
-    """An event that cannot be applied. ``code`` is one of ``CODES``, ``view`` is set when only that view refuses it."""
+    """An event that cannot be applied. ``code`` is one of ``CODES``, ``view`` is set when only that view refuses it.
 
-    def __init__(self, code: str, detail: str, view: str | None = None) -> None:
+    ``source``: of a union's streams the one that it is from.
+    """
+
+    def __init__(self, code: str, detail: str, view: str | None = None, source: str | None = None) -> None:
         assert code in CODES, code
         super().__init__(f"{code}: {detail}")
-        self.code, self.detail, self.view = code, detail, view
+        self.code, self.detail, self.view, self.source = code, detail, view, source
 
 
 CODES = (

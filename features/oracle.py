@@ -16,7 +16,7 @@ from typing import Any
 from features.aggregates import AGGREGATES
 from features.expressions import INT64_MAX, INT64_MIN, Expr
 from features.ingest import BadEvent, Row, check_row
-from features.plan import ArgPlan, FeaturePlan, ViewPlan
+from features.plan import SOURCE, ArgPlan, FeaturePlan, UnionPlan, ViewPlan
 from features.scalars import SCALARS, local
 from features.windows import Window
 
@@ -26,7 +26,8 @@ Values = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Event:
-    """An event as a view sees it. ``args`` and ``wheres`` follow the plan's; ``scaled`` are the summed integers.
+    """An event as a view sees it. ``args`` and ``wheres`` follow the plan's; ``scaled`` are the summed integers. The
+    ``id`` of an event of a union begins with its stream: equal ids of two streams are two events.
 
     ``gone``: it was deleted, or is left out by the view's filter, and is only remembered.
     """
@@ -129,13 +130,14 @@ def view_event(plan: ViewPlan, row: Row) -> Event | None:
 
     Where events change, what is left out may have been in before: it is an event, and gone.
     """
-    op = "insert" if plan.source.op is None else row[plan.source.op] or "insert"
+    source = plan.source.of(row)
+    op = "insert" if source.op is None else row[source.op] or "insert"
     try:
         if op == "delete":
             return _gone(plan, _key(plan, row), row, op)
         if plan.filter is not None and evaluate(plan.filter, row) is not True:
             key = tuple(row[column.name] for column in plan.key)
-            return None if plan.source.op is None or None in key else _gone(plan, key, row, op)
+            return None if source.op is None or None in key else _gone(plan, key, row, op)
         key = _key(plan, row)
         args = tuple(evaluate(arg.expr, row) for arg in plan.args)
         wheres = tuple(evaluate(where, row) for where in plan.wheres)
@@ -154,8 +156,10 @@ def _key(plan: ViewPlan, row: Row) -> Key:
 
 def _named(plan: ViewPlan, row: Row) -> tuple[int, Any]:
     """The event's time and id."""
-    time = row[plan.source.time] if plan.source.time is not None else 0
-    return time, row[plan.source.id] if plan.source.id else None
+    source = plan.source.of(row)
+    time = row[source.time] if source.time is not None else 0
+    id = row[source.id] if source.id else None
+    return time, id if id is None or source is plan.source else (source.name, id)
 
 
 def _gone(plan: ViewPlan, key: Key, row: Row, op: str) -> Event:
@@ -306,23 +310,27 @@ def changes(plan: ViewPlan, events: Sequence[Entered]) -> list[int]:
 
 @dataclass
 class Result:
-    """``rows``: ``(key, t, seq, values)`` as emitted; batch has seq 0. ``dead``: (index of the input, reason)."""
+    """``rows``: ``(key, t, seq, values)`` as emitted; batch has seq 0. ``dead``: (index of the input, reason).
+
+    ``of_sources``: the counts of each stream of a union.
+    """
 
     rows: list[tuple[Key, int, int, Values]] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
+    of_sources: dict[str, Counts] = field(default_factory=dict)
     dead: list[tuple[int, BadEvent]] = field(default_factory=list)
 
 
 def batch(plan: ViewPlan, rows: Iterable[Row | BadEvent]) -> Result:
     """All change points of all keys, sorted by key and time. Of repeats the first in ``rows`` counts; of an event that
-    changes, its last version.
+    changes, its last version. For a union each row names its stream in ``_source``.
     """
     result = Result()
     events: dict[Key, list[Event]] = {}
     for index, row in enumerate(rows):
         event = _admit(plan, row, index, result)
         if event is not None:
-            _take(event, events.setdefault(event.key, []), result.counts)
+            _count(plan, row, result, _take(event, events.setdefault(event.key, [])))
     everywhere = frozenset(range(len(plan.windows)))
     for key in sorted(events):
         entered = [(event, everywhere) for event in events[key]]
@@ -330,18 +338,27 @@ def batch(plan: ViewPlan, rows: Iterable[Row | BadEvent]) -> Result:
     return result
 
 
-def _take(event: Event, events: list[Event], counts: Counts) -> None:
-    """Puts an event among its key's, or in the place of its former version."""
+def _count(plan: ViewPlan, row: Row | BadEvent, result: Result, name: str) -> None:
+    """Counts a row in its class, and where its source is one of several in that one's."""
+    counts = [result.counts]
+    if isinstance(plan.source, UnionPlan):
+        source = row.source if isinstance(row, BadEvent) else row[SOURCE]
+        counts.append(result.of_sources.setdefault(str(source), Counts()))
+    for each in counts:
+        setattr(each, name, getattr(each, name) + 1)
+
+
+def _take(event: Event, events: list[Event]) -> str:
+    """Puts an event among its key's, or in the place of its former version. Returns its class."""
     place = _find(event, events)
     if place is None:
-        counts.applied += 1
         if not _is_nothing(event):
             events.append(event)
     elif _changes_nothing(event, events[place]):
-        counts.duplicate += 1
+        return "duplicate"
     else:
-        counts.applied += 1
         events[place] = event
+    return "applied"
 
 
 def _find(event: Event, events: Sequence[Event]) -> int | None:
@@ -364,14 +381,14 @@ def _admit(plan: ViewPlan, row: Row | BadEvent, index: int, result: Result) -> E
     try:
         if isinstance(row, BadEvent):
             raise row
-        check_row(plan.source, row)
+        check_row(plan.source.of(row), row)
         event = view_event(plan, row)
     except BadEvent as bad:
-        result.counts.dead += 1
+        _count(plan, row, result, "dead")
         result.dead.append((index, bad))
         return None
     if event is None:
-        result.counts.applied += 1
+        _count(plan, row, result, "applied")
     return event
 
 
@@ -403,24 +420,21 @@ def stream(plan: ViewPlan, items: Iterable[Row | BadEvent | Watermark]) -> Resul
             continue
         event = _admit(plan, item, index, result)
         if event is not None:
-            _arrive(plan, event, states.setdefault(event.key, _KeyState()), result)
+            _count(plan, item, result, _arrive(plan, event, states.setdefault(event.key, _KeyState()), result))
     return result
 
 
-def _arrive(plan: ViewPlan, event: Event, state: _KeyState, result: Result) -> None:
+def _arrive(plan: ViewPlan, event: Event, state: _KeyState, result: Result) -> str:
+    """Takes an event in and emits the row that it brings. Returns its class."""
     clock = event.time if state.clock is None else max(state.clock, event.time)
     known = _known(plan, event, state)
     if known is not None and _changes_nothing(event, state.entered[known][0]):
-        result.counts.duplicate += 1
-        return
+        return "duplicate"
     if known is None and _is_nothing(event):
-        result.counts.applied += 1
-        return
+        return "applied"
     entered = frozenset(i for i, window in enumerate(plan.windows) if _enters(plan, window, event, clock))
     if known is None and not entered:
-        result.counts.too_late += 1
-        return
-    result.counts.applied += 1
+        return "too_late"
     state.clock = clock
     state.seq += 1
     if known is None:
@@ -428,6 +442,7 @@ def _arrive(plan: ViewPlan, event: Event, state: _KeyState, result: Result) -> N
     else:
         state.entered[known] = (event, state.entered[known][1])
     result.rows.append((event.key, clock, state.seq, value(plan, state.entered, clock)))
+    return "applied"
 
 
 def _enters(plan: ViewPlan, window: Window, event: Event, clock: int) -> bool:
@@ -435,7 +450,7 @@ def _enters(plan: ViewPlan, window: Window, event: Event, clock: int) -> bool:
         return clock - event.time <= plan.source.lateness_ms
     leave = window.leave(event.time)
     if leave is None:
-        return plan.source.id is None or clock - event.time <= plan.source.lateness_ms
+        return not plan.source.named or clock - event.time <= plan.source.lateness_ms
     return leave > clock
 
 

@@ -14,7 +14,7 @@ from features.canonical import canonical_json
 from features.errors import DefinitionError
 from features.expressions import Expr
 from features.location import caller
-from features.plan import ArgPlan, FeaturePlan, KeyPlan, SourcePlan, ViewPlan
+from features.plan import ArgPlan, FeaturePlan, KeyPlan, SourcePlan, UnionPlan, ViewPlan
 from features.types import DEFAULT_PLACES
 
 Draft = dict[str, Any]
@@ -95,7 +95,7 @@ PASSES: tuple[Callable[[Draft], Draft], ...] = (
 def plan_view(
     kind: str,
     name: str,
-    source: SourcePlan,
+    source: SourcePlan | UnionPlan,
     key: tuple[str, ...],
     filter: Expr | None,
     features: dict[str, Feature],

@@ -7,6 +7,7 @@ Where data lies (topic, files) is no part of it: moving a topic changes no meani
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
@@ -51,6 +52,30 @@ class SourcePlan:
     max_ahead_ms: int
     disorder_ms: int
 
+    @property
+    def sources(self) -> tuple[SourcePlan, ...]:
+        """Itself: what it has in common with a union."""
+        return (self,)
+
+    @property
+    def named(self) -> bool:
+        """Do ids tell its events apart?"""
+        return self.id is not None
+
+    @property
+    def changes(self) -> bool:
+        """Do its events change?"""
+        return self.op is not None
+
+    @property
+    def static(self) -> bool:
+        """Does it hold for all time?"""
+        return self.time is None
+
+    def of(self, row: Mapping[str, Any]) -> SourcePlan:
+        """The source that a row is from."""
+        return self
+
     def column(self, name: str) -> ColumnPlan:
         """The column of this name."""
         return next(column for column in self.columns if column.name == name)
@@ -63,6 +88,61 @@ class SourcePlan:
     def from_dict(data: dict[str, Any]) -> SourcePlan:
         """The inverse of ``to_dict``."""
         return SourcePlan(**{"op": None, **data, "columns": tuple(ColumnPlan(**c) for c in data["columns"])})
+
+
+#: Where a row of a union, or an event of several sources, says which one it is from. No column can be called so.
+SOURCE = "_source"
+
+
+@dataclass(frozen=True)
+class UnionPlan:
+    """Several streams, by name, as the source of a view. A row of theirs names its stream in ``SOURCE``."""
+
+    sources: tuple[SourcePlan, ...]
+
+    @property
+    def name(self) -> str:
+        """As it is written: no source can be called so."""
+        return f"union({', '.join(source.name for source in self.sources)})"
+
+    @property
+    def named(self) -> bool:
+        """Do ids tell events of some of the streams apart?"""
+        return any(source.named for source in self.sources)
+
+    @property
+    def changes(self) -> bool:
+        """Do events of some of the streams change?"""
+        return any(source.changes for source in self.sources)
+
+    @property
+    def static(self) -> bool:
+        """Never: streams have times."""
+        return False
+
+    @property
+    def lateness_ms(self) -> int:
+        """The greatest of the streams'."""
+        return max(source.lateness_ms for source in self.sources)
+
+    def of(self, row: Mapping[str, Any]) -> SourcePlan:
+        """The stream that a row is from."""
+        return next(source for source in self.sources if source.name == row[SOURCE])
+
+    def column(self, name: str) -> ColumnPlan:
+        """The column of this name, which every stream has with this type."""
+        return self.sources[0].column(name)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"union": [source.to_dict() for source in self.sources]}
+
+
+def _source_of(data: dict[str, Any]) -> SourcePlan | UnionPlan:
+    """The inverse of ``to_dict`` of either."""
+    if "union" in data:
+        return UnionPlan(tuple(SourcePlan.from_dict(source) for source in data["union"]))
+    return SourcePlan.from_dict(data)
 
 
 @dataclass(frozen=True)
@@ -127,11 +207,11 @@ class FeaturePlan:
 
 @dataclass(frozen=True, eq=False)
 class ViewPlan:
-    """A view (or a table, whose features are its latest row) over one source."""
+    """A view (or a table, whose features are its latest row) over one source, or over a union of streams."""
 
     kind: str
     name: str
-    source: SourcePlan
+    source: SourcePlan | UnionPlan
     key: tuple[KeyPlan, ...]
     filter: Expr | None
     args: tuple[ArgPlan, ...]
@@ -169,12 +249,12 @@ class ViewPlan:
         """Can a stream have rows at times that are no change points of the history? It has where an event changes
         nothing yet, because all windows wait, and where an event is later taken back.
         """
-        return self.source.op is not None or all(window.waits for window in self.windows)
+        return self.source.changes or all(window.waits for window in self.windows)
 
     @property
     def static(self) -> bool:
         """Does it hold for all time?"""
-        return self.source.time is None
+        return self.source.static
 
     @staticmethod
     def from_json(text: str) -> ViewPlan:
@@ -183,7 +263,7 @@ class ViewPlan:
         return ViewPlan(
             data["kind"],
             data["name"],
-            SourcePlan.from_dict(data["source"]),
+            _source_of(data["source"]),
             tuple(KeyPlan(**key) for key in data["key"]),
             Expr.from_json(data["filter"]) if data["filter"] is not None else None,
             tuple(ArgPlan(Expr.from_json(a["expr"]), a["type"], a["places"]) for a in data["args"]),

@@ -11,7 +11,7 @@ from features.errors import UsageError
 from features.ingest import BadEvent, Row, decode
 from features.location import caller
 from features.oracle import Key, Result, batch
-from features.plan import ColumnPlan, ViewPlan
+from features.plan import SOURCE, ColumnPlan, SourcePlan, ViewPlan
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Bad events that are put in words; the rest is counted.
@@ -23,12 +23,13 @@ def preview(
 ) -> list[dict[str, Any]]:
     """All change points of the events, or with ``at`` what holds at that time, a row per key; by key and time.
 
-    ``events``: column → value, in order of arrival. Undeclared columns are ignored, an absent one is null, and so are
-    NaN and NaT. A time is a datetime (UTC unless it says otherwise) or milliseconds since the epoch. A row has the key
-    columns, ``t`` and the features; times in it are milliseconds. Raises UsageError with the reason for each bad event.
+    ``events``: column → value, in order of arrival; an event of a union names its stream in ``_source``. Undeclared
+    columns are ignored, an absent one is null, and so are NaN and NaT. A time is a datetime (UTC unless it says
+    otherwise) or milliseconds since the epoch. A row has the key columns, ``t`` and the features; times in it are
+    milliseconds. Raises UsageError with the reason for each bad event.
     """
     given = list(events)
-    result = batch(plan, [_row(plan, event) for event in given])
+    result = batch(plan, [_row(_source(plan, index, event), event) for index, event in enumerate(given)])
     if result.dead:
         raise _bad(plan, result, len(given))
     rows = result.rows if at is None else _holding(plan, result, _milliseconds(at))
@@ -36,15 +37,29 @@ def preview(
     return [dict(zip(names, (*row[0], row[1], *row[3]), strict=True)) for row in rows]
 
 
-def _row(plan: ViewPlan, event: Mapping[str, Any]) -> Row | BadEvent:
+def _source(plan: ViewPlan, index: int, event: Mapping[str, Any]) -> SourcePlan:
+    """The source that an event is from. Raises UsageError where it must say so and does not."""
+    if isinstance(plan.source, SourcePlan):
+        return plan.source
+    named = {source.name: source for source in plan.source.sources}
+    if event.get(SOURCE) not in named:
+        raise UsageError(
+            f"event {index} does not say which stream it is from: {SOURCE} is {event.get(SOURCE)!r}",
+            where=caller(),
+            allowed=", ".join(named),
+        )
+    return named[event[SOURCE]]
+
+
+def _row(source: SourcePlan, event: Mapping[str, Any]) -> Row | BadEvent:
     # through JSON, so that it is read by the rules of every engine's events
-    record = {column.name: _value(column, event.get(column.name)) for column in plan.source.columns}
+    record = {column.name: _value(column, event.get(column.name)) for column in source.columns}
     try:
-        return decode(plan.source, json.dumps(record).encode())
+        return {**decode(source, json.dumps(record).encode()), SOURCE: source.name}
     except BadEvent as bad:
-        return bad
+        return BadEvent(bad.code, bad.detail, source=source.name)
     except TypeError as error:
-        return BadEvent("wrong type", str(error))
+        return BadEvent("wrong type", str(error), source=source.name)
 
 
 def _value(column: ColumnPlan, value: Any) -> Any:
@@ -77,5 +92,7 @@ def _bad(plan: ViewPlan, result: Result, given: int) -> UsageError:
     return UsageError(
         f"{len(result.dead)} of {given} events are bad for {plan.name}: " + "; ".join([*told, *more]),
         where=caller(),
-        allowed=", ".join(f"{column.name} {column.type}" for column in plan.source.columns),
+        allowed="; ".join(
+            ", ".join(f"{column.name} {column.type}" for column in source.columns) for source in plan.source.sources
+        ),
     )

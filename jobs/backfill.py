@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,12 +21,12 @@ import pyarrow.parquet as pq
 from features.canonical import canonical_json
 from features.compilers.duckdb.change_points import ChangePoints, change_points
 from features.compilers.duckdb.chunks import chunks_of_keys
-from features.compilers.duckdb.events import events_query, listed
+from features.compilers.duckdb.events import History, events_query, listed
 from features.compilers.duckdb.frames import most_keys
 from features.compilers.duckdb.types import quote, text
-from features.compilers.duckdb.versions import REPEATS, ROWS, VERSIONS, versions_queries
+from features.compilers.duckdb.versions import ROWS, VERSIONS, repeats_query, versions_queries
 from features.compilers.duckdb.view import ViewQuery
-from features.plan import ViewPlan
+from features.plan import SourcePlan, UnionPlan, ViewPlan
 from jobs.database import explained, memory_limit, one_row, scratch_database
 from jobs.history import column_types, history_files
 from jobs.parts import ViewParts, stored, timestamps
@@ -43,11 +43,14 @@ _BATCH_ROWS = 16_384
 
 REJECTS = "rejects.ndjson"
 
+CLASSES = ("applied", "too_late", "duplicate", "dead")
+
 
 @dataclass
 class BackfillReport:
     """What a backfill did. ``counts``: applied, too_late (never, in batch), duplicate, dead, of the rows that the
-    range rests on; ``reused`` slices were finished before; ``sum_overflow``: int64 sums that are null.
+    range rests on, and in ``of_sources`` of each stream of a union; ``reused`` slices were finished before;
+    ``sum_overflow``: int64 sums that are null.
     """
 
     view: str
@@ -60,6 +63,7 @@ class BackfillReport:
     rejects: str | None = None
     replaced: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
+    of_sources: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -67,16 +71,21 @@ class BackfillReport:
 
     def summary(self) -> str:
         """One line."""
-        counted = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in self.counts.items())
-        said = f"{self.rows:,} change points from {sum(self.counts.values()):,} events ({counted})"
+        said = f"{self.rows:,} change points from {_counted(self.counts)}"
+        said += "".join(f"; {name} {_counted(counts)}" for name, counts in self.of_sources.items())
         said += f"; {self.sum_overflow:,} sums do not fit int64" if self.sum_overflow else ""
         said += f"; {self.reused} of {self.slices} slices were there already" if self.reused else ""
         return said + (f"; rejects in {self.rejects}" if self.rejects else "")
 
 
+def _counted(counts: Mapping[str, int]) -> str:
+    classes = ", ".join(f"{n:,} {name.replace('_', ' ')}" for name, n in counts.items())
+    return f"{sum(counts.values()):,} events ({classes})"
+
+
 def backfill(
     plan: ViewPlan,
-    history: str,
+    history: str | Mapping[str, str],
     from_ms: int,
     to_ms: int,
     out: Path,
@@ -86,22 +95,24 @@ def backfill(
 ) -> BackfillReport:
     """Writes the change points of ``[from, to)`` to ``out/<view>/part-<from>-<to>.parquet``.
 
-    ``history``: a path or glob of Parquet files. Bad rows go to ``out/<view>/rejects.ndjson``. ``progress`` is told
-    events done and in all. Parts of the same range that another plan or history made are replaced, and parts that
-    overlap are cut. Raises UsageError for files that are missing or do not fit, PenstockError for what DuckDB cannot.
+    ``history``: a path or glob of Parquet files; of a union one for each stream, by name. Bad rows go to
+    ``out/<view>/rejects.ndjson``. ``progress`` is told events done and in all. Parts of the same range that another
+    plan or history made are replaced, and parts that overlap are cut. Raises UsageError for files that are missing or
+    do not fit, PenstockError for what DuckDB cannot.
     """
-    files = history_files(plan.source, history)
+    globs = {plan.source.name: history} if isinstance(history, str) else history
+    files = {source.name: history_files(source, globs[source.name]) for source in plan.source.sources}
     report = BackfillReport(plan.name, from_ms, to_ms)
     folder = out / plan.name
     folder.mkdir(parents=True, exist_ok=True)
     parts = ViewParts(folder, plan)
-    with explained(str(plan.name), history), scratch_database(folder, memory, share=_SHARE) as db:
+    with explained(str(plan.name), ", ".join(globs.values())), scratch_database(folder, memory, share=_SHARE) as db:
         # order is by file and row where it matters
         db.execute("SET preserve_insertion_order = false")
-        _load(db, plan, files, history, _needed(plan, from_ms, to_ms))
+        _load(db, plan, files, globs, _needed(plan, from_ms, to_ms))
         _count(db, plan, report)
         _reject(db, plan, files, folder, report)
-        signature = _signature(files)
+        signature = _signature([file for found in files.values() for file in found])
         slices = _slices(db, plan, from_ms, to_ms, memory)
         report.replaced = parts.make_room(from_ms, to_ms, [(a, b) for a, b, _ in slices], signature)
         _write_slices(db, plan, slices, parts, signature, report, progress)
@@ -120,27 +131,53 @@ def _needed(plan: ViewPlan, from_ms: int, to_ms: int) -> tuple[int, int] | None:
 
 
 def _load(
-    db: duckdb.DuckDBPyConnection, plan: ViewPlan, files: list[str], history: str, span: tuple[int, int] | None
+    db: duckdb.DuckDBPyConnection,
+    plan: ViewPlan,
+    files: Mapping[str, Sequence[str]],
+    globs: Mapping[str, str],
+    span: tuple[int, int] | None,
 ) -> None:
-    """Makes the table ``events`` of good events, each once, and ``refused`` of bad ones."""
-    query = events_query(plan, listed(files), column_types(db, files), history, span)
-    db.execute(f"CREATE TABLE events AS {query}")
+    """Makes the table ``events`` of all rows, good and bad."""
+    histories = [History(listed(found), column_types(db, found), globs[name]) for name, found in files.items()]
+    db.execute(f"CREATE TABLE events AS {events_query(plan, histories, span)}")
 
 
 def _count(db: duckdb.DuckDBPyConnection, plan: ViewPlan, report: BackfillReport) -> None:
     """Counts the classes, and leaves in ``events`` only what counts."""
-    seen, dead, out = one_row(
-        db, "SELECT count(*), count(_error), count(*) FILTER (_out AND _error IS NULL) FROM events"
-    )
-    db.execute("CREATE TABLE refused AS SELECT _file, _row, _error FROM events WHERE _error IS NOT NULL")
-    if dead or out:
+    of = _source_name(plan)
+    found = db.execute(
+        f"SELECT {of}, count(*), count(_error), count(*) FILTER (_out AND _error IS NULL) FROM events GROUP BY ALL"
+    ).fetchall()
+    db.execute(f"CREATE TABLE refused AS SELECT {of} AS _source, _file, _row, _error FROM events WHERE _error NOTNULL")
+    if any(dead or out for _, _, dead, out in found):
         db.execute("DELETE FROM events WHERE _error IS NOT NULL OR _out")
-    if plan.source.op is not None:
-        duplicates = _last_versions(db, plan)
-    else:
-        duplicates = _drop_repeats(db, plan) if plan.source.id is not None else 0
+    duplicates = _drop_duplicates(db, plan)
     _end_sessions(db, plan)
-    report.counts = {"applied": seen - dead - duplicates, "too_late": 0, "duplicate": duplicates, "dead": dead}
+    counts = {source.name: dict.fromkeys(CLASSES, 0) for source in plan.source.sources}
+    for name, seen, dead, _ in found:
+        repeats = duplicates.get(name, 0)
+        counts[name] |= {"applied": seen - dead - repeats, "duplicate": repeats, "dead": dead}
+    report.counts = {name: sum(each[name] for each in counts.values()) for name in CLASSES}
+    report.of_sources = counts if isinstance(plan.source, UnionPlan) else {}
+
+
+def _source_name(plan: ViewPlan) -> str:
+    """The SQL for the source of a row in ``events``."""
+    return "_source" if isinstance(plan.source, UnionPlan) else text(plan.source.name)
+
+
+def _drop_duplicates(db: duckdb.DuckDBPyConnection, plan: ViewPlan) -> dict[str, int]:
+    """Leaves each event once, as it is in the end. Returns source → rows that changed nothing."""
+    if plan.source.changes:
+        return _last_versions(db, plan)
+    if not plan.source.named:
+        return {}
+    rows = f"SELECT {_source_name(plan)}, count(*) FROM events GROUP BY ALL"
+    before = db.execute(rows).fetchall()
+    if _drop_repeats(db, plan) == 0:
+        return {}
+    after = dict(db.execute(rows).fetchall())
+    return {name: count - after[name] for name, count in before}
 
 
 def _drop_repeats(db: duckdb.DuckDBPyConnection, plan: ViewPlan) -> int:
@@ -159,11 +196,11 @@ def _drop_repeats(db: duckdb.DuckDBPyConnection, plan: ViewPlan) -> int:
     return int(found[0]) if found else 0
 
 
-def _last_versions(db: duckdb.DuckDBPyConnection, plan: ViewPlan) -> int:
-    """Of each event that changes the last version stays; returns how many rows change nothing."""
+def _last_versions(db: duckdb.DuckDBPyConnection, plan: ViewPlan) -> dict[str, int]:
+    """Of each event that changes the last version stays; returns source → rows that change nothing."""
     for query in versions_queries(plan, "events"):
         db.execute(query)
-    repeats = int(one_row(db, REPEATS)[0])
+    repeats = dict(db.execute(repeats_query(_source_name(plan))).fetchall())
     for table in (ROWS, VERSIONS):
         db.execute(f"DROP TABLE {table}")
     return repeats
@@ -176,21 +213,29 @@ def _end_sessions(db: duckdb.DuckDBPyConnection, plan: ViewPlan) -> None:
 
 
 def _reject(
-    db: duckdb.DuckDBPyConnection, plan: ViewPlan, files: list[str], folder: Path, report: BackfillReport
+    db: duckdb.DuckDBPyConnection,
+    plan: ViewPlan,
+    files: Mapping[str, Sequence[str]],
+    folder: Path,
+    report: BackfillReport,
 ) -> None:
     """Writes each bad row with its place, its reason and its own values."""
     path = folder / REJECTS
     path.unlink(missing_ok=True)
     if report.counts["dead"] == 0:
         return
-    values = ", ".join(f"{text(c.name)}: CAST(history.{quote(c.name)} AS VARCHAR)" for c in plan.source.columns)
-    db.execute(
-        f"""COPY (SELECT {text(plan.name)} AS view, _file AS file, _row AS row, _error AS error,
-            {{{values}}} AS values
-          FROM refused JOIN {listed(files)} AS history ON filename = _file AND file_row_number = _row
-          ORDER BY file, row) TO {text(str(path))} (FORMAT json)"""
-    )
+    rejects = " UNION ALL ".join(_rejects(plan, source, files[source.name]) for source in plan.source.sources)
+    db.execute(f"COPY (FROM ({rejects}) ORDER BY source, file, row) TO {text(str(path))} (FORMAT json)")
     report.rejects = str(path)
+
+
+def _rejects(plan: ViewPlan, source: SourcePlan, files: Sequence[str]) -> str:
+    """The bad rows of one source."""
+    values = ", ".join(f"{text(c.name)}: CAST(history.{quote(c.name)} AS VARCHAR)" for c in source.columns)
+    return f"""SELECT {text(plan.name)} AS view, _source AS source, _file AS file, _row AS row, _error AS error,
+      to_json({{{values}}}) AS values
+    FROM refused JOIN {listed(files)} AS history ON filename = _file AND file_row_number = _row
+    WHERE _source = {text(source.name)}"""
 
 
 # -- slices --------------------------------------------------------------------------------------------------------

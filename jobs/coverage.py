@@ -49,7 +49,7 @@ def _needed(project: Project, plan: ViewPlan, asked: Span, covered: Span) -> int
     query = ViewQuery(plan)
     if not query.endless and covered[0] <= asked[0] - query.lookback_ms:
         return covered[0]
-    first = first_time(project, plan.source)
+    first = first_time(project, plan.source.sources)
     if first is None:
         return covered[0]
     return first if query.endless else max(first, asked[0] - query.lookback_ms)

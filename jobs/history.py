@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Sequence
+from typing import Any
 
 import duckdb
 
-from features.compilers.duckdb.events import listed, source_query
+from features.compilers.duckdb.events import History, listed, source_query
 from features.compilers.duckdb.types import quote
 from features.errors import UsageError
 from features.plan import SourcePlan
@@ -40,13 +41,16 @@ def source_rows(
     """
     history = project.history(source.name)
     files = history_files(source, history)
-    return source_query(source, listed(files), column_types(db, files), history, span)
+    return source_query(source, History(listed(files), column_types(db, files), history), span)
 
 
-def first_time(project: Project, source: SourcePlan) -> int | None:
-    """The time of a source's first good row, in milliseconds; None when it has none."""
-    with duckdb.connect() as db, explained(f"the history of {source.name}"):
+def first_time(project: Project, sources: Sequence[SourcePlan]) -> int | None:
+    """The time of the sources' first good row, in milliseconds; None when they have none."""
+    found: list[Any] = []
+    with duckdb.connect() as db:
         prepare(db)
-        rows = source_rows(db, project, source)
-        first = one_row(db, f"SELECT min({quote(str(source.time))}) FROM ({rows}) WHERE _bad IS NULL")[0]
-    return None if first is None else int(first)
+        for source in sources:
+            with explained(f"the history of {source.name}"):
+                rows = source_rows(db, project, source)
+                found += one_row(db, f"SELECT min({quote(str(source.time))}) FROM ({rows}) WHERE _bad IS NULL")
+    return min((int(first) for first in found if first is not None), default=None)

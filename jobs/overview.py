@@ -12,8 +12,11 @@ from jobs.kafka.security import bootstrap_servers
 from jobs.lag import Progress, progress
 from jobs.models.folder import current_version
 from jobs.project import DEAD_LETTERS_TOPIC, FEATURES_TOPIC, STREAM_GROUP, Project
-from jobs.status import read_counts, read_dead, running_job
+from jobs.status import read_counts_of_sources, read_dead, running_job
 from jobs.writer import GROUP as WRITER_GROUP
+
+#: (View, source) → class → events.
+Counts = dict[tuple[str, str], dict[str, int]]
 
 NOTHING = Progress(0, 0)
 
@@ -29,14 +32,15 @@ class JobState:
 
 @dataclass(frozen=True)
 class ViewState:
-    """``counts``: class → events, None while no job runs. ``source``: the job in its topic, as of the job's newest
-    checkpoint. ``written``: the writer in the view's topic.
+    """A view and one of its sources. ``counts``: class → events, None while no job runs. ``read``: the job in the
+    source's topic, as of its newest checkpoint. ``written``: the writer in the view's topic.
     """
 
     view: str
+    source: str
     topic: str
     counts: dict[str, int] | None
-    source: Progress
+    read: Progress
     written: Progress
 
 
@@ -72,8 +76,9 @@ def look(project: Project) -> Overview:
     views = [
         ViewState(
             plan.name,
+            source,
             topic := project.topic(source),
-            None if counts is None else counts.get(plan.name),
+            None if counts is None else counts.get((plan.name, source)),
             reached.get((STREAM_GROUP, topic), NOTHING),
             reached.get((WRITER_GROUP, FEATURES_TOPIC.format(view=plan.name)), NOTHING),
         )
@@ -109,10 +114,10 @@ def _kafka(project: Project) -> tuple[str | None, str | None, dict[tuple[str, st
         return None, error.what, {}
 
 
-def _flink(project: Project) -> tuple[JobState | None, dict[str, dict[str, int]] | None, dict[str, dict[str, int]]]:
+def _flink(project: Project) -> tuple[JobState | None, Counts | None, dict[str, dict[str, int]]]:
     try:
         rest = running_job(project)
-        return _job(rest), read_counts(project), read_dead(project)
+        return _job(rest), read_counts_of_sources(project), read_dead(project)
     except PenstockError:
         return None, None, {}
 

@@ -12,6 +12,7 @@ from features.definitions import Model, Stream, Table, View
 from features.errors import DefinitionError, DefinitionErrors, Mistakes, PenstockError, UsageError, did_you_mean
 from features.mistakes import as_mistake, read_to_the_end
 from features.plan import ViewPlan
+from features.union import Union
 from jobs.config import FILE, Config, read_config
 
 
@@ -51,6 +52,10 @@ class Project:
             )
         return str(self.config.data / source.history)
 
+    def histories(self, view: str) -> dict[str, str]:
+        """The globs of the history files of a view's sources, by name. Raises UsageError when one has none."""
+        return {source.name: self.history(source.name) for source in self.plans[view].source.sources}
+
     def change_points(self, view: str) -> Path:
         """The folder with the Parquet parts of a view's change points."""
         return self.backfills / view
@@ -62,12 +67,20 @@ class Project:
 
     @property
     def streamed(self) -> dict[str, list[ViewPlan]]:
-        """Source name → plans of its views, for every source that has a topic and a view."""
+        """Source name → plans of its views, for every source that has a topic and a view. The view of a union stands
+        under each of its streams.
+        """
         found: dict[str, list[ViewPlan]] = {}
-        for view in self.views.values():
-            if view.source.topic is not None:
-                found.setdefault(view.plan.source.name, []).append(view.plan)
+        for plan in self.plans.values():
+            for source in plan.source.sources:
+                if self.streams[source.name].topic is not None:
+                    found.setdefault(source.name, []).append(plan)
         return found
+
+    @property
+    def streamed_views(self) -> list[ViewPlan]:
+        """The plans of all views that have a topic, each once."""
+        return list({plan.name: plan for plans in self.streamed.values() for plan in plans}.values())
 
     def topic(self, source: str) -> str:
         """The topic of a source."""
@@ -133,7 +146,9 @@ def _collected(names: dict[str, Any], path: Path) -> Definitions:
     named = [x for x in made if isinstance(x, (View, Table))]
     read = [view for model in models.values() for view in model.views]
     views: dict[str, View | Table] = _by_name([*named, *read], path, mistakes)
-    streams = [x for x in made if isinstance(x, (Stream, Table))] + [view.source for view in views.values()]
+    streams: list[Any] = [x for x in made if isinstance(x, (Stream, Table))]
+    for view in views.values():
+        streams += view.source.streams if isinstance(view.source, Union) else (view.source,)
     streams += [source for m in models.values() for source in (m.on, m.label_source) if source is not None]
     sources: dict[str, Stream | Table] = _by_name(streams, path, mistakes)
     mistakes.raise_found()

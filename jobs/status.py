@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,28 +93,27 @@ def _quiet(project: Project, reader: Any, rows: dict[str, int]) -> bool:
 
 
 def _counted(project: Project, counts: dict[str, dict[str, int]], sent: dict[str, int]) -> bool:
-    for source, plans in project.streamed.items():
-        for plan in plans:
-            counted, wanted = sum(counts.get(plan.name, {}).values()), sent.get(source, 0)
-            if counted > wanted:
-                raise PenstockError(
-                    f"{plan.name} has counted {counted} events of {source}, but {wanted} were sent",
-                    where=project.topic(source),
-                    hint="the topic holds events of an earlier run, or another process sends to it",
-                )
-            if counted < wanted:
-                return False
+    for plan in project.streamed_views:
+        names = [source.name for source in plan.source.sources]
+        counted, wanted = sum(counts.get(plan.name, {}).values()), sum(sent.get(name, 0) for name in names)
+        if counted > wanted:
+            raise PenstockError(
+                f"{plan.name} has counted {counted} events of {', '.join(names)}, but {wanted} were sent",
+                where=", ".join(map(project.topic, names)),
+                hint="the topic holds events of an earlier run, or another process sends to it",
+            )
+        if counted < wanted:
+            return False
     return True
 
 
 def _rows(project: Project, reader: Any) -> tuple[dict[str, int], int]:
     """View → records ever sent to its topic; and how many of all of them the writer has done with."""
     rows, written = {}, 0
-    for plans in project.streamed.values():
-        for plan in plans:
-            found = places(reader, FEATURES_TOPIC.format(view=plan.name))
-            rows[plan.name] = sum(reader.end_offsets(found, timeout_ms=ANSWER_MS).values())
-            written += sum(reader.committed(place, timeout_ms=ANSWER_MS) or 0 for place in found)
+    for plan in project.streamed_views:
+        found = places(reader, FEATURES_TOPIC.format(view=plan.name))
+        rows[plan.name] = sum(reader.end_offsets(found, timeout_ms=ANSWER_MS).values())
+        written += sum(reader.committed(place, timeout_ms=ANSWER_MS) or 0 for place in found)
     return rows, written
 
 
@@ -139,21 +138,34 @@ def running_job(project: Project) -> FlinkRest:
 
 def read_counts(project: Project) -> dict[str, dict[str, int]]:
     """View → class → events so far, summed over the job's subtasks. Raises PenstockError when no stream runs."""
-    found = _metrics(running_job(project), "penstock")
-    return {view: {name: counts.get(name, 0) for name in COUNTERS} for view, counts in found.items()}
+    counts: dict[str, dict[str, int]] = {}
+    for (view, _), by_class in read_counts_of_sources(project).items():
+        whole = counts.setdefault(view, dict.fromkeys(COUNTERS, 0))
+        for name, value in by_class.items():
+            whole[name] += value
+    return counts
+
+
+def read_counts_of_sources(project: Project) -> dict[tuple[str, str], dict[str, int]]:
+    """(View, source) → class → events so far, as ``read_counts``."""
+    counts: dict[tuple[str, str], dict[str, int]] = {}
+    for (view, *of, counter), value in _metrics(running_job(project), "penstock"):
+        # penstock.<view>.<counter>, of a union penstock.<view>.<stream>.<counter>
+        if counter in COUNTERS:
+            source = of[0] if of else str(project.plans[view].source.name)
+            counts.setdefault((view, source), dict.fromkeys(COUNTERS, 0))[counter] += value
+    return counts
 
 
 def read_dead(project: Project) -> dict[str, dict[str, int]]:
     """Source → reason → dead letters so far. Raises PenstockError when no stream runs."""
-    found = _metrics(running_job(project), "penstock_dead")
-    return {source: {name.replace("_", " "): n for name, n in reasons.items()} for source, reasons in found.items()}
+    dead: dict[str, dict[str, int]] = {}
+    for (source, reason), value in _metrics(running_job(project), "penstock_dead"):
+        dead.setdefault(source, {})[reason.replace("_", " ")] = value
+    return dead
 
 
-def _metrics(rest: FlinkRest, kind: str) -> dict[str, dict[str, int]]:
-    """The metrics ``<kind>.<of>.<name>``: of → name → number, summed over operators and subtasks."""
-    found: dict[str, dict[str, int]] = {}
+def _metrics(rest: FlinkRest, kind: str) -> Iterator[tuple[list[str], int]]:
+    """The parts of a metric's name after its kind, and its number, summed over subtasks."""
     for path, value in rest.metrics(f".{kind}.").items():
-        of, name = path.rsplit(f".{kind}.", 1)[1].split(".")
-        counts = found.setdefault(of, {})
-        counts[name] = counts.get(name, 0) + value
-    return found
+        yield path.rsplit(f".{kind}.", 1)[1].split("."), value

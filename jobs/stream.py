@@ -64,7 +64,7 @@ def run(
     Raises PenstockError when one of them fails for good, RefusedError when the state on disk belongs to other
     definitions, UsageError when there is nothing to stream.
     """
-    plans = [plan for plans in project.streamed.values() for plan in plans]
+    plans = project.streamed_views
     if not plans:
         raise UsageError(
             "no view has a stream", where=str(project.config.definitions), hint="give a stream a topic=, and it a view"
@@ -133,7 +133,8 @@ def _identity(project: Project, plans: list[ViewPlan]) -> dict[str, str]:
 
 def _submit(project: Project, settings: JobSettings, restored: Path | None) -> FlinkJob:
     sources = [
-        SourceJob(project.topic(name), tuple(plan.json for plan in plans)) for name, plans in project.streamed.items()
+        SourceJob(name, project.topic(name), tuple(plan.json for plan in plans))
+        for name, plans in project.streamed.items()
     ]
     with flink_says("the Flink job did not start", settings):
         env = environment(flink_options(settings, restored))

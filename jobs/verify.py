@@ -88,7 +88,7 @@ class Evidence:
         Where events change, the last of every key: history has them as they are in the end.
         """
         plan = self._plans[view]
-        keys = ", ".join([*(f'"{k.name}"' for k in plan.key), *(["t"] if plan.source.op is None else [])])
+        keys = ", ".join([*(f'"{k.name}"' for k in plan.key), *([] if plan.source.changes else ["t"])])
         last = f"row_number() OVER (PARTITION BY {keys} ORDER BY t DESC, seq DESC) = 1"
         newest = f'(SELECT * FROM "stream_{view}" QUALIFY {last})'
         return self._against_batch(plan, newest)

@@ -77,8 +77,7 @@ def reader(project: Project) -> Iterator[Any]:
 
 
 def _topics(project: Project) -> dict[str, ViewPlan]:
-    plans = [plan for plans in project.streamed.values() for plan in plans]
-    return {FEATURES_TOPIC.format(view=plan.name): plan for plan in plans}
+    return {FEATURES_TOPIC.format(view=plan.name): plan for plan in project.streamed_views}
 
 
 def newest(plan: ViewPlan, records: Iterable[Record]) -> list[FeatureRow]:

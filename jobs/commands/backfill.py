@@ -47,7 +47,7 @@ def backfill_view(context: Context, project: Project, name: str, from_ms: int, t
     with context.progress(f"backfill {name}", None) as progress:
         return backfill(
             view.plan,
-            project.history(view.source.name),
+            project.histories(name),
             from_ms,
             to_ms,
             out,

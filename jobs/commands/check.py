@@ -9,14 +9,14 @@ from typing import Any
 import click
 from rich.table import Table as Grid
 
-from features.compilers.duckdb.events import events_query, listed
+from features.compilers.duckdb.events import History, events_query, listed
 from features.compilers.duckdb.types import SQL_TYPES
 from features.compilers.duckdb.versions import versions_queries
 from features.compilers.duckdb.view import ViewQuery
 from features.compilers.flink.state_size import StateSize, state_size
 from features.durations import UNITS_MS, duration_text
 from features.infix import infix
-from features.plan import FeaturePlan, ModelPlan, ViewPlan
+from features.plan import FeaturePlan, ModelPlan, SourcePlan, ViewPlan
 from jobs.commands.common import Context
 from jobs.commands.common import command as shared
 from jobs.project import Project
@@ -128,7 +128,7 @@ def _model_json(plan: ModelPlan) -> dict[str, Any]:
 
 def _made_ready(query: ViewQuery) -> str:
     """What is done to the events before their rows are read."""
-    versions = versions_queries(query.plan, "events") if query.plan.source.op is not None else []
+    versions = versions_queries(query.plan, "events") if query.plan.source.changes else []
     done = [("the last version of each event", statement) for statement in versions]
     if query.session_gap_ms is not None:
         done.append(("when each event leaves its session", query.session_ends()))
@@ -137,15 +137,20 @@ def _made_ready(query: ViewQuery) -> str:
 
 def _sql(project: Project, plan: ViewPlan) -> str:
     """What a backfill of the epoch's first day runs; other days differ by their times only."""
-    history = project.streams[plan.source.name].history
-    files = str(project.config.data / history) if history is not None else "history.parquet"
-    types = {column.name: SQL_TYPES[column.type] for column in plan.source.columns}
+    histories = [_history(project, source) for source in plan.source.sources]
     query = ViewQuery(plan)
     end = UNITS_MS["d"]
     span = None if plan.static or query.endless else (-query.lookback_ms, end)
-    events = events_query(plan, listed([files]), types, files, span)
+    events = events_query(plan, histories, span)
     return (
         f"-- {plan.name}: its events, for a backfill of 1970-01-01\nCREATE TABLE events AS\n{events};\n"
         f"{_made_ready(query)}"
         f"-- {plan.name}: its rows for that day\n{query.rows(0, end)};"
     )
+
+
+def _history(project: Project, source: SourcePlan) -> History:
+    """A history that has the source's own types."""
+    history = project.streams[source.name].history
+    files = str(project.config.data / history) if history is not None else "history.parquet"
+    return History(listed([files]), {column.name: SQL_TYPES[column.type] for column in source.columns}, files)

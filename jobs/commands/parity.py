@@ -13,7 +13,7 @@ import click
 from rich.table import Table as Grid
 
 from features.errors import UsageError, did_you_mean
-from features.plan import ViewPlan
+from features.plan import SourcePlan, ViewPlan
 from jobs.commands.common import Context
 from jobs.commands.common import command as shared
 from jobs.parity.engines import ENGINES, running
@@ -71,10 +71,10 @@ def command(
     made, plans = _views(context, definitions)
     with running(chosen) as started, context.progress("comparisons", None) as bar:
         if events is not None:
-            arrivals = read_events(events, {plan.source.name: plan.source for plan in plans})
+            arrivals = read_events(events, _sources(plans))
         else:
             arrivals = _sampled(context, made, plans, sample, seed)
-            plans = [plan for plan in plans if plan.source.name in arrivals]
+            plans = [plan for plan in plans if arrivals.keys() >= {source.name for source in plan.source.sources}]
         run = Run(started, shuffles, seed, out)
         compared = run.compared(plans, arrivals, bar)
         context.out.print(_grid(compared))
@@ -115,18 +115,26 @@ def _views(context: Context, definitions: Path | None) -> tuple[Definitions, lis
     return made, plans
 
 
+def _sources(plans: Sequence[ViewPlan]) -> dict[str, SourcePlan]:
+    return {source.name: source for plan in plans for source in plan.source.sources}
+
+
 def _sampled(context: Context, made: Definitions, plans: Sequence[ViewPlan], events: int, seed: int) -> Arrivals:
-    """Source → events of its history, for every source that has one."""
+    """Source → events of its history, for every source that has one; numbered in event-time order over all of them."""
     streams, views, models = made
     project = dataclasses.replace(context.project, streams=streams, views=views, models=models)
-    arrivals: Arrivals = {}
-    for source in {plan.source.name: plan.source for plan in plans}.values():
-        if streams[source.name].history is None:
-            context.out.print(f"{source.name} has no history: its views are left out")
+    came: list[Arrival] = []
+    sampled: Arrivals = {}
+    for name, source in _sources(plans).items():
+        if streams[name].history is None:
+            context.out.print(f"{name} has no history: its views are left out")
             continue
-        of_source = [plan for plan in plans if plan.source.name == source.name]
-        arrivals[source.name] = sample_history(project, source, of_source, events, seed)
-    return arrivals
+        its_views = [plan for plan in plans if source in plan.source.sources]
+        sampled[name] = []
+        came += sample_history(project, source, its_views, events, seed)
+    for index, arrival in enumerate(sorted(came, key=lambda arrival: arrival.time or 0)):
+        sampled[arrival.source.name].append(dataclasses.replace(arrival, index=index))
+    return sampled
 
 
 def _grid(compared: list[Compared]) -> Grid:

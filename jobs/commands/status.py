@@ -57,12 +57,19 @@ def _parts(found: Overview) -> Table:
 
 def _views(views: list[ViewState]) -> Table:
     numbers = [name.replace("_", " ") for name in COUNTERS]
-    grid = Table("view", "topic", "events", "behind", *numbers, "rows", "to write", title="views")
+    grid = Table("view", "source", "topic", "events", "behind", *numbers, "rows", "to write", title="views")
     for view in views:
         counts = ["" if view.counts is None else f"{view.counts[name]:,}" for name in COUNTERS]
-        events, rows = view.source, view.written
+        events, rows = view.read, view.written
         grid.add_row(
-            view.view, view.topic, f"{events.end:,}", f"{events.lag:,}", *counts, f"{rows.end:,}", f"{rows.lag:,}"
+            view.view,
+            view.source,
+            view.topic,
+            f"{events.end:,}",
+            f"{events.lag:,}",
+            *counts,
+            f"{rows.end:,}",
+            f"{rows.lag:,}",
         )
     return grid
 

@@ -48,15 +48,14 @@ def stage(context: Context, text: str) -> Iterator[None]:
 def backfill_all(context: Context, project: Project, start: int, end: int, out: Path) -> dict[str, BackfillReport]:
     """Every view's change points in ``[start, end)``, with one bar each."""
     reports = {}
-    for name, view in project.views.items():
-        history = project.history(view.source.name)
+    for name, plan in project.plans.items():
         with context.progress(f"  backfill {name}", None) as bar:
             reports[name] = backfill(
-                view.plan, history, start, end, out, memory=project.config.batch.memory, progress=bar
+                plan, project.histories(name), start, end, out, memory=project.config.batch.memory, progress=bar
             )
     return reports
 
 
 def feature_topics(project: Project) -> dict[str, str]:
     """View → the topic of its rows, for every streamed view."""
-    return {plan.name: FEATURES_TOPIC.format(view=plan.name) for plans in project.streamed.values() for plan in plans}
+    return {plan.name: FEATURES_TOPIC.format(view=plan.name) for plan in project.streamed_views}

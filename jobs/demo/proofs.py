@@ -115,12 +115,17 @@ def _print(
 CLASSES = ("applied", "too_late", "duplicate", "dead")
 
 
+def _came(project: Project, outcome: Outcome, view: str) -> int:
+    """Records in the topics of a view."""
+    return sum(outcome.in_topics[source.name] for source in project.plans[view].source.sources)
+
+
 def _counts(project: Project, outcome: Outcome) -> Grid:
     title = "events: in the topic, and as the Flink job counted them"
     grid = Grid("view", "in", *(name.replace("_", " ") for name in CLASSES), title=title)
     for view, by_class in _counted(outcome).items():
-        source = project.view(view).plan.source.name
-        grid.add_row(view, *(f"{n:,}" for n in [outcome.in_topics[source], *(by_class[name] for name in CLASSES)]))
+        came = _came(project, outcome, view)
+        grid.add_row(view, *(f"{n:,}" for n in [came, *(by_class[name] for name in CLASSES)]))
     return grid
 
 
@@ -152,7 +157,7 @@ def _insist(
 ) -> None:
     failures = [f"{name}: {sample}" for name, part in parity.items() if not part.equal for sample in part.samples[:5]]
     for view, by_class in _counted(outcome).items():
-        came = outcome.in_topics[project.view(view).plan.source.name]
+        came = _came(project, outcome, view)
         if sum(by_class.values()) != came:
             failures.append(f"{view}: {came} events in its topic, counted {by_class}")
     predictions, requests = answered

@@ -12,7 +12,7 @@ from features.errors import PenstockError
 from jobs.flink.rest import FlinkRest
 from jobs.lag import progress
 from jobs.project import FEATURES_TOPIC, STREAM_GROUP, Project
-from jobs.status import read_counts, read_dead
+from jobs.status import read_counts_of_sources, read_dead
 from jobs.writer import GROUP, WriterCounts
 
 
@@ -40,11 +40,11 @@ class StreamMetrics(Collector):
 
     def _flink(self) -> Iterator[Metric]:
         events = CounterMetricFamily(
-            "penstock_events", "Events of a view by what became of them.", labels=["view", "class"]
+            "penstock_events", "Events of a view by what became of them.", labels=["view", "source", "class"]
         )
-        for view, counts in read_counts(self._project).items():
+        for (view, source), counts in read_counts_of_sources(self._project).items():
             for name, number in counts.items():
-                events.add_metric([view, name], number)
+                events.add_metric([view, source, name], number)
         dead = CounterMetricFamily("penstock_dead_letters", "Dead letters of a source.", labels=["source", "reason"])
         for source, reasons in read_dead(self._project).items():
             for reason, number in reasons.items():

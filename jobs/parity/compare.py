@@ -50,8 +50,9 @@ class Comparison:
 def compare_answers(plan: ViewPlan, left: Answer, right: Answer, names: tuple[str, str]) -> Comparison:
     """Rows by key and place (``seq`` in streams, else ``t``), classes and bad events of two answers of one kind."""
     result = compare_rows(plan, left.rows, right.rows, names)
-    if left.counts != right.counts:
-        result.differ(f"counts: {names[0]} {left.counts}, {names[1]} {right.counts}")
+    for a, b in ((left.counts, right.counts), (left.of_sources, right.of_sources)):
+        if a != b:
+            result.differ(f"counts: {names[0]} {a}, {names[1]} {b}")
     if sorted(left.dead) != sorted(right.dead):
         unlike = sorted(set(left.dead) ^ set(right.dead))
         result.differ(f"bad events (index, reason) of one side only: {unlike[:SAMPLES]}")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,8 @@ import pyarrow.parquet as pq
 from features import oracle
 from features.compilers.flink.driver import Event, HarnessDriver, Item, Restore, ViewResult, Watermark
 from features.ingest import TIME_MIN, BadEvent, Row
-from features.plan import SourcePlan, ViewPlan
-from jobs.backfill import REJECTS, backfill
+from features.plan import SOURCE, SourcePlan, UnionPlan, ViewPlan
+from jobs.backfill import CLASSES, REJECTS, backfill
 from jobs.parity.events import Arrival, key_of
 from jobs.parts import ARROW_TYPES, ViewParts, part_schema, stored
 
@@ -35,7 +35,6 @@ ENGINES = ("oracle", "duckdb", "flink")
 #: Later than every change point, so that all of them are due.
 END = 2**60
 
-_CLASSES = ("applied", "too_late", "duplicate", "dead")
 _MEMORY = "1GB"
 
 
@@ -44,12 +43,14 @@ class Answer:
     """An engine's answer for one view.
 
     ``rows``: key columns, ``t``, for the stream ``seq``, features; batch rows are sorted by key and time, stream rows
-    of each key are in order. ``dead``: (index of the event, reason) in order.
+    of each key are in order. ``dead``: (index of the event, reason) in order. ``of_sources``: the counts of each stream
+    of a union that has events.
     """
 
     rows: pa.Table
     counts: dict[str, int]
     dead: list[tuple[int, str]]
+    of_sources: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 #: What an engine makes of a source's events in their order of arrival, by name of the source's views.
@@ -66,7 +67,7 @@ def running(names: Sequence[str]) -> Iterator[dict[str, Engine]]:
         }
         if "flink" in names:
             driver = stack.enter_context(HarnessDriver())
-            engines["flink"] = lambda plans, came: flink_stream(driver, plans, stream_items(plans[0].source, came))
+            engines["flink"] = lambda plans, came: flink_stream(driver, plans, stream_items(came))
         yield {name: engines[name] for name in names}
 
 
@@ -87,10 +88,16 @@ def oracle_stream_by_key(plan: ViewPlan, items: Sequence[Arrival | Watermark]) -
         result = oracle.stream(plan, _stream_inputs(part))
         whole.rows += result.rows
         whole.dead += [(len(places) + i, bad) for i, bad in result.dead]
-        for name in _CLASSES:
-            setattr(whole.counts, name, getattr(whole.counts, name) + getattr(result.counts, name))
+        _add(whole.counts, result.counts)
+        for name, counts in result.of_sources.items():
+            _add(whole.of_sources.setdefault(name, oracle.Counts()), counts)
         places += part
     return _of_oracle(plan, whole, places, seq=True)
+
+
+def _add(whole: oracle.Counts, part: oracle.Counts) -> None:
+    for name in CLASSES:
+        setattr(whole, name, getattr(whole, name) + getattr(part, name))
 
 
 def _by_key(plan: ViewPlan, items: Sequence[Arrival | Watermark]) -> list[list[Arrival | Watermark]]:
@@ -119,28 +126,37 @@ def _input(arrival: Arrival) -> Row | BadEvent:
     if arrival.bad is not None:
         return arrival.bad
     assert arrival.row is not None
-    return arrival.row
+    return {**arrival.row, SOURCE: arrival.source.name}
 
 
 def _of_oracle(plan: ViewPlan, result: oracle.Result, places: Sequence[Any], *, seq: bool) -> Answer:
-    counts = {name: getattr(result.counts, name) for name in _CLASSES}
     rows = [(*key, t, *([n] if seq else []), *values) for key, t, n, values in result.rows]
-    return Answer(_table(plan, rows, seq=seq), counts, [(places[i].index, bad.code) for i, bad in result.dead])
+    dead = [(places[i].index, bad.code) for i, bad in result.dead]
+    of_sources = {name: asdict(counts) for name, counts in result.of_sources.items()}
+    return Answer(_table(plan, rows, seq=seq), asdict(result.counts), dead, of_sources)
 
 
 def duckdb_batch(plan: ViewPlan, arrivals: Sequence[Arrival]) -> Answer:
-    """The backfill, on the events as a history file. What is no record at all cannot stand in a file."""
-    readable = [arrival for arrival in arrivals if arrival.row is not None]
-    unreadable = [(a.index, a.bad.code) for a in arrivals if a.row is None and a.bad is not None]
+    """The backfill, on the events as history files. What is no record at all cannot stand in a file."""
+    readable = {
+        source.name: [a for a in arrivals if a.row is not None and a.source == source] for source in plan.source.sources
+    }
+    unreadable = [a for a in arrivals if a.row is None]
     with tempfile.TemporaryDirectory(prefix="penstock-parity-") as name:
         folder = Path(name)
-        pq.write_table(history(plan.source, readable), folder / "events.parquet")
-        report = backfill(plan, str(folder / "events.parquet"), TIME_MIN, END, folder, memory=_MEMORY)
+        files = {source.name: str(folder / f"{source.name}.parquet") for source in plan.source.sources}
+        for source in plan.source.sources:
+            pq.write_table(history(source, readable[source.name]), files[source.name])
+        report = backfill(plan, files, TIME_MIN, END, folder, memory=_MEMORY)
         parts = [part.path for part in ViewParts(folder / plan.name, plan).all()]
         rows = pa.concat_tables(pq.read_table(part) for part in parts).drop_columns(["event_timestamp"])
         dead = _rejects(folder / plan.name / REJECTS, readable)
-    counts = {**report.counts, "dead": report.counts["dead"] + len(unreadable)}
-    return Answer(rows.replace_schema_metadata(None), counts, sorted([*unreadable, *dead]))
+    for each in unreadable:
+        for counts in [report.counts, *([report.of_sources[each.source.name]] if report.of_sources else [])]:
+            counts["dead"] += 1
+    dead += [(each.index, each.bad.code) for each in unreadable if each.bad is not None]
+    of_sources = {name: counts for name, counts in report.of_sources.items() if any(counts.values())}
+    return Answer(rows.replace_schema_metadata(None), report.counts, sorted(dead), of_sources)
 
 
 def history(source: SourcePlan, arrivals: Sequence[Arrival]) -> pa.Table:
@@ -151,24 +167,31 @@ def history(source: SourcePlan, arrivals: Sequence[Arrival]) -> pa.Table:
     return pa.table({c.name: pa.array(columns[c.name], types[c.type]) for c in source.columns})
 
 
-def _rejects(file: Path, arrivals: Sequence[Arrival]) -> list[tuple[int, str]]:
+def _rejects(file: Path, arrivals: Mapping[str, Sequence[Arrival]]) -> list[tuple[int, str]]:
     if not file.exists():
         return []
     rejects = map(json.loads, file.read_text().splitlines())
-    return [(arrivals[reject["row"]].index, reject["error"]) for reject in rejects]
+    return [(arrivals[reject["source"]][reject["row"]].index, reject["error"]) for reject in rejects]
 
 
-def stream_items(source: SourcePlan, arrivals: Sequence[Arrival]) -> list[Arrival | Watermark]:
-    """Events in order of arrival, each followed by the watermark that it brings, and at the end all of time."""
+def stream_items(arrivals: Sequence[Arrival]) -> list[Arrival | Watermark]:
+    """Events in order of arrival, each followed by the watermark that it brings, and at the end all of time.
+
+    Of several sources the one that is the furthest behind holds time back, unless it has no event at all.
+    """
     items: list[Arrival | Watermark] = []
-    greatest = None
+    reached: dict[str, int | None] = {a.source.name: None for a in arrivals if a.time is not None}
+    told = None
     for arrival in arrivals:
         items.append(arrival)
-        if arrival.bad is None and arrival.row is not None and source.time is not None:
-            time = arrival.row[source.time]
-            if greatest is None or time > greatest:
-                greatest = time
-                items.append(Watermark(time - source.disorder_ms - 1))
+        if arrival.time is None:
+            continue
+        mark, before = arrival.time - arrival.source.disorder_ms - 1, reached[arrival.source.name]
+        reached[arrival.source.name] = mark if before is None else max(before, mark)
+        marks = [mark for mark in reached.values() if mark is not None]
+        if len(marks) == len(reached) and (told is None or min(marks) > told):
+            told = min(marks)
+            items.append(Watermark(told))
     return [*items, Watermark(END)]
 
 
@@ -179,17 +202,29 @@ def flink_stream(
     *,
     backend: str = "heap",
 ) -> dict[str, Answer]:
-    """The Flink job's own operators, from raw bytes to rows, for all views of one source."""
-    sent: list[Item] = [Event(item.raw) if isinstance(item, Arrival) else item for item in items]
+    """The Flink job's own operators, from raw bytes to rows, for all views of one source or union."""
+    sent: list[Item] = [_sent(item) if isinstance(item, Arrival) else item for item in items]
     result = driver.run([plan.json for plan in plans], sent, backend=backend)
     answers = {}
     for plan in plans:
         view = result.views[plan.name]
         dead = [(items[d.index], d.error) for d in result.dead if d.view in (None, plan.name)]
         places = [(item.index, error) for item, error in dead if isinstance(item, Arrival)]
-        counts = {name: view.counts[name] for name in _CLASSES}
-        answers[plan.name] = Answer(_table(plan, _emitted(plan, view), seq=True), counts, places)
+        rows = _table(plan, _emitted(plan, view), seq=True)
+        if isinstance(plan.source, UnionPlan):
+            of_sources = {name: _classes(counts) for name, counts in view.of_sources.items() if counts["in"]}
+        else:
+            of_sources = {}
+        answers[plan.name] = Answer(rows, _classes(view.counts), places, of_sources)
     return answers
+
+
+def _sent(arrival: Arrival) -> Event:
+    return Event(arrival.raw, source=arrival.source.name)
+
+
+def _classes(counts: Mapping[str, int]) -> dict[str, int]:
+    return {name: counts[name] for name in CLASSES}
 
 
 def _emitted(plan: ViewPlan, view: ViewResult) -> list[tuple[Any, ...]]:

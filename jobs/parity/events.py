@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import merge
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +16,27 @@ import pyarrow.parquet as pq
 from features.errors import UsageError, did_you_mean
 from features.ingest import BadEvent, Row, check_row, decode
 from features.oracle import Key
-from features.plan import SourcePlan, ViewPlan
-
-#: The column that names an event's source, where there are several.
-SOURCE = "_source"
+from features.plan import SOURCE, SourcePlan, UnionPlan, ViewPlan
 
 
 @dataclass(frozen=True)
 class Arrival:
     """One event as it arrived. ``index``: its place in the file; ``row``: its typed values, whether they are good or
-    not, or None where the record cannot be read; ``bad``: why the source refuses it, or None.
+    not, or None where the record cannot be read; ``bad``: why its ``source`` refuses it, or None.
     """
 
     index: int
     raw: bytes
     row: Row | None
     bad: BadEvent | None
+    source: SourcePlan
+
+    @property
+    def time(self) -> int | None:
+        """Event time in milliseconds; None for a bad event, and for one that holds for all time."""
+        return (
+            None if self.row is None or self.bad is not None or self.source.static else self.row[str(self.source.time)]
+        )
 
 
 def read_events(file: Path, sources: Mapping[str, SourcePlan]) -> dict[str, list[Arrival]]:
@@ -77,8 +83,13 @@ def arrival(source: SourcePlan, index: int, raw: bytes) -> Arrival:
         row = decode(source, raw)
         check_row(source, row)
     except BadEvent as bad:
-        return Arrival(index, raw, row, bad)
-    return Arrival(index, raw, row, None)
+        return Arrival(index, raw, row, BadEvent(bad.code, bad.detail, source=source.name), source)
+    return Arrival(index, raw, row, None, source)
+
+
+def of_source(source: SourcePlan | UnionPlan, arrivals: Mapping[str, Sequence[Arrival]]) -> list[Arrival]:
+    """The events of a view's source, for a union those of its streams together, in order of arrival."""
+    return list(merge(*(arrivals[each.name] for each in source.sources), key=lambda arrival: arrival.index))
 
 
 def key_of(plan: ViewPlan, arrival: Arrival) -> Key | None:

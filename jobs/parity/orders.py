@@ -6,7 +6,6 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from features.plan import SourcePlan
 from jobs.parity.events import Arrival
 
 
@@ -18,34 +17,32 @@ class Order:
     arrivals: Sequence[Arrival]
 
 
-def orders(source: SourcePlan, came: Sequence[Arrival], shuffles: int, seed: int) -> list[Order]:
+def orders(came: Sequence[Arrival], shuffles: int, seed: int) -> list[Order]:
     """The order of arrival; that of event time where it is another one, because there the stream must have batch's row
     at every time; and so many shuffled ones. Equal seeds give equal orders.
     """
-    times = _times(source, came)
+    times = _times(came)
     by_time = [came[i] for i in sorted(range(len(came)), key=lambda i: times[i])]
     return [
         Order("as they came", came),
         *([Order("by time", by_time)] if by_time != list(came) else []),
-        *(Order(f"shuffle {i + 1}", _shuffled(source, came, times, random.Random(seed + i))) for i in range(shuffles)),
+        *(Order(f"shuffle {i + 1}", _shuffled(came, times, random.Random(seed + i))) for i in range(shuffles)),
     ]
 
 
-def _times(source: SourcePlan, came: Sequence[Arrival]) -> list[int]:
+def _times(came: Sequence[Arrival]) -> list[int]:
     """When each event happened; one without a time has that of the one before it, and so have rows without times."""
     times, reached = [], 0
     for arrival in came:
-        if source.time is not None and arrival.row is not None and arrival.bad is None:
-            reached = arrival.row[source.time]
+        reached = reached if arrival.time is None else arrival.time
         times.append(reached)
     return times
 
 
-def _shuffled(
-    source: SourcePlan, came: Sequence[Arrival], times: Sequence[int], chance: random.Random
-) -> list[Arrival]:
-    """In event-time order but for the source's disorder: each event is held up for at most so long, and events of one
+def _shuffled(came: Sequence[Arrival], times: Sequence[int], chance: random.Random) -> list[Arrival]:
+    """In event-time order but for the sources' disorder: each event is held up for at most so long, and events of one
     time come in any order.
     """
-    places = [(time + chance.randint(0, source.disorder_ms), chance.random()) for time in times]
+    delays = (chance.randint(0, arrival.source.disorder_ms) for arrival in came)
+    places = [(time + delay, chance.random()) for time, delay in zip(times, delays, strict=True)]
     return [came[i] for i in sorted(range(len(came)), key=lambda i: places[i])]

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from features.plan import SourcePlan, ViewPlan
+from features.plan import SourcePlan, UnionPlan, ViewPlan
 from jobs.parity.compare import Comparison, as_of, compare_answers, compare_rows, in_the_end, last_rows, rows_at
 from jobs.parity.engines import ENGINES, Answer, Engine, oracle_stream_by_key, stream_items
-from jobs.parity.events import Arrival
+from jobs.parity.events import Arrival, of_source
 from jobs.parity.orders import Order, orders
 from jobs.parity.share import oracle_share
 
@@ -50,11 +50,12 @@ class Run:
         arrivals: Mapping[str, Sequence[Arrival]],
         progress: Callable[[int], None] = lambda done: None,
     ) -> list[Compared]:
-        """Runs and compares the views of every source."""
+        """Runs and compares the views of every source, and of every union. ``arrivals``: of each stream, by name."""
         compared: list[Compared] = []
         for source, views in _by_source(plans):
-            for order in orders(source, arrivals[source.name], self.shuffles, self.seed):
-                out = self.out if order.arrivals is arrivals[source.name] else None
+            came = of_source(source, arrivals)
+            for order in orders(came, self.shuffles, self.seed):
+                out = self.out if order.arrivals is came else None
                 for more in self._on(views, order, out):
                     compared += more
                     progress(len(compared))
@@ -104,8 +105,8 @@ def _compared(plan: ViewPlan, order: Order, came: Sequence[Arrival], answers: Ma
     ]
 
 
-def _by_source(plans: Iterable[ViewPlan]) -> list[tuple[SourcePlan, list[ViewPlan]]]:
-    sources: dict[str, tuple[SourcePlan, list[ViewPlan]]] = {}
+def _by_source(plans: Iterable[ViewPlan]) -> list[tuple[SourcePlan | UnionPlan, list[ViewPlan]]]:
+    sources: dict[str, tuple[SourcePlan | UnionPlan, list[ViewPlan]]] = {}
     for plan in plans:
         sources.setdefault(plan.source.name, (plan.source, []))[1].append(plan)
     return list(sources.values())
@@ -132,7 +133,7 @@ def compare(
         else:
             compared.append((pair, *_against_stream(plan, came, left, right, pair)))
     if {"oracle", "flink"} <= answers.keys():
-        exact = oracle_stream_by_key(plan, stream_items(plan.source, came))
+        exact = oracle_stream_by_key(plan, stream_items(came))
         result = compare_answers(plan, exact, answers["flink"], ("oracle", "flink"))
         compared.append((("oracle", "flink"), "every row emitted, in order", result))
     return compared
@@ -145,7 +146,7 @@ def _against_stream(
     events change later, the last row of every key is, once all time has passed.
     """
     keys = [key.name for key in plan.key]
-    if greatest_delay(plan.source, came) == 0 and plan.source.op is None:
+    if greatest_delay(came) == 0 and not plan.source.changes:
         words, right = "the last row of every (key, t)", last_rows(stream.rows, [*keys, "t"])
         left = as_of(plan, batch.rows, right) if plan.off_points else batch.rows
         # an event may come before the watermark that would have made an earlier change point due: then that has no row
@@ -160,13 +161,11 @@ def _against_stream(
 
 def beyond_lateness(plan: ViewPlan, came: Sequence[Arrival]) -> bool:
     """May an event have come too late for a session or a lifetime of named events, so that history alone has it?"""
-    bounded = any(w.kind == "session" or (w.kind == "lifetime" and plan.source.id is not None) for w in plan.windows)
-    return bounded and greatest_delay(plan.source, came) > plan.source.lateness_ms
+    bounded = any(w.kind == "session" or (w.kind == "lifetime" and plan.source.named) for w in plan.windows)
+    return bounded and greatest_delay(came) > plan.source.lateness_ms
 
 
-def greatest_delay(source: SourcePlan, came: Sequence[Arrival]) -> int:
+def greatest_delay(came: Sequence[Arrival]) -> int:
     """By how many milliseconds of event time an event came after a later one, at most; 0 where all came in order."""
-    if source.time is None:
-        return 0
-    times = [arrival.row[source.time] for arrival in came if arrival.row is not None and arrival.bad is None]
+    times = [arrival.time for arrival in came if arrival.time is not None]
     return max((reached - time for reached, time in zip(accumulate(times, max), times, strict=True)), default=0)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import duckdb
 
 from features.compilers.duckdb.types import quote, text
-from features.plan import SourcePlan, ViewPlan
+from features.plan import SOURCE, SourcePlan, ViewPlan
 from jobs.database import explained, prepare
 from jobs.history import source_rows
 from jobs.parity.events import Arrival, arrival
@@ -21,7 +21,8 @@ def sample_history(
     """About so many of a source's good events, in event-time order.
 
     Each view has an equal share of them: keys in a random order (equal seeds, equal keys), each with all its events;
-    of the last key the first ones. Raises UsageError for a history that is missing or does not fit.
+    of the last key the first ones. Each record names its source, as in a file of events. Raises UsageError for a
+    history that is missing or does not fit.
     """
     with duckdb.connect() as db, explained(f"the history of {source.name}"):
         prepare(db)
@@ -34,7 +35,8 @@ def sample_history(
         columns = ", ".join(quote(column.name) for column in source.columns)
         found = db.execute(f"SELECT {columns} FROM good WHERE _place IN ({chosen}) ORDER BY _place").fetchall()
     names = [column.name for column in source.columns]
-    raws = [json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False).encode() for row in found]
+    records = [{SOURCE: source.name, **dict(zip(names, row, strict=True))} for row in found]
+    raws = [json.dumps(row, ensure_ascii=False).encode() for row in records]
     return [arrival(source, index, raw) for index, raw in enumerate(raws)]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from features.ingest import BadEvent
 from features.oracle import view_event
-from features.plan import InputPlan, ModelPlan, ViewPlan
+from features.plan import SOURCE, InputPlan, ModelPlan, ViewPlan
 from features.vector import Values, leaf_names
 from jobs.serving.requests import Found, Request
 from jobs.store.bulk import BulkStore
@@ -20,12 +20,14 @@ from jobs.store.schema import schema_of
 
 @dataclass(frozen=True, eq=False)
 class Input:
-    """A model's input. ``features``: the used ones as (name, type); ``own``: the requests are its view's own events."""
+    """A model's input. ``features``: the used ones as (name, type); ``on``: the requests' stream, where the view is
+    over it, so that they are its own events.
+    """
 
     plan: InputPlan
     view: ViewPlan
     features: tuple[tuple[str, str], ...]
-    own: bool
+    on: str | None
 
     @cached_property
     def name(self) -> str:
@@ -55,12 +57,12 @@ class Input:
 
     def awaits(self, request: Request, found: Found) -> bool:
         """Will the row found be followed by one that knows the request's own event?"""
-        return self.own and not _knows(request, found) and self._feeds(request, found.key)
+        return self.on is not None and not _knows(request, found) and self._feeds(request, found.key)
 
     def _feeds(self, request: Request, key: tuple[Any, ...]) -> bool:
         """Does the view apply the request's event, to this very key?"""
         try:
-            event = view_event(self.view, request.row)
+            event = view_event(self.view, {**request.row, SOURCE: self.on})
         except BadEvent:
             return False
         return event is not None and event.key == key
@@ -74,7 +76,8 @@ def inputs_of(plan: ModelPlan, views: dict[str, ViewPlan]) -> tuple[Input, ...]:
 
 def _input(plan: ModelPlan, item: InputPlan, view: ViewPlan, used: Sequence[Sequence[str]]) -> Input:
     features = tuple((name, type) for name, type, _ in item.features if [item.name, name] in used)
-    return Input(item, view, features, view.source.name == plan.on.name)
+    own = plan.on.name in [source.name for source in view.source.sources]
+    return Input(item, view, features, plan.on.name if own else None)
 
 
 class Lookup:

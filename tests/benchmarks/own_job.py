@@ -27,7 +27,7 @@ def main(state: str, port: str, servers: str, source: str, target: str, *windows
     from features.compilers.flink.job import SourceJob, Topics, build, environment
 
     env = environment(flink_options(settings, None))
-    job = SourceJob(source, (view(list(windows)).plan.json,))
+    job = SourceJob("events", source, (view(list(windows)).plan.json,))
     topics = Topics(f"{target}-{{view}}", "dead")
     build(env, [job], topics, kafka={"bootstrap.servers": servers}, group="own", live=False)
     env.execute("own")

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from features import Stream, Table, View, count, last, max, mean, sum
+from features import Stream, Table, View, count, last, max, mean, sum, union
 from features.errors import UsageError
 
 ORDERS = Stream("orders", topic="orders", time="ts", id="order", columns=dict(
@@ -122,3 +122,15 @@ def test_a_column_called_preview_is_read_in_brackets() -> None:
     assert (
         View("v", stream, key="k", features=dict(m=max(stream.preview).over("1m"))).plan.args[0].expr.name == "preview"
     )
+
+
+def test_an_event_of_a_union_names_its_stream() -> None:
+    visits = Stream("visits", topic="visits", time="at", columns=dict(customer="string", page="string"))
+    seen = View("seen", union(ORDERS, visits), key="customer", features=dict(n=count().over("10s")))
+    events = [{"_source": "orders", **order(0)}, {"_source": "visits", "at": 4_000, "customer": "x"}]
+    assert [(row["t"], row["n_10s"]) for row in seen.preview(events)] == [(0, 1), (4_000, 2), (10_000, 1), (14_000, 0)]
+    with pytest.raises(UsageError, match="event 1 does not say which stream it is from: _source is None") as raised:
+        seen.preview([events[0], order(1)])
+    assert raised.value.allowed == "orders, visits"
+    with pytest.raises(UsageError, match="1 of 2 events are bad for seen: event 1: missing time: at is null"):
+        seen.preview([events[0], {"_source": "visits", "customer": "x"}])

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features import Stream, View, count, lifetime, max, mean, sliding, std, sum
+from features import Stream, View, count, lifetime, max, mean, sliding, std, sum, union
 from features.errors import PenstockError, UsageError
 from features.oracle import batch
 from features.plan import ViewPlan
@@ -172,6 +172,31 @@ def test_bad_rows_are_counted_and_written_with_their_place_and_values(tmp_path: 
     ]
     assert rejects[1]["values"]["eid"] == data[1]["eid"] and rejects[1]["file"].endswith("a.parquet")
     assert change_points(tmp_path) == expected([*data[4:], {**data[3], "x": None}])
+
+
+def test_the_streams_of_a_union_are_read_and_counted_each_for_itself(tmp_path: Path) -> None:
+    others = Stream("others", history="*.parquet", time="ts", columns=dict(k="string", x="float64"))
+    both = union(events, others)
+    plan = View("v", both, key="k", features=dict(c=count().over("10s"), s=sum(both.x).over("1m"))).plan
+    data, more = rows(30), rows(20, seed=1)
+    write(tmp_path / "events" / "a.parquet", [*data, data[0], {**data[1], "k": None}])
+    write(tmp_path / "others" / "a.parquet", [*more, more[0], {**more[1], "ts": None}, {**more[2], "x": 1e10}])
+    history = {name: str(tmp_path / name / "*.parquet") for name in ("events", "others")}
+    report = backfill(plan, history, 0, 2 * HOUR, tmp_path / "out", memory="1GB")
+    assert report.of_sources == {
+        "events": {"applied": 30, "too_late": 0, "duplicate": 1, "dead": 1},
+        "others": {"applied": 21, "too_late": 0, "duplicate": 0, "dead": 2},
+    }
+    assert report.counts == {"applied": 51, "too_late": 0, "duplicate": 1, "dead": 3}
+    assert "; others 23 events (21 applied, 0 too late, 0 duplicate, 2 dead)" in report.summary()
+    rejects = [json.loads(line) for line in Path(str(report.rejects)).read_text().splitlines()]
+    assert [(r["source"], r["row"], r["error"], sorted(r["values"])) for r in rejects] == [
+        ("events", 31, "missing key", ["eid", "k", "n", "ts", "x"]),
+        ("others", 21, "missing time", ["k", "ts", "x"]),
+        ("others", 22, "out of range", ["k", "ts", "x"]),
+    ]
+    given = [{**row, "_source": "events"} for row in data] + [{**row, "_source": "others"} for row in [*more, more[0]]]
+    assert change_points(tmp_path, plan) == expected(given, plan=plan)
 
 
 def test_rejects_of_an_earlier_run_do_not_stay(tmp_path: Path) -> None:

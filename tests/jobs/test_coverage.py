@@ -98,3 +98,18 @@ def test_no_parts_and_parts_of_another_definition_are_refused(project: Project, 
     write_change_points(project.change_points("routes"), other.plans["routes"], [], 0, END)
     with pytest.raises(RefusedError, match=other.plans["routes"].fingerprint):
         check(project, "routes")
+
+
+def test_a_union_is_covered_from_the_first_event_of_any_of_its_streams(tmp_path: Path) -> None:
+    text = """
+from features import union
+both = View("both", union(orders, deliveries), key="shop", features=dict(n=count().over(lifetime())))
+"""
+    made = make_project(tmp_path, DEFINITIONS + text)
+    write_history(made, "orders", [{"ts": START, "order": "o"}])
+    write_history(made, "deliveries", [{"ts": FIRST, "order": "o"}])
+    cover(made, "both", (FIRST + 1, END))
+    with pytest.raises(UsageError, match="the change points of both cover"):
+        check(made, "both")
+    cover(made, "both", (FIRST, END))
+    check(made, "both")

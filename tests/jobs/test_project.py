@@ -62,6 +62,24 @@ def test_views_are_grouped_by_the_stream_that_feeds_them() -> None:
     }
 
 
+UNION = """visits = Stream("visits", topic="visits", history="v", time="ts", columns=dict(customer="string"))
+old, older = (Stream(n, history=n, time="ts", columns=dict(customer="string")) for n in ("old", "older"))
+features = dict(n=count().over("1h"))
+alone = View("alone", orders, key="customer", features=features)
+both = View("both", union(visits, orders), key="customer", features=features)
+past = View("past", union(old, older), key="customer", features=features)
+"""
+
+
+def test_the_view_of_a_union_stands_under_each_of_its_streams(tmp_path: Path) -> None:
+    shop = project(tmp_path, "from features import union\n" + UNION)
+    assert list(shop.streams) == ["orders", "visits", "old", "older"]
+    names = {source: [plan.name for plan in plans] for source, plans in shop.streamed.items()}
+    assert names == {"orders": ["alone", "both"], "visits": ["both"]}
+    assert [plan.name for plan in shop.streamed_views] == ["alone", "both"]
+    assert {name: Path(glob).name for name, glob in shop.histories("past").items()} == {"old": "old", "older": "older"}
+
+
 def test_paths_and_topics_of_a_project(tmp_path: Path) -> None:
     shop = project(tmp_path, 'v = View("v", orders, key="customer", features=dict(n=count().over("1h")))')
     assert shop.history("orders") == str(tmp_path / "lake" / "orders/*.parquet")

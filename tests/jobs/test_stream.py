@@ -220,7 +220,7 @@ def check_overview(story: Story, found: StreamStatus) -> None:
     assert now.job is not None and now.job.state == "RUNNING" and now.job.checkpoint_age_s is not None
     assert {view.view: view.counts for view in now.views} == found.counts
     assert {view.view: view.written for view in now.views} == {v: Progress(n, n) for v, n in found.rows.items()}
-    assert {view.source.end for view in now.views} == set(story.counts.values())
+    assert {view.read.end for view in now.views} == set(story.counts.values())
     assert set(now.dead[story.names["prices"]].values()) == {0}
     assert now.dead["orders"]["not json"] > 0
 

@@ -41,12 +41,14 @@ from features import (
     std,
     sum,
     top_k,
+    union,
     var,
     when,
 )
 from features.aggregates import Feature
 from features.expressions import Expr
 from features.plan import ViewPlan
+from features.union import Union
 
 COLUMNS = dict(
     k="string", g="int64", x="float64", n="int64", b="bool", s="string", w="timestamp",
@@ -66,10 +68,17 @@ changing = Stream(
     "changing", topic="changing", time="ts", id="eid", op="op", columns={**COLUMNS, "eid": "string", "op": "string"},
     lateness="100ms",
 )  # fmt: skip
+#: A stream that has other columns, and calls its time and its id (an int64) otherwise.
+visits = Stream(
+    "visits", topic="visits", time="at", id="n", lateness="20ms", disorder="10ms",
+    columns=dict(at="timestamp", k="string", n="int64", x=column("float64", nullable=False), page="string"),
+)  # fmt: skip
+both = union(named, visits)
+mixed = union(plain, changing)
 halves = Stream("halves", topic="halves", time="ts", columns=dict(k="string", x=column("float64", places=0)))
 
 
-def view(source: Stream, key: Any = "k", filter: Expr | None = None, **features: Feature) -> ViewPlan:
+def view(source: Stream | Union, key: Any = "k", filter: Expr | None = None, **features: Feature) -> ViewPlan:
     """A view's plan."""
     return View("v", source, key=key, filter=filter, features=features).plan
 
@@ -84,6 +93,11 @@ def event(ts: int, k: Any = "a", **values: Any) -> dict[str, Any]:
     return {"ts": ts, "k": k, **values}
 
 
+def of(source: Stream, ts: int, k: Any = "a", **values: Any) -> dict[str, Any]:
+    """An event of one of a union's streams."""
+    return {"_source": str(source.name), str(source.time): ts, "k": k, **values}
+
+
 def xs(*pairs: tuple[int, Any]) -> list[dict[str, Any]]:
     """Events of one key with a value of ``x`` each."""
     return [event(ts, x=x) for ts, x in pairs]
@@ -96,7 +110,9 @@ def ns(*pairs: tuple[int, Any]) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Case:
-    """``events``: dicts, or bytes for what is no event. ``dead``: (place, reason). ``counts``: of batch, by class."""
+    """``events``: dicts, or bytes for what is no event (of a union: of its first stream). ``dead``: (place, reason).
+    ``of_sources``: a union's batch counts, (applied, duplicate, dead) of each stream.
+    """
 
     name: str
     plan: ViewPlan
@@ -105,6 +121,7 @@ class Case:
     dead: Sequence[tuple[int, str]] = ()
     duplicates: int = 0
     stream_counts: dict[str, int] = field(default_factory=dict)
+    of_sources: dict[str, tuple[int, int, int]] = field(default_factory=dict)
 
 
 E53, I63 = 2**53, 2**63
@@ -1221,5 +1238,99 @@ CASES = (
         ],
         [("a", 0, 1), ("a", 10, 0)],
         dead=[(0, "wrong type"), (1, "missing value"), (2, "missing value"), (4, "missing key")],
+    ),
+    Case(
+        "a union has the events of all its streams, whose time and id are columns of their own",
+        view(both, c=count().over("10ms"), x=sum(both.x).over("10ms", lifetime())),
+        [of(named, 0, x=1.0, eid="1"), of(visits, 3, x=0.5, n=1), of(named, 4, "b", x=2.0), of(visits, 10, x=4.0)],
+        [
+            ("a", 0, 1, 1.0, 1.0),
+            ("a", 3, 2, 1.5, 1.5),
+            ("a", 10, 2, 4.5, 5.5),
+            ("a", 13, 1, 4.0, 5.5),
+            ("a", 20, 0, 0.0, 5.5),
+            ("b", 4, 1, 2.0, 2.0),
+            ("b", 14, 0, 0.0, 2.0),
+        ],
+        stream_counts={"applied": 4},
+        of_sources={"named": (2, 0, 0), "visits": (2, 0, 0)},
+    ),
+    Case(
+        "an id names an event within its own stream: equal ids of two streams are two events",
+        view(both, c=count().over("10ms"), x=sum(both.x).over("10ms")),
+        [
+            of(named, 0, x=1.0, eid="1"),
+            of(visits, 0, x=2.0, n=1),
+            of(named, 0, x=9.0, eid="1"),
+            of(visits, 0, x=9.0, n=1),
+            of(named, 0, x=4.0),
+            of(named, 0, x=4.0),
+        ],
+        [("a", 0, 4, 11.0), ("a", 10, 0, 0.0)],
+        duplicates=2,
+        stream_counts={"applied": 4, "duplicate": 2},
+        of_sources={"named": (3, 1, 0), "visits": (1, 1, 0)},
+    ),
+    Case(
+        "ties of a union are decided by the value, not by the stream",
+        view(both, f=first(both.x).over("10ms"), l=last(both.x).over("10ms"), g=argmax(both.x, by=both.k).over("10ms")),
+        [of(visits, 3, x=5.0), of(named, 3, x=7.0), of(visits, 4, x=2.0), of(named, 4, x=-1.0)],
+        [
+            ("a", 3, 5.0, 7.0, 7.0),
+            ("a", 4, 5.0, 2.0, 2.0),
+            ("a", 13, -1.0, 2.0, 2.0),
+            ("a", 14, None, None, None),
+        ],
+    ),
+    Case(
+        "an event of a union is bad by the rules of its own stream",
+        view(both, filter=coalesce(both.k, "") != "z", s=sum(both.x).over("10ms")),
+        [
+            b"{",
+            of(visits, 1),
+            of(named, 1),
+            of(named, 1, "b", x="1"),
+            {"_source": "visits", "ts": 1, "k": "a", "x": 1.0},
+            of(named, 1, None, x=1.0),
+            of(visits, 1, x=9007199254.740992),
+            of(visits, 1, "z", x=1.0),
+            of(visits, 1, x=2.0),
+        ],
+        [("a", 1, 2.0), ("a", 11, 0.0)],
+        dead=[
+            (0, "not json"),
+            (1, "missing value"),
+            (3, "wrong type"),
+            (4, "missing time"),
+            (5, "missing key"),
+            (6, "out of range"),
+        ],
+        of_sources={"named": (1, 0, 3), "visits": (2, 0, 3)},
+    ),
+    Case(
+        "a union's lateness is the greatest, and its streams' disorder is each one's own",
+        view(both, c=count().over(lifetime(), session("5ms"))),
+        [of(named, 100, eid="p"), of(visits, 1, x=0.0, n=1), of(visits, 0, x=0.0, n=2), of(visits, -1, x=0.0, n=3)],
+        [("a", -1, 1, 1), ("a", 0, 2, 2), ("a", 1, 3, 3), ("a", 6, 3, 0), ("a", 100, 4, 1), ("a", 105, 4, 0)],
+        stream_counts={"applied": 3, "too_late": 1},
+        of_sources={"named": (1, 0, 0), "visits": (3, 0, 0)},
+    ),
+    Case(
+        "in a union of events that change and such that do not, a change is one of its own stream",
+        view(mixed, filter=mixed.b, s=sum(mixed.n).over("10ms")),
+        [
+            of(changing, 0, eid="p", b=True, n=1),
+            of(plain, 0, b=True, n=10),
+            of(plain, 0, b=False, n=20),
+            of(changing, 0, eid="p", op="update", b=True, n=2),
+            of(changing, 0, eid="q", b=False, n=30),
+            of(plain, 1, b=True, n=100),
+            of(changing, 0, eid="p", op="delete"),
+            of(changing, 0, eid="p", b=True, n=1),
+        ],
+        [("a", 0, 10), ("a", 1, 110), ("a", 10, 100), ("a", 11, 0)],
+        duplicates=1,
+        stream_counts={"applied": 7, "duplicate": 1},
+        of_sources={"changing": (4, 1, 0), "events": (3, 0, 0)},
     ),
 )

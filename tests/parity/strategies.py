@@ -14,6 +14,7 @@ from features import types
 from features.aggregates import AGGREGATES, NO_PARAMETERS, Feature, Parameters, _feature
 from features.expressions import Expr
 from features.plan import ViewPlan
+from features.union import Union
 from features.windows import Window
 from jobs.parity.events import Arrival, arrival
 
@@ -48,7 +49,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 
 @dataclass(frozen=True)
 class World:
-    """A source with one or two views, and what arrived."""
+    """A source, or a union of two streams, with one or two views, and what arrived."""
 
     plans: list[ViewPlan]
     arrivals: list[Arrival]
@@ -58,8 +59,12 @@ class World:
 for_a_source = functools.lru_cache(maxsize=100)
 
 
+#: What a view can be over.
+Source = f.Stream | Union
+
+
 @for_a_source
-def windows(source: f.Stream) -> st.SearchStrategy[Window]:
+def windows(source: Source) -> st.SearchStrategy[Window]:
     sizes = st.sampled_from([1, 3, 10, 40, 100])
     pairs = st.tuples(sizes, sizes).map(sorted)
     return st.one_of(
@@ -70,12 +75,12 @@ def windows(source: f.Stream) -> st.SearchStrategy[Window]:
         pairs.map(lambda p: f.hopping(f"{p[1]}ms", step=f"{p[0]}ms")),
         st.tuples(sizes, st.integers(0, 100)).map(lambda p: f.calendar(f"{p[0]}ms", offset=f"{p[1] % p[0]}ms")),
         sizes.map(lambda n: f.session(f"{n}ms")),
-        st.just(f.lifetime() if source.op is None else f.sliding("1000ms")),
+        st.just(f.lifetime() if not source.source_plan.changes else f.sliding("1000ms")),
     )
 
 
 @for_a_source
-def numbers(source: f.Stream, depth: int = 2) -> st.SearchStrategy[Expr]:
+def numbers(source: Source, depth: int = 2) -> st.SearchStrategy[Expr]:
     leaves = st.sampled_from(NUMBERS).map(lambda name: source[name]) | st.sampled_from([0, 2, -1, 0.5, 1e300]).map(
         f.literal
     )
@@ -108,25 +113,25 @@ def numbers(source: f.Stream, depth: int = 2) -> st.SearchStrategy[Expr]:
     )
 
 
-def choices(source: f.Stream, values: st.SearchStrategy[Expr], last: object) -> st.SearchStrategy[Expr]:
+def choices(source: Source, values: st.SearchStrategy[Expr], last: object) -> st.SearchStrategy[Expr]:
     asked = st.tuples(leaf_conditions(source), leaf_conditions(source), values)
     return asked.map(lambda p: f.when(p[0]).then(None).when(p[1]).then(p[2]).otherwise(last))
 
 
 @for_a_source
-def clocks(source: f.Stream) -> st.SearchStrategy[Expr]:
+def clocks(source: Source) -> st.SearchStrategy[Expr]:
     fields = st.sampled_from([Expr.hour, Expr.weekday, Expr.month])
     return st.tuples(fields, times(source), st.sampled_from(ZONES)).map(lambda p: p[0](p[1], p[2]))
 
 
 @for_a_source
-def times(source: f.Stream) -> st.SearchStrategy[Expr]:
+def times(source: Source) -> st.SearchStrategy[Expr]:
     made = st.sampled_from("nm").map(lambda name: source[name].cast("timestamp"))
     return st.sampled_from(["w", "ts"]).map(lambda name: source[name]) | made
 
 
 @for_a_source
-def texts(source: f.Stream, depth: int = 2) -> st.SearchStrategy[Expr]:
+def texts(source: Source, depth: int = 2) -> st.SearchStrategy[Expr]:
     leaves = st.just(source["s"]) | st.sampled_from(["", "a", "aZ", "é", "\U0001f600"]).map(f.literal)
     if depth == 0:
         return leaves
@@ -152,13 +157,13 @@ def _compared(a: Expr, b: Expr, which: int) -> Expr:
 
 
 @for_a_source
-def leaf_conditions(source: f.Stream) -> st.SearchStrategy[Expr]:
+def leaf_conditions(source: Source) -> st.SearchStrategy[Expr]:
     nulls = st.sampled_from(PLAIN).map(lambda name: source[name].is_null())
     return st.just(source["b"]) | nulls | compared(st.tuples(numbers(source, 0), numbers(source, 0)))
 
 
 @for_a_source
-def conditions(source: f.Stream, depth: int = 2) -> st.SearchStrategy[Expr]:
+def conditions(source: Source, depth: int = 2) -> st.SearchStrategy[Expr]:
     texts_compared = compared(st.tuples(texts(source, 1), st.sampled_from(["a", "é", "\uffff"]).map(f.literal)))
     asked = st.tuples(st.sampled_from([Expr.contains, Expr.starts_with]), texts(source, 1), texts(source, 0))
     leaves = st.one_of(
@@ -198,13 +203,13 @@ def edges(arg: Expr) -> st.SearchStrategy[Parameters]:
 
 
 @for_a_source
-def ordered(source: f.Stream) -> st.SearchStrategy[Expr]:
+def ordered(source: Source) -> st.SearchStrategy[Expr]:
     columns = st.sampled_from(PLAIN).map(lambda name: source[name])
     return numbers(source, 1) | columns | texts(source) | times(source) | conditions(source, 0)
 
 
 @st.composite
-def feature(draw: st.DrawFn, source: f.Stream) -> Feature:
+def feature(draw: st.DrawFn, source: Source) -> Feature:
     aggregate = draw(st.sampled_from(sorted(set(AGGREGATES) - {"latest"})))
     where = draw(st.none() | conditions(source, 1))
     if aggregate == "count" and draw(st.booleans()):
@@ -220,7 +225,7 @@ def feature(draw: st.DrawFn, source: f.Stream) -> Feature:
 
 
 @st.composite
-def view(draw: st.DrawFn, source: f.Stream, name: str) -> ViewPlan:
+def view(draw: st.DrawFn, source: Source, name: str) -> ViewPlan:
     key = draw(st.sampled_from([["k"], ["g"], ["k", "g"]]))
     made = draw(st.lists(feature(source), min_size=1, max_size=4))
     kept = draw(st.none() | conditions(source))
@@ -233,14 +238,22 @@ def view(draw: st.DrawFn, source: f.Stream, name: str) -> ViewPlan:
 
 
 @st.composite
-def source(draw: st.DrawFn, *, repeats: bool = False) -> f.Stream:
+def stream(draw: st.DrawFn, *, name: str = "events", repeats: bool = False) -> f.Stream:
     """``repeats``: one whose events have ids and do not change."""
     options: dict[str, Any] = {"disorder": draw(st.sampled_from(["0s", "20ms"]))}
     if repeats or draw(st.booleans()):
-        options.update(id="eid", lateness=draw(st.sampled_from(["1ms", "50ms"])))
+        options.update(id=draw(st.sampled_from(["eid", "eid", "m"])), lateness=draw(st.sampled_from(["1ms", "50ms"])))
         options.update(op=None if repeats else draw(st.sampled_from([None, "op"])))
     columns = {**COLUMNS, "eid": "string", "op": "string"}
-    return f.Stream("events", topic="events", time="ts", columns=columns, **options)
+    return f.Stream(name, topic=name, time="ts", columns=columns, **options)
+
+
+@st.composite
+def source(draw: st.DrawFn, *, repeats: bool = False) -> Source:
+    """A stream or two of them, which need not have much in common."""
+    if draw(st.integers(0, 2)):
+        return draw(stream(repeats=repeats))
+    return f.union(*(draw(stream(name=name, repeats=repeats)) for name in ("events", "others")))
 
 
 @st.composite
@@ -266,8 +279,8 @@ def _version(earlier: bytes, later: bytes) -> bytes:
 @st.composite
 def worlds(draw: st.DrawFn, *, views: int = 2, repeats: bool = False) -> World:
     """``views``: how many at most; ``repeats`` as of ``source``."""
-    stream = draw(source(repeats=repeats))
-    plans = [draw(view(stream, f"v{i}")) for i in range(draw(st.integers(1, views)))]
+    over = draw(source(repeats=repeats))
+    plans = [draw(view(over, f"v{i}")) for i in range(draw(st.integers(1, views)))]
     steps = draw(st.lists(st.integers(0, 12), min_size=1, max_size=25))
     late = draw(st.booleans())
     now, raws = draw(st.sampled_from([-60, 0, 1000])), []
@@ -275,17 +288,19 @@ def worlds(draw: st.DrawFn, *, views: int = 2, repeats: bool = False) -> World:
         now += step
         behind = draw(st.sampled_from([0, 0, 0, 1, 5, 30, 120])) if late else 0
         raws.append(draw(record(now - behind)))
-        if stream.op is not None and draw(st.booleans()):
+        if over.source_plan.changes and draw(st.booleans()):
             raws[-1] = _version(draw(st.sampled_from(raws)), raws[-1])
-    return World(plans, [arrival(stream.source_plan, i, raw) for i, raw in enumerate(raws)])
+    return World(
+        plans, [arrival(draw(st.sampled_from(over.source_plan.sources)), i, raw) for i, raw in enumerate(raws)]
+    )
 
 
 @st.composite
 def crowded_worlds(draw: st.DrawFn) -> World:
     """Many expressions over the same few events, each shown for each event."""
-    stream = draw(source())
-    exprs = numbers(stream, 3) | texts(stream, 3) | times(stream) | conditions(stream, 1)
+    over = draw(stream())
+    exprs = numbers(over, 3) | texts(over, 3) | times(over) | conditions(over, 1)
     shown = {f"e{i}": f.last(expr).over("1ms") for i, expr in enumerate(draw(st.lists(exprs, min_size=6, max_size=10)))}
     raws = [draw(record(5 * i)) for i in range(draw(st.integers(1, 20)))]
-    plan = f.View("v", stream, key="k", features=shown).plan
-    return World([plan], [arrival(stream.source_plan, i, raw) for i, raw in enumerate(raws)])
+    plan = f.View("v", over, key="k", features=shown).plan
+    return World([plan], [arrival(over.source_plan, i, raw) for i, raw in enumerate(raws)])

@@ -24,7 +24,9 @@ every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name.r
 
 def arrivals(case: Case) -> list[Arrival]:
     raws = [e if isinstance(e, bytes) else json.dumps(e, ensure_ascii=False).encode() for e in case.events]
-    return [arrival(case.plan.source, index, raw) for index, raw in enumerate(raws)]
+    first = case.plan.source.sources[0]
+    sources = [first if isinstance(e, bytes) else case.plan.source.of(e) for e in case.events]
+    return [arrival(source, index, raw) for index, (source, raw) in enumerate(zip(sources, raws, strict=True))]
 
 
 def tuples(plan: ViewPlan, rows: pa.Table) -> list[tuple[Any, ...]]:
@@ -53,6 +55,8 @@ def test_the_oracle_gives_the_values_by_hand(case: Case) -> None:
     assert answer.dead == list(case.dead)
     assert (answer.counts["dead"], answer.counts["duplicate"]) == (len(case.dead), case.duplicates)
     assert sum(answer.counts.values()) == len(case.events)
+    for name, counts in case.of_sources.items():
+        assert tuple(answer.of_sources[name][of] for of in ("applied", "duplicate", "dead")) == counts, name
 
 
 @every_case
@@ -68,7 +72,7 @@ def test_duckdb_equals_the_oracle(case: Case) -> None:
 @pytest.mark.parametrize("backend", ["heap", "rocksdb"])
 def test_the_operator_equals_the_oracle(case: Case, backend: str, driver: HarnessDriver) -> None:
     came = arrivals(case)
-    items = stream_items(case.plan.source, came)
+    items = stream_items(came)
     answer = flink_stream(driver, [case.plan], items, backend=backend)["v"]
     exact = oracle_stream(case.plan, came, items)
     result = compare_answers(case.plan, exact, answer, ("oracle", "flink"))
@@ -80,7 +84,7 @@ def test_the_operator_equals_the_oracle(case: Case, backend: str, driver: Harnes
 @every_case
 def test_once_all_time_has_passed_the_stream_holds_what_batch_computes(case: Case, driver: HarnessDriver) -> None:
     came = arrivals(case)
-    answer = flink_stream(driver, [case.plan], stream_items(case.plan.source, came))["v"]
+    answer = flink_stream(driver, [case.plan], stream_items(came))["v"]
     if beyond_lateness(case.plan, came):
         return
     batch, stream = in_the_end(case.plan, oracle_batch(case.plan, came).rows, answer.rows)
@@ -91,8 +95,8 @@ def test_once_all_time_has_passed_the_stream_holds_what_batch_computes(case: Cas
 @every_case
 def test_a_restart_after_every_event_changes_nothing(case: Case, driver: HarnessDriver) -> None:
     came = arrivals(case)
-    items = [part for item in stream_items(case.plan.source, came) for part in (item, Restore())]
+    items = [part for item in stream_items(came) for part in (item, Restore())]
     answer = flink_stream(driver, [case.plan], items)["v"]
-    exact = oracle_stream(case.plan, came, stream_items(case.plan.source, came))
+    exact = oracle_stream(case.plan, came, stream_items(came))
     result = compare_answers(case.plan, exact, answer, ("oracle", "flink"))
     assert result.differences == 0, result.samples

@@ -45,7 +45,7 @@ def values() -> list[float]:
 def test_functions_of_doubles_have_the_same_bits_on_every_engine(driver: HarnessDriver) -> None:
     raws = [json.dumps({"ts": 5 * i, "k": f"{i % 500}", "x": value}).encode() for i, value in enumerate(values())]
     came = [arrival(PLAN.source, i, raw) for i, raw in enumerate(raws)]
-    items = stream_items(PLAN.source, came)
+    items = stream_items(came)
     result = compare_answers(PLAN, oracle_batch(PLAN, came), duckdb_batch(PLAN, came), ("oracle", "duckdb"))
     assert result.differences == 0, result.samples
     exact = oracle_stream(PLAN, came, items)

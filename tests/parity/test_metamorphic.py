@@ -25,7 +25,7 @@ def rows(driver: HarnessDriver, plan: ViewPlan, items: list[Arrival | Watermark]
 def test_events_of_other_keys_change_nothing(driver: HarnessDriver, world: World, data: st.DataObject) -> None:
     plan = world.plans[0]
     (name, *_) = (key.name for key in plan.key)
-    items = stream_items(plan.source, world.arrivals)
+    items = stream_items(world.arrivals)
     keys = sorted({a.row[name] for a in world.arrivals if a.row is not None and a.row[name] is not None})
     assume(keys)
     kept = data.draw(st.sampled_from(keys))
@@ -38,11 +38,10 @@ def test_events_of_other_keys_change_nothing(driver: HarnessDriver, world: World
 @given(worlds(views=1, repeats=True))
 def test_events_that_come_again_change_nothing(driver: HarnessDriver, world: World) -> None:
     plan = world.plans[0]
-    source = plan.source
-    items = stream_items(source, world.arrivals)
+    items = stream_items(world.arrivals)
     doubled = []
     for item in items:
         doubled.append(item)
-        if isinstance(item, Arrival) and item.row is not None and item.row[str(source.id)] is not None:
+        if isinstance(item, Arrival) and item.row is not None and item.row[str(item.source.id)] is not None:
             doubled.append(item)
     agree(compare_rows(plan, rows(driver, plan, items), rows(driver, plan, doubled), ("once", "twice")))

@@ -54,11 +54,12 @@ def test_any_split_of_a_range_gives_the_same_rows(world: World, cuts: list[int])
         ends = [TIME_MIN, *sorted(cuts), END]
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            pq.write_table(
-                history(plan.source, [a for a in world.arrivals if a.row is not None]), folder / "events.parquet"
-            )
+            files = {source.name: str(folder / f"{source.name}.parquet") for source in plan.source.sources}
+            for source in plan.source.sources:
+                rows = history(source, [a for a in world.arrivals if a.row is not None and a.source == source])
+                pq.write_table(rows, files[source.name])
             for start, end in itertools.pairwise(ends):
-                backfill(plan, str(folder / "events.parquet"), start, end, folder, memory="1GB")
+                backfill(plan, files, start, end, folder, memory="1GB")
             parts = ViewParts(folder / plan.name, plan).all()
             assert [part.from_ms for part in sorted(parts, key=lambda part: part.from_ms)] == ends[:-1]
             rows = pa.concat_tables(pq.read_table(part.path) for part in parts).drop_columns(["event_timestamp"])
@@ -69,7 +70,7 @@ def test_any_split_of_a_range_gives_the_same_rows(world: World, cuts: list[int])
 @given(worlds(), st.data())
 def test_the_operator_equals_the_oracle(driver: HarnessDriver, world: World, data: st.DataObject) -> None:
     """With the watermarks that the events bring, or with any; with restarts anywhere; on both state backends."""
-    items: list[Arrival | Watermark] = stream_items(world.plans[0].source, world.arrivals)
+    items: list[Arrival | Watermark] = stream_items(world.arrivals)
     if data.draw(st.booleans()):
         times = st.none() | st.integers(-100, 1500)
         marks = [(a, data.draw(times)) for a in world.arrivals]
@@ -88,7 +89,7 @@ def test_the_operator_equals_the_oracle(driver: HarnessDriver, world: World, dat
 @given(crowded_worlds())
 def test_many_expressions_have_one_value_on_every_engine(driver: HarnessDriver, world: World) -> None:
     (plan,) = world.plans
-    items = stream_items(plan.source, world.arrivals)
+    items = stream_items(world.arrivals)
     batch = oracle_batch(plan, world.arrivals)
     agree(compare_answers(plan, batch, duckdb_batch(plan, world.arrivals), ("oracle", "duckdb")))
     exact = oracle_stream(plan, world.arrivals, items)
@@ -111,7 +112,7 @@ def _rising(items: list[Arrival | Watermark]) -> list[Arrival | Watermark]:
 @random_worlds
 @given(worlds())
 def test_once_all_time_has_passed_the_stream_holds_what_batch_computes(driver: HarnessDriver, world: World) -> None:
-    answers = flink_stream(driver, world.plans, stream_items(world.plans[0].source, world.arrivals))
+    answers = flink_stream(driver, world.plans, stream_items(world.arrivals))
     for plan in world.plans:
         if beyond_lateness(plan, world.arrivals):
             continue

@@ -3,24 +3,26 @@
 The table that the query makes has the key columns and
 
     _e       event time in milliseconds (0 for a source without time)
-    _id      the event's id, when the source has one
+    _id      the event's id, when the source has one; of a union, text that begins with the place of its stream
     _x<i>    argument i; _n<i>: the integer that is summed for it
     _w<i>    condition i, false where it is null
     _error   why the row is bad (one of ``features.ingest.CODES``), or null
     _out     left out by the view's filter
     _op, _gone    where events change: what the row does to its event, and whether the event is not in the view then;
              a row that is left out is then _gone, and _out only where its key has a null
+    _source       of a union, the stream that the row is from
     _file, _row   where the row was read
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from features.compilers.duckdb.expressions import Expressions
 from features.compilers.duckdb.types import quote, read_column, text
 from features.ingest import OPS
-from features.plan import ArgPlan, SourcePlan, ViewPlan
+from features.plan import ArgPlan, SourcePlan, UnionPlan, ViewPlan
 
 #: The greatest integer that a scaled float64 may become, exclusive (section 3 of the semantics).
 LIMIT = 2**53
@@ -32,46 +34,62 @@ def listed(files: Sequence[str]) -> str:
     return f"read_parquet([{names}], union_by_name = true, filename = true, file_row_number = true)"
 
 
-def events_query(plan: ViewPlan, files: str, types: Mapping[str, str], where: str, span: tuple[int, int] | None) -> str:
+@dataclass(frozen=True)
+class History:
+    """Where a source's rows lie. ``files``: a table function call that gives the columns, ``filename`` and
+    ``file_row_number``. ``types``: the files' columns and their DuckDB types. ``where`` names the history in errors.
+    """
+
+    files: str
+    types: Mapping[str, str]
+    where: str
+
+
+def events_query(plan: ViewPlan, histories: Sequence[History], span: tuple[int, int] | None) -> str:
     """The query for the events with ``span[0] <= time < span[1]``; None: all.
 
-    ``files``: a table function call that gives the columns, ``filename`` and ``file_row_number``. ``types``: the
-    files' columns and their DuckDB types. ``where`` names the history in errors. Rows without a good time are given
-    whatever the span. Raises UsageError for a column that is missing or of an unlike type.
+    ``histories``: those of the plan's sources, in their order. Rows without a good time are given whatever the span.
+    Raises UsageError for a column that is missing or of an unlike type.
     """
+    sources = enumerate(zip(plan.source.sources, histories, strict=True))
+    queries = [_source_events(plan, place, source, history, span) for place, (source, history) in sources]
+    return "\nUNION ALL\n".join(f"({query})" for query in queries) if len(queries) > 1 else queries[0]
+
+
+def _source_events(
+    plan: ViewPlan, place: int, source: SourcePlan, history: History, span: tuple[int, int] | None
+) -> str:
     expressions = Expressions()
-    view = _view_columns(plan, expressions)
+    view = _view_columns(plan, place, source, expressions)
     parts = [
-        f"WITH read AS (\n  {_read(plan.source, files, types, where)}\n)",
-        f"checked AS (\n  SELECT *, {_source_error(plan.source)} AS _bad FROM read{_during(plan.source, span)}\n)",
+        f"WITH read AS (\n  {_read(source, history)}\n)",
+        f"checked AS (\n  SELECT *, {_source_error(source)} AS _bad FROM read{_during(source, span)}\n)",
     ]
-    source = "checked"
+    table = "checked"
     for depth, layer in enumerate(expressions.layers):
         columns = ",\n    ".join(f"{sql} AS {name}" for name, sql in layer)
-        parts.append(f"evaluated{depth or ''} AS (\n  SELECT *,\n    {columns}\n  FROM {source}\n)")
-        source = f"evaluated{depth or ''}"
+        parts.append(f"evaluated{depth or ''} AS (\n  SELECT *,\n    {columns}\n  FROM {table}\n)")
+        table = f"evaluated{depth or ''}"
     columns = ",\n  ".join(f"{sql} AS {name}" for name, sql in view.items())
-    return ",\n".join(parts) + f"\nSELECT\n  {columns}\nFROM {source}"
+    return ",\n".join(parts) + f"\nSELECT\n  {columns}\nFROM {table}"
 
 
-def source_query(
-    source: SourcePlan, files: str, types: Mapping[str, str], where: str, span: tuple[int, int] | None
-) -> str:
+def source_query(source: SourcePlan, history: History, span: tuple[int, int] | None) -> str:
     """The query for a source's rows as they are read: its columns, ``_file``, ``_row``, and in ``_bad`` why it is bad.
 
-    Arguments and errors are those of ``events_query``.
+    ``span`` and errors are those of ``events_query``.
     """
-    read = _read(source, files, types, where)
-    return f"SELECT *, {_source_error(source)} AS _bad FROM (\n  {read}\n){_during(source, span)}"
+    return f"SELECT *, {_source_error(source)} AS _bad FROM (\n  {_read(source, history)}\n){_during(source, span)}"
 
 
-def _read(source: SourcePlan, files: str, types: Mapping[str, str], where: str) -> str:
+def _read(source: SourcePlan, history: History) -> str:
+    types, where = history.types, history.where
     read = {column.name: read_column(column, types.get(column.name), where) for column in source.columns}
     lost = [f"({way.lost})" for way in read.values() if way.lost]
     columns = [f"{way.sql} AS {quote(name)}" for name, way in read.items()]
     columns += [f"{' OR '.join(lost) or 'FALSE'} AS _lost", "filename AS _file", "file_row_number AS _row"]
     # the alias keeps a column's own name from being taken for what is made of it
-    return "SELECT " + ",\n    ".join(columns) + f"\n  FROM {files} AS history"
+    return "SELECT " + ",\n    ".join(columns) + f"\n  FROM {history.files} AS history"
 
 
 def _source_error(source: SourcePlan) -> str:
@@ -95,13 +113,12 @@ def _during(source: SourcePlan, span: tuple[int, int] | None) -> str:
     return f"\n  WHERE _lost OR {time} IS NULL OR ({time} >= {span[0]} AND {time} < {span[1]})"
 
 
-def _view_columns(plan: ViewPlan, expressions: Expressions) -> dict[str, str]:
-    source = plan.source
+def _view_columns(plan: ViewPlan, place: int, source: SourcePlan, expressions: Expressions) -> dict[str, str]:
     kept = expressions.add(plan.filter) if plan.filter is not None else None
     columns = {quote(key.name): quote(key.name) for key in plan.key}
     columns["_e"] = quote(source.time) if source.time is not None else "0::BIGINT"
-    if source.id is not None:
-        columns["_id"] = quote(source.id)
+    if plan.source.named:
+        columns["_id"] = _id(plan, place, source)
     scaled = []
     for i, arg in enumerate(plan.args):
         columns[f"_x{i}"] = value = expressions.add(arg.expr)
@@ -110,13 +127,23 @@ def _view_columns(plan: ViewPlan, expressions: Expressions) -> dict[str, str]:
             scaled += [_beyond(arg, value)] if arg.type == "float64" else []
     for i, where in enumerate(plan.wheres):
         columns[f"_w{i}"] = f"coalesce({expressions.add(where)}, FALSE)"
-    columns["_error"] = _error(plan, expressions, kept, scaled)
+    columns["_error"] = _error(plan, source, expressions, kept, scaled)
     columns["_out"] = out = f"NOT coalesce({kept}, FALSE)" if kept is not None else "FALSE"
     if source.op is not None:
         columns["_op"] = f"coalesce({quote(source.op)}, 'insert')"
         columns["_gone"] = f"({out} OR {_deletes(source)})"
         columns["_out"] = f"({out} AND NOT {_deletes(source)} AND ({_keyless(plan)}))"
+    elif plan.source.changes:
+        columns |= {"_op": "'insert'", "_gone": "FALSE"}
+    if isinstance(plan.source, UnionPlan):
+        columns["_source"] = text(source.name)
     return {**columns, "_file": "_file", "_row": "_row"}
+
+
+def _id(plan: ViewPlan, place: int, source: SourcePlan) -> str:
+    if source is plan.source:
+        return quote(str(source.id))
+    return "CAST(NULL AS VARCHAR)" if source.id is None else f"'{place}:' || CAST({quote(source.id)} AS VARCHAR)"
 
 
 def _deletes(source: SourcePlan) -> str:
@@ -127,13 +154,13 @@ def _keyless(plan: ViewPlan) -> str:
     return " OR ".join(f"{quote(key.name)} IS NULL" for key in plan.key)
 
 
-def _error(plan: ViewPlan, expressions: Expressions, kept: str | None, scaled: list[str]) -> str:
+def _error(plan: ViewPlan, source: SourcePlan, expressions: Expressions, kept: str | None, scaled: list[str]) -> str:
     """The first reason that applies, in the order in which the stream checks."""
     evaluated = [*(arg.expr for arg in plan.args), *plan.wheres]
     lost = list(dict.fromkeys(condition for expr in evaluated for condition in expressions.overflow(expr)))
     cases = ["WHEN _bad IS NOT NULL THEN _bad"]
-    if plan.source.op is not None:
-        cases.append(f"WHEN {_deletes(plan.source)} THEN CASE WHEN {_keyless(plan)} THEN 'missing key' END")
+    if source.op is not None:
+        cases.append(f"WHEN {_deletes(source)} THEN CASE WHEN {_keyless(plan)} THEN 'missing key' END")
     if plan.filter is not None:
         filter_lost = expressions.overflow(plan.filter)
         cases += [f"WHEN {' OR '.join(filter_lost)} THEN 'overflow'"] if filter_lost else []

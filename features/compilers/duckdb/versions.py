@@ -12,9 +12,14 @@ from features.plan import ViewPlan
 #: The tables that ``versions_queries`` makes on the way: all rows by event, and their versions.
 ROWS, VERSIONS = "event_rows", "event_versions"
 
-#: Counts the rows that change nothing: repeated inserts, and deletes of what is gone already.
-REPEATS = f"""SELECT (SELECT count(*) FROM {ROWS} WHERE _n > _first AND _op = 'insert')
-  + (SELECT count(*) FROM {VERSIONS} WHERE _op = 'delete' AND _gone_before)"""
+
+def repeats_query(of: str) -> str:
+    """The query that counts, by the value of ``of``, the rows that change nothing: repeated inserts, and deletes of
+    what is gone already.
+    """
+    return f"""SELECT {of}, count(*) FROM (
+  SELECT * FROM {ROWS} WHERE _n > _first AND _op = 'insert' UNION ALL BY NAME
+  SELECT * FROM {VERSIONS} WHERE _op = 'delete' AND _gone_before) GROUP BY ALL"""
 
 
 def versions_queries(plan: ViewPlan, events: str) -> list[str]:

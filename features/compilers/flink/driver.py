@@ -28,14 +28,18 @@ _JVM = ("-Xmx1g", "-XX:+UseSerialGC", _COMPILER, "-XX:-UsePerfData", "-Dorg.slf4
 
 @dataclass(frozen=True)
 class Event:
-    """A Kafka record. ``timestamp``: its own, in milliseconds; None skips the check for events too far ahead."""
+    """A Kafka record. ``timestamp``: its own, in milliseconds; None skips the check for events too far ahead.
+
+    ``source``: whose topic it is from; None where the views have one.
+    """
 
     raw: bytes | None
     timestamp: int | None = None
+    source: str | None = None
 
     def to_json(self) -> list[Any]:
         """The item as the driver reads it."""
-        return ["event", None if self.raw is None else base64.b64encode(self.raw).decode(), self.timestamp]
+        return ["event", None if self.raw is None else base64.b64encode(self.raw).decode(), self.timestamp, self.source]
 
 
 @dataclass(frozen=True)
@@ -63,19 +67,28 @@ Item = Event | Watermark | Restore
 
 @dataclass(frozen=True)
 class EmittedRow:
-    """A row as the job writes it: key and value as JSON texts; ``offset`` is the place of its event in the items."""
+    """A row as the job writes it: key and value as JSON texts; ``offset`` is the place of its event in the items, and
+    ``source`` whose event that was.
+    """
 
     key: str
     value: str
     offset: int
+    source: str
 
 
 @dataclass(frozen=True)
 class ViewResult:
-    """``rows`` in order of emission; ``counts``: in, applied, too_late, duplicate, dead, sum_overflow."""
+    """``rows`` in order of emission; ``of_sources``: source → in, applied, too_late, duplicate, dead, sum_overflow."""
 
     rows: list[EmittedRow]
-    counts: dict[str, int]
+    of_sources: dict[str, dict[str, int]]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The counts of all sources."""
+        each = list(self.of_sources.values())
+        return {name: sum(counts[name] for counts in each) for name in each[0]}
 
 
 @dataclass(frozen=True)
@@ -113,7 +126,7 @@ class HarnessDriver:
             )
 
     def run(self, plans: Sequence[str], items: Sequence[Item], *, backend: str = "heap") -> DriverResult:
-        """Runs the views (canonical plans, all of one source) over the items, from empty state.
+        """Runs the views (canonical plans, all of one source or union) over the items, from empty state.
 
         ``backend``: heap or rocksdb. Raises PenstockError with the Java side's own words when that fails.
         """
@@ -162,4 +175,4 @@ class HarnessDriver:
 
 
 def _view(view: dict[str, Any]) -> ViewResult:
-    return ViewResult([EmittedRow(*row) for row in view["rows"]], view["counts"])
+    return ViewResult([EmittedRow(*row) for row in view["rows"]], view["of_sources"])

@@ -1,4 +1,4 @@
-"""Builds the streaming job: one read of a source's topic serves all its views.
+"""Builds the streaming job: one read of a source's topic serves all its views, those of its unions too.
 
 PyFlink is a way to Flink's Java objects here: no Python runs for a record. Build a job's whole graph on one
 thread, because adding jars sets a class loader that is bound to it.
@@ -36,8 +36,9 @@ SHADED = "org.apache.flink.kafka.shaded."
 
 @dataclass(frozen=True)
 class SourceJob:
-    """A source's topic and the canonical JSON of the plans of all its views."""
+    """A source, its topic, and the canonical JSON of the plans of all views that read it, alone or in a union."""
 
+    name: str
     topic: str
     plans: tuple[str, ...]
 
@@ -77,8 +78,21 @@ def build(
     clock move the event time of topics that are quiet?
     """
     client = {name: _unshaded.sub(SHADED + r"\g<0>", value) for name, value in kafka.items()}
+    routed: dict[str, list[_Routed]] = {}
     for source in sources:
-        _add_source(env, source, topics, client, group, live)
+        for plan, events in _add_source(env, source, topics, client, group, live).items():
+            routed.setdefault(plan, []).append(events)
+    for plan, parts in routed.items():
+        _add_view(plan, parts, topics, client)
+
+
+@dataclass(frozen=True)
+class _Routed:
+    """The events of a view that are from one source."""
+
+    source: str
+    topic: str
+    events: Any
 
 
 _unshaded = re.compile(r"(?<![\w.])org\.apache\.kafka\.common\.security\.")
@@ -91,28 +105,38 @@ def _add_source(
     kafka: dict[str, str],
     group: str,
     live: bool,
-) -> None:
+) -> dict[str, _Routed]:
+    """Adds what reads a source. Returns the plan of each view → its events."""
     jvm = get_gateway().jvm
-    name = json.loads(source.plans[0])["source"]["name"]
+    name = source.name
     plans = to_jarray(jvm.java.lang.String, list(source.plans))
-    event_time = jvm.penstock.time.EventTime(source.plans[0], IDLE_MS, live)
+    event_time = jvm.penstock.time.EventTime(name, source.plans[0], IDLE_MS, live)
     rows = env._j_stream_execution_environment.fromSource(
-        _kafka_source(source.topic, plans, kafka, group), event_time, f"{name} source"
+        _kafka_source(source, plans, kafka, group), event_time, f"{name} source"
     )
-    router = jvm.penstock.route.Router(plans)
+    router = jvm.penstock.route.Router(name, plans)
     dead = _named(_named(rows, f"{name} source").process(router), f"{name} router")
     letters = jvm.penstock.kafka.DeadLetterRecordSerializer(source.topic, topics.dead_letters)
     _named(dead.sinkTo(_kafka_sink(letters, kafka)), f"{name} dead letters")
-    for index, plan in enumerate(source.plans):
-        _add_view(dead.getSideOutput(router.tag(index)), plan, source.topic, topics, kafka)
+    return {
+        plan: _Routed(name, source.topic, dead.getSideOutput(router.tag(index)))
+        for index, plan in enumerate(source.plans)
+    }
 
 
-def _add_view(events: Any, plan: str, source_topic: str, topics: Topics, kafka: dict[str, str]) -> None:
+def _add_view(plan: str, parts: Sequence[_Routed], topics: Topics, kafka: dict[str, str]) -> None:
     jvm = get_gateway().jvm
-    view = json.loads(plan)["name"]
+    view, source = json.loads(plan)["name"], json.loads(plan)["source"]
+    places = [each["name"] for each in source.get("union", [source])]
+    first, *others = sorted(parts, key=lambda part: places.index(part.source))
+    events = first.events
+    if others:
+        streams = jvm.org.apache.flink.streaming.api.datastream.DataStream
+        events = events.union(to_jarray(streams, [part.events for part in others]))
     keyed = events.keyBy(jvm.penstock.route.EventKey())
     rows = _named(keyed.process(jvm.penstock.window.WindowOperator(plan)), f"{view} windows")
-    records = jvm.penstock.kafka.FeatureRecordSerializer(plan, source_topic, topics.features.format(view=view))
+    from_topics = to_jarray(jvm.java.lang.String, [part.topic for part in (first, *others)])
+    records = jvm.penstock.kafka.FeatureRecordSerializer(plan, from_topics, topics.features.format(view=view))
     _named(rows.sinkTo(_kafka_sink(records, kafka)), f"{view} sink")
 
 
@@ -121,14 +145,17 @@ def _named(stream: Any, name: str) -> Any:
     return stream.name(name).uid(name.replace(" ", "-"))
 
 
-def _kafka_source(topic: str, plans: Any, kafka: dict[str, str], group: str) -> Any:
+def _kafka_source(source: SourceJob, plans: Any, kafka: dict[str, str], group: str) -> Any:
     jvm = get_gateway().jvm
     connector = jvm.org.apache.flink.connector.kafka.source
-    builder = connector.KafkaSource.builder().setTopics(to_jarray(jvm.java.lang.String, [topic])).setGroupId(group)
+    topics = to_jarray(jvm.java.lang.String, [source.topic])
     return (
-        builder.setProperties(_properties(kafka))
+        connector.KafkaSource.builder()
+        .setTopics(topics)
+        .setGroupId(group)
+        .setProperties(_properties(kafka))
         .setStartingOffsets(connector.enumerator.initializer.OffsetsInitializer.earliest())
-        .setDeserializer(jvm.penstock.ingest.IngestDeserializer(plans))
+        .setDeserializer(jvm.penstock.ingest.IngestDeserializer(source.name, plans))
         .build()
     )
 

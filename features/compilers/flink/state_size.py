@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from features.plan import FeaturePlan, ViewPlan
 
-#: Clock, seq, timer, partition, offset, first and last chunk, last chunk id.
-KEY_BYTES = 7 * 8 + 4
+#: Clock, seq, timer, offset, first and last chunk, last chunk id; source, partition.
+KEY_BYTES = 7 * 8 + 2 * 4
 #: Chunk, index, leave.
 HEAD_BYTES = 8 + 4 + 8
 #: Time, nulls, conditions.
@@ -52,7 +52,7 @@ def state_size(plan: ViewPlan) -> StateSize:
     lives = [window.reach_ms for window in plan.windows if not window.endless]
     # a late event can join a session for so long after its end, and a lifetime knows repeats for so long
     lives += [window.reach_ms + plan.source.lateness_ms for window in plan.windows if window.kind == "session"]
-    if plan.source.id is not None and len(lives) < len(plan.windows):
+    if plan.source.named and len(lives) < len(plan.windows):
         lives.append(plan.source.lateness_ms)
     accumulators = _accumulators(plan)
     heads = len(lives) + sum(window.waits or window.kind == "session" for window in plan.windows)
@@ -60,7 +60,7 @@ def state_size(plan: ViewPlan) -> StateSize:
     if not lives:
         return StateSize(fixed, 0, 0, None)
     event = EVENT_BYTES + sum(_bytes(arg.type) for arg in plan.args)
-    event += TEXT_BYTES if plan.source.id is not None else 0
+    event += TEXT_BYTES if plan.source.named else 0
     return StateSize(fixed, event, event + sum(each for _, each in accumulators), max(lives))
 
 

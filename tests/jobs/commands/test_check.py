@@ -42,8 +42,8 @@ def test_a_view_is_a_table(tmp_path: Path) -> None:
     assert ["x", "float64", "float(late.n_1h) / 2.0"] in rows
     assert "view late by customer, shop" in done.stdout
     assert "only ~is_null(amount)" in done.stdout
-    # 60 + two heads + a count; time, nulls, conditions, argument and id; a candidate of the greatest
-    assert "state: 108 bytes per key + 92 to 108 per event of the last 30d" in done.stdout
+    # 64 + two heads + a count; time, nulls, conditions, argument and id; a candidate of the greatest
+    assert "state: 112 bytes per key + 92 to 108 per event of the last 30d" in done.stdout
 
 
 def test_for_machines_it_is_an_object(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_for_machines_it_is_an_object(tmp_path: Path) -> None:
     assert late["features"][0] == {
         "name": "n_1h", "type": "int64", "aggregate": "count", "argument": "", "where": "amount > 15.0", "window": "1h",
     }  # fmt: skip
-    assert late["state"] == {"fixed": 108, "per_event": 92, "most_per_event": 108, "alive_ms": 30 * 86_400_000}
+    assert late["state"] == {"fixed": 112, "per_event": 92, "most_per_event": 108, "alive_ms": 30 * 86_400_000}
     assert "sql" not in late
     assert answer["views"]["shops"]["state"] is None
     assert answer["models"]["m"]["vector"][-1] == {"name": "x", "type": "float64", "from": "float(late.n_1h) / 2.0"}
@@ -133,3 +133,29 @@ def test_what_an_aggregate_is_given_is_shown(tmp_path: Path) -> None:
         ("histogram(0, 10, 20)", "pieces"),
         ("argmax", "customer by amount"),
     ]
+
+
+def test_a_union_is_named_by_its_streams_and_its_sql_runs(tmp_path: Path) -> None:
+    text = """both = View("both", union(returns, orders), key="customer", features=dict(n=count().over("1h")))
+"""
+    text = text.replace("returns,", "older,").replace(
+        "both =",
+        "older = Stream('older', topic='o', history='o.parquet', "
+        "time='at', id='number', columns=dict(number='int64', customer='string'))\nboth =",
+    )
+    assert "from union(older, orders)" in check(tmp_path, text).stdout
+    both = shown(tmp_path, text, "--sql")["views"]["both"]
+    assert both["source"] == "union(older, orders)"
+    (tmp_path / "data" / "orders").mkdir(parents=True)
+    columns = (
+        "'b' AS order_id, 'x' AS customer, 1 AS shop, 2.0 AS amount, TRUE AS paid, 2 AS pieces, 0 AS due, 1.5 AS cents"
+    )
+    with duckdb.connect() as db:
+        for macro in MACROS:
+            db.execute(macro)
+        db.execute(f"COPY (SELECT {columns}, 5 AS ts) TO '{tmp_path}/data/orders/a.parquet'")
+        db.execute(f"COPY (SELECT 7 AS number, 'x' AS customer, 9 AS at) TO '{tmp_path}/data/o.parquet'")
+        rows = db.execute(both["sql"]).fetchall()
+        ids = db.execute("SELECT _id, _source FROM events ORDER BY _id").fetchall()
+    assert rows == [("x", 5), ("x", 9)]
+    assert ids == [("0:7", "older"), ("1:b", "orders")]

@@ -25,6 +25,9 @@ live = Stream("live", topic="live", time="ts", columns=dict(customer="string"))
 customer = View("customer", orders, key="customer", features=dict(
     n=count().over("10s"), spent=mean(orders.amount, where=orders.amount > 0).over("1m", lifetime())))
 """
+UNION = """either = union(orders, live)
+seen = View("seen", either, key="customer", features=dict(n=count(either.ts).over("5s", session("2s"))))
+"""
 OTHER = 'seen = View("seen", live, key="customer", features=dict(n=count().over("1m")))\n'
 
 
@@ -66,6 +69,33 @@ def test_all_engines_agree_on_a_file(folder: Path) -> None:
     assert {one["order"] for one in answer["comparisons"]} == {"as they came", "shuffle 1"}
     assert {one["events"] for one in answer["comparisons"]} == {42}
     assert sorted(path.name for path in (folder / "out").iterdir()) == ["duckdb", "flink", "oracle"]
+
+
+def test_a_union_is_compared_on_the_events_of_its_streams(folder: Path) -> None:
+    (folder / "definitions.py").write_text(DEFINITIONS + UNION)
+    events = [_event(i, 700 * i, "live" if i % 3 else "orders") for i in range(40)]
+    (folder / "events.jsonl").write_text("\n".join(events))
+    done = parity("--project", folder, "--events", folder / "events.jsonl", "--json", "--out", folder / "out")
+    assert done.exit_code == 0, done.output
+    answer = json.loads(done.stdout)
+    assert answer["different"] == 0
+    assert {(one["view"], one["events"]) for one in answer["comparisons"]} == {("customer", 14), ("seen", 40)}
+    assert pq.read_table(folder / "out" / "flink" / "seen.parquet").num_rows > 40
+
+
+def test_a_union_is_compared_on_history_where_all_its_streams_have_one(folder: Path) -> None:
+    (folder / "definitions.py").write_text(
+        DEFINITIONS.replace('topic="live",', 'topic="live", history="live.parquet",') + UNION
+    )
+    (folder / "data").mkdir()
+    for name in ("orders", "live"):
+        rows = [{k: v for k, v in json.loads(_event(i, 700 * i)).items() if k != "_source"} for i in range(30)]
+        pq.write_table(pa.Table.from_pylist(rows), folder / "data" / f"{name}.parquet")
+    done = parity("--project", folder, "--history", "--json")
+    assert done.exit_code == 0, done.output
+    answer = json.loads(done.stdout)
+    assert answer["different"] == 0
+    assert {(one["view"], one["of"]) for one in answer["comparisons"]} == {("customer", 30), ("seen", 60)}
 
 
 def test_the_table_has_a_row_for_each_view_and_order(folder: Path) -> None:

@@ -11,7 +11,7 @@ from tests.parity.strategies import World, worlds
 @given(worlds())
 def test_a_key_at_a_time_is_the_same_stream(world: World) -> None:
     for plan in world.plans:
-        items = stream_items(plan.source, world.arrivals)
+        items = stream_items(world.arrivals)
         whole = oracle_stream(plan, world.arrivals, items)
         result = compare_answers(plan, whole, oracle_stream_by_key(plan, items), ("whole", "by key"))
         assert result.differences == 0, result.samples

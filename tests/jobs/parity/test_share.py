@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -34,8 +35,8 @@ def test_a_busy_key_gives_a_stretch(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_bad_events_are_always_among_them() -> None:
     bad = came(b"{", b"[]")
     given = [*many(3_000, keys=1)]
-    given[10] = given[10].__class__(10, bad[0].raw, None, bad[0].bad)
-    given[-1] = given[-1].__class__(2_999, bad[1].raw, None, bad[1].bad)
+    given[10] = replace(bad[0], index=10)
+    given[-1] = replace(bad[1], index=2_999)
     taken = {event.index for event in oracle_share(PLAN, given, 0)}
     assert {10, 2_999} <= taken
     assert len(taken) == share.MOST_OF_A_KEY + 2

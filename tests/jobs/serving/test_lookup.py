@@ -20,7 +20,7 @@ from jobs.store.open import open_store
 from jobs.store.rows import FeatureRow
 from jobs.store.schema import schema_of
 from tests.jobs.serving.test_requests import record
-from tests.jobs.shop import make_project
+from tests.jobs.shop import DEFINITIONS, make_project
 
 T = 1_000_000
 
@@ -98,6 +98,21 @@ def test_a_request_awaits_the_views_that_its_own_event_feeds(
     asked = request(project, customer="ann", shop="s1", city="x", amount=50.0)
     Lookup(inputs, store).read([asked], [], 0.0)
     assert names(inputs, asked.awaited) == ["customer", "big"]
+
+
+def test_a_request_awaits_the_view_of_a_union_that_its_own_stream_feeds(tmp_path: Path) -> None:
+    text = """
+from features import union
+both = union(orders, deliveries)
+seen = View("seen", both, key="shop", filter=both.city != "y", features=dict(n=count().over("1m")))
+model = Model("on_union", on=orders, output="o", inputs=[orders.amount, seen])
+"""
+    made = make_project(tmp_path, DEFINITIONS + text)
+    inputs = inputs_of(made.model("on_union").model_plan, made.plans)
+    with open_store(made.folder) as store:
+        asked = [request(made, shop="s1", city=city) for city in ("x", "y")]
+        Lookup(inputs, store).read(asked, [], 0.0)
+    assert [names(inputs, each.awaited) for each in asked] == [["seen"], []]
 
 
 def test_a_row_of_the_requests_time_or_later_knows_its_event(

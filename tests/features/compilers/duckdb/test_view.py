@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from features import Stream, View, count, distinct, lifetime
-from features.compilers.duckdb.events import events_query
+from features.compilers.duckdb.events import History, events_query
 from features.compilers.duckdb.view import ViewQuery, held_of
 from features.plan import ViewPlan
 from jobs.project import read_definitions
@@ -26,8 +26,11 @@ PLANS = {name: view.plan for name, view in read_definitions(DEFINITIONS)[1].item
 
 
 def compiled(plan: ViewPlan) -> str:
-    types = {column.name: FILE_TYPES[column.type] for column in plan.source.columns}
-    events = events_query(plan, "read_parquet(['history.parquet'])", types, "history", (0, 2_000))
+    histories = [
+        History("read_parquet(['history.parquet'])", {c.name: FILE_TYPES[c.type] for c in source.columns}, "history")
+        for source in plan.source.sources
+    ]
+    events = events_query(plan, histories, (0, 2_000))
     return f"-- events\n{events};\n\n-- rows of a slice from 1000 to 2000\n{ViewQuery(plan).rows(1_000, 2_000)};\n"
 
 

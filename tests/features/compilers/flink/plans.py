@@ -35,11 +35,10 @@ COLUMNS = {"ts": "timestamp", "id": "string", "k": "string", "x": "float64", "n"
 FEATURES = (("count", None, "int64"), ("sum", 0, "float64"), ("mean", 0, "float64"), ("min", 0, "float64"))
 
 
-def plan(name: str = "v", **changes: Any) -> ViewPlan:
-    """A view of key ``k`` with four features of ``x`` over each window; ``changes`` replace parts of its JSON."""
-    windows = changes.pop("windows", [window(10), window(100)])
-    source = {
-        "name": "src",
+def source(name: str) -> dict[str, Any]:
+    """A source with ids."""
+    return {
+        "name": name,
         "time": "ts",
         "id": "id",
         "op": None,
@@ -48,6 +47,16 @@ def plan(name: str = "v", **changes: Any) -> ViewPlan:
         "max_ahead_ms": 3_600_000,
         "disorder_ms": 0,
     }
+
+
+def over_union(*names: str, **changes: Any) -> ViewPlan:
+    """The same over the union of such sources."""
+    return plan(source={"union": [source(name) for name in names]}, **changes)
+
+
+def plan(name: str = "v", **changes: Any) -> ViewPlan:
+    """A view of key ``k`` with four features of ``x`` over each window; ``changes`` replace parts of its JSON."""
+    windows = changes.pop("windows", [window(10), window(100)])
     features = [
         {"name": f"{aggregate}_{w}", "aggregate": aggregate, "arg": arg, "where": None, "window": w, "type": type}
         for w in range(len(windows))
@@ -57,7 +66,7 @@ def plan(name: str = "v", **changes: Any) -> ViewPlan:
         "format": 1,
         "kind": "view",
         "name": name,
-        "source": source,
+        "source": source("src"),
         "key": [{"name": "k", "type": "string"}],
         "filter": None,
         "args": [{"expr": column("x", "float64"), "type": "float64", "places": 6}],

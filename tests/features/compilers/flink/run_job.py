@@ -20,5 +20,5 @@ if __name__ == "__main__":
     env = environment(flink_options(settings, restore))
     topics = Topics("rows.{view}", "dead")
     kafka = {"bootstrap.servers": servers}
-    build(env, [SourceJob(topic, tuple(plans))], topics, kafka=kafka, group="test", live=False)
+    build(env, [SourceJob("src", topic, tuple(plans))], topics, kafka=kafka, group="test", live=False)
     env.execute("test")

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from features.compilers.flink.driver import DriverResult, Event, HarnessDriver, Item, Restore, Watermark
 from features.errors import PenstockError
-from tests.features.compilers.flink.plans import LIFETIME, column, literal, operate, plan, window
+from tests.features.compilers.flink.plans import LIFETIME, column, literal, operate, over_union, plan, window
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,21 @@ def test_a_restore_changes_nothing(driver: HarnessDriver, backend: str) -> None:
     assert rows(plain) == rows(restored)
     assert plain.views["v"].counts == restored.views["v"].counts
     assert plain.views["v"].counts["duplicate"] > 0
+
+
+@pytest.mark.parametrize("backend", ["heap", "rocksdb"])
+def test_a_row_of_a_union_says_whose_event_led_to_it(driver: HarnessDriver, backend: str) -> None:
+    def of(source: str, ts: int, k: str = "a") -> Event:
+        return replace(event(ts, id="i", k=k), source=source)
+
+    items: list[Item] = [of("one", 0), of("two", 0), of("two", 0), Restore(), Watermark(12), of("one", 13, "b")]
+    result = driver.run([over_union("one", "two", windows=[window(10)]).json], items, backend=backend)
+    found = [(row.source, row.offset, json.loads(row.value)["t"]) for row in result.views["v"].rows]
+    assert found == [("one", 0, 0), ("two", 1, 0), ("two", 1, 10), ("one", 5, 13)]
+    counts = {
+        name: [each[of] for of in ("in", "applied", "duplicate")] for name, each in result.views["v"].of_sources.items()
+    }
+    assert counts == {"one": [2, 2, 0], "two": [2, 1, 1]}
 
 
 def test_late_duplicate_and_too_late_are_counted(driver: HarnessDriver) -> None:

@@ -28,7 +28,7 @@ from features.durations import UNITS_MS
 STREAM = Stream("s", topic="s", time="ts", columns=dict(k="string", x="float64", text="string"))
 NAMED = Stream("n", topic="n", time="ts", id="k", lateness="2h", columns=dict(k="string", x="float64"))
 H = UNITS_MS["h"]
-KEY, HEAD, EVENT = 60, 20, 24
+KEY, HEAD, EVENT = 64, 20, 24
 
 
 def size(stream: Stream, **features: object) -> StateSize:

@@ -18,7 +18,16 @@ public final class Plans {
 
     /** A source; {@code id} is a column's name or null. */
     public static String source(String id, long lateness) {
-        return "{\"name\":\"src\",\"time\":\"ts\",\"id\":" + quoted(id) + ",\"columns\":[" + COLUMNS
+        return source("src", id, lateness);
+    }
+
+    /** The union of sources {@code a}, without ids, and {@code b}, with ids. */
+    public static String union(long lateness) {
+        return "{\"union\":[" + source("a", null, 0) + "," + source("b", "id", lateness) + "]}";
+    }
+
+    private static String source(String name, String id, long lateness) {
+        return "{\"name\":\"" + name + "\",\"time\":\"ts\",\"id\":" + quoted(id) + ",\"columns\":[" + COLUMNS
                 + "],\"lateness_ms\":" + lateness + ",\"max_ahead_ms\":1000,\"disorder_ms\":0}";
     }
 

@@ -8,6 +8,7 @@ import org.apache.flink.kafka.shaded.org.apache.kafka.clients.consumer.ConsumerR
 import org.apache.flink.util.Collector;
 import penstock.plan.Columns;
 import penstock.plan.PlanReader;
+import penstock.plan.Source;
 import penstock.plan.View;
 import penstock.types.PlainType;
 
@@ -17,19 +18,25 @@ import penstock.types.PlainType;
 public final class IngestDeserializer implements KafkaRecordDeserializationSchema<Row> {
     private static final long serialVersionUID = 1L;
 
+    private final String source;
     private final String[] plans;
     private transient RowParser parser;
 
-    /** @param plans the canonical plans of all views of one source */
-    public IngestDeserializer(String... plans) {
+    /**
+     * @param source its name
+     * @param plans the canonical plans of all views that read it
+     */
+    public IngestDeserializer(String source, String... plans) {
+        this.source = source;
         this.plans = plans;
-        PlanReader.readAll(plans);
+        PlanReader.readAll(source, plans);
     }
 
     @Override
     public void open(DeserializationSchema.InitializationContext context) {
-        List<View> views = PlanReader.readAll(plans);
-        parser = new RowParser(views.get(0).source(), Columns.used(views));
+        List<View> views = PlanReader.readAll(source, plans);
+        Source own = views.get(0).sources().get(views.get(0).place(source));
+        parser = new RowParser(own, Columns.used(own, views));
     }
 
     @Override

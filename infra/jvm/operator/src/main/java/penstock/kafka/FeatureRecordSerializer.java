@@ -1,6 +1,7 @@
 package penstock.kafka;
 
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.List;
 import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
 import org.apache.flink.kafka.shaded.org.apache.kafka.clients.producer.ProducerRecord;
@@ -16,16 +17,18 @@ public final class FeatureRecordSerializer implements KafkaRecordSerializationSc
 
     private final String topic;
     private final byte[] fingerprint;
-    private final byte[] sourceTopic;
+    private final byte[][] sourceTopics;
 
     /**
      * @param plan the view's canonical plan
-     * @param sourceTopic the topic that the view's events come from
+     * @param sourceTopics the topics that the view's events come from, in the order of its sources
      * @param topic the feature topic
      */
-    public FeatureRecordSerializer(String plan, String sourceTopic, String topic) {
+    public FeatureRecordSerializer(String plan, String[] sourceTopics, String topic) {
         this.topic = topic;
-        this.sourceTopic = sourceTopic.getBytes(StandardCharsets.UTF_8);
+        this.sourceTopics = Arrays.stream(sourceTopics)
+                .map(name -> name.getBytes(StandardCharsets.UTF_8))
+                .toArray(byte[][]::new);
         fingerprint = PlanReader.read(plan).fingerprint().getBytes(StandardCharsets.UTF_8);
     }
 
@@ -33,7 +36,7 @@ public final class FeatureRecordSerializer implements KafkaRecordSerializationSc
     public ProducerRecord<byte[], byte[]> serialize(FeatureRow row, KafkaSinkContext context, Long timestamp) {
         Header[] headers = {
             new RecordHeader("fingerprint", fingerprint),
-            new RecordHeader("topic", sourceTopic),
+            new RecordHeader("topic", sourceTopics[row.source()]),
             new RecordHeader("partition", JsonWriter.ascii(Integer.toString(row.partition()))),
             new RecordHeader("offset", JsonWriter.ascii(Long.toString(row.offset()))),
         };

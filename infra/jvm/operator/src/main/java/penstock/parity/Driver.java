@@ -18,8 +18,9 @@ import org.apache.flink.state.rocksdb.EmbeddedRocksDBStateBackend;
 
 /**
  * Runs the job's own operators over given events: one JSON request per line in, one JSON line out, until the input
- * ends. A request is {@code {"plans":[canonical text…],"items":[["event",base64|null,timestamp|null],["watermark",ms],["restore"]],
- * "backend":"heap"|"rocksdb"}}; an item's place is its record's offset.
+ * ends. A request is {@code {"plans":[canonical text…],"items":[["event",base64|null,timestamp|null,source|null],["watermark",ms],["restore"]],
+ * "backend":"heap"|"rocksdb"}}; an item's place is its record's offset. The plans are of one source, or of one union, whose
+ * events name their source.
  */
 public final class Driver {
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -48,7 +49,7 @@ public final class Driver {
     }
 
     private static ObjectNode run(JsonNode request) throws Exception {
-        try (SourceRun run = new SourceRun(plans(request.get("plans")), backend(request.get("backend").asText()))) {
+        try (ViewsRun run = new ViewsRun(plans(request.get("plans")), backend(request.get("backend").asText()))) {
             JsonNode items = request.get("items");
             for (int i = 0; i < items.size(); i++) {
                 item(run, i, items.get(i));
@@ -73,9 +74,9 @@ public final class Driver {
         };
     }
 
-    private static void item(SourceRun run, int index, JsonNode item) throws Exception {
+    private static void item(ViewsRun run, int index, JsonNode item) throws Exception {
         switch (item.get(0).asText()) {
-            case "event" -> run.event(index, raw(item.get(1)), timestamp(item.get(2)));
+            case "event" -> run.event(item.get(3).textValue(), index, raw(item.get(1)), timestamp(item.get(2)));
             case "watermark" -> run.watermark(item.get(1).longValue());
             case "restore" -> run.restore();
             default -> throw new IllegalArgumentException("item " + item + " is not event, watermark or restore");

@@ -4,55 +4,48 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.Queue;
-import java.util.function.Supplier;
 import org.apache.flink.api.common.functions.util.ListCollector;
 import org.apache.flink.kafka.shaded.org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.flink.kafka.shaded.org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.flink.kafka.shaded.org.apache.kafka.common.record.TimestampType;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
-import org.apache.flink.runtime.state.StateBackend;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ArrayNode;
-import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
 import org.apache.flink.streaming.api.operators.ProcessOperator;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.util.OneInputStreamOperatorTestHarness;
 import penstock.ingest.IngestDeserializer;
 import penstock.ingest.Row;
-import penstock.plan.PlanReader;
-import penstock.plan.View;
 import penstock.route.DeadLetter;
 import penstock.route.DeadLetterSerializer;
 import penstock.route.Event;
 import penstock.route.Router;
 
-/** One source's real deserializer, router and window operators, driven record by record. */
+/** One source's real deserializer and router, driven record by record; events go to the window operators of its views. */
 final class SourceRun implements AutoCloseable {
     private static final String TOPIC = "parity";
 
+    private final String source;
     private final String[] plans;
-    private final List<View> views;
+    private final List<ViewRun> runs;
+    private final ArrayNode dead;
     private final IngestDeserializer deserializer;
     private final List<Row> parsed = new ArrayList<>();
-    private final List<ViewRun> runs = new ArrayList<>();
-    private final ArrayNode dead = JsonNodeFactory.instance.arrayNode();
     private Router router;
     private OneInputStreamOperatorTestHarness<Row, DeadLetter> harness;
-    private long checkpoints;
 
-    SourceRun(String[] plans, Supplier<StateBackend> backend) throws Exception {
+    SourceRun(String source, String[] plans, List<ViewRun> runs, ArrayNode dead) throws Exception {
+        this.source = source;
         this.plans = plans;
-        views = PlanReader.readAll(plans);
-        deserializer = new IngestDeserializer(plans);
+        this.runs = runs;
+        this.dead = dead;
+        deserializer = new IngestDeserializer(source, plans);
         deserializer.open(null);
         start(null);
-        for (String plan : plans) {
-            runs.add(new ViewRun(plan, backend.get()));
-        }
     }
 
     private void start(OperatorSubtaskState state) throws Exception {
-        router = new Router(plans);
+        router = new Router(source, plans);
         harness = new OneInputStreamOperatorTestHarness<>(new ProcessOperator<>(router));
         harness.setup(new DeadLetterSerializer());
         if (state != null) {
@@ -113,42 +106,22 @@ final class SourceRun implements AutoCloseable {
         return queue == null ? null : queue.poll();
     }
 
-    void watermark(long time) throws Exception {
-        for (ViewRun run : runs) {
-            run.watermark(time);
-        }
-    }
-
     /** Snapshots, throws everything away and goes on from the snapshot. */
-    void restore() throws Exception {
-        checkpoints++;
-        OperatorSubtaskState state = harness.snapshot(checkpoints, checkpoints);
+    void restore(long checkpoint) throws Exception {
+        OperatorSubtaskState state = harness.snapshot(checkpoint, checkpoint);
         harness.close();
         start(state);
-        for (ViewRun run : runs) {
-            run.restore(checkpoints);
-        }
     }
 
-    ObjectNode answer() {
-        ObjectNode answer = JsonNodeFactory.instance.objectNode();
-        for (int view = 0; view < plans.length; view++) {
-            ObjectNode each = answer.withObject("/views").putObject(views.get(view).name());
-            ObjectNode counts = each.putObject("counts");
-            for (String name : new String[] {"in", "applied", "dead"}) {
-                counts.put(name, router.count(view, name));
-            }
-            runs.get(view).answer(each);
+    /** Puts the router's counts of a view, by its place in the plans, into the answer. */
+    void answer(int view, ObjectNode counts) {
+        for (String name : new String[] {"in", "applied", "dead"}) {
+            counts.put(name, router.count(view, name));
         }
-        answer.set("dead", dead);
-        return answer;
     }
 
     @Override
     public void close() throws Exception {
         harness.close();
-        for (ViewRun run : runs) {
-            run.close();
-        }
     }
 }

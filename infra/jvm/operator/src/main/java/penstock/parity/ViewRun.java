@@ -1,6 +1,7 @@
 package penstock.parity;
 
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import org.apache.flink.core.memory.DataInputDeserializer;
 import org.apache.flink.core.memory.DataOutputSerializer;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
@@ -11,6 +12,8 @@ import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.Obje
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
+import penstock.plan.PlanReader;
+import penstock.plan.Source;
 import penstock.route.Event;
 import penstock.route.EventSerializer;
 import penstock.window.FeatureRow;
@@ -21,6 +24,7 @@ final class ViewRun implements AutoCloseable {
     private final String plan;
     private final StateBackend backend;
     private final EventSerializer wire;
+    private final List<Source> sources;
     private final ArrayNode rows = JsonNodeFactory.instance.arrayNode();
     private WindowOperator operator;
     private KeyedOneInputStreamOperatorTestHarness<String, Event, FeatureRow> harness;
@@ -29,6 +33,7 @@ final class ViewRun implements AutoCloseable {
         this.plan = plan;
         this.backend = backend;
         wire = new EventSerializer(plan);
+        sources = PlanReader.read(plan).sources();
         start(null);
     }
 
@@ -66,19 +71,23 @@ final class ViewRun implements AutoCloseable {
                 rows.addArray()
                         .add(new String(row.key(), StandardCharsets.UTF_8))
                         .add(new String(row.value(), StandardCharsets.UTF_8))
-                        .add(row.offset());
+                        .add(row.offset())
+                        .add(sources.get(row.source()).name());
             }
         }
     }
 
-    /** Puts the rows and the operator's counts into the answer. */
+    /** Puts the rows into the answer. */
     void answer(ObjectNode view) {
         view.set("rows", rows);
-        ObjectNode counts = view.withObject("/counts");
+    }
+
+    /** Adds the operator's counts of a source, by its place, to those of its router. */
+    void count(int source, ObjectNode counts) {
         for (String name : new String[] {"too_late", "duplicate", "sum_overflow"}) {
-            counts.put(name, operator.count(name));
+            counts.put(name, operator.count(source, name));
         }
-        counts.put("applied", counts.get("applied").longValue() + operator.count("applied"));
+        counts.put("applied", counts.get("applied").longValue() + operator.count(source, "applied"));
     }
 
     @Override

@@ -30,7 +30,7 @@ public final class PlanReader {
         View view = new View(
                 json,
                 node.get("name").asText(),
-                source(node.get("source")),
+                sources(node.get("source")),
                 list(node.get("key"), key -> column(key, false)),
                 nullable(node.get("filter"), PlanReader::expr),
                 list(node.get("args"), PlanReader::arg),
@@ -42,18 +42,22 @@ public final class PlanReader {
         return view;
     }
 
-    /** Plans of one source; refused when their sources differ. */
-    public static List<View> readAll(String... plans) {
+    /** Plans that read one source, alone or in unions; refused when they know it differently. */
+    public static List<View> readAll(String source, String... plans) {
         List<View> views = new ArrayList<>();
         for (String plan : plans) {
             View view = read(plan);
-            check(
-                    views.isEmpty() || views.get(0).source().equals(view.source()),
-                    "view " + view.name() + " reads another source than the views before it");
             views.add(view);
+            check(
+                    in(view, source).equals(in(views.get(0), source)),
+                    "view " + view.name() + " knows source " + source + " otherwise than the views before it");
         }
         check(!views.isEmpty(), "no plans");
         return List.copyOf(views);
+    }
+
+    private static Source in(View view, String source) {
+        return view.sources().get(view.place(source));
     }
 
     private static JsonNode tree(String json) {
@@ -62,6 +66,10 @@ public final class PlanReader {
         } catch (JsonProcessingException e) {
             throw new PlanException("a plan is not JSON: " + e.getOriginalMessage());
         }
+    }
+
+    private static List<Source> sources(JsonNode node) {
+        return node.has("union") ? list(node.get("union"), PlanReader::source) : List.of(source(node));
     }
 
     private static Source source(JsonNode node) {

@@ -6,11 +6,14 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
 
-/** A view's plan. {@code json} is its canonical text, from which everything else was read. */
+/**
+ * A view's plan. {@code json} is its canonical text, from which everything else was read. {@code sources}: one, or the
+ * streams of a union.
+ */
 public record View(
         String json,
         String name,
-        Source source,
+        List<Source> sources,
         List<Column> key,
         Expr filter,
         List<Arg> args,
@@ -26,6 +29,35 @@ public record View(
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException(e);
         }
+    }
+
+    public boolean isUnion() {
+        return sources.size() > 1;
+    }
+
+    /** The place of the source with this name. */
+    public int place(String source) {
+        for (int i = 0; i < sources.size(); i++) {
+            if (sources.get(i).name().equals(source)) {
+                return i;
+            }
+        }
+        throw new PlanException("view " + name + " does not read source " + source);
+    }
+
+    /** Do ids tell events of some source apart? */
+    public boolean hasIds() {
+        return sources.stream().anyMatch(source -> source.id() != null);
+    }
+
+    /** Do events of some source change? */
+    public boolean hasOps() {
+        return sources.stream().anyMatch(source -> source.op() != null);
+    }
+
+    /** The greatest of all sources'. */
+    public long lateness() {
+        return sources.stream().mapToLong(Source::lateness).max().orElseThrow();
     }
 
     public boolean hasLifetime() {

@@ -8,8 +8,14 @@ public final class Event {
     public String key;
 
     public long time;
-    /** Null when the source has no id or this record none. */
+    /**
+     * Null when the source has no id or this record none. In a union it begins with the place of the source: equal ids of
+     * two sources are two events.
+     */
     public String id;
+
+    /** The place of its source among those of the view. */
+    public int source;
 
     public int partition;
     public long offset;

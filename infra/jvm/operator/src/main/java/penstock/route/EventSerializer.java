@@ -22,12 +22,14 @@ public final class EventSerializer extends PlainSerializer<Event> {
 
     private final boolean[] text;
     private final boolean hasOp;
+    private final boolean union;
 
     public EventSerializer(String plan) {
         super(plan);
         View view = PlanReader.read(plan);
         text = texts(view);
-        hasOp = view.source().op() != null;
+        hasOp = view.hasOps();
+        union = view.isUnion();
     }
 
     private static boolean[] texts(View view) {
@@ -50,6 +52,9 @@ public final class EventSerializer extends PlainSerializer<Event> {
         Wire.writeText(event.key, out);
         out.writeLong(event.time);
         Wire.writeText(event.id, out);
+        if (union) {
+            Wire.writeSize(event.source, out);
+        }
         Wire.writeSize(event.partition, out);
         Wire.writeSize(event.offset, out);
         if (hasOp) {
@@ -75,6 +80,7 @@ public final class EventSerializer extends PlainSerializer<Event> {
         event.key = Wire.readText(in);
         event.time = in.readLong();
         event.id = Wire.readText(in);
+        event.source = union ? (int) Wire.readSize(in) : 0;
         event.partition = (int) Wire.readSize(in);
         event.offset = Wire.readSize(in);
         if (hasOp) {

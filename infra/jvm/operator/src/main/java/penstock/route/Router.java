@@ -25,6 +25,7 @@ public final class Router extends ProcessFunction<Row, DeadLetter>
     private static final int APPLIED = 1;
     private static final int DEAD = 2;
 
+    private final String source;
     private final String[] plans;
     private final OutputTag<Event>[] tags;
     private transient View[] views;
@@ -33,11 +34,15 @@ public final class Router extends ProcessFunction<Row, DeadLetter>
     /** Dead letters by their reasons. */
     private transient Counters reasons;
 
-    /** @param plans the canonical plans of all views of one source */
+    /**
+     * @param source its name
+     * @param plans the canonical plans of all views that read it
+     */
     @SuppressWarnings({"unchecked", "rawtypes"})
-    public Router(String... plans) {
+    public Router(String source, String... plans) {
+        this.source = source;
         this.plans = plans;
-        List<View> read = PlanReader.readAll(plans);
+        List<View> read = PlanReader.readAll(source, plans);
         tags = new OutputTag[plans.length];
         for (int i = 0; i < plans.length; i++) {
             tags[i] = tag(plans[i], read.get(i).name());
@@ -60,7 +65,7 @@ public final class Router extends ProcessFunction<Row, DeadLetter>
 
     @Override
     public void initializeState(FunctionInitializationContext context) throws Exception {
-        views = PlanReader.readAll(plans).toArray(View[]::new);
+        views = PlanReader.readAll(source, plans).toArray(View[]::new);
         counters = new Counters[views.length];
         for (int i = 0; i < views.length; i++) {
             counters[i] = new Counters("in", "applied", "dead");
@@ -82,10 +87,11 @@ public final class Router extends ProcessFunction<Row, DeadLetter>
     public void open(OpenContext context) {
         routes = new ViewRoute[views.length];
         for (int i = 0; i < views.length; i++) {
-            routes[i] = new ViewRoute(views[i]);
-            counters[i].show(getRuntimeContext().getMetricGroup(), "penstock", views[i].name());
+            int place = views[i].place(source);
+            routes[i] = new ViewRoute(views[i], place);
+            counters[i].show(Counters.group(getRuntimeContext().getMetricGroup(), views[i], place));
         }
-        reasons.show(getRuntimeContext().getMetricGroup(), "penstock_dead", views[0].source().name());
+        reasons.show(getRuntimeContext().getMetricGroup().addGroup("penstock_dead").addGroup(source));
     }
 
     @Override
@@ -121,8 +127,7 @@ public final class Router extends ProcessFunction<Row, DeadLetter>
     }
 
     private DeadLetter letter(Row row, String view, Bad bad) {
-        return new DeadLetter(
-                views[0].source().name(), view, bad.code(), bad.detail(), row.partition, row.offset, row.raw);
+        return new DeadLetter(source, view, bad.code(), bad.detail(), row.partition, row.offset, row.raw);
     }
 
     /** The count {@code name} (in, applied, dead) of a view, by its place in the plans. */

@@ -17,7 +17,10 @@ import penstock.plan.Source;
 import penstock.plan.Type;
 import penstock.plan.View;
 
-/** What one view makes of a good row: an event, nothing (its filter), or a bad event. Not for use by several threads. */
+/**
+ * What one view makes of a good row of one of its sources: an event, nothing (its filter), or a bad event. Not for use by
+ * several threads.
+ */
 final class ViewRoute {
     private static final double LARGEST = 0x1p53;
 
@@ -25,7 +28,9 @@ final class ViewRoute {
     private final Column[] keys;
     private final int[] keyIndex;
     private final byte[][] keyPrefix;
+    private final int place;
     private final int id;
+    private final String idPrefix;
     private final Type idType;
     private final int op;
     private final Arg[] args;
@@ -36,8 +41,11 @@ final class ViewRoute {
     /** Why the last row was bad; null otherwise. */
     private Bad bad;
 
-    ViewRoute(View view) {
-        Source source = view.source();
+    /** @param place of the source among those of the view */
+    ViewRoute(View view, int place) {
+        Source source = view.sources().get(place);
+        this.place = place;
+        idPrefix = view.isUnion() ? place + ":" : "";
         ExprCompiler compiler = new ExprCompiler(source);
         filter = view.filter() == null ? null : compiler.compile(view.filter());
         keys = view.key().stream()
@@ -138,6 +146,7 @@ final class ViewRoute {
         event.time = row.time;
         event.id = id(row);
         event.op = op(row);
+        event.source = place;
         event.partition = row.partition;
         event.offset = row.offset;
         return event;
@@ -156,7 +165,8 @@ final class ViewRoute {
         if (id < 0 || row.nulls[id]) {
             return null;
         }
-        return idType.isText() ? row.texts[id] : Long.toString(row.bits[id]);
+        String own = idType.isText() ? row.texts[id] : Long.toString(row.bits[id]);
+        return idPrefix.isEmpty() ? own : idPrefix + own;
     }
 
     private void arguments(Row row, Event event) {

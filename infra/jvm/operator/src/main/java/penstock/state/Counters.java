@@ -8,10 +8,10 @@ import org.apache.flink.api.common.state.OperatorStateStore;
 import org.apache.flink.api.common.typeutils.base.array.LongPrimitiveArraySerializer;
 import org.apache.flink.metrics.Gauge;
 import org.apache.flink.metrics.MetricGroup;
+import penstock.plan.View;
 
 /**
- * Counts of one view or source that survive a restart: kept in operator state, shown as the metrics
- * {@code <kind>.<view>.<name>}, without blanks.
+ * Counts of one view or source that survive a restart: kept in operator state, shown as metrics.
  * After a change of parallelism each count goes on in one of the subtasks, so sums over subtasks stay right.
  */
 public final class Counters {
@@ -24,8 +24,9 @@ public final class Counters {
         values = new long[names.length];
     }
 
-    public void restore(OperatorStateStore store, String view) throws Exception {
-        state = store.getListState(new ListStateDescriptor<>("counts " + view, LongPrimitiveArraySerializer.INSTANCE));
+    /** @param of what is counted: different among the counts of one operator */
+    public void restore(OperatorStateStore store, String of) throws Exception {
+        state = store.getListState(new ListStateDescriptor<>("counts " + of, LongPrimitiveArraySerializer.INSTANCE));
         for (long[] part : state.get()) {
             for (int i = 0; i < Math.min(values.length, part.length); i++) {
                 values[i] += part[i];
@@ -37,8 +38,13 @@ public final class Counters {
         state.update(List.of(values.clone()));
     }
 
-    public void show(MetricGroup group, String kind, String of) {
-        MetricGroup own = group.addGroup(kind).addGroup(of);
+    /** Where a view's metrics lie: {@code penstock.<view>}, for each source of a union {@code penstock.<view>.<source>}. */
+    public static MetricGroup group(MetricGroup operator, View view, int place) {
+        MetricGroup own = operator.addGroup("penstock").addGroup(view.name());
+        return view.isUnion() ? own.addGroup(view.sources().get(place).name()) : own;
+    }
+
+    public void show(MetricGroup own) {
         for (int i = 0; i < names.length; i++) {
             int index = i;
             own.gauge(names[i].replace(' ', '_'), (Gauge<Long>) () -> values[index]);

@@ -10,6 +10,7 @@ import org.apache.flink.api.common.eventtime.WatermarksWithIdleness;
 import penstock.ingest.Row;
 import penstock.plan.PlanReader;
 import penstock.plan.Source;
+import penstock.plan.View;
 
 /**
  * How a source's events move time, per partition. Replayed topics: events alone do, and a partition that is quiet for
@@ -24,11 +25,13 @@ public final class EventTime implements WatermarkStrategy<Row> {
     private final boolean live;
 
     /**
-     * @param plan the plan of any view of the source
+     * @param name of the source
+     * @param plan the plan of any view that reads it
      * @param idle milliseconds of wall-clock time
      */
-    public EventTime(String plan, long idle, boolean live) {
-        Source source = PlanReader.read(plan).source();
+    public EventTime(String name, String plan, long idle, boolean live) {
+        View view = PlanReader.read(plan);
+        Source source = view.sources().get(view.place(name));
         timed = source.time() != null;
         disorder = source.disorder();
         this.idle = idle;

@@ -26,7 +26,7 @@ final class ChunkSerializer extends PlainSerializer<Chunk> {
         for (Arg arg : view.args()) {
             textArgs[a++] = arg.type().isText();
         }
-        hasWheres = !view.wheres().isEmpty() || view.hasSession() || view.source().op() != null;
+        hasWheres = !view.wheres().isEmpty() || view.hasSession() || view.hasOps();
     }
 
     @Override

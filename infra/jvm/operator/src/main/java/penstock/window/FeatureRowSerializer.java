@@ -11,7 +11,7 @@ import penstock.types.Wire;
 /** Rows between the window operator and the sink, which are chained unless somebody forbids it. */
 public final class FeatureRowSerializer extends PlainSerializer<FeatureRow> {
     private static final long serialVersionUID = 1L;
-    private static final int VERSION = 1;
+    private static final int VERSION = 2;
 
     public FeatureRowSerializer() {
         super("");
@@ -26,13 +26,20 @@ public final class FeatureRowSerializer extends PlainSerializer<FeatureRow> {
     protected void write(FeatureRow row, DataOutputView out) throws IOException {
         Wire.writeBytes(row.key(), out);
         Wire.writeBytes(row.value(), out);
+        Wire.writeSize(row.source(), out);
         Wire.writeSize(row.partition(), out);
         Wire.writeSize(row.offset(), out);
     }
 
     @Override
     protected FeatureRow read(int version, DataInputView in) throws IOException {
-        return new FeatureRow(Wire.readBytes(in), Wire.readBytes(in), (int) Wire.readSize(in), Wire.readSize(in));
+        return new FeatureRow(
+                Wire.readBytes(in),
+                Wire.readBytes(in),
+                // before there were unions, rows did not say it
+                version < 2 ? 0 : (int) Wire.readSize(in),
+                (int) Wire.readSize(in),
+                Wire.readSize(in));
     }
 
     @Override

@@ -11,7 +11,9 @@ final class KeyState {
     long seq;
     /** The timer that is registered, at or before the next change point; {@link Window#NEVER} for none. */
     long timer = Window.NEVER;
-    /** The source record applied last. */
+    /** The source record applied last: the place of its source among those of the view, its place in the topic. */
+    int source;
+
     int partition;
 
     long offset;
@@ -44,6 +46,7 @@ final class KeyState {
         copy.clock = clock;
         copy.seq = seq;
         copy.timer = timer;
+        copy.source = source;
         copy.partition = partition;
         copy.offset = offset;
         copy.firstChunk = firstChunk;

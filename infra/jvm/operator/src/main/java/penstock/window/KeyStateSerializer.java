@@ -38,6 +38,9 @@ final class KeyStateSerializer extends PlainSerializer<KeyState> {
         out.writeLong(state.clock);
         Wire.writeSize(state.seq, out);
         out.writeLong(state.timer);
+        if (plan().isUnion) {
+            Wire.writeSize(state.source, out);
+        }
         Wire.writeSize(state.partition, out);
         Wire.writeSize(state.offset, out);
         Wire.writeSize(state.firstChunk, out);
@@ -59,6 +62,7 @@ final class KeyStateSerializer extends PlainSerializer<KeyState> {
         state.clock = in.readLong();
         state.seq = Wire.readSize(in);
         state.timer = in.readLong();
+        state.source = plan().isUnion ? (int) Wire.readSize(in) : 0;
         state.partition = (int) Wire.readSize(in);
         state.offset = Wire.readSize(in);
         state.firstChunk = Wire.readSize(in);

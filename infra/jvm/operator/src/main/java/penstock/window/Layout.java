@@ -28,6 +28,8 @@ final class Layout {
 
     final View view;
     final boolean hasId;
+    final long lateness;
+    final boolean isUnion;
     final boolean hasSession;
     final boolean[] textArgs;
     final Type[] argTypes;
@@ -69,7 +71,9 @@ final class Layout {
 
     Layout(View view) {
         this.view = view;
-        hasId = view.source().id() != null;
+        hasId = view.hasIds();
+        lateness = view.lateness();
+        isUnion = view.isUnion();
         hasSession = view.hasSession();
         argTypes = view.args().stream().map(Arg::type).toArray(Type[]::new);
         textArgs = new boolean[argTypes.length];
@@ -106,7 +110,7 @@ final class Layout {
             }
         }
         // what sessions remember is enough for ids, too
-        if (view.hasLifetime() && view.source().id() != null && !view.hasSession()) {
+        if (view.hasLifetime() && view.hasIds() && !view.hasSession()) {
             roles.add(Role.IDS);
             heads.add(-1);
         }
@@ -271,7 +275,7 @@ final class Layout {
         return switch (roles[head]) {
             case ENTER -> windows[headWindows[head]].enter(e);
             case LEAVE -> windows[headWindows[head]].leave(e);
-            case IDS -> e + view.source().lateness() + 1;
+            case IDS -> e + lateness + 1;
             case CLOSED, OPEN -> throw new IllegalStateException("a session's events pass together");
         };
     }
@@ -291,7 +295,7 @@ final class Layout {
 
     /** Is an event of time {@code e} early enough at the clock {@code now} for what is remembered so long? */
     boolean isTimely(long e, long now) {
-        return now - e <= view.source().lateness();
+        return now - e <= lateness;
     }
 
     /** Is an event of time {@code e} kept in the log at the clock {@code now}? */

@@ -29,7 +29,7 @@ final class RowWriter {
             overflowed |= layout.emits[f].write(state.accumulators[layout.sources[f]], json);
         }
         json.raw(END);
-        return new FeatureRow(keyBytes, json.toBytes(), state.partition, state.offset);
+        return new FeatureRow(keyBytes, json.toBytes(), state.source, state.partition, state.offset);
     }
 
     /** Has an int64 sum of the last row been null because it does not fit? */

@@ -151,7 +151,7 @@ final class Sessions {
 
     /** When no event can join a session any more whose last one is of time {@code last}. */
     private long forgottenAt(int h, long last) {
-        return last + window(h).size() + layout.view.source().lateness();
+        return last + window(h).size() + layout.lateness;
     }
 
     private long time(Place place) throws Exception {

@@ -1,5 +1,6 @@
 package penstock.window;
 
+import java.util.Arrays;
 import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.state.MapState;
 import org.apache.flink.api.common.state.MapStateDescriptor;
@@ -16,6 +17,7 @@ import org.apache.flink.streaming.api.functions.KeyedProcessFunction;
 import org.apache.flink.util.Collector;
 import penstock.plan.Op;
 import penstock.plan.PlanReader;
+import penstock.plan.View;
 import penstock.plan.Window;
 import penstock.route.Event;
 import penstock.state.Counters;
@@ -35,7 +37,8 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
 
     private final String plan;
     private transient Layout layout;
-    private transient Counters counters;
+    /** By the place of an event's source. */
+    private transient Counters[] counters;
     private transient ValueState<KeyState> states;
     private transient EventLog log;
     /** Null where no aggregate keeps any. */
@@ -59,14 +62,23 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
     @Override
     public void initializeState(FunctionInitializationContext context) throws Exception {
         layout = new Layout(PlanReader.read(plan));
-        counters = new Counters("applied", "too_late", "duplicate", "sum_overflow");
-        counters.restore(context.getOperatorStateStore(), layout.view.name());
+        counters = new Counters[layout.view.sources().size()];
+        for (int i = 0; i < counters.length; i++) {
+            counters[i] = new Counters("applied", "too_late", "duplicate", "sum_overflow");
+            counters[i].restore(context.getOperatorStateStore(), counted(layout.view, i));
+        }
         numbering = new Numbering(context.isRestored());
+    }
+
+    private static String counted(View view, int place) {
+        return view.isUnion() ? view.name() + " of " + view.sources().get(place).name() : view.name();
     }
 
     @Override
     public void snapshotState(FunctionSnapshotContext context) throws Exception {
-        counters.snapshot();
+        for (Counters each : counters) {
+            each.snapshot();
+        }
     }
 
     @Override
@@ -79,7 +91,9 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         rows = new RowWriter(layout);
         one = new Chunk(layout.textArgs, 1);
         one.size = 1;
-        counters.show(getRuntimeContext().getMetricGroup(), "penstock", layout.view.name());
+        for (int i = 0; i < counters.length; i++) {
+            counters[i].show(Counters.group(getRuntimeContext().getMetricGroup(), layout.view, i));
+        }
     }
 
     private Blocks blocks() {
@@ -129,12 +143,12 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         }
         if (event.gone && event.op != Op.DELETE) {
             // nothing was known of it, and nothing is to be remembered
-            counters.add(APPLIED);
+            counters[event.source].add(APPLIED);
             return false;
         }
         long now = Math.max(state.clock, event.time);
         if (!entersAny(event.time, now)) {
-            counters.add(TOO_LATE);
+            counters[event.source].add(TOO_LATE);
             return false;
         }
         applied(event, state);
@@ -151,8 +165,9 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
     }
 
     private void applied(Event event, KeyState state) {
-        counters.add(APPLIED);
+        counters[event.source].add(APPLIED);
         state.seq = numbering.after(state.seq);
+        state.source = event.source;
         state.partition = event.partition;
         state.offset = event.offset;
     }
@@ -166,7 +181,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
     private boolean change(Event event, KeyState state, EventLog.Place known) throws Exception {
         boolean wasGone = log.chunk(known.chunk).isGone(known.index);
         if (event.op == Op.INSERT || event.op == Op.DELETE && wasGone) {
-            counters.add(DUPLICATE);
+            counters[event.source].add(DUPLICATE);
             return false;
         }
         applied(event, state);
@@ -214,7 +229,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
     private void emit(String key, KeyState state, Collector<FeatureRow> out) {
         out.collect(rows.row(key, state));
         if (rows.overflowed()) {
-            counters.add(SUM_OVERFLOW);
+            counters[state.source].add(SUM_OVERFLOW);
         }
     }
 
@@ -260,8 +275,16 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         states.update(state);
     }
 
-    /** The count {@code name}: applied, too_late, duplicate, or sum_overflow (rows with a sum lost to int64). */
+    /**
+     * The count {@code name} of all sources: applied, too_late, duplicate, or sum_overflow (rows with a sum lost to int64,
+     * of the source of the event applied last).
+     */
     public long count(String name) {
-        return counters.get(name);
+        return Arrays.stream(counters).mapToLong(each -> each.get(name)).sum();
+    }
+
+    /** The count of the source at a place among those of the view. */
+    public long count(int source, String name) {
+        return counters[source].get(name);
     }
 }

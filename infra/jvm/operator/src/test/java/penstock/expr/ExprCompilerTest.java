@@ -21,7 +21,8 @@ import penstock.plan.Zone;
 class ExprCompilerTest {
     private static final Source SOURCE = PlanReader.read(Plans.view(
                     Plans.source(null, 0), Plans.sliding(1, 0), Plans.feature("f", "count", null, null, 0, "int64")))
-            .source();
+            .sources()
+            .get(0);
     private static final Expr N = column("n", Type.INT64);
     private static final Expr X = column("x", Type.FLOAT64);
     private static final Expr S = column("s", Type.STRING);

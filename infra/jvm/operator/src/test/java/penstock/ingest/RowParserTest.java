@@ -21,7 +21,8 @@ import penstock.plan.Source;
 class RowParserTest {
     private static final Source SOURCE = PlanReader.read(Plans.view(
                     Plans.source("id", 0), Plans.sliding(1, 0), Plans.feature("f", "count", null, null, 0, "int64")))
-            .source();
+            .sources()
+            .get(0);
     private static final int N = 3;
     private static final int X = 4;
     private static final int S = 5;

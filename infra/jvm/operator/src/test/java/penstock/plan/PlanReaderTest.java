@@ -16,13 +16,28 @@ class PlanReaderTest {
     void readsAllParts() {
         View view = PlanReader.read(PLAN);
         assertEquals("v", view.name());
-        assertEquals(new Source("src", "ts", "id", null, view.source().columns(), 5, 1000, 0), view.source());
-        assertEquals(new Column("ts", Type.TIMESTAMP, false), view.source().columns().get(0));
+        assertEquals(new Source("src", "ts", "id", null, view.sources().get(0).columns(), 5, 1000, 0), view.sources().get(0));
+        assertEquals(new Column("ts", Type.TIMESTAMP, false), view.sources().get(0).columns().get(0));
         assertEquals(new Window(Window.Kind.SLIDING, "w", 10, 3, 0, 0), view.windows().get(0));
         assertEquals(
                 new Feature("f", "count", -1, 0, 0, Type.INT64, -1, new Parameters(0, 1, 0, List.of())),
                 view.features().get(0));
         assertEquals(-1, view.args().get(2).places());
+    }
+
+    @Test
+    void aUnionHasSeveralSources() {
+        String plan = Plans.view(
+                Plans.union(5), Plans.sliding(10, 3), Plans.feature("f", "count", null, 0, 0, "int64"));
+        View view = PlanReader.read(plan);
+        assertTrue(view.isUnion() && view.hasIds() && !view.hasOps());
+        assertEquals(5, view.lateness());
+        assertEquals(List.of(0, 1), List.of(view.place("a"), view.place("b")));
+        assertThrows(PlanException.class, () -> view.place("src"));
+        assertEquals(2, PlanReader.readAll("b", plan, plan).size());
+        assertThrows(PlanException.class, () -> PlanReader.readAll("src", plan));
+        assertThrows(PlanException.class, () -> PlanReader.readAll("b", plan, plan.replace(":5,", ":6,")));
+        assertEquals(2, PlanReader.readAll("a", plan, plan.replace(":5,", ":6,")).size());
     }
 
     @Test
@@ -38,7 +53,7 @@ class PlanReaderTest {
         assertThrows(PlanException.class, () -> PlanReader.read(PLAN.replace("\"format\":1", "\"format\":2")));
         assertThrows(PlanException.class, () -> PlanReader.read(PLAN.replace("sliding", "tumbling")));
         String other = PLAN.replace("\"lateness_ms\":5", "\"lateness_ms\":6");
-        assertThrows(PlanException.class, () -> PlanReader.readAll(PLAN, other));
+        assertThrows(PlanException.class, () -> PlanReader.readAll("src", PLAN, other));
     }
 
     @Test

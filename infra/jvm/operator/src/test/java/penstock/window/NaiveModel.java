@@ -30,11 +30,11 @@ final class NaiveModel {
     }
 
     private boolean hasId() {
-        return view.source().id() != null;
+        return view.hasIds();
     }
 
     private boolean withinLateness(long e, long now) {
-        return now - e <= view.source().lateness();
+        return now - e <= view.lateness();
     }
 
     private boolean isRemembered(long e) {

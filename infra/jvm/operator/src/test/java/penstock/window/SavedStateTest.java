@@ -26,10 +26,10 @@ class SavedStateTest {
     private static final int AFTER = 200;
 
     @ParameterizedTest
-    @ValueSource(strings = {"plain", "changing"})
+    @ValueSource(strings = {"plain", "changing", "union"})
     void stateOfAnEarlierJarGoesOn(String name) throws Exception {
         String plan = Files.readString(SAVED.resolve(name + ".plan.json"));
-        List<Event> events = events(name.equals("changing"));
+        List<Event> events = events(name.equals("changing"), name.equals("union") ? 2 : 1);
         List<String> expected = new ArrayList<>();
         try (Harness whole = new Harness(plan, new HashMapStateBackend())) {
             play(whole, events.subList(0, BEFORE));
@@ -69,13 +69,14 @@ class SavedStateTest {
     }
 
     /** Always the same ones: of three keys, some late, some again, some with nulls. */
-    private static List<Event> events(boolean changing) throws IOException {
+    private static List<Event> events(boolean changing, int sources) throws IOException {
         Random random = new Random(11);
         List<Event> events = new ArrayList<>();
         long time = 1000;
         for (int i = 0; i < BEFORE + AFTER; i++) {
             time += random.nextInt(7);
             Event event = event(random, time, i);
+            event.source = i % sources;
             if (random.nextInt(4) == 0 && i > 0) {
                 Event known = events.get(Math.max(0, i - 1 - random.nextInt(8)));
                 event.key = known.key;

@@ -162,8 +162,31 @@ class SerializersTest {
     }
 
     @Test
+    void inAUnionEventsAndKeysSayTheirSource() throws Exception {
+        String union = PLAN.replace(Plans.source("id", 9), Plans.union(9));
+        Event event = event(1);
+        event.source = 1;
+        check(new EventSerializer(union), event);
+        assertEquals(1, read(new EventSerializer(union), bytes(new EventSerializer(union), event)).source);
+        KeyState state = new Layout(PlanReader.read(union)).newState();
+        state.source = 1;
+        check(new KeyStateSerializer(union), state);
+        assertEquals(1, read(new KeyStateSerializer(union), bytes(new KeyStateSerializer(union), state)).source);
+        assertEquals(1, state.copy().source);
+    }
+
+    @Test
+    void aRowThatAnEarlierJarWroteIsOfTheOnlySource() throws Exception {
+        byte[] earlier = {1, 2, 7, 3, 8, 9, 4, 5};
+        FeatureRow row = read(new FeatureRowSerializer(), earlier);
+        assertArrayEquals(new byte[] {7}, row.key());
+        assertArrayEquals(new byte[] {8, 9}, row.value());
+        assertEquals(List.of(0L, 4L, 5L), List.of((long) row.source(), (long) row.partition(), row.offset()));
+    }
+
+    @Test
     void rowsAndDeadLetters() throws Exception {
-        check(new FeatureRowSerializer(), new FeatureRow(new byte[] {1}, new byte[] {2, 3}, 4, 5));
+        check(new FeatureRowSerializer(), new FeatureRow(new byte[] {1}, new byte[] {2, 3}, 6, 4, 5));
         check(new DeadLetterSerializer(), new DeadLetter("s", null, "not json", "why", 1, 2, new byte[] {-1}));
     }
 

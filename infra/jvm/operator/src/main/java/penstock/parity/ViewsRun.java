@@ -1,0 +1,82 @@
+package penstock.parity;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Supplier;
+import org.apache.flink.runtime.state.StateBackend;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ArrayNode;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
+import penstock.plan.PlanReader;
+import penstock.plan.View;
+
+/** Views of one source, or of one union: what reads their sources, and their window operators. */
+final class ViewsRun implements AutoCloseable {
+    private final List<View> views = new ArrayList<>();
+    private final List<SourceRun> sources = new ArrayList<>();
+    private final List<ViewRun> runs = new ArrayList<>();
+    private final ArrayNode dead = JsonNodeFactory.instance.arrayNode();
+    private long checkpoints;
+
+    ViewsRun(String[] plans, Supplier<StateBackend> backend) throws Exception {
+        for (String plan : plans) {
+            views.add(PlanReader.read(plan));
+            runs.add(new ViewRun(plan, backend.get()));
+        }
+        for (var source : views.get(0).sources()) {
+            sources.add(new SourceRun(source.name(), plans, runs, dead));
+        }
+    }
+
+    /**
+     * @param source whose record it is; null where there is one
+     * @param timestamp of the Kafka record, or null for none
+     */
+    void event(String source, long offset, byte[] raw, Long timestamp) throws Exception {
+        int place = source == null ? 0 : views.get(0).place(source);
+        sources.get(place).event(offset, raw, timestamp);
+    }
+
+    void watermark(long time) throws Exception {
+        for (ViewRun run : runs) {
+            run.watermark(time);
+        }
+    }
+
+    /** Snapshots, throws everything away and goes on from the snapshot. */
+    void restore() throws Exception {
+        checkpoints++;
+        for (SourceRun source : sources) {
+            source.restore(checkpoints);
+        }
+        for (ViewRun run : runs) {
+            run.restore(checkpoints);
+        }
+    }
+
+    ObjectNode answer() {
+        ObjectNode answer = JsonNodeFactory.instance.objectNode();
+        for (int view = 0; view < runs.size(); view++) {
+            ObjectNode each = answer.withObject("/views").putObject(views.get(view).name());
+            runs.get(view).answer(each);
+            ObjectNode counts = each.putObject("of_sources");
+            for (int source = 0; source < sources.size(); source++) {
+                ObjectNode own = counts.putObject(views.get(view).sources().get(source).name());
+                sources.get(source).answer(view, own);
+                runs.get(view).count(source, own);
+            }
+        }
+        answer.set("dead", dead);
+        return answer;
+    }
+
+    @Override
+    public void close() throws Exception {
+        for (SourceRun source : sources) {
+            source.close();
+        }
+        for (ViewRun run : runs) {
+            run.close();
+        }
+    }
+}
