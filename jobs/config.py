@@ -23,10 +23,11 @@ class _Section(BaseModel):
 class KafkaConfig(_Section):
     """How every client reaches Kafka. ``password`` is read from the variable that ``password_env`` names.
 
-    ``partitions`` and ``replication``: of the topics that are made.
+    ``client``: which library the Python jobs use. ``partitions`` and ``replication``: of the topics that are made.
     """
 
     bootstrap_servers: str = LOCAL
+    client: Literal["kafka-python", "confluent"] = "kafka-python"
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
     username: str | None = None

@@ -65,6 +65,21 @@ def python_options(config: Config) -> dict[str, Any]:
     return options
 
 
+def confluent_options(config: Config) -> dict[str, Any]:
+    """Servers and login as librdkafka names them. Raises UsageError as ``python_options`` does."""
+    kafka, ca_file = config.kafka, _ca_file(config.kafka)
+    options: dict[str, Any] = {
+        "bootstrap.servers": bootstrap_servers(config),
+        "security.protocol": kafka.security_protocol,
+    }
+    if ca_file is not None:
+        options["ssl.ca.location"] = ca_file
+    if _sasl(kafka):
+        username, password = _login(kafka)
+        options |= {"sasl.mechanism": kafka.sasl_mechanism, "sasl.username": username, "sasl.password": password}
+    return options
+
+
 def flink_properties(config: Config) -> dict[str, str]:
     """Servers and login as Kafka's own clients name them. Raises UsageError as ``python_options`` does."""
     kafka, ca_file = config.kafka, _ca_file(config.kafka)
