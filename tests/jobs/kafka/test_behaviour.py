@@ -325,6 +325,7 @@ def test_a_groups_offset_waits_for_the_transaction_that_is_about_to_set_it(setti
         later.join()
 
 
+@pytest.mark.filterwarnings("ignore:Producer abort_transaction failed:RuntimeWarning")
 def test_a_former_process_of_the_same_name_is_fenced(settings: Config, topic: str) -> None:
     former, later = transactional(settings, topic), transactional(settings, topic)
     former.init_transactions()
@@ -455,6 +456,7 @@ def test_a_broker_that_goes_away_is_missed_in_time_and_found_again(mortal: Broke
         reader.commit({place: 2})
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # kafka-python's own end fails once more
 def test_closing_needs_no_broker(mortal: Broker, tmp_path: Path, client: str) -> None:
     settings = config(tmp_path, mortal.bootstrap_servers, client=client)
     ensure_topics(settings, ["topic"])
