@@ -57,6 +57,8 @@ _PRODUCER = {
 _NO_GROUP = "penstock.none"
 #: Who is no member has no session, but its commits wait for a broker as long as one lasts.
 _NO_MEMBER = {"session.timeout.ms": 3_000, "heartbeat.interval.ms": 1_000}
+#: After which Kafka itself takes a transaction back, unless the options say another time.
+_TRANSACTION_MS = 60_000
 #: How long one look for an answer of a new client's cluster takes, in seconds, until the reasons are looked at.
 _LOOK_S = 0.2
 #: Until a question is asked again that the cluster cannot answer yet, in seconds.
@@ -420,6 +422,8 @@ class ConfluentProducer(Producer):
             named |= {name: min(named[name], longest) for name in ("delivery.timeout.ms", "request.timeout.ms")}
             named["socket.timeout.ms"] = min(ANSWER_MS, longest)
         self._delivery_s = named["delivery.timeout.ms"] / 1000
+        # a commit whose time is up can be neither taken back nor given up: it must end by itself
+        self._transaction_s = (longest or _TRANSACTION_MS) / 1000
         self._client: Any = confluent_kafka.Producer(
             {**_SHARED, **_PRODUCER, **login, **named, "error_cb": self._notes}
         )
@@ -468,17 +472,17 @@ class ConfluentProducer(Producer):
     @_ours
     def send_offsets_to_transaction(self, offsets: Mapping[Place, int], member: Membership) -> None:
         with self._calls.one:
-            self._client.send_offsets_to_transaction(_offsets(offsets), member.metadata, self._delivery_s)
+            self._client.send_offsets_to_transaction(_offsets(offsets), member.metadata, self._transaction_s)
 
     @_ours
     def commit_transaction(self) -> None:
         with self._calls.one:
-            self._client.commit_transaction(self._delivery_s)
+            self._client.commit_transaction(self._transaction_s)
 
     @_ours
     def abort_transaction(self) -> None:
         with self._calls.one:
-            self._client.abort_transaction(self._delivery_s)
+            self._client.abort_transaction(self._transaction_s)
 
     @_ours
     def close(self, timeout_ms: int | None = None) -> None:
