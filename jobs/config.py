@@ -23,15 +23,20 @@ class _Section(BaseModel):
 class KafkaConfig(_Section):
     """How every client reaches Kafka. ``password`` is read from the variable that ``password_env`` names.
 
-    ``partitions`` and ``replication``: of the topics that are made.
+    ``client``: which library the Python jobs use. ``ca_file``, ``cert_file``, ``key_file``: PEM; the last two are for a
+    cluster that asks its clients for a certificate (the key: PKCS #8, without a password of its own). ``partitions``
+    and ``replication``: of the topics that are made.
     """
 
     bootstrap_servers: str = LOCAL
+    client: Literal["kafka-python", "confluent"] = "kafka-python"
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
     username: str | None = None
     password_env: str = "PENSTOCK_KAFKA_PASSWORD"
     ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
     local_port: int | None = Field(None, ge=1, le=65535)
     partitions: int = Field(1, ge=1)
     replication: int = Field(1, ge=1)
@@ -112,9 +117,9 @@ def _from_folder(config: Config, folder: Path) -> Config:
     update: dict[str, Any] = {
         name: (folder / getattr(config, name)).resolve() for name in ("definitions", "data", "state")
     }
-    if config.kafka.ca_file is not None:
-        ca_file = (folder / config.kafka.ca_file).resolve()
-        update["kafka"] = config.kafka.model_copy(update={"ca_file": ca_file})
+    files = {name: getattr(config.kafka, name) for name in ("ca_file", "cert_file", "key_file")}
+    found = {name: (folder / file).resolve() for name, file in files.items() if file is not None}
+    update["kafka"] = config.kafka.model_copy(update=found)
     return config.model_copy(update=update)
 
 

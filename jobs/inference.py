@@ -15,18 +15,19 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from features.errors import UsageError
 from features.plan import ModelPlan
 from jobs.kafka.clients import answering, consumer, ensure_topics, producer, require_topics
+from jobs.kafka.errors import LostPartitions
+from jobs.kafka.interface import Consumer
 from jobs.models.folder import LoadedModel, load_current
 from jobs.project import DEAD_LETTERS_TOPIC, Project
 from jobs.serving.answers import Answers
 from jobs.serving.lookup import Lookup, inputs_of
 from jobs.serving.reader import Reader
 from jobs.serving.requests import Queue, Request, read_request
-from jobs.serving.transactions import DELIVERY_MS, TRANSACTION_MS, LostPartitions, Transactions, alone, member_id
+from jobs.serving.transactions import DELIVERY_MS, TRANSACTION_MS, Transactions, alone, member_id
 from jobs.store.bulk import BulkStore
 from jobs.store.open import open_store
 from jobs.store.patience import Patience
@@ -95,7 +96,7 @@ class Inference:
     def run(self, stop: threading.Event, progress: Progress = lambda counts: None) -> None:
         """Works until ``stop`` is set; what was read by then is answered and committed.
 
-        Raises PenstockError for a store, a broker or a model that fails, and Kafka's own errors.
+        Raises PenstockError for a store, a broker or a model that fails, and KafkaFailure.
         """
         while not stop.is_set() or self._queue:
             with self._forgetting():
@@ -146,6 +147,7 @@ class Inference:
     def _answer(self, ready: list[Request]) -> None:
         messages = self._answers.make(ready)
         offsets = {request.place: request.record.offset + 1 for request in ready}
+        assert self._reader.group is not None  # requests are read by a member only
         self._transactions.commit(messages, offsets, self._reader.group)
         dead = sum(request.bad is not None for request in ready)
         stale = sum(request.stale and request.bad is None for request in ready)
@@ -215,7 +217,7 @@ def _transactions(project: Project, name: str) -> Iterator[Transactions]:
 
 
 @contextmanager
-def _consumer(project: Project, topic: str, group: str, name: str) -> Iterator[Any]:
+def _consumer(project: Project, topic: str, group: str, name: str) -> Iterator[Consumer]:
     """Committed offsets and committed requests only; a fixed name in the group, so that a restart waits for nobody."""
     reader = consumer(
         project.config,
@@ -231,4 +233,4 @@ def _consumer(project: Project, topic: str, group: str, name: str) -> Iterator[A
     try:
         yield reader
     finally:
-        reader.close(timeout_ms=CLOSE_MS)
+        reader.close(CLOSE_MS)

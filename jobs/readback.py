@@ -8,11 +8,10 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
 
 from features.errors import PenstockError
 from jobs.kafka.clients import answering, consumer
-from jobs.kafka.lean import lean, places
+from jobs.kafka.interface import Consumer, Place
 from jobs.project import Project, load_project
 
 #: Records taken at once, and how long none may come before the end is reached, in seconds.
@@ -34,13 +33,13 @@ def read_values(
     """
     with (
         answering(project.config),
-        lean(consumer(project.config, None, isolation_level="read_committed")) as reader,
+        consumer(project.config, None, isolation_level="read_committed") as reader,
         file.open("wb") as output,
     ):
         ends = _seek(reader, topic, start or {})
         count, last = 0, time.monotonic()
         while any(reader.position(place) < end for place, end in ends.items()):
-            for place, records in reader.poll(timeout_ms=500, max_records=AT_ONCE).items():
+            for place, records in reader.poll(500, AT_ONCE).items():
                 values = [r.value.replace(b"\n", b" ") + b"\n" for r in records if r.value and r.offset < ends[place]]
                 output.write(b"".join(values))
                 count, last = count + len(values), time.monotonic()
@@ -50,17 +49,16 @@ def read_values(
     return count
 
 
-def _seek(reader: Any, topic: str, start: dict[int, int]) -> dict[Any, int]:
+def _seek(reader: Consumer, topic: str, start: dict[int, int]) -> dict[Place, int]:
     """Puts the reader at the start of each partition; where each ends now."""
-    found = places(reader, topic)
+    found = reader.places(topic)
     if not found:
         raise PenstockError(f"the topic {topic!r} does not exist", where=topic)
     reader.assign(found)
     first = reader.beginning_offsets(found)
     for place in found:
         reader.seek(place, max(first[place], start.get(place.partition, 0)))
-    ends: dict[Any, int] = reader.end_offsets(found)
-    return ends
+    return reader.end_offsets(found)
 
 
 def read_many(
@@ -89,6 +87,6 @@ def _read(folder: Path, topic: str, file: Path) -> int:
     return read_values(load_project(folder), topic, file)
 
 
-def end_offsets(reader: Any, topic: str) -> dict[int, int]:
+def end_offsets(reader: Consumer, topic: str) -> dict[int, int]:
     """The next offset of each partition."""
-    return {place.partition: offset for place, offset in reader.end_offsets(places(reader, topic)).items()}
+    return {place.partition: offset for place, offset in reader.end_offsets(reader.places(topic)).items()}

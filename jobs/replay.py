@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Protocol
 
 import duckdb
 
@@ -20,6 +20,7 @@ from features.errors import PenstockError, UsageError
 from jobs.database import explained, one_row, scratch_database
 from jobs.history import source_rows
 from jobs.kafka.clients import answering
+from jobs.kafka.interface import Consumer, Producer, Receipt
 from jobs.project import Project
 
 #: One event: source name, event time in milliseconds, JSON bytes.
@@ -93,8 +94,8 @@ class Pace(Protocol):
     def wait(self, t: int) -> None:
         """Returns when an event of time ``t`` may go."""
 
-    def sent(self, source: str, t: int, receipt: Any) -> None:
-        """An event has gone; ``receipt`` is the producer's future."""
+    def sent(self, source: str, t: int, receipt: Receipt) -> None:
+        """An event has gone; ``receipt`` is the producer's."""
 
 
 class FullSpeed:
@@ -103,7 +104,7 @@ class FullSpeed:
     def wait(self, t: int) -> None:
         """Never waits."""
 
-    def sent(self, source: str, t: int, receipt: Any) -> None:
+    def sent(self, source: str, t: int, receipt: Receipt) -> None:
         """Keeps nothing."""
 
 
@@ -121,7 +122,7 @@ class RealTime:
         due = self._first[1] + (t - self._first[0]) / 1000 / self._speed
         time.sleep(max(0.0, due - time.monotonic()))
 
-    def sent(self, source: str, t: int, receipt: Any) -> None:
+    def sent(self, source: str, t: int, receipt: Receipt) -> None:
         """Keeps nothing."""
 
 
@@ -134,12 +135,12 @@ class Lead:
     """
 
     def __init__(
-        self, predictions: Any, requests: str, lead_ms: int, *, rate: float | None = None, patience_s: float = 60.0
+        self, predictions: Consumer, requests: str, lead_ms: int, *, rate: float | None = None, patience_s: float = 60.0
     ) -> None:
         self.received: dict[str, float] = {}
         self.rate = rate
         self._predictions, self._requests, self._lead_ms, self._patience_s = predictions, requests, lead_ms, patience_s
-        self._open: deque[tuple[int, Any]] = deque()
+        self._open: deque[tuple[int, Receipt]] = deque()
         self._news = threading.Condition()
         self._stop = threading.Event()
         self._reader = threading.Thread(target=self._read, name="predictions", daemon=True)
@@ -175,7 +176,7 @@ class Lead:
         """Waits for the predictions of all that was sent."""
         self.wait(2**62)
 
-    def sent(self, source: str, t: int, receipt: Any) -> None:
+    def sent(self, source: str, t: int, receipt: Receipt) -> None:
         """Remembers a request until its prediction is read back."""
         if source != self._requests:
             return
@@ -193,9 +194,9 @@ class Lead:
     def _read(self) -> None:
         try:
             while not self._stop.is_set():
-                polled = self._predictions.poll(timeout_ms=100, max_records=5_000)
+                polled = self._predictions.poll(100, 5_000)
                 now = time.time()
-                ids = [record.key.decode() for records in polled.values() for record in records]
+                ids = [(record.key or b"").decode() for records in polled.values() for record in records]
                 if ids:
                     with self._news:
                         self.received.update((name, now) for name in ids)
@@ -204,9 +205,9 @@ class Lead:
             self._failure = error
 
 
-def identity(receipt: Any) -> str:
+def identity(receipt: Receipt) -> str:
     """The request id that a sent record gets: ``topic-partition-offset``."""
-    place = receipt.get(timeout=DELIVERY_S)
+    place = receipt.get(DELIVERY_S)
     return f"{place.topic}-{place.partition}-{place.offset}"
 
 
@@ -215,9 +216,9 @@ class Deliveries:
 
     def __init__(self, limit: int = UNDER_WAY) -> None:
         self._limit = limit
-        self._open: deque[Any] = deque()
+        self._open: deque[Receipt] = deque()
 
-    def add(self, receipt: Any) -> None:
+    def add(self, receipt: Receipt) -> None:
         """An event has gone; waits for earlier ones when too many are under way. Raises what made one fail."""
         self._open.append(receipt)
         if len(self._open) >= self._limit:
@@ -226,14 +227,12 @@ class Deliveries:
     def settle(self, left: int = 0) -> None:
         """Waits until at most so many are open. Raises what made one fail."""
         while len(self._open) > left:
-            receipt = self._open.popleft()
-            if not receipt.is_done or receipt.failed():
-                receipt.get(DELIVERY_S)
+            self._open.popleft().get(DELIVERY_S)
 
 
 def replay(
     project: Project,
-    producer: Any,
+    producer: Producer,
     start_ms: int,
     end_ms: int,
     pace: Pace,

@@ -12,8 +12,8 @@ from typing import Any
 from features.errors import PenstockError
 from jobs.children import Child
 from jobs.flink.rest import FlinkRest
-from jobs.kafka.clients import ANSWER_MS, answering, consumer
-from jobs.kafka.lean import places
+from jobs.kafka.clients import answering, consumer
+from jobs.kafka.interface import Consumer
 from jobs.project import FEATURES_TOPIC, Project
 from jobs.writer import GROUP
 
@@ -85,7 +85,7 @@ def wait_caught_up(
     )
 
 
-def _quiet(project: Project, reader: Any, rows: dict[str, int]) -> bool:
+def _quiet(project: Project, reader: Consumer, rows: dict[str, int]) -> bool:
     """Rows fired by the last watermark come a moment after the counts; a checkpoint lets out what the sinks hold."""
     time.sleep(SETTLE_S)
     _rest(_status(project)).checkpoint()
@@ -107,13 +107,13 @@ def _counted(project: Project, counts: dict[str, dict[str, int]], sent: dict[str
     return True
 
 
-def _rows(project: Project, reader: Any) -> tuple[dict[str, int], int]:
+def _rows(project: Project, reader: Consumer) -> tuple[dict[str, int], int]:
     """View → records ever sent to its topic; and how many of all of them the writer has done with."""
     rows, written = {}, 0
     for plan in project.streamed_views:
-        found = places(reader, FEATURES_TOPIC.format(view=plan.name))
-        rows[plan.name] = sum(reader.end_offsets(found, timeout_ms=ANSWER_MS).values())
-        written += sum(reader.committed(place, timeout_ms=ANSWER_MS) or 0 for place in found)
+        found = reader.places(FEATURES_TOPIC.format(view=plan.name))
+        rows[plan.name] = sum(reader.end_offsets(found).values())
+        written += sum(reader.committed(place) or 0 for place in found)
     return rows, written
 
 

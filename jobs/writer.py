@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from kafka.errors import KafkaTimeoutError
 
 from features.errors import PenstockError, RefusedError
 from features.plan import ViewPlan
 from jobs.collection import no_collection
 from jobs.kafka.clients import answering, consumer
-from jobs.kafka.lean import Record, lean, packed_header, places
+from jobs.kafka.errors import Unanswered
+from jobs.kafka.interface import Consumer, Place, Record
 from jobs.project import FEATURES_TOPIC, Project
 from jobs.store.bulk import BulkStore
 from jobs.store.rows import FeatureRow, ViewSchema
@@ -61,19 +61,15 @@ class WriterCounts:
 
 
 @contextmanager
-def reader(project: Project) -> Iterator[Any]:
+def reader(project: Project) -> Iterator[Consumer]:
     """A consumer of every feature topic, from where the writer's group has come to.
 
     It takes its partitions itself: a group would wait for the session of a killed writer to run out, and two writers
     at once only do the same work twice.
     """
-    with answering(project.config):
-        found = lean(consumer(project.config, None, group_id=GROUP))
-        try:
-            found.assign([place for topic in _topics(project) for place in places(found, topic)])
-            yield found
-        finally:
-            found.close()
+    with answering(project.config), consumer(project.config, None, group_id=GROUP) as found:
+        found.assign([place for topic in _topics(project) for place in found.places(topic)])
+        yield found
 
 
 def _topics(project: Project) -> dict[str, ViewPlan]:
@@ -85,10 +81,10 @@ def newest(plan: ViewPlan, records: Iterable[Record]) -> list[FeatureRow]:
 
     Raises RefusedError for rows of another plan and PenstockError for records that are no rows.
     """
-    header = packed_header("fingerprint", plan.fingerprint.encode())
+    fingerprint = plan.fingerprint.encode()
     held: dict[bytes | None, tuple[Clock, Record]] = {}
     for record in records:
-        if header not in record.packed_headers:
+        if not record.carries("fingerprint", fingerprint):
             raise _foreign(plan, record)
         clock, known = _clock(record), held.get(record.key)
         if known is None or clock > known[0]:
@@ -151,7 +147,7 @@ class Writer:
     def __init__(
         self,
         project: Project,
-        consumer: Any,
+        consumer: Consumer,
         store: BulkStore,
         *,
         batch: int = BATCH,
@@ -162,7 +158,7 @@ class Writer:
         }
         self._config = project.config
         self._consumer, self._store, self._batch = consumer, store, batch
-        self._committed: dict[Any, int | None] = {}
+        self._committed: dict[Place, int] = {}
         self._answered, self._due = time.monotonic(), 0.0
         self.counts = counts or WriterCounts()
 
@@ -193,7 +189,7 @@ class Writer:
         by_topic: dict[str, list[Record]] = {}
         count, wait_s, began = 0, timeout_ms / 1000, time.monotonic()
         while count < self._batch and wait_s >= 0:
-            polled = self._consumer.poll(timeout_ms=wait_s * 1000, max_records=self._batch - count)
+            polled = self._consumer.poll(wait_s * 1000, self._batch - count)
             if not polled:
                 break
             if not count:
@@ -226,11 +222,10 @@ class Writer:
         A commit that fails while Kafka is away for a moment is made up for by the next one.
         """
         try:
-            places = self._consumer.assignment()
-            reached = {place: self._consumer.position(place, timeout_ms=COMMIT_MS) for place in places}
+            reached = {place: self._consumer.position(place) for place in self._consumer.assignment()}
             if reached != self._committed:
-                self._consumer.commit(timeout_ms=COMMIT_MS)
-        except KafkaTimeoutError:
+                self._consumer.commit(reached, COMMIT_MS)
+        except Unanswered:
             if time.monotonic() - self._answered > PATIENCE_S:
                 raise
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from features.errors import UsageError
@@ -50,10 +51,13 @@ def bootstrap_servers(config: Config) -> str:
 def python_options(config: Config) -> dict[str, Any]:
     """Servers and login as kafka-python names them. Raises UsageError for settings that do not fit together."""
     kafka = config.kafka
+    cert_file, key_file = _certificate(kafka)
     options: dict[str, Any] = {
         "bootstrap_servers": bootstrap_servers(config).split(","),
         "security_protocol": kafka.security_protocol,
-        "ssl_cafile": _ca_file(kafka),
+        "ssl_cafile": _file(kafka, "ca_file"),
+        "ssl_certfile": cert_file,
+        "ssl_keyfile": key_file,
     }
     if _sasl(kafka):
         username, password = _login(kafka)
@@ -65,15 +69,39 @@ def python_options(config: Config) -> dict[str, Any]:
     return options
 
 
+def confluent_options(config: Config) -> dict[str, Any]:
+    """Servers and login as librdkafka names them. Raises UsageError as ``python_options`` does."""
+    kafka = config.kafka
+    cert_file, key_file = _certificate(kafka)
+    options: dict[str, Any] = {
+        "bootstrap.servers": bootstrap_servers(config),
+        "security.protocol": kafka.security_protocol,
+        "ssl.ca.location": _file(kafka, "ca_file"),
+        "ssl.certificate.location": cert_file,
+        "ssl.key.location": key_file,
+    }
+    if _sasl(kafka):
+        username, password = _login(kafka)
+        options |= {"sasl.mechanism": kafka.sasl_mechanism, "sasl.username": username, "sasl.password": password}
+    return {name: value for name, value in options.items() if value is not None}
+
+
 def flink_properties(config: Config) -> dict[str, str]:
     """Servers and login as Kafka's own clients name them. Raises UsageError as ``python_options`` does."""
-    kafka, ca_file = config.kafka, _ca_file(config.kafka)
+    kafka, ca_file = config.kafka, _file(config.kafka, "ca_file")
+    cert_file, key_file = _certificate(kafka)
     properties = {
         "bootstrap.servers": bootstrap_servers(config),
         "security.protocol": kafka.security_protocol,
     }
     if ca_file is not None:
         properties |= {"ssl.truststore.type": "PEM", "ssl.truststore.location": ca_file}
+    if cert_file is not None and key_file is not None:
+        properties |= {
+            "ssl.keystore.type": "PEM",
+            "ssl.keystore.certificate.chain": Path(cert_file).read_text(),
+            "ssl.keystore.key": Secret(Path(key_file).read_text()),
+        }
     if _sasl(kafka):
         properties |= {"sasl.mechanism": str(kafka.sasl_mechanism), "sasl.jaas.config": Secret(_jaas(kafka))}
     return properties
@@ -110,7 +138,21 @@ def _login(kafka: KafkaConfig) -> tuple[str, Secret]:
     return kafka.username, Secret(kafka.password)
 
 
-def _ca_file(kafka: KafkaConfig) -> str | None:
-    if kafka.ca_file is not None and not kafka.ca_file.is_file():
-        raise UsageError("there is no such ca_file", where=str(kafka.ca_file), hint=f"see [kafka] in {FILE}")
-    return None if kafka.ca_file is None else str(kafka.ca_file)
+def _certificate(kafka: KafkaConfig) -> tuple[str | None, str | None]:
+    """The client's own certificate and its key: both or neither."""
+    cert_file, key_file = _file(kafka, "cert_file"), _file(kafka, "key_file")
+    if (cert_file is None) != (key_file is None):
+        missing = "cert_file" if cert_file is None else "key_file"
+        raise UsageError(
+            f"{missing} is missing: a certificate and its key go together",
+            where=f"[kafka] in {FILE}",
+            allowed="cert_file and key_file, or neither",
+        )
+    return cert_file, key_file
+
+
+def _file(kafka: KafkaConfig, name: str) -> str | None:
+    file: Path | None = getattr(kafka, name)
+    if file is not None and not file.is_file():
+        raise UsageError(f"there is no such {name}", where=str(file), hint=f"see [kafka] in {FILE}")
+    return None if file is None else str(file)

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any, NamedTuple
 
-from kafka import TopicPartition
-
 from features.ingest import BadEvent, Row, parse
 from features.plan import SourcePlan
+from jobs.kafka.interface import Place, Record
 
 
 class Found(NamedTuple):
@@ -32,7 +31,7 @@ class Request:
     seconds) from which it is answered without them, ``stale`` then.
     """
 
-    record: Any
+    record: Record
     row: Row
     t: int
     until: float
@@ -47,12 +46,12 @@ class Request:
         return f"{self.record.topic}-{self.record.partition}-{self.record.offset}"
 
     @property
-    def place(self) -> TopicPartition:
+    def place(self) -> Place:
         """The partition that it came from."""
-        return TopicPartition(self.record.topic, self.record.partition)
+        return Place(self.record.topic, self.record.partition)
 
 
-def read_request(source: SourcePlan, record: Any, until: float) -> Request:
+def read_request(source: SourcePlan, record: Record, until: float) -> Request:
     """The request in a record. A record without a timestamp of its own is not held to ``max_ahead``."""
     try:
         row = parse(source, record.value, record.timestamp if record.timestamp >= 0 else None)
@@ -65,7 +64,7 @@ class Queue:
     """Requests that are not answered yet. Each partition's are answered in order: its offset is one number."""
 
     def __init__(self) -> None:
-        self._partitions: dict[TopicPartition, deque[Request]] = {}
+        self._partitions: dict[Place, deque[Request]] = {}
 
     def __len__(self) -> int:
         return sum(map(len, self._partitions.values()))

@@ -16,12 +16,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
-from typing import Any
-
-from kafka import OffsetAndMetadata, TopicPartition
-from kafka.errors import CommitFailedError, FencedInstanceIdError, KafkaError, KafkaTimeoutError, ProducerFencedError
 
 from features.errors import PenstockError
+from jobs.kafka.errors import Fenced, KafkaFailure, Unanswered
+from jobs.kafka.interface import Membership, Place, Producer
 from jobs.serving.answers import Message
 
 #: What a process that died left open ends by itself after this, where nobody takes its id. In milliseconds.
@@ -31,11 +29,7 @@ PATIENCE_S = 30.0
 #: How long a record or a request of it may be on its way: no more than the job waits for. In milliseconds.
 DELIVERY_MS = 20_000
 
-Offsets = dict[TopicPartition, int]
-
-
-class LostPartitions(Exception):
-    """The group gave the partitions to another member: the answers were taken back, and it will give them."""
+Offsets = dict[Place, int]
 
 
 @contextmanager
@@ -58,7 +52,7 @@ def alone(name: str) -> Iterator[None]:
     """Says what it may be, when Kafka no longer takes anything from the process of this name."""
     try:
         yield
-    except (ProducerFencedError, FencedInstanceIdError):
+    except Fenced:
         raise PenstockError(
             f"Kafka takes nothing more from this process: it stood still for over {TRANSACTION_MS // 1000} s in a "
             "transaction, or another one has its name",
@@ -78,7 +72,7 @@ def _locked(file: int) -> bool:
 class Transactions:
     """A transactional producer that gives up after ``PATIENCE_S``: by itself it waits for a broker for ever."""
 
-    def __init__(self, producer: Any) -> None:
+    def __init__(self, producer: Producer) -> None:
         self._producer = producer
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._done = threading.Event()
@@ -87,21 +81,21 @@ class Transactions:
         threading.Thread(target=self._run, name="transactions", daemon=True).start()
 
     def start(self) -> None:
-        """Ends what a former process of this name left open. Raises KafkaError, PenstockError."""
+        """Ends what a former process of this name left open. Raises KafkaFailure, PenstockError."""
         self._finish(self._producer.init_transactions)
 
-    def commit(self, messages: Sequence[Message], offsets: Offsets, group: Any) -> None:
-        """Sends the messages and the group's next offsets, all or nothing. ``group``: its metadata when they were read.
+    def commit(self, messages: Sequence[Message], offsets: Offsets, group: Membership) -> None:
+        """Sends the messages and the group's next offsets, all or nothing. ``group``: in which they were read.
 
-        Raises LostPartitions, KafkaError, or PenstockError when Kafka is silent.
+        Raises LostPartitions, Fenced, another KafkaFailure, or PenstockError when Kafka is silent.
         """
         self._finish(lambda: self._transact(messages, offsets, group))
 
     def close(self) -> None:
         """Ends the producer; what Kafka did not finish is left to time out."""
         self._work.put(None)
-        with suppress(KafkaTimeoutError):
-            self._producer.close(timeout=PATIENCE_S if self._done.is_set() else 0)
+        with suppress(Unanswered):
+            self._producer.close(int(PATIENCE_S * 1000) if self._done.is_set() else 0)
 
     def _finish(self, work: Callable[[], None]) -> None:
         self._done.clear()
@@ -123,24 +117,16 @@ class Transactions:
                 self._error = error
             self._done.set()
 
-    def _transact(self, messages: Sequence[Message], offsets: Offsets, group: Any) -> None:
-        places = {place: OffsetAndMetadata(offset, "") for place, offset in offsets.items()}
+    def _transact(self, messages: Sequence[Message], offsets: Offsets, group: Membership) -> None:
         self._producer.begin_transaction()
         try:
-            receipts = [self._producer.send(m.topic, m.value, key=m.key, headers=m.headers) for m in messages]
-            self._producer.send_offsets_to_transaction(places, group)
-            # kafka-python commits without a batch that it has given up for lack of time
-            for receipt in receipts:
-                receipt.get(PATIENCE_S)
+            for message in messages:
+                self._producer.send(message.topic, message.value, message.key, message.headers)
+            self._producer.send_offsets_to_transaction(offsets, group)
             self._producer.commit_transaction()
-        except KafkaError as error:
-            raise self._given_up(error) from error
-
-    def _given_up(self, error: KafkaError) -> BaseException:
-        """The error that is raised for one within a transaction, which is taken back."""
-        fenced: BaseException = ProducerFencedError()
-        if type(fenced).__name__ in repr(error):  # later calls only quote it
-            return fenced
-        with suppress(KafkaError):  # the first error says more
-            self._producer.abort_transaction()
-        return LostPartitions() if isinstance(error, CommitFailedError) else error
+        except Fenced:
+            raise
+        except KafkaFailure:
+            with suppress(KafkaFailure):  # the first error says more
+                self._producer.abort_transaction()
+            raise

@@ -1,4 +1,7 @@
-"""Inference: requests per second, and where the time goes. Run: ``python -m tests.benchmarks.bench_inference``."""
+"""Inference with each Kafka client: requests per second, and where the time goes.
+
+Run: ``python -m tests.benchmarks.bench_inference``.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from jobs.config import Config
 from jobs.inference import infer
 from jobs.kafka.broker import Broker
 from jobs.kafka.clients import consumer, ensure_topics, producer
@@ -57,6 +61,7 @@ KEYS = 1_000
 BACKLOG = 4_000
 BATCHES = (20, 100, 500)
 RATES = (100, 200, 400)
+CLIENTS = ("kafka-python", "confluent")
 PACED_SECONDS = 5.0
 #: How long after a request the rows that know it are in the store, in seconds.
 STREAM_S = 0.010
@@ -89,19 +94,25 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with Broker(folder / "kafka") as broker:
-            project = _project(folder / "project", broker.bootstrap_servers, 500)
-            _prepare(project)
+
+            def project(client: str, batch: int = 500) -> Project:
+                servers = broker.bootstrap_servers
+                return make_project(folder / "shop", DEFINITIONS, servers=servers, client=client, batch=batch)
+
+            _prepare(project("confluent"))
             backlog = {
-                f"batch of {batch}": _backlog(_project(project.folder, broker.bootstrap_servers, batch))
+                f"batch of {batch}, {client}": _backlog(project(client, batch))
                 for batch in BATCHES
+                for client in CLIENTS
             }
             console.print(_grid("requests that lie ready", backlog))
-            paced = {f"{rate}/s sent": _paced(project, rate) for rate in RATES}
+            paced = {f"{rate}/s sent, {client}": _paced(project(client), rate) for rate in RATES for client in CLIENTS}
             console.print(_grid(f"requests that their views know {STREAM_S * 1000:.0f} ms later", paced))
 
 
-def _project(folder: Path, servers: str, batch: int) -> Project:
-    return make_project(folder, DEFINITIONS, servers=servers, batch=batch)
+def _load(project: Project) -> Config:
+    """For the clients that send and read back: the same whichever the job has, and the one that costs least."""
+    return project.config.model_copy(update={"kafka": project.config.kafka.model_copy(update={"client": "confluent"})})
 
 
 def _prepare(project: Project) -> None:
@@ -129,7 +140,7 @@ def _request(number: int, t: int) -> bytes:
 
 
 def _backlog(project: Project) -> Run:
-    with producer(project.config) as sender:
+    with producer(_load(project)) as sender:
         for number in range(BACKLOG):
             sender.send("requests", _request(number, T))
     with _job(project, _end(project) - BACKLOG) as job, _arrivals(project, BACKLOG) as arrivals:
@@ -143,7 +154,7 @@ def _paced(project: Project, rate: int) -> Run:
     with _job(project, start) as job, _arrivals(project, n) as arrivals, _Knowing(project) as knowing:
         arrivals.ready()
         job.ready()
-        with producer(project.config, linger_ms=0) as sender:
+        with producer(_load(project), linger_ms=0) as sender:
             began = time.time()
             for number in range(n):
                 time.sleep(max(0.0, began + number / rate - time.time()))
@@ -202,7 +213,7 @@ class _Arrivals:
     def _read(self) -> None:
         topic = self._project.model("guess").output
         options = {"isolation_level": "read_committed", "auto_offset_reset": "latest"}
-        with consumer(self._project.config, [topic], **options) as reader:
+        with consumer(_load(self._project), [topic], **options) as reader:
             while not reader.assignment():
                 reader.poll(timeout_ms=100)
             for place in reader.assignment():
@@ -284,7 +295,7 @@ def _timed(spent: Counter[str], name: str, function: Callable[..., Any]) -> Call
 
 
 def _end(project: Project) -> int:
-    with consumer(project.config, ["requests"]) as reader:
+    with consumer(_load(project), ["requests"]) as reader:
         while not reader.assignment():
             reader.poll(timeout_ms=100)
         (end,) = reader.end_offsets(list(reader.assignment())).values()

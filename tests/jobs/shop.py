@@ -57,9 +57,10 @@ wait_ms = {wait_ms}
 [kafka]
 bootstrap_servers = "{servers}"
 partitions = {partitions}
+client = "{client}"
 """
 
-SETTINGS = {"batch": 50, "wait_ms": 2_000, "servers": "local", "partitions": 1}
+SETTINGS = {"batch": 50, "wait_ms": 2_000, "servers": "local", "partitions": 1, "client": "kafka-python"}
 
 YAML = """project: shop
 provider: local

@@ -21,7 +21,7 @@ def refused(folder: Path, text: str) -> UsageError:
 def test_a_project_needs_no_more_than_its_name(tmp_path: Path) -> None:
     config = read(tmp_path, 'project = "shop"')
     assert config.project == "shop"
-    assert config.kafka.bootstrap_servers == LOCAL
+    assert (config.kafka.bootstrap_servers, config.kafka.client) == (LOCAL, "kafka-python")
     assert (config.stream.parallelism, config.batch.memory, config.inference.batch) == (1, "1GB", 500)
 
 
@@ -29,6 +29,11 @@ def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     config = read(tmp_path, 'project = "shop"\ndata = "../lake"\nstate = "/var/state"')
     assert config.definitions == tmp_path / "definitions.py"
     assert config.data == tmp_path.parent / "lake"
+    files = read(
+        tmp_path, 'project = "shop"\n[kafka]\nca_file = "ca.pem"\ncert_file = "cert.pem"\nkey_file = "key.pem"'
+    )
+    assert files.kafka.ca_file == tmp_path / "ca.pem"
+    assert (files.kafka.cert_file, files.kafka.key_file) == (tmp_path / "cert.pem", tmp_path / "key.pem")
     assert config.state == Path("/var/state")
 
 
@@ -91,6 +96,11 @@ def test_bytes_that_are_no_text_are_not_toml(tmp_path: Path) -> None:
         ("project = 'a'\n[stream]\nparallelism = 0", "stream.parallelism: Input should be greater", None),
         ("project = 'a'\n[stream]\ncheckpoint_ms = 1", "stream.checkpoint_ms: Input should be greater", None),
         ("project = 'a'\n[kafka]\nlocal_port = 70000", "kafka.local_port: Input should be less", None),
+        (
+            "project = 'a'\n[kafka]\nclient = 'fast'",
+            "kafka.client: Input should be 'kafka-python' or 'confluent'",
+            None,
+        ),
         ("project = 'a'\n[kafka]\nsecurity_protocol = 'TLS'", "kafka.security_protocol: Input should be", None),
     ],
 )

@@ -16,8 +16,6 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
-from kafka import TopicPartition
-from kafka.errors import KafkaError
 
 from features.errors import PenstockError, RefusedError, UsageError
 from features.vector import Values
@@ -25,12 +23,14 @@ from jobs.children import Child
 from jobs.inference import infer
 from jobs.kafka.broker import Broker
 from jobs.kafka.clients import consumer, producer
+from jobs.kafka.errors import KafkaFailure, LostPartitions
+from jobs.kafka.interface import Place
 from jobs.models.folder import load_current
 from jobs.project import load_project
 from jobs.serving import transactions
 from jobs.serving.answers import Message
 from jobs.serving.reader import Reader
-from jobs.serving.transactions import LostPartitions, Transactions
+from jobs.serving.transactions import Transactions
 from jobs.store.open import open_store
 from jobs.store.rows import FeatureRow
 from jobs.store.schema import schema_of
@@ -41,6 +41,9 @@ from tests.jobs.shop import make_project
 FOREVER_MS = 600_000
 
 MakeShop = Callable[..., Shop]
+
+#: The whole job with each Kafka client.
+both = pytest.mark.parametrize("client", ["kafka-python", "confluent"])
 
 
 @pytest.fixture(scope="module")
@@ -157,8 +160,9 @@ def test_keys_that_were_never_seen_have_the_values_over_nothing(make_shop: MakeS
 # -- bad requests --------------------------------------------------------------------------------------------------
 
 
-def test_bad_requests_become_dead_letters_and_the_job_goes_on(make_shop: MakeShop) -> None:
-    shop = make_shop()
+@both
+def test_bad_requests_become_dead_letters_and_the_job_goes_on(make_shop: MakeShop, client: str) -> None:
+    shop = make_shop(client=client)
     bad = [b"no json", b'{"order": "o"}', b'{"ts": 1, "amount": "5"}', b'{"ts": 1, "items": 4611686018427387904}']
     sent = shop.send(*bad, {"amount": 1.0})
     predictions, counts = answered(shop, 5)
@@ -240,8 +244,9 @@ def test_a_stop_answers_what_was_read(make_shop: MakeShop) -> None:
 # -- offsets and groups --------------------------------------------------------------------------------------------
 
 
-def test_a_restart_goes_on_after_what_is_committed(make_shop: MakeShop) -> None:
-    shop = make_shop()
+@both
+def test_a_restart_goes_on_after_what_is_committed(make_shop: MakeShop, client: str) -> None:
+    shop = make_shop(client=client)
     first = shop.send({}, {})
     answered(shop, 2)
     second = shop.send({})
@@ -270,8 +275,9 @@ def test_each_group_answers_for_itself(make_shop: MakeShop) -> None:
     assert ids(shop.predictions()) == sent + sent
 
 
-def test_two_members_share_the_partitions_and_each_request_is_answered_once(make_shop: MakeShop) -> None:
-    shop = make_shop(partitions=2)
+@both
+def test_two_members_share_the_partitions_and_each_request_is_answered_once(make_shop: MakeShop, client: str) -> None:
+    shop = make_shop(client=client, partitions=2)
     sent = shop.send(*[{}] * 200)
     with running(shop) as one:
         one.wait(100)
@@ -284,8 +290,9 @@ def test_two_members_share_the_partitions_and_each_request_is_answered_once(make
     assert sorted(ids(shop.predictions())) == sorted(sent)
 
 
-def test_killed_in_the_middle_and_started_again_it_answers_each_request_once(make_shop: MakeShop) -> None:
-    shop = make_shop(batch=5)
+@both
+def test_killed_in_the_middle_and_started_again_it_answers_each_request_once(make_shop: MakeShop, client: str) -> None:
+    shop = make_shop(client=client, batch=5)
     shop.know_customers("ann")
     with consumer(shop.project.config, [shop.output]) as first_seen:
         sent = shop.send(*[{"customer": "ann", "amount": float(i)} for i in range(600)])
@@ -318,8 +325,9 @@ def wait_for_predictions(shop: Shop, job: Child, n: int) -> None:
     wait_until(there, f"{n} predictions")
 
 
-def test_told_to_end_it_ends_well_and_says_what_it_did(make_shop: MakeShop) -> None:
-    shop = make_shop()
+@both
+def test_told_to_end_it_ends_well_and_says_what_it_did(make_shop: MakeShop, client: str) -> None:
+    shop = make_shop(client=client)
     shop.send({}, b"bad")
     with started(shop, "--json") as job:
         wait_for_predictions(shop, job, 1)
@@ -333,8 +341,9 @@ def test_told_to_end_it_ends_well_and_says_what_it_did(make_shop: MakeShop) -> N
     }
 
 
-def test_answers_of_a_member_that_has_lost_its_partitions_are_taken_back(make_shop: MakeShop) -> None:
-    shop = make_shop()
+@both
+def test_answers_of_a_member_that_has_lost_its_partitions_are_taken_back(make_shop: MakeShop, client: str) -> None:
+    shop = make_shop(client=client)
     shop.send({}, {})
     config, options = shop.project.config, {"auto_offset_reset": "none", "isolation_level": "read_committed"}
     with consumer(config, [shop.topic], group_id=shop.group, **options) as former:
@@ -353,17 +362,18 @@ def test_answers_of_a_member_that_has_lost_its_partitions_are_taken_back(make_sh
         sending.start()
         message = Message(shop.output, records[0].key, b"{}", [])
         with pytest.raises(LostPartitions):
-            sending.commit([message], {TopicPartition(shop.topic, 0): 2}, group)
+            sending.commit([message], {Place(shop.topic, 0): 2}, group)
         sending.close()
     assert shop.predictions() == []
 
 
-def test_a_transaction_that_lost_its_records_for_lack_of_time_is_not_committed(tmp_path: Path) -> None:
+@both
+def test_a_transaction_that_lost_its_records_for_lack_of_time_is_not_committed(tmp_path: Path, client: str) -> None:
     with Broker(tmp_path / "kafka") as broker:
-        shop = Shop(tmp_path / "shop", servers=broker.bootstrap_servers)
+        shop = Shop(tmp_path / "shop", servers=broker.bootstrap_servers, client=client)
         shop.send({}, {})
         config, options = shop.project.config, {"auto_offset_reset": "none", "isolation_level": "read_committed"}
-        place, pid = TopicPartition(shop.topic, 0), broker.status().pid
+        place, pid = Place(shop.topic, 0), broker.status().pid
         assert pid is not None
         with consumer(config, [shop.topic], group_id=shop.group, **options) as member:
             reader = Reader(member, shop.topic, {})
@@ -380,7 +390,7 @@ def test_a_transaction_that_lost_its_records_for_lack_of_time_is_not_committed(t
             sender.send_offsets_to_transaction = offsets_and_silence  # type: ignore[method-assign]
             sending = Transactions(sender)
             sending.start()
-            with pytest.raises(KafkaError):
+            with pytest.raises(KafkaFailure):
                 sending.commit([Message(shop.output, records[0].key, b"{}", [])], {place: 2}, reader.group)
             sending.close()
             assert member.committed(place) is None
@@ -452,8 +462,9 @@ def test_a_partition_that_does_not_exist_is_refused_with_those_that_do(make_shop
     assert raised.value.allowed == "partitions 0, 1"
 
 
-def test_an_offset_beyond_the_topic_is_refused_with_those_that_it_has(make_shop: MakeShop) -> None:
-    shop = make_shop()
+@both
+def test_an_offset_beyond_the_topic_is_refused_with_those_that_it_has(make_shop: MakeShop, client: str) -> None:
+    shop = make_shop(client=client)
     shop.send({})
     with pytest.raises(PenstockError, match="has no offset 5") as raised:
         run(shop, start={0: 5}, group=shop.group)
@@ -467,12 +478,13 @@ def test_predictions_are_numbers(make_shop: MakeShop) -> None:
     assert np.isfinite([p["value"] for p in predictions]).all()
 
 
+@both
 def test_a_broker_that_goes_away_ends_the_job_and_a_new_one_answers_the_rest(
-    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: str
 ) -> None:
     monkeypatch.setattr(transactions, "PATIENCE_S", 1.0)
     with Broker(tmp_path / "kafka") as broker:
-        shop = Shop(tmp_path / "shop", servers=broker.bootstrap_servers, wait_ms=FOREVER_MS)
+        shop = Shop(tmp_path / "shop", servers=broker.bootstrap_servers, client=client, wait_ms=FOREVER_MS)
         shutil.copytree(models, shop.project.config.state / "models")
         sent = shop.send({}, {"customer": "ann"})
         with running(shop) as job:

@@ -14,7 +14,7 @@ import pytest
 from features.errors import PenstockError, RefusedError
 from features.plan import ViewPlan
 from jobs.kafka.clients import consumer, ensure_topics, producer
-from jobs.kafka.lean import Record, packed_header, places
+from jobs.kafka.lean import Record, packed_header
 from jobs.project import FEATURES_TOPIC, Project
 from jobs.store.open import open_store
 from jobs.store.schema import schema_of
@@ -36,9 +36,11 @@ VALUES: Values = (3, 0.1 + 0.2, "é", True, 1_234)
 NOTHING: Values = (0, 0.0, None, None, None)
 
 
-@pytest.fixture
-def project(kafka: Kafka, tmp_path: Path) -> Project:
-    made = make_project(tmp_path, DEFINITIONS.format(view=unique("spent")), servers=kafka.servers)
+@pytest.fixture(params=["kafka-python", "confluent"])
+def project(kafka: Kafka, tmp_path: Path, request: pytest.FixtureRequest) -> Project:
+    """With each Kafka client."""
+    text, client = DEFINITIONS.format(view=unique("spent")), f'client = "{request.param}"'
+    made = make_project(tmp_path, text, servers=kafka.servers, kafka=client)
     ensure_topics(made.config, [topic_of(made)])
     return made
 
@@ -100,7 +102,7 @@ def write(project: Project, *, batch: int = 20_000) -> WriterCounts:
 
 def committed(project: Project) -> int:
     with consumer(project.config, None, group_id=GROUP) as asking:
-        return sum(asking.committed(place) or 0 for place in places(asking, topic_of(project)))
+        return sum(asking.committed(place) or 0 for place in asking.places(topic_of(project)))
 
 
 def stored(project: Project, keys: list[tuple[Any, ...]]) -> list[tuple[int, int, Values] | None]:

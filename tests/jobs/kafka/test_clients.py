@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 from pathlib import Path
 
 import pytest
-from kafka import TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from features.errors import PenstockError, UsageError
@@ -32,10 +32,15 @@ def plain(kafka: Kafka, tmp_path: Path) -> Config:
     return config(tmp_path, kafka.servers)
 
 
+@pytest.fixture(params=["kafka-python", "confluent"])
+def client(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def secure(kafka: Kafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+def secure(kafka: Kafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: str) -> Config:
     monkeypatch.setenv(VARIABLE, PASSWORD)
-    return config(tmp_path, kafka.secure_servers, ca_file=kafka.ca_file, **SECURE)
+    return config(tmp_path, kafka.secure_servers, client=client, ca_file=kafka.ca_file, **SECURE)
 
 
 def round_trip(settings: Config, topic: str, **options: object) -> list[bytes]:
@@ -63,32 +68,7 @@ def topic_settings(settings: Config, topic: str) -> dict[str, str]:
 
 def partitions(settings: Config, topic: str) -> int:
     with consumer(settings, None) as reader:
-        return len(reader.partitions_for_topic(topic))
-
-
-def test_what_is_sent_is_read_from_the_first_record_on(plain: Config) -> None:
-    topic = unique("sent")
-    ensure_topics(plain, [topic])
-    assert round_trip(plain, topic) == [b"a", b"b", b"c"]
-
-
-def test_a_transactional_producer(plain: Config) -> None:
-    topic = unique("transacted")
-    ensure_topics(plain, [topic])
-    assert round_trip(plain, topic, transactional_id=topic) == [b"a", b"b", b"c"]
-
-
-def test_nothing_is_committed_by_itself(plain: Config) -> None:
-    topic = unique("uncommitted")
-    ensure_topics(plain, [topic])
-    round_trip(plain, topic)
-    place = TopicPartition(topic, 0)
-    with consumer(plain, [topic], group_id=topic) as reader:
-        while not reader.poll(timeout_ms=10_000):
-            pass
-        assert reader.position(place) == 3
-    with consumer(plain, None, group_id=topic) as reader:
-        assert reader.committed(place) is None
+        return len(reader.places(topic))
 
 
 def test_a_login_over_tls_reaches_every_client(secure: Config) -> None:
@@ -104,25 +84,38 @@ def test_a_refused_login_is_said_without_the_password(
 ) -> None:
     monkeypatch.setenv(VARIABLE, "wrong-secret")
     with caplog.at_level(logging.DEBUG), pytest.raises(PenstockError, match=f"refuses the login of {USER}") as caught:
-        ensure_topics(secure, ["any"])
+        consumer(secure, ["any"])
     assert caught.value.where == secure.kafka.bootstrap_servers
     assert VARIABLE in str(caught.value.hint)
     assert "wrong-secret" not in str(caught.value) + caplog.text
 
 
-def test_a_broker_that_does_not_answer(tmp_path: Path) -> None:
+def test_an_administrator_is_refused_in_the_same_words(secure: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "wrong-secret")
+    with pytest.raises(PenstockError, match=f"refuses the login of {USER}"):
+        ensure_topics(secure, ["any"])
+
+
+def test_a_client_that_nobody_answers_leaves_no_thread(tmp_path: Path) -> None:
     nobody = config(tmp_path, f"127.0.0.1:{free_port()}")
     before = threading.active_count()
-    for attempt in (
-        lambda: consumer(nobody, ["any"], bootstrap_timeout_ms=700),
-        lambda: producer(nobody, bootstrap_timeout_ms=700),
-    ):
+    for attempt in (lambda: consumer(nobody, ["any"], answer_ms=700), lambda: producer(nobody, answer_ms=700)):
         with pytest.raises(PenstockError, match=r"Kafka does not answer: .*ECONNREFUSED") as caught:
             attempt()
-        assert caught.value.where == nobody.kafka.bootstrap_servers
-        assert caught.value.hint
         assert caught.value.__suppress_context__
     assert threading.active_count() == before
+
+
+def test_a_client_that_is_not_installed_is_named_with_what_brings_it(
+    plain: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "jobs.kafka.confluent", raising=False)
+    monkeypatch.setitem(sys.modules, "confluent_kafka", None)
+    fast = plain.model_copy(update={"kafka": plain.kafka.model_copy(update={"client": "confluent"})})
+    for attempt in (lambda: consumer(fast, None), lambda: producer(fast)):
+        with pytest.raises(UsageError, match="needs the library confluent-kafka") as caught:
+            attempt()
+        assert caught.value.hint == "pip install 'penstock[fast]'"
 
 
 def test_the_local_broker_must_run(tmp_path: Path) -> None:
@@ -191,12 +184,11 @@ def test_topics_of_a_foreign_cluster_are_not_made(plain: Config) -> None:
 
 
 def test_options_go_before_the_defaults(plain: Config) -> None:
-    with producer(plain, linger_ms=0, acks="all") as sender:
-        assert sender.config["linger_ms"] == 0
-        assert sender.config["compression_type"] == "lz4"
-    with consumer(plain, None, max_poll_records=7) as reader:
-        assert reader.config["max_poll_records"] == 7
-        assert reader.config["enable_auto_commit"] is False
+    topic = unique("options")
+    ensure_topics(plain, [topic])
+    round_trip(plain, topic)
+    with consumer(plain, [topic], auto_offset_reset="latest") as reader:
+        assert not reader.poll(500)
 
 
 @pytest.mark.parametrize("servers", ["localhost", "localhost:abc", "a:1,,b:2", "http://a:1", ""])

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaConsumer
+from kafka import KafkaConsumer, TopicPartition
 
 from jobs.config import Config
-from jobs.kafka.clients import consumer, ensure_topics, producer
-from jobs.kafka.lean import Record, lean, packed_header, places
+from jobs.kafka.clients import ensure_topics, producer
+from jobs.kafka.lean import Record, lean, packed_header
 from tests.kafka_broker import Kafka
 from tests.projects import config, unique
 
@@ -22,6 +22,16 @@ SIZES = (0, 1, 63, 64, 127, 128, 8_191, 8_192, 20_000)
 @pytest.fixture
 def settings(kafka: Kafka, tmp_path: Path) -> Config:
     return config(tmp_path, kafka.servers, partitions=2)
+
+
+def consumer(settings: Config, **options: Any) -> KafkaConsumer:
+    """kafka-python's own."""
+    servers = settings.kafka.bootstrap_servers
+    return KafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False, auto_offset_reset="earliest", **options)
+
+
+def places(reader: Any, topic: str) -> list[TopicPartition]:
+    return [TopicPartition(topic, number) for number in sorted(reader.partitions_for_topic(topic))]
 
 
 def payload(rand: random.Random) -> bytes | None:
@@ -47,7 +57,7 @@ def fill(settings: Config, topic: str, **options: Any) -> int:
 def read(
     settings: Config, topic: str, wrap: Callable[[KafkaConsumer], Any], *, at_once: int = 100, **options: Any
 ) -> list[Any]:
-    with wrap(consumer(settings, None, **options)) as reader:
+    with wrap(consumer(settings, **options)) as reader:
         found = places(reader, topic)
         reader.assign(found)
         ends = reader.end_offsets(found)
@@ -59,7 +69,9 @@ def read(
 
 
 def plain(record: Any) -> Record:
-    return Record(record.topic, record.partition, record.offset, record.key, record.value, record.headers)
+    return Record(
+        record.topic, record.partition, record.offset, record.key, record.value, record.headers, record.timestamp
+    )
 
 
 def decoded(record: Record) -> Record:
@@ -84,7 +96,7 @@ def test_reading_begins_in_the_middle_of_a_batch(settings: Config) -> None:
     with producer(settings, linger_ms=200) as sender:
         for number in range(10):
             sender.send(topic, b"%d" % number, partition=0)
-    with lean(consumer(settings, None)) as reader:
+    with lean(consumer(settings)) as reader:
         place = places(reader, topic)[0]
         reader.assign([place])
         reader.seek(place, 7)

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import orjson
-from kafka import TopicPartition
 
 from features.plan import ModelPlan
 from features.types import TYPES
@@ -100,9 +99,8 @@ class Shop:
         """Everything in a topic, to the end that it had at the start."""
         found: list[Any] = []
         with consumer(self.project.config, None, isolation_level=isolation) as reader:
-            places = [TopicPartition(topic, number) for number in sorted(reader.partitions_for_topic(topic))]
+            places = reader.places(topic)
             reader.assign(places)
-            reader.seek_to_beginning(*places)
             ends = reader.end_offsets(places)
             while any(reader.position(place) < ends[place] for place in places):
                 found += [record for records in reader.poll(timeout_ms=200).values() for record in records]

@@ -1,0 +1,284 @@
+"""The default client, kafka-python: pure Python, nothing to build."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from typing import Any, ParamSpec, Self, TypeVar
+
+from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
+from kafka.errors import (
+    AuthorizationError,
+    CommitFailedError,
+    FencedInstanceIdError,
+    InvalidProducerEpochError,
+    KafkaError,
+    KafkaTimeoutError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+    ProducerFencedError,
+    SaslAuthenticationFailedError,
+    UnknownTopicOrPartitionError,
+)
+from kafka.net.compat import KafkaNetClient
+from kafka.structs import MemberState
+
+from jobs.kafka.connections import telling_client
+from jobs.kafka.errors import (
+    Fenced,
+    KafkaFailure,
+    LoginRefused,
+    LostPartitions,
+    NotAllowed,
+    OffsetGone,
+    Unanswered,
+    UnknownTopic,
+)
+from jobs.kafka.interface import ANSWER_MS, CLOSE_MS, Consumer, Headers, Membership, Place, Producer, Receipt, Sent
+from jobs.kafka.lean import Record, lean
+
+# at a finer level kafka-python writes every request into the log, that of a login with its password, too
+logging.getLogger("kafka").setLevel(logging.INFO)
+
+_SHARED = {
+    # after a broker's restart a client is back within a second, not within Kafka's 30
+    "reconnect_backoff_max_ms": 1_000,
+}
+#: Nobody reads kafka-python's own metrics, and they are a third of a small transaction's work.
+_UNMEASURED = {"metrics_enabled": False}
+_CONSUMER = {**_UNMEASURED, "max_poll_records": 20_000}
+_PRODUCER = {**_UNMEASURED, "max_block_ms": ANSWER_MS}
+#: A commit waits out a whole back-off otherwise.
+_TRANSACTIONAL = {"retry_backoff_ms": 1}
+
+#: kafka-python's errors and ours, the first that fits.
+_KINDS: tuple[tuple[type[KafkaError], type[KafkaFailure]], ...] = (
+    (SaslAuthenticationFailedError, LoginRefused),
+    (AuthorizationError, NotAllowed),
+    (UnknownTopicOrPartitionError, UnknownTopic),
+    (KafkaTimeoutError, Unanswered),
+    (CommitFailedError, LostPartitions),
+    (FencedInstanceIdError, Fenced),
+    (InvalidProducerEpochError, Fenced),
+)
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def failure(error: KafkaError) -> KafkaFailure:
+    """What kafka-python raised, as ours."""
+    if ProducerFencedError.__name__ in repr(error):  # calls after the first only quote it
+        return Fenced(_bare(error))
+    if isinstance(error, OffsetOutOfRangeError) and error.args and isinstance(error.args[0], Mapping):
+        (place, offset), *_ = error.args[0].items()
+        return OffsetGone(place.topic, place.partition, offset)
+    for kind, ours in _KINDS:
+        if isinstance(error, kind):
+            return ours(_bare(error))
+    return KafkaFailure(str(error))
+
+
+def _bare(error: Exception) -> str:
+    """Its text without the name of its class, where there is one."""
+    return str(error.args[0]) if error.args and error.args[0] else type(error).__name__
+
+
+def _ours(method: Callable[_P, _R]) -> Callable[_P, _R]:
+    """The same, raising our errors."""
+
+    @functools.wraps(method)
+    def call(*arguments: _P.args, **named: _P.kwargs) -> _R:
+        try:
+            return method(*arguments, **named)
+        except KafkaError as error:
+            raise failure(error) from error
+
+    return call
+
+
+@_ours
+def connect(kind: Callable[..., Any], options: Mapping[str, Any], answer_ms: int = ANSWER_MS) -> Any:
+    """One of kafka-python's clients; what a failed one has begun is ended: its own constructor leaves it running.
+
+    Raises Unanswered, with the reason, when no broker answers within ``answer_ms``, and LoginRefused.
+    """
+    begun: list[KafkaNetClient] = []
+
+    def connections(**settings: Any) -> KafkaNetClient:
+        begun.append(telling_client(**settings))
+        return begun[-1]
+
+    try:
+        return kind(**{**_SHARED, **options}, bootstrap_timeout_ms=answer_ms, kafka_client=connections)
+    except BaseException as error:
+        for client in begun:
+            client.close()
+        reason = begun[0]._manager.failure if begun else None
+        if isinstance(error, KafkaTimeoutError) and reason is not None:
+            raise KafkaTimeoutError(_bare(reason)) from None
+        raise
+
+
+class PythonConsumer(Consumer):
+    """``interface.Consumer`` on kafka-python. ``options``: Kafka's own, with underscores, and the login's."""
+
+    def __init__(self, topics: Iterable[str], options: Mapping[str, Any], answer_ms: int) -> None:
+        self.group_id: str | None = options.get("group_id")
+        self._client = lean(connect(KafkaConsumer, {**_CONSUMER, **options}, answer_ms))
+        if topics:
+            self._client.subscribe(list(topics))
+
+    @_ours
+    def poll(self, timeout_ms: float, max_records: int = _CONSUMER["max_poll_records"]) -> dict[Place, list[Record]]:
+        try:
+            found: dict[Place, list[Record]] = self._client.poll(timeout_ms=timeout_ms, max_records=max_records)
+        except NoOffsetForPartitionError:  # until somebody says where to begin
+            return {}
+        return found
+
+    @_ours
+    def places(self, topic: str) -> list[Place]:
+        return [Place(topic, number) for number in sorted(self._client.partitions_for_topic(topic))]
+
+    @_ours
+    def assign(self, places: Iterable[Place]) -> None:
+        chosen = [TopicPartition(*place) for place in places]
+        for topic in {place.topic for place in chosen}:
+            self._client.partitions_for_topic(topic)  # by itself it may never ask where they are
+        self._client.assign(chosen)
+
+    def assignment(self) -> set[Place]:
+        return {Place(*place) for place in self._client.assignment()}
+
+    def membership(self) -> Membership | None:
+        now = self._client.group_metadata()
+        return Membership((now.generation_id, now.member_id), now) if now.state == MemberState.STABLE else None
+
+    @_ours
+    def seek(self, place: Place, offset: int) -> None:
+        self._client.seek(TopicPartition(*place), offset)
+
+    @_ours
+    def position(self, place: Place) -> int:
+        return int(self._client.position(TopicPartition(*place), timeout_ms=ANSWER_MS))
+
+    @_ours
+    def committed(self, place: Place, timeout_ms: int = ANSWER_MS) -> int | None:
+        found: int | None = self._client.committed(TopicPartition(*place), timeout_ms=timeout_ms)
+        return found
+
+    @_ours
+    def commit(self, offsets: Mapping[Place, int], timeout_ms: int = ANSWER_MS) -> None:
+        self._client.commit(_offsets(offsets), timeout_ms=timeout_ms)
+
+    @_ours
+    def beginning_offsets(self, places: Iterable[Place], timeout_ms: int = ANSWER_MS) -> dict[Place, int]:
+        return _places(self._client.beginning_offsets([TopicPartition(*place) for place in places], timeout_ms))
+
+    @_ours
+    def end_offsets(self, places: Iterable[Place], timeout_ms: int = ANSWER_MS) -> dict[Place, int]:
+        return _places(self._client.end_offsets([TopicPartition(*place) for place in places], timeout_ms))
+
+    def close(self, timeout_ms: int = ANSWER_MS) -> None:
+        self._client.close(timeout_ms=timeout_ms)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self.close()
+
+
+class PythonReceipt(Receipt):
+    """``interface.Receipt`` on kafka-python."""
+
+    __slots__ = ("_future",)
+
+    def __init__(self, future: Any) -> None:
+        self._future = future
+
+    @_ours
+    def get(self, timeout: float) -> Sent:
+        found = self._future.get(timeout)
+        return Sent(found.topic, found.partition, found.offset)
+
+
+class PythonProducer(Producer):
+    """``interface.Producer`` on kafka-python. ``options``: Kafka's own, with underscores, and the login's."""
+
+    def __init__(self, options: Mapping[str, Any], answer_ms: int) -> None:
+        transactional = _TRANSACTIONAL if "transactional_id" in options else {}
+        self._client = connect(KafkaProducer, {**_PRODUCER, **transactional, **options}, answer_ms)
+        self._delivery_s = (self._client.config["delivery_timeout_ms"] + ANSWER_MS) / 1000
+        self._in_transaction: list[PythonReceipt] | None = None
+
+    @_ours
+    def send(
+        self,
+        topic: str,
+        value: bytes | None = None,
+        key: bytes | None = None,
+        headers: Headers | None = None,
+        *,
+        partition: int | None = None,
+        timestamp_ms: int | None = None,
+    ) -> PythonReceipt:
+        receipt = PythonReceipt(self._client.send(topic, value, key, headers, partition, timestamp_ms))
+        if self._in_transaction is not None:
+            self._in_transaction.append(receipt)
+        return receipt
+
+    @_ours
+    def flush(self) -> None:
+        self._client.flush(self._delivery_s)
+
+    @_ours
+    def init_transactions(self) -> None:
+        self._client.init_transactions()
+
+    @_ours
+    def begin_transaction(self) -> None:
+        self._client.begin_transaction()
+        self._in_transaction = []
+
+    @_ours
+    def send_offsets_to_transaction(self, offsets: Mapping[Place, int], member: Membership) -> None:
+        self._client.send_offsets_to_transaction(_offsets(offsets), member.metadata)
+
+    @_ours
+    def commit_transaction(self) -> None:
+        # kafka-python commits without a batch that it has given up for lack of time
+        for receipt in self._in_transaction or ():
+            receipt.get(self._delivery_s)
+        self._client.commit_transaction()
+        self._in_transaction = None
+
+    @_ours
+    def abort_transaction(self) -> None:
+        self._in_transaction = None
+        self._client.abort_transaction()
+
+    @_ours
+    def close(self, timeout_ms: int | None = None) -> None:
+        self._client.close(timeout=None if timeout_ms is None else timeout_ms / 1000)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if kind is None:
+            self.close()
+        else:
+            with suppress(KafkaFailure):
+                self.close(CLOSE_MS)
+
+
+def _offsets(offsets: Mapping[Place, int]) -> dict[TopicPartition, OffsetAndMetadata]:
+    return {TopicPartition(*place): OffsetAndMetadata(offset, "") for place, offset in offsets.items()}
+
+
+def _places(offsets: Mapping[TopicPartition, int]) -> dict[Place, int]:
+    return {Place(*place): offset for place, offset in offsets.items()}

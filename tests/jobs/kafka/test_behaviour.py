@@ -1,0 +1,479 @@
+"""What jobs rely on, the same with every client, against a real broker."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from features.errors import PenstockError
+from jobs.config import Config, KafkaConfig
+from jobs.kafka.broker import Broker
+from jobs.kafka.clients import answering, consumer, ensure_topics, producer
+from jobs.kafka.errors import Fenced, KafkaFailure, LostPartitions, OffsetGone, Unanswered
+from jobs.kafka.interface import Consumer, Place, Producer, Record
+from jobs.ports import free_port
+from tests.kafka_broker import Kafka
+from tests.projects import config, unique
+
+CLIENTS = get_args(KafkaConfig.model_fields["client"].annotation)
+COMMITTED = {"isolation_level": "read_committed"}
+#: So that a group's changes are seen soon.
+HEART = {"heartbeat_interval_ms": 200}
+#: Longer than anything that goes well, in seconds.
+PATIENCE_S = 30.0
+
+
+@pytest.fixture(params=CLIENTS)
+def client(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def settings(kafka: Kafka, tmp_path: Path, client: str) -> Config:
+    return config(tmp_path, kafka.servers, client=client)
+
+
+@pytest.fixture
+def two(kafka: Kafka, tmp_path: Path, client: str) -> Config:
+    """With topics of two partitions."""
+    return config(tmp_path, kafka.servers, client=client, partitions=2)
+
+
+@pytest.fixture
+def topic(settings: Config, request: pytest.FixtureRequest) -> str:
+    name = unique("topic")
+    ensure_topics(request.getfixturevalue("two") if "two" in request.fixturenames else settings, [name])
+    return name
+
+
+def send(settings: Config, topic: str, *values: bytes, partition: int = 0) -> None:
+    with producer(settings) as sender:
+        for value in values:
+            sender.send(topic, value, partition=partition)
+
+
+def until(reader: Consumer, enough: Callable[[], bool], take: Callable[[Record], None] = lambda record: None) -> None:
+    """Polls until it is enough."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not enough():
+        assert time.monotonic() < deadline
+        for records in reader.poll(100).values():
+            for record in records:
+                take(record)
+
+
+def read(reader: Consumer, count: int) -> list[Record]:
+    """So many records at least."""
+    found: list[Record] = []
+    until(reader, lambda: len(found) >= count, found.append)
+    return found
+
+
+def all_of(settings: Config, topic: str, **options: object) -> list[Record]:
+    """Everything in a topic, to its present end."""
+    found: list[Record] = []
+    with consumer(settings, None, **options) as reader:
+        reader.assign(reader.places(topic))
+        ends = reader.end_offsets(reader.places(topic))
+        until(reader, lambda: all(reader.position(place) >= end for place, end in ends.items()), found.append)
+    return found
+
+
+def values(records: list[Record]) -> list[bytes | None]:
+    return [record.value for record in records]
+
+
+def transactional(settings: Config, name: str, **options: object) -> Producer:
+    return producer(settings, transactional_id=name, transaction_timeout_ms=10_000, **options)
+
+
+# -- records -------------------------------------------------------------------------------------------------------
+
+
+def test_a_partition_is_read_in_the_order_in_which_it_was_sent(settings: Config, topic: str) -> None:
+    sent = [b"%d" % number for number in range(5_000)]
+    send(settings, topic, *sent)
+    found = all_of(settings, topic)
+    assert values(found) == sent
+    assert [record.offset for record in found] == list(range(5_000))
+
+
+def test_no_more_records_come_at_once_than_are_asked_for(settings: Config, topic: str) -> None:
+    send(settings, topic, *[b"x"] * 20)
+    with consumer(settings, [topic]) as reader:
+        sizes: list[int] = []
+        while sum(sizes) < 20:
+            sizes.append(sum(map(len, reader.poll(1_000, 7).values())))
+    assert max(sizes) == 7
+
+
+def test_a_record_comes_back_as_it_was_sent(settings: Config, topic: str) -> None:
+    headers = [("name", b"one"), ("né", b""), ("name", b"two"), ("raw", bytes(range(256)))]
+    with producer(settings) as sender:
+        receipt = sender.send(topic, b"value", b"key", headers, partition=0, timestamp_ms=1_234_567_890_123)
+        assert receipt.get(PATIENCE_S) == (topic, 0, 0)
+    (record,) = all_of(settings, topic)
+    assert (record.topic, record.partition, record.offset) == (topic, 0, 0)
+    assert (record.key, record.value, record.timestamp) == (b"key", b"value", 1_234_567_890_123)
+    assert list(record.headers) == headers
+    assert record.carries("name", b"two") and record.carries("né", b"")
+    assert not record.carries("name", b"three") and not record.carries("other", b"one")
+
+
+@pytest.mark.parametrize("sent", [(None, b"v"), (b"k", None), (b"", b"v"), (b"k", b""), (b"", b"")])
+def test_no_key_and_an_empty_one_are_different_and_so_are_values(
+    settings: Config, topic: str, sent: tuple[bytes | None, bytes | None]
+) -> None:
+    key, value = sent
+    with producer(settings) as sender:
+        sender.send(topic, value, key)
+    (record,) = all_of(settings, topic)
+    assert (record.key, record.value, list(record.headers)) == (key, value, [])
+
+
+def test_times_are_those_of_the_records(settings: Config, topic: str) -> None:
+    times = [5, 1_700_000_000_000, 4, 1_700_000_000_000 + 70]
+    before = int(time.time() * 1000)
+    with producer(settings) as sender:
+        for at in times:
+            sender.send(topic, b"x", timestamp_ms=at)
+        sender.send(topic, b"now")
+    found = [record.timestamp for record in all_of(settings, topic)]
+    assert found[:-1] == times
+    assert before <= found[-1] <= time.time() * 1000
+
+
+def test_a_large_record_and_one_that_is_too_large(settings: Config, topic: str) -> None:
+    large = bytes(1_000_000)
+    with producer(settings, compression_type="none" if settings.kafka.client == "confluent" else None) as sender:
+        sender.send(topic, large).get(PATIENCE_S)
+        with pytest.raises(KafkaFailure):
+            sender.send(topic, bytes(1_100_000)).get(PATIENCE_S)
+        sender.send(topic, b"small").get(PATIENCE_S)
+    assert values(all_of(settings, topic)) == [large, b"small"]
+
+
+def test_equal_keys_lie_in_one_partition_whatever_the_client(kafka: Kafka, tmp_path: Path) -> None:
+    found = {}
+    for client in CLIENTS:
+        settings, topic = config(tmp_path, kafka.servers, client=client, partitions=5), unique("keys")
+        ensure_topics(settings, [topic])
+        with producer(settings) as sender:
+            for number in range(100):
+                sender.send(topic, b"x", b"key %d" % number)
+        found[client] = {record.key: record.partition for record in all_of(settings, topic)}
+    first, *others = found.values()
+    assert len(set(first.values())) > 1
+    assert all(other == first for other in others)
+
+
+# -- where reading begins --------------------------------------------------------------------------------------------
+
+
+def test_without_a_group_all_partitions_are_read_from_where_the_options_say(two: Config, topic: str) -> None:
+    send(two, topic, b"a", b"b")
+    send(two, topic, b"c", partition=1)
+    with consumer(two, [topic]) as first, consumer(two, [topic], auto_offset_reset="latest") as last:
+        assert sorted(map(str, values(read(first, 3)))) == ["b'a'", "b'b'", "b'c'"]
+        until(last, lambda: len(last.assignment()) == 2)
+        assert sum(last.position(place) for place in last.assignment()) == 3
+        send(two, topic, b"new")
+        assert values(read(last, 1)) == [b"new"]
+
+
+def test_a_group_goes_on_at_what_it_has_committed(settings: Config, topic: str) -> None:
+    send(settings, topic, b"a", b"b", b"c")
+    place = Place(topic, 0)
+    with consumer(settings, [topic], group_id=topic) as reader:
+        assert values(read(reader, 3)) == [b"a", b"b", b"c"]
+        assert reader.committed(place) is None  # nothing is committed by itself
+        reader.commit({place: 2})
+        assert reader.committed(place) == 2
+    with consumer(settings, [topic], group_id=topic) as reader:
+        assert values(read(reader, 1)) == [b"c"]
+    with consumer(settings, None, group_id=topic) as reader:
+        reader.assign([place])
+        assert reader.position(place) == 2
+        assert values(read(reader, 1)) == [b"c"]
+
+
+def test_reading_goes_on_where_it_is_told_to(two: Config, topic: str) -> None:
+    send(two, topic, *[b"%d" % number for number in range(10)])
+    send(two, topic, b"other", partition=1)
+    with consumer(two, None) as reader:
+        first, second = reader.places(topic)
+        reader.assign([first, second])
+        reader.seek(first, 7)
+        assert sorted(filter(None, values(read(reader, 4)))) == [b"7", b"8", b"9", b"other"]
+        assert (reader.position(first), reader.position(second)) == (10, 1)
+        reader.seek(first, 9)
+        assert values(read(reader, 1)) == [b"9"]
+        reader.seek(second, 0)
+        assert values(read(reader, 1)) == [b"other"]
+
+
+def test_bounds_of_a_topic(two: Config, topic: str) -> None:
+    send(two, topic, b"a", b"b")
+    with consumer(two, None) as reader:
+        places = reader.places(topic)
+        assert places == [(topic, 0), (topic, 1)]
+        assert reader.beginning_offsets(places) == {places[0]: 0, places[1]: 0}
+        assert reader.end_offsets(places) == {places[0]: 2, places[1]: 0}
+
+
+def test_a_member_that_is_told_where_to_begin_reads_nothing_before(settings: Config, topic: str) -> None:
+    send(settings, topic, b"a", b"b")
+    with consumer(settings, [topic], group_id=topic, auto_offset_reset="none") as reader:
+        assert reader.membership() is None
+        until(reader, lambda: reader.membership() is not None)
+        assert not reader.poll(300)
+        assert reader.assignment() == {(topic, 0)}
+        reader.seek(Place(topic, 0), 1)
+        assert values(read(reader, 1)) == [b"b"]
+
+
+def test_an_offset_that_is_not_there_is_named(settings: Config, topic: str) -> None:
+    send(settings, topic, b"a")
+    with consumer(settings, None, auto_offset_reset="none") as reader:
+        reader.assign([Place(topic, 0)])
+        reader.seek(Place(topic, 0), 5)
+        with pytest.raises(OffsetGone, match=f"{topic}-0 has no offset 5") as caught:
+            read(reader, 1)
+    assert (caught.value.topic, caught.value.partition, caught.value.offset) == (topic, 0, 5)
+
+
+def test_a_topic_that_does_not_exist_has_no_partitions_and_takes_nothing(settings: Config) -> None:
+    missing = unique("missing")
+    with consumer(settings, None) as reader:
+        assert reader.places(missing) == []
+    with pytest.raises(PenstockError, match="Kafka"), answering(settings), producer(settings) as sender:
+        sender.send(missing, b"x").get(PATIENCE_S)
+    with consumer(settings, None) as reader:
+        assert reader.places(missing) == []
+
+
+# -- transactions ----------------------------------------------------------------------------------------------------
+
+
+def test_readers_of_committed_records_see_whole_transactions_only(settings: Config, topic: str) -> None:
+    with transactional(settings, topic) as sender:
+        sender.init_transactions()
+        for number in range(4):
+            sender.begin_transaction()
+            for part in (b"a", b"b"):
+                sender.send(topic, b"%d" % number + part)
+            sender.flush()
+            (sender.abort_transaction if number % 2 else sender.commit_transaction)()
+    assert values(all_of(settings, topic, **COMMITTED)) == [b"0a", b"0b", b"2a", b"2b"]
+    assert len(all_of(settings, topic)) == 8
+
+
+def test_an_open_transaction_is_not_read_beyond(settings: Config, topic: str) -> None:
+    place = Place(topic, 0)
+    send(settings, topic, b"before")
+    with transactional(settings, topic) as sender, consumer(settings, [topic], **COMMITTED) as reader:
+        sender.init_transactions()
+        sender.begin_transaction()
+        sender.send(topic, b"open")
+        sender.flush()
+        send(settings, topic, b"after")
+        assert values(read(reader, 1)) == [b"before"]
+        assert not reader.poll(300)
+        assert reader.end_offsets([place]) == {place: 1}
+        sender.commit_transaction()
+        assert values(read(reader, 2)) == [b"open", b"after"]
+
+
+def member(settings: Config, topic: str, **options: object) -> Consumer:
+    return consumer(settings, [topic], group_id=topic, auto_offset_reset="none", **{**COMMITTED, **HEART, **options})
+
+
+def test_offsets_are_committed_with_the_records_or_not_at_all(settings: Config, topic: str) -> None:
+    place = Place(topic, 0)
+    with member(settings, topic) as reader, transactional(settings, topic) as sender:
+        until(reader, lambda: reader.membership() is not None)
+        group = reader.membership()
+        assert group is not None
+        sender.init_transactions()
+        for number, end in enumerate([sender.commit_transaction, sender.abort_transaction], 1):
+            sender.begin_transaction()
+            sender.send(topic, b"%d" % number)
+            sender.send_offsets_to_transaction({place: number}, group)
+            end()
+            assert reader.committed(place) == 1
+    assert values(all_of(settings, topic, **COMMITTED)) == [b"1"]
+
+
+def test_a_groups_offset_waits_for_the_transaction_that_is_about_to_set_it(settings: Config, topic: str) -> None:
+    place = Place(topic, 0)
+    with member(settings, topic) as reader, transactional(settings, topic) as sender:
+        until(reader, lambda: reader.membership() is not None)
+        group = reader.membership()
+        assert group is not None
+        sender.init_transactions()
+        sender.begin_transaction()
+        sender.send_offsets_to_transaction({place: 7}, group)
+        later = threading.Timer(1, sender.commit_transaction)
+        later.start()
+        assert reader.committed(place) == 7
+        later.join()
+
+
+@pytest.mark.filterwarnings("ignore:Producer abort_transaction failed:RuntimeWarning")
+def test_a_former_process_of_the_same_name_is_fenced(settings: Config, topic: str) -> None:
+    former, later = transactional(settings, topic), transactional(settings, topic)
+    former.init_transactions()
+    former.begin_transaction()
+    former.send(topic, b"former")
+    former.flush()
+    later.init_transactions()
+    with pytest.raises(Fenced):
+        former.send(topic, b"more").get(PATIENCE_S)
+        former.commit_transaction()
+    later.begin_transaction()
+    later.send(topic, b"later")
+    later.commit_transaction()
+    later.close()
+    former.close(0)
+    assert values(all_of(settings, topic, **COMMITTED)) == [b"later"]
+
+
+def test_answers_of_a_former_member_are_refused_and_the_producer_goes_on(settings: Config, topic: str) -> None:
+    place = Place(topic, 0)
+    with member(settings, topic) as former, transactional(settings, topic) as sender:
+        until(former, lambda: former.membership() is not None)
+        group = former.membership()
+        assert group is not None
+        sender.init_transactions()
+        with member(settings, topic) as other, polled(other):
+            until(former, lambda: former.membership() not in (None, group))
+            sender.begin_transaction()
+            sender.send(topic, b"void")
+            with pytest.raises(LostPartitions):
+                sender.send_offsets_to_transaction({place: 1}, group)
+            sender.abort_transaction()
+        sender.begin_transaction()
+        sender.send(topic, b"good")
+        sender.commit_transaction()
+        assert former.committed(place) is None
+    assert values(all_of(settings, topic, **COMMITTED)) == [b"good"]
+
+
+class polled:
+    """A consumer that is polled on a thread for as long as the block lasts, and what it reads."""
+
+    def __init__(self, reader: Consumer) -> None:
+        self.found: list[Record] = []
+        self._reader, self._stop = reader, threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            for records in self._reader.poll(50).values():
+                self.found += records
+
+    def __enter__(self) -> polled:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+# -- groups ----------------------------------------------------------------------------------------------------------
+
+
+def test_two_members_share_the_partitions_and_one_takes_over_the_others(two: Config, topic: str) -> None:
+    with member(two, topic) as first:
+        until(first, lambda: len(first.assignment()) == 2)
+        alone = first.membership()
+        with member(two, topic) as second, polled(second):
+            until(first, lambda: len(first.assignment()) == len(second.assignment()) == 1)
+            assert first.membership() not in (None, alone)
+            assert first.assignment() | second.assignment() == {(topic, 0), (topic, 1)}
+        until(first, lambda: len(first.assignment()) == 2)
+
+
+def test_one_that_has_taken_the_name_fences_the_other(settings: Config, topic: str) -> None:
+    names = {"group_instance_id": topic}
+    with member(settings, topic, **names) as former:
+        until(former, lambda: former.membership() is not None)
+        with member(settings, topic, **names) as later:
+            until(later, lambda: later.membership() is not None)
+            with pytest.raises(Fenced):
+                until(former, lambda: False)
+
+
+# -- without a broker --------------------------------------------------------------------------------------------------
+
+
+def test_a_new_client_says_in_time_that_nobody_answers(tmp_path: Path, client: str) -> None:
+    nobody = config(tmp_path, f"127.0.0.1:{free_port()}", client=client)
+    for make in (lambda: consumer(nobody, ["any"], answer_ms=700), lambda: producer(nobody, answer_ms=700)):
+        with pytest.raises(PenstockError, match=r"Kafka does not answer: .*([Rr]efused|REFUSED)") as caught:
+            make()
+        assert caught.value.where == nobody.kafka.bootstrap_servers
+        assert caught.value.hint
+
+
+@pytest.fixture
+def mortal(tmp_path: Path) -> Iterator[Broker]:
+    """A broker that a test may stop."""
+    with Broker(tmp_path / "kafka") as broker:
+        yield broker
+
+
+def test_a_broker_that_goes_away_is_missed_in_time_and_found_again(mortal: Broker, tmp_path: Path, client: str) -> None:
+    settings, topic = config(tmp_path, mortal.bootstrap_servers, client=client), "topic"
+    ensure_topics(settings, [topic])
+    place = Place(topic, 0)
+    quick = {"delivery_timeout_ms": 2_000, "request_timeout_ms": 1_000}
+    with consumer(settings, None, group_id="group") as reader, producer(settings, **quick) as sender:
+        reader.assign([place])
+        sender.send(topic, b"a").get(PATIENCE_S)
+        read(reader, 1)
+        mortal.stop()
+        assert not reader.poll(500)  # a broker's restart is no failure
+        with pytest.raises(Unanswered):
+            sender.send(topic, b"lost").get(10)
+        for ask in (
+            lambda: reader.commit({place: 1}, 1_000),
+            lambda: reader.committed(place, 1_000),
+            lambda: reader.end_offsets([place], 1_000),
+        ):
+            with pytest.raises(Unanswered):
+                ask()
+        mortal.start()
+        sender.send(topic, b"b").get(PATIENCE_S)
+        assert values(read(reader, 1)) == [b"b"]
+        reader.commit({place: 2})
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # kafka-python's own end fails once more
+def test_closing_needs_no_broker(mortal: Broker, tmp_path: Path, client: str) -> None:
+    settings = config(tmp_path, mortal.bootstrap_servers, client=client)
+    ensure_topics(settings, ["topic"])
+    reader, sender = member(settings, "topic"), transactional(settings, "name")
+    until(reader, lambda: reader.membership() is not None)
+    sender.init_transactions()
+    sender.begin_transaction()
+    sender.send("topic", b"taken").get(PATIENCE_S)
+    mortal.stop()
+    sender.send("topic", b"never taken")
+    closing = threading.Thread(target=lambda: (reader.close(1_000), failing(lambda: sender.close(1_000))))
+    closing.start()
+    closing.join(PATIENCE_S)
+    assert not closing.is_alive()
+
+
+def failing(work: Callable[[], None]) -> None:
+    """Does what may end in a failure of Kafka's."""
+    with suppress(KafkaFailure):
+        work()
