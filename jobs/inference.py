@@ -10,6 +10,7 @@ brokers that check the group's generation with the offsets (Kafka 2.5 and later)
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,9 +24,11 @@ from jobs.kafka.clients import answering, consumer, ensure_topics, producer, req
 from jobs.models.folder import LoadedModel, load_current
 from jobs.project import DEAD_LETTERS_TOPIC, Project
 from jobs.serving.answers import Answers
-from jobs.serving.lookup import Lookup, inputs_of
+from jobs.serving.inputs import inputs_of
+from jobs.serving.lookup import Lookup
+from jobs.serving.parse import Parser
 from jobs.serving.reader import Reader
-from jobs.serving.requests import Queue, Request, read_request
+from jobs.serving.requests import Queue, Request, read_requests
 from jobs.serving.transactions import DELIVERY_MS, TRANSACTION_MS, LostPartitions, Transactions, alone, member_id
 from jobs.store.bulk import BulkStore
 from jobs.store.open import open_store
@@ -83,7 +86,8 @@ class Inference:
     ) -> None:
         plan = project.model(model.name).model_plan
         inputs = inputs_of(plan, project.plans)
-        self._plan, self._config = plan, project.config.inference
+        self._config = project.config.inference
+        self._parser = Parser(plan.on)
         self._lookup, self._answers = Lookup(inputs, store), Answers(plan, inputs, model)
         self._reader, self._transactions = reader, transactions
         self._queue = Queue()
@@ -95,6 +99,8 @@ class Inference:
 
         Raises PenstockError for a store, a broker or a model that fails, and Kafka's own errors.
         """
+        # what is loaded by now stays: the collector would look through all of it again and again
+        gc.freeze()
         while not stop.is_set() or self._queue:
             with self._forgetting():
                 self._turn(self._rest() if stop.is_set() else self._read())
@@ -122,7 +128,7 @@ class Inference:
         while records and not self._queue and len(records) < room and (left := deadline - time.monotonic()) > 0:
             records += self._reader.poll(left * 1000, room - len(records))
         until = time.monotonic() + self._config.wait_ms / 1000
-        return [read_request(self._plan.on, record, until) for record in records]
+        return read_requests(self._parser, records, until)
 
     def _rest(self) -> list[Request]:
         """Nothing, after the pause."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -53,13 +52,13 @@ def matrix(
     """
     rows = len(columns[features[0][0]])
     filled = np.empty((rows, len(features)))
-    for place, (name, _) in enumerate(features):
-        filled[:, place] = _numbers(columns[name], categories.get(name, ()))
+    for place, (name, type) in enumerate(features):
+        column = columns[name]
+        filled[:, place] = _codes(column, categories.get(name, ())) if type == "string" else column.values
+        np.copyto(filled[:, place], np.nan, where=column.null)
     return filled
 
 
-def _numbers(column: Values, categories: Sequence[str]) -> npt.NDArray[Any]:
-    if column.type == "string":
-        places = {category: place for place, category in enumerate(categories)}
-        return np.fromiter((places.get(value, np.nan) for value in column.tolist()), np.float64, len(column))
-    return np.where(column.null, np.nan, column.values.astype(np.float64))
+def _codes(column: Values, categories: Sequence[str]) -> npt.NDArray[np.float64]:
+    places = {category: place for place, category in enumerate(categories)}
+    return np.fromiter((places.get(value, np.nan) for value in column.tolist()), np.float64, len(column))
