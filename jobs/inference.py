@@ -21,6 +21,7 @@ from typing import Any
 from features.errors import UsageError
 from features.plan import ModelPlan
 from jobs.kafka.clients import answering, consumer, ensure_topics, producer, require_topics
+from jobs.models.compiling import compiling
 from jobs.models.folder import LoadedModel, load_current
 from jobs.project import DEAD_LETTERS_TOPIC, Project
 from jobs.serving.answers import Answers
@@ -183,7 +184,7 @@ def infer(
         transactions = opened.enter_context(_transactions(project, name))
         reader = opened.enter_context(_consumer(project, topic, group, name))
         job = Inference(project, model, Reader(reader, topic, start or {}, told), transactions, store)
-        with alone(name):
+        with alone(name), compiling(model, project.config.state, told):
             job.run(stop, progress)
     return job.counts
 
