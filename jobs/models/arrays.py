@@ -50,12 +50,13 @@ def matrix(
     A bool is 0 or 1; an int64 or a timestamp (milliseconds) becomes the nearest double; a string its place among
     its sorted ``categories``, NaN where it is none of them.
     """
-    rows = len(columns[features[0][0]])
-    filled = np.empty((rows, len(features)))
-    for place, (name, type) in enumerate(features):
-        column = columns[name]
-        filled[:, place] = _codes(column, categories.get(name, ())) if type == "string" else column.values
-        np.copyto(filled[:, place], np.nan, where=column.null)
+    numbers = [
+        _codes(columns[name], categories.get(name, ())) if type == "string" else columns[name].values
+        for name, type in features
+    ]
+    # rows as LightGBM takes them; a call for all columns, because for few rows it is calls that cost
+    filled = np.ascontiguousarray(np.array(numbers, dtype=np.float64).T)
+    filled[np.array([columns[name].null for name, _ in features]).T] = np.nan
     return filled
 
 
