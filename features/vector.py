@@ -31,6 +31,10 @@ DTYPES: dict[str, tuple[Any, Any]] = {
 }
 
 
+#: What an expression ends in: values that are given.
+LEAVES = ("column", "feature")
+
+
 @dataclass(frozen=True)
 class Values:
     """n values of one type: ``values`` (n,), and ``null`` (n,), True where there is none.
@@ -80,6 +84,9 @@ def vectors(plan: ModelPlan, leaves: Mapping[str, Values], n: int) -> Vectors:
     columns: dict[str, Values] = {}
     overflow: dict[str, Mask] = {}
     for item in plan.vector:
+        if item.expr.op in LEAVES:
+            columns[item.name] = leaves[str(item.expr.name)]
+            continue
         columns[item.name], lost = evaluate(item.expr, leaves, n)
         if lost.any():
             overflow[item.name] = lost
@@ -99,7 +106,7 @@ def evaluate(expr: Expr, leaves: Mapping[str, Values], n: int) -> tuple[Values, 
 
 
 def _node(expr: Expr, leaves: Mapping[str, Values], lost: Mask) -> Values:
-    if expr.op in ("column", "feature"):
+    if expr.op in LEAVES:
         return leaves[str(expr.name)]
     if expr.op == "literal":
         return _constant(expr, len(lost))

@@ -10,6 +10,7 @@ brokers that check the group's generation with the offsets (Kafka 2.5 and later)
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,12 +22,15 @@ from features.plan import ModelPlan
 from jobs.kafka.clients import answering, consumer, ensure_topics, producer, require_topics
 from jobs.kafka.errors import LostPartitions
 from jobs.kafka.interface import Consumer
+from jobs.models.compiling import compiling
 from jobs.models.folder import LoadedModel, load_current
 from jobs.project import DEAD_LETTERS_TOPIC, Project
 from jobs.serving.answers import Answers
-from jobs.serving.lookup import Lookup, inputs_of
+from jobs.serving.inputs import inputs_of
+from jobs.serving.lookup import Lookup
+from jobs.serving.parse import Parser
 from jobs.serving.reader import Reader
-from jobs.serving.requests import Queue, Request, read_request
+from jobs.serving.requests import Queue, Request, read_requests
 from jobs.serving.transactions import DELIVERY_MS, TRANSACTION_MS, Transactions, alone, member_id
 from jobs.store.bulk import BulkStore
 from jobs.store.open import open_store
@@ -86,7 +90,8 @@ class Inference:
     ) -> None:
         plan = project.model(model.name).model_plan
         inputs = inputs_of(plan, project.plans)
-        self._plan, self._config = plan, project.config.inference
+        self._config = project.config.inference
+        self._parser = Parser(plan.on)
         self._lookup, self._answers = Lookup(inputs, store), Answers(plan, inputs, model)
         self._reader, self._transactions = reader, transactions
         self._queue = Queue()
@@ -98,6 +103,8 @@ class Inference:
 
         Raises PenstockError for a store, a broker or a model that fails, and KafkaFailure.
         """
+        # what is loaded by now stays: the collector would look through all of it again and again
+        gc.freeze()
         while not stop.is_set() or self._queue:
             with self._forgetting():
                 self._turn(self._rest() if stop.is_set() else self._read())
@@ -125,7 +132,7 @@ class Inference:
         while records and not self._queue and len(records) < room and (left := deadline - time.monotonic()) > 0:
             records += self._reader.poll(left * 1000, room - len(records))
         until = time.monotonic() + self._config.wait_ms / 1000
-        return [read_request(self._plan.on, record, until) for record in records]
+        return read_requests(self._parser, records, until)
 
     def _rest(self) -> list[Request]:
         """Nothing, after the pause."""
@@ -184,7 +191,7 @@ def infer(
         transactions = opened.enter_context(_transactions(project, name))
         reader = opened.enter_context(_consumer(project, topic, group, name))
         job = Inference(project, model, Reader(reader, topic, start or {}, told), transactions, store)
-        with alone(name):
+        with alone(name), compiling(model, project.config.state, told):
             job.run(stop, progress)
     return job.counts
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -51,15 +50,16 @@ def matrix(
     A bool is 0 or 1; an int64 or a timestamp (milliseconds) becomes the nearest double; a string its place among
     its sorted ``categories``, NaN where it is none of them.
     """
-    rows = len(columns[features[0][0]])
-    filled = np.empty((rows, len(features)))
-    for place, (name, _) in enumerate(features):
-        filled[:, place] = _numbers(columns[name], categories.get(name, ()))
+    numbers = [
+        _codes(columns[name], categories.get(name, ())) if type == "string" else columns[name].values
+        for name, type in features
+    ]
+    # rows as LightGBM takes them; a call for all columns, because for few rows it is calls that cost
+    filled = np.ascontiguousarray(np.array(numbers, dtype=np.float64).T)
+    filled[np.array([columns[name].null for name, _ in features]).T] = np.nan
     return filled
 
 
-def _numbers(column: Values, categories: Sequence[str]) -> npt.NDArray[Any]:
-    if column.type == "string":
-        places = {category: place for place, category in enumerate(categories)}
-        return np.fromiter((places.get(value, np.nan) for value in column.tolist()), np.float64, len(column))
-    return np.where(column.null, np.nan, column.values.astype(np.float64))
+def _codes(column: Values, categories: Sequence[str]) -> npt.NDArray[np.float64]:
+    places = {category: place for place, category in enumerate(categories)}
+    return np.fromiter((places.get(value, np.nan) for value in column.tolist()), np.float64, len(column))

@@ -26,6 +26,7 @@ from features.errors import PenstockError, RefusedError, UsageError
 from features.plan import LabelPlan, ModelPlan
 from features.vector import Values
 from jobs.models.arrays import matrix, values_of
+from jobs.models.trees import Trees
 
 MODEL, METADATA, CURRENT = "model.txt", "metadata.json", "current"
 FORMAT = 1
@@ -74,15 +75,18 @@ class LoadedModel:
     version: str
     fingerprint: str
     metadata: Metadata
-    booster: lgb.Booster
+    #: Its model.txt.
+    file: Path
+    trees: Trees
+
+    @property
+    def booster(self) -> lgb.Booster:
+        """LightGBM's own."""
+        return self.trees.booster
 
     def predict(self, columns: Mapping[str, Values]) -> npt.NDArray[np.float64]:
         """One number for each of n vectors, given as columns by name. Shape (n,)."""
-        filled = matrix(self.metadata.features, self.metadata.categories, columns)
-        if not len(filled):
-            return np.empty(0)
-        # a batch is small: starting threads would take longer than predicting it
-        return np.asarray(self.booster.predict(filled, num_threads=1), dtype=np.float64)
+        return self.trees.predict(matrix(self.metadata.features, self.metadata.categories, columns))
 
     def predict_table(self, table: pa.Table) -> npt.NDArray[np.float64]:
         """The same for a table whose columns are the vector's items, as a training set has them. Shape (rows,)."""
@@ -156,7 +160,8 @@ def _load(folder: Path, plan: ModelPlan) -> LoadedModel:
     model = _read(folder / MODEL)
     if sha256(model) != metadata.model_sha256:
         raise _changed(folder / MODEL)
-    return LoadedModel(plan.name, folder.name, plan.fingerprint, metadata, _booster(folder / MODEL, model, metadata))
+    trees = Trees(_booster(folder / MODEL, model, metadata))
+    return LoadedModel(plan.name, folder.name, plan.fingerprint, metadata, folder / MODEL, trees)
 
 
 def _write_version(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -15,8 +15,9 @@ from features.plan import ModelPlan
 from features.vector import Values, leaf_names, vectors
 from jobs.models.folder import LoadedModel
 from jobs.project import DEAD_LETTERS_TOPIC
-from jobs.serving.lookup import Input
-from jobs.serving.requests import Found, Request
+from jobs.serving.gather import gathered
+from jobs.serving.inputs import Input
+from jobs.serving.requests import Request
 
 #: A record's greatest size is 1 MB unless the broker says otherwise, and a dead letter holds one in base64.
 _RAW_LIMIT = 700_000
@@ -38,6 +39,9 @@ class Answers:
 
     def __init__(self, plan: ModelPlan, inputs: Sequence[Input], model: LoadedModel) -> None:
         self._plan, self._inputs, self._model = plan, inputs, model
+        self._input_names = [item.name for item in inputs]
+        self._model_words = {"model": str(plan.name), "version": model.version, "fingerprint": plan.fingerprint}
+        self._output, self._event = plan.output, plan.on.id
         self._types = {column.name: column.type for column in plan.on.columns}
         self._columns = leaf_names(plan, "column")
         self._headers: Headers = [("fingerprint", plan.fingerprint.encode())]
@@ -58,9 +62,10 @@ class Answers:
             for place in np.flatnonzero(lost):
                 requests[place].bad = BadEvent("overflow", f"{name} of {self._plan.name} does not fit int64")
         numbers = self._numbers(self._model.predict(found.columns))
+        names = list(found.columns)
         rows = zip(*(column.tolist() for column in found.columns.values()), strict=True)
         return [
-            self._prediction(request, number, dict(zip(found.columns, row, strict=True)))
+            self._prediction(request, number, dict(zip(names, row, strict=True)))
             for request, number, row in zip(requests, numbers, rows, strict=True)
             if request.bad is None
         ]
@@ -71,10 +76,8 @@ class Answers:
 
     def _leaves(self, requests: Sequence[Request]) -> dict[str, Values]:
         leaves = {name: Values.of(self._types[name], [r.row[name] for r in requests]) for name in self._columns}
-        for number, item in enumerate(self._inputs):
-            rows = [request.found[number].values for request in requests]
-            for (name, type), column in zip(item.features, zip(*rows, strict=True), strict=True):
-                leaves[f"{item.name}.{name}"] = Values.of(type, column)
+        for number in range(len(self._inputs)):
+            leaves |= gathered([request.found[number] for request in requests])
         return leaves
 
     def _numbers(self, predicted: Any) -> list[float]:
@@ -84,21 +87,20 @@ class Answers:
         return numbers
 
     def _prediction(self, request: Request, number: float, vector: dict[str, Any]) -> Message:
+        id, found = request.id, request.found
         value = {
-            "id": request.id,
+            "id": id,
             "value": number,
-            "model": self._plan.name,
-            "version": self._model.version,
-            "fingerprint": self._plan.fingerprint,
+            **self._model_words,
             "t": request.t,
             "requested_at": request.record.timestamp,
-            "views": {item.name: _read(item, request.found[i]) for i, item in enumerate(self._inputs)},
+            "views": {name: found[i].rows.read[found[i].place] for i, name in enumerate(self._input_names)},
             "vector": vector,
             "stale": request.stale,
         }
-        if self._plan.on.id is not None:
-            value["event"] = request.row[self._plan.on.id]
-        return Message(self._plan.output, request.id.encode(), orjson.dumps(value), self._headers)
+        if self._event is not None:
+            value["event"] = request.row[self._event]
+        return Message(self._output, id.encode(), orjson.dumps(value), self._headers)
 
 
 def dead_letter(source: str, record: Any, bad: BadEvent) -> tuple[bytes, Headers]:
@@ -119,8 +121,3 @@ def dead_letter(source: str, record: Any, bad: BadEvent) -> tuple[bytes, Headers
         "raw": None if large else base64.b64encode(raw).decode(),
     }
     return orjson.dumps(value), [("error", bad.code.encode())]
-
-
-def _read(item: Input, found: Found) -> dict[str, Any]:
-    key = dict(zip((key.name for key in item.view.key), found.key, strict=True))
-    return {"view": item.view.name, "key": key, "t": found.t, "seq": found.seq}

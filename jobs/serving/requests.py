@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any, NamedTuple
 
-from features.ingest import BadEvent, Row, parse
-from features.plan import SourcePlan
+from features.ingest import BadEvent, Row
 from jobs.kafka.interface import Place, Record
+from jobs.serving.inputs import Rows
+from jobs.serving.parse import Parser
 
 
 class Found(NamedTuple):
-    """What the store held for one input: ``t`` and ``seq`` None without a row; ``values`` of its used features."""
+    """What the store held for one input: the row at ``place`` among those that were read together."""
 
-    key: tuple[Any, ...]
-    t: int | None
-    seq: int | None
-    values: tuple[Any, ...]
+    rows: Rows
+    place: int
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """The key that was asked for."""
+        return self.rows.keys[self.place]
+
+    @property
+    def t(self) -> int | None:
+        """The row's clock; None without a row."""
+        return self.rows.t[self.place]
 
 
 @dataclass(slots=True, eq=False)
@@ -51,13 +60,14 @@ class Request:
         return Place(self.record.topic, self.record.partition)
 
 
-def read_request(source: SourcePlan, record: Record, until: float) -> Request:
-    """The request in a record. A record without a timestamp of its own is not held to ``max_ahead``."""
-    try:
-        row = parse(source, record.value, record.timestamp if record.timestamp >= 0 else None)
-    except BadEvent as bad:
-        return Request(record, {}, 0, until, bad)
-    return Request(record, row, row[str(source.time)], until)
+def read_requests(parser: Parser, records: Sequence[Any], until: float) -> list[Request]:
+    """The requests in records. One without a timestamp of its own is not held to ``max_ahead``."""
+    return [
+        Request(record, {}, 0, until, row)
+        if isinstance(row, BadEvent)
+        else Request(record, row, row[parser.time], until)
+        for record, row in zip(records, parser.rows(records), strict=True)
+    ]
 
 
 class Queue:

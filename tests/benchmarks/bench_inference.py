@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,13 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from jobs.catalogue import apply
 from jobs.config import Config
 from jobs.inference import infer
 from jobs.kafka.broker import Broker
 from jobs.kafka.clients import consumer, ensure_topics, producer
-from jobs.models.folder import LoadedModel
+from jobs.models.compiling import compiling
+from jobs.models.folder import LoadedModel, load_current
 from jobs.models.train import train
 from jobs.project import DEAD_LETTERS_TOPIC, Project, load_project
 from jobs.serving.answers import Answers
@@ -35,6 +38,7 @@ from jobs.serving.transactions import Transactions
 from jobs.store.open import open_store
 from jobs.store.rows import FeatureRow
 from jobs.store.schema import schema_of
+from tests.benchmarks.own_loop import run_loop
 from tests.jobs.models.examples import write_set
 from tests.jobs.shop import make_project
 
@@ -58,8 +62,12 @@ guess = Model("guess", on=requests, inputs=[requests.x, requests.y, *views], lab
 """
 
 KEYS = 1_000
-BACKLOG = 4_000
+BACKLOG = 20_000
 BATCHES = (20, 100, 500)
+#: What the loop that people write is given, record by record and in micro-batches.
+LOOPS = {"own loop, record by record": (1, 1_000), "own loop, batch of 500": (500, 8_000)}
+#: Requests per second at which every one of them keeps up.
+COMPARED_RATE = 50
 RATES = (100, 200, 400)
 CLIENTS = ("kafka-python", "confluent")
 PACED_SECONDS = 5.0
@@ -75,6 +83,10 @@ PARTS = {
     "of it the model": (LoadedModel, "predict"),
     "transaction": (Transactions, "commit"),
 }
+
+
+#: What a process runs: folder, first offset, and how it is told to stop and tells what it did.
+Runs = Callable[..., None]
 
 
 @dataclass
@@ -96,12 +108,14 @@ def main() -> None:
         with Broker(folder / "kafka") as broker:
 
             def project(client: str, batch: int = 500) -> Project:
+                # the processes that run read the folder: one configuration at a time
                 servers = broker.bootstrap_servers
                 return make_project(folder / "shop", DEFINITIONS, servers=servers, client=client, batch=batch)
 
             _prepare(project("confluent"))
+            console.print(_compared(project))
             backlog = {
-                f"batch of {batch}, {client}": _backlog(project(client, batch))
+                f"batch of {batch}, {client}": _backlog(project(client, batch), BACKLOG)
                 for batch in BATCHES
                 for client in CLIENTS
             }
@@ -123,7 +137,29 @@ def _prepare(project: Project) -> None:
     columns |= {"id": [""] * n, "t": range(n), "label": numbers.normal(size=n).tolist()}
     file = write_set(project.folder / "set.parquet", plan, columns, (0, n))
     train(file, plan, project.config.state / "models", (0, n - 500), (n - 500, n))
+    compiled = threading.Event()
+    with compiling(
+        load_current(project.config.state / "models", plan), project.config.state, lambda line: compiled.set()
+    ):
+        compiled.wait()
+    apply(project)
     _know(project, range(KEYS), T)
+
+
+def _compared(project: Callable[[str], Project]) -> Table:
+    """Ours beside the loops, one after the other: requests that lie ready, and some that come at a steady rate."""
+    loops = {name: (partial(run_loop, most=most), "kafka-python", n) for name, (most, n) in LOOPS.items()}
+    runs = {**loops, **{f"penstock infer, {client}": (_run_job, client, BACKLOG) for client in CLIENTS}}
+    ready = {name: _backlog(project(client), n, run) for name, (run, client, n) in runs.items()}
+    paced = {name: _paced(project(client), COMPARED_RATE, run, known=True) for name, (run, client, _) in runs.items()}
+    grid = Table("", *runs, title="beside the loop that people write: 5 views, 30 features, SQLite")
+    grid.add_row("predictions/s, requests that lie ready", *(f"{run.rate:,.0f}" for run in ready.values()))
+    for name in LOOPS:
+        grid.add_row(f"times {name}", *(f"{run.rate / ready[name].rate:.1f}" for run in ready.values()))
+    for percent in (50, 99):
+        delays = (f"{np.percentile(run.delays, percent):.1f}" for run in paced.values())
+        grid.add_row(f"sent to read back at {COMPARED_RATE}/s, p{percent} ms", *delays)
+    return grid
 
 
 def _know(project: Project, keys: Sequence[int], t: int) -> None:
@@ -139,29 +175,31 @@ def _request(number: int, t: int) -> bytes:
     return orjson.dumps({"ts": t, "id": str(number), "a": key, "b": key, "c": key, "x": 1.5, "y": float(number)})
 
 
-def _backlog(project: Project) -> Run:
+def _backlog(project: Project, n: int, run: Runs | None = None) -> Run:
     with producer(_load(project)) as sender:
-        for number in range(BACKLOG):
+        for number in range(n):
             sender.send("requests", _request(number, T))
-    with _job(project, _end(project) - BACKLOG) as job, _arrivals(project, BACKLOG) as arrivals:
+    with _job(project, _end(project) - n, run) as job, _arrivals(project, n) as arrivals:
         arrivals.wait()
     times = sorted(arrivals.times.values())
-    return job.run(BACKLOG / max(times[-1] - times[0], 1e-9), np.array([]))
+    return job.run(n / max(times[-1] - times[0], 1e-9), np.array([]))
 
 
-def _paced(project: Project, rate: int) -> Run:
+def _paced(project: Project, rate: int, run: Runs | None = None, *, known: bool = False) -> Run:
+    """``known``: the store knows all of them already."""
     n, sent, start = int(rate * PACED_SECONDS), {}, _end(project)
-    with _job(project, start) as job, _arrivals(project, n) as arrivals, _Knowing(project) as knowing:
+    with _job(project, start, run) as job, _arrivals(project, n) as arrivals, _Knowing(project) as knowing:
         arrivals.ready()
         job.ready()
         with producer(_load(project), linger_ms=0) as sender:
             began = time.time()
             for number in range(n):
                 time.sleep(max(0.0, began + number / rate - time.time()))
-                t = int(time.time() * 1000)
+                t = T if known else int(time.time() * 1000)
                 sent[start + number] = time.time()
                 sender.send("requests", _request(number, t))
-                knowing.add(number % KEYS, t)
+                if not known:
+                    knowing.add(number % KEYS, t)
         arrivals.wait()
     delays = np.array([(arrivals.times[offset] - at) * 1000 for offset, at in sent.items()])
     return job.run(n / (max(arrivals.times.values()) - began), delays)
@@ -239,13 +277,13 @@ def _arrivals(project: Project, wanted: int) -> Iterator[_Arrivals]:
 
 
 class _Job:
-    """The inference job in a process of its own, with its parts timed."""
+    """The inference job, or what runs instead of it, in a process of its own; the job with its parts timed."""
 
-    def __init__(self, project: Project, start: int) -> None:
+    def __init__(self, project: Project, start: int, run: Runs | None) -> None:
         context = get_context("spawn")
         self._ready, self._stop, self._said = context.Event(), context.Event(), context.Queue()
         arguments = (project.folder, start, self._ready, self._stop, self._said)
-        self._process = context.Process(target=_run_job, args=arguments)
+        self._process = context.Process(target=run or _run_job, args=arguments)
         self._process.start()
 
     def ready(self) -> None:
@@ -265,8 +303,8 @@ class _Job:
 
 
 @contextmanager
-def _job(project: Project, start: int) -> Iterator[_Job]:
-    job = _Job(project, start)
+def _job(project: Project, start: int, run: Runs | None = None) -> Iterator[_Job]:
+    job = _Job(project, start, run)
     try:
         yield job
     finally:

@@ -121,10 +121,15 @@ class Running:
 
     def _run(self) -> None:
         try:
-            options = {"group": self._shop.group, "progress": self._progress, "told": self.told.append, **self._options}
+            options = {"group": self._shop.group, "progress": self._progress, "told": self._tell, **self._options}
             self.counts = infer(self._shop.project, "cost", self.stop, **options)
         except BaseException as error:
             self.error = error
+
+    def _tell(self, line: str) -> None:
+        """Of partitions: when compiled trees are ready is another matter."""
+        if line.startswith(self._shop.topic):
+            self.told.append(line)
 
     def _progress(self, counts: InferenceCounts) -> None:
         self.counts = counts

@@ -3,12 +3,68 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 
 import orjson
 
 from features.ingest import BadEvent
-from jobs.serving.answers import dead_letter
+from jobs.models.folder import load_current
+from jobs.serving.answers import Answers, dead_letter
+from jobs.serving.inputs import inputs_of
+from jobs.serving.lookup import Lookup
+from jobs.serving.parse import Parser
+from jobs.serving.requests import read_requests
+from jobs.store.open import open_store
+from jobs.store.rows import FeatureRow
+from jobs.store.schema import schema_of
+from tests.jobs.serving.running import train_model
 from tests.jobs.serving.test_requests import record
+from tests.jobs.shop import make_project
+
+
+def test_the_bytes_of_predictions_and_letters_in_the_order_of_their_requests(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    plan = project.model("cost").model_plan
+    model, inputs = load_current(train_model(tmp_path, plan), plan), inputs_of(plan, project.plans)
+    values = [
+        b'{"ts": 7, "order": "a\\"", "customer": "ann", "shop": "s1", "city": "x", "amount": 0.1, "items": 2}',
+        b"{}",
+        b'{"ts": 8, "order": "b", "shop": "s1", "items": 9223372036854775807}',
+        b'{"ts": 9.5, "placed": 5, "city": "x", "amount": -0.0}',
+    ]
+    with open_store(tmp_path) as store:
+        store.write_rows(schema_of(project.plans["customer"]), [FeatureRow(("ann",), 8, 3, (1, 2, 1 / 3, None))])
+        store.write_rows(schema_of(project.plans["shops"]), [FeatureRow(("s1",), 0, 0, ("kiosk", 123))])
+        requests = read_requests(Parser(plan.on), [record(value, i) for i, value in enumerate(values)], 0.0)
+        Lookup(inputs, store).read([r for r in requests if r.bad is None], [], 0.0)
+        first, none, beyond, last = Answers(plan, inputs, model).make(requests)
+    assert [orjson.loads(letter.value)["error"] for letter in (none, beyond)] == ["missing time", "overflow"]
+    assert (first.key, last.key) == (b"orders-0-0", b"orders-0-3")
+    ann, shop = {"customer": "ann"}, {"shop": "s1"}
+    assert first.value == _record(
+        "orders-0-0",
+        orjson.loads(first.value)["value"],
+        f'{{"model":"cost","version":"{model.version}","fingerprint":"{plan.fingerprint}"}}',
+        7,
+        {"customer": (ann, 8, 3), "big": (shop, None, None), "routes": ({**shop, "city": "x"}, None, None)}
+        | {"shops": (shop, 0, 0), "weather": ({"city": "x"}, None, None)}
+        | {"hub": ({**shop, "city": "x"}, None, None)},
+        orjson.loads(first.value)["vector"],
+        'a"',
+    )
+    vector = orjson.loads(last.value)["vector"]
+    assert list(vector) == [str(item.name) for item in plan.vector]
+    assert (vector["placed"], vector["amount"], vector["wet"], vector["shops.kind"]) == (5, 0.0, False, None)
+    assert b'"amount":0.0,"items":null,"gift":null,"placed":5,"city":"x"' in last.value
+    assert b'"customer.amount_10s":0.3333333333333333' in first.value
+
+
+def _record(id: str, value: float, words: str, t: int, views: object, vector: object, event: str) -> bytes:
+    """A prediction written field by field."""
+    read = {n: {"view": "routes" if n == "hub" else n, "key": k, "t": t, "seq": s} for n, (k, t, s) in views.items()}  # type: ignore[attr-defined]
+    start = orjson.dumps({"id": id, "value": value})[:-1] + b"," + words.encode()[1:-1]
+    rest = {"t": t, "requested_at": 5_000, "views": read, "vector": vector, "stale": False, "event": event}
+    return start + b"," + orjson.dumps(rest)[1:]
 
 
 def test_a_dead_letter_has_the_form_of_the_streams() -> None:

@@ -8,7 +8,8 @@ import pytest
 from kafka.consumer.fetcher import ConsumerRecord
 
 from features import Stream
-from jobs.serving.requests import Queue, Request, read_request
+from jobs.serving.parse import Parser
+from jobs.serving.requests import Queue, Request, read_requests
 
 ORDERS = Stream("orders", topic="orders", time="ts", id="id", columns={"id": "string", "x": "float64"}).source_plan
 
@@ -17,8 +18,13 @@ def record(value: bytes | None, offset: int = 0, partition: int = 0, timestamp: 
     return ConsumerRecord("orders", partition, -1, offset, timestamp, 0, None, value, [], None, -1, -1, -1)
 
 
+def read(record: Any, until: float = 0.0) -> Request:
+    (made,) = read_requests(Parser(ORDERS), [record], until)
+    return made
+
+
 def request(offset: int, partition: int = 0, *, awaits: bool = False) -> Request:
-    made = read_request(ORDERS, record(b'{"ts": 1}', offset, partition), 0.0)
+    made = read(record(b'{"ts": 1}', offset, partition))
     made.awaited = [0] if awaits else []
     return made
 
@@ -28,7 +34,7 @@ def ids(requests: list[Request]) -> list[str]:
 
 
 def test_a_record_becomes_a_typed_row_with_its_time_and_id() -> None:
-    made = read_request(ORDERS, record(b'{"ts": 1500.9, "x": 2, "more": 1}', 7, 3), 1.0)
+    made = read(record(b'{"ts": 1500.9, "x": 2, "more": 1}', 7, 3), 1.0)
     assert (made.row, made.t, made.bad) == ({"id": None, "x": 2.0, "ts": 1500}, 1500, None)
     assert (made.id, made.place) == ("orders-3-7", ("orders", 3))
 
@@ -44,12 +50,12 @@ def test_a_record_becomes_a_typed_row_with_its_time_and_id() -> None:
     ],
 )
 def test_a_bad_record_says_why(value: bytes | None, code: str) -> None:
-    made = read_request(ORDERS, record(value), 0.0)
+    made = read(record(value))
     assert made.bad is not None and made.bad.code == code
 
 
 def test_a_record_without_a_timestamp_may_lie_in_the_future() -> None:
-    assert read_request(ORDERS, record(b'{"ts": 3605001}', timestamp=-1), 0.0).bad is None
+    assert read(record(b'{"ts": 3605001}', timestamp=-1)).bad is None
 
 
 def test_each_partition_is_answered_in_order_up_to_the_first_that_waits() -> None:

@@ -1,0 +1,42 @@
+"""What predicts for a version: LightGBM's Booster, until compiled trees that give the same bits take its place."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import lightgbm as lgb
+import numpy as np
+import numpy.typing as npt
+
+from jobs.models.arrays import Matrix
+
+
+class Predictor(Protocol):
+    """Anything that gives one number for each row of a matrix."""
+
+    def predict(self, matrix: Matrix) -> npt.NDArray[np.float64]:
+        """Shape (rows,)."""
+
+
+class Trees:
+    """A version's trees. ``take_over`` may be called while another thread predicts."""
+
+    def __init__(self, booster: lgb.Booster) -> None:
+        self.booster = booster
+        self._compiled: Predictor | None = None
+
+    def predict(self, matrix: Matrix) -> npt.NDArray[np.float64]:
+        """One number for each row. Shape (rows,)."""
+        compiled = self._compiled
+        if not len(matrix):
+            return np.empty(0)
+        return self.by_booster(matrix) if compiled is None else compiled.predict(matrix)
+
+    def by_booster(self, matrix: Matrix) -> npt.NDArray[np.float64]:
+        """What LightGBM itself says of one row or more."""
+        # a batch is small: starting threads would take longer than predicting it
+        return np.asarray(self.booster.predict(matrix, num_threads=1), dtype=np.float64)
+
+    def take_over(self, compiled: Predictor) -> None:
+        """From now on the compiled trees predict."""
+        self._compiled = compiled

@@ -1,0 +1,119 @@
+"""A model's inputs as they are served: which view, by which columns of a request, and the rows read for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from features.ingest import BadEvent, Row
+from features.oracle import view_event
+from features.plan import SOURCE, InputPlan, ModelPlan, ViewPlan
+from features.vector import Values, leaf_names
+from jobs.store.columns import Columns
+from jobs.store.rows import ViewSchema
+from jobs.store.schema import schema_of
+
+
+@dataclass(frozen=True, eq=False)
+class Input:
+    """A model's input. ``features``: the used ones as (name, type); ``on``: the requests' stream, where the view is
+    over it, so that they are its own events.
+    """
+
+    plan: InputPlan
+    view: ViewPlan
+    features: tuple[tuple[str, str], ...]
+    on: str | None
+
+    @property
+    def own(self) -> bool:
+        """Are the requests its view's own events?"""
+        return self.on is not None
+
+    @cached_property
+    def name(self) -> str:
+        """Plain text: a definition's own name is a kind of its own, which JSON keys may not be."""
+        return str(self.plan.name)
+
+    @cached_property
+    def schema(self) -> ViewSchema:
+        """As the store knows the view."""
+        return schema_of(self.view)
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The request columns of the key, in the view's order."""
+        by_key = dict(self.plan.key)
+        return tuple(by_key[key.name] for key in self.view.key)
+
+    @cached_property
+    def places(self) -> tuple[int, ...]:
+        """Where the used features stand in the view."""
+        names = [feature.name for feature in self.view.features]
+        return tuple(names.index(name) for name, _ in self.features)
+
+    def keys(self, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
+        """The keys that requests ask for."""
+        return list(zip(*([row[column] for row in rows] for column in self.columns), strict=True))
+
+    def feeds(self, row: Row, key: tuple[Any, ...]) -> bool:
+        """Does the view apply a request's own event, to this very key?"""
+        if not self.own:
+            return False
+        try:
+            event = view_event(self.view, {**row, SOURCE: self.on})
+        except BadEvent:
+            return False
+        return event is not None and event.key == key
+
+
+def inputs_of(plan: ModelPlan, views: dict[str, ViewPlan]) -> tuple[Input, ...]:
+    """The inputs of a model, in its order."""
+    used = [name.split(".", 1) for name in leaf_names(plan, "feature")]
+    return tuple(_input(plan, item, views[item.view], used) for item in plan.inputs)
+
+
+def _input(plan: ModelPlan, item: InputPlan, view: ViewPlan, used: Sequence[Sequence[str]]) -> Input:
+    features = tuple((name, type) for name, type, _ in item.features if [item.name, name] in used)
+    own = plan.on.name in [source.name for source in view.source.sources]
+    return Input(item, view, features, plan.on.name if own else None)
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """An input's rows of n different keys, as they were read together."""
+
+    input: Input
+    keys: Sequence[tuple[Any, ...]]
+    columns: Columns
+
+    @cached_property
+    def t(self) -> list[int | None]:
+        """The rows' clocks; None where there is no row."""
+        return self._there(self.columns.t)
+
+    @cached_property
+    def features(self) -> dict[str, Values]:
+        """The used features as ``<input>.<feature>``, n values each."""
+        columns = (self.columns.features[place] for place in self.input.places)
+        return {f"{self.input.name}.{c.name}": Values(c.type, c.values, c.null) for c in columns}
+
+    @cached_property
+    def read(self) -> list[dict[str, Any]]:
+        """What a prediction says of each row: view, key, t and seq."""
+        view, names = str(self.input.view.name), [str(key.name) for key in self.input.view.key]
+        return [
+            {"view": view, "key": dict(zip(names, key, strict=True)), "t": t, "seq": seq}
+            for key, t, seq in zip(self.keys, self.t, self._there(self.columns.seq), strict=True)
+        ]
+
+    def _there(self, numbers: npt.NDArray[np.int64]) -> list[int | None]:
+        return [
+            number if there else None
+            for number, there in zip(numbers.tolist(), self.columns.present.tolist(), strict=True)
+        ]

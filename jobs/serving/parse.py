@@ -1,0 +1,118 @@
+"""The rows of many records at once. What is plainly good is checked and typed by columns; everything else is read one
+by one by ``features.ingest``, whose rules these are and which says what is wrong.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from types import NoneType
+from typing import Any
+
+import orjson
+
+from features.expressions import INT64_MAX, INT64_MIN
+from features.ingest import TIME_MAX, TIME_MIN, BadEvent, Row, parse
+from features.plan import ColumnPlan, SourcePlan
+
+#: What orjson makes of each type's plain values. A number with a fraction or an exponent is a float to it, as is an
+#: integer beyond 64 bits: neither is plain in an int64 column.
+_PLAIN: dict[str, frozenset[type]] = {
+    "int64": frozenset({int}),
+    "float64": frozenset({int, float}),
+    "timestamp": frozenset({int, float}),
+    "string": frozenset({str}),
+    "bool": frozenset({bool}),
+}
+_BOUNDS = {"int64": (INT64_MIN, INT64_MAX), "timestamp": (TIME_MIN, TIME_MAX)}
+
+#: A column's values in n records, None for null.
+Column = list[Any]
+
+
+class Parser:
+    """Reads the records of one source."""
+
+    def __init__(self, source: SourcePlan) -> None:
+        self._source = source
+        self._names = [str(column.name) for column in source.columns]
+        self._types = [column.type for column in source.columns]
+        self._plain = [_plain_types(column) for column in source.columns]
+        #: The column of the event time.
+        self.time = str(source.time)
+        self._op = None if source.op is None else self._names.index(str(source.op))
+
+    def rows(self, records: Sequence[Any]) -> list[Row | BadEvent]:
+        """What ``features.ingest.parse`` gives for each record, or raises. ``records``: with ``value`` and
+        ``timestamp``; a negative timestamp is none of their own.
+        """
+        plain = self._plain_rows(records)
+        return [plain[place] if place in plain else self._one(record) for place, record in enumerate(records)]
+
+    def _one(self, record: Any) -> Row | BadEvent:
+        try:
+            return parse(self._source, record.value, record.timestamp if record.timestamp >= 0 else None)
+        except BadEvent as bad:
+            return bad
+
+    def _plain_rows(self, records: Sequence[Any]) -> dict[int, Row]:
+        """The rows of plain records by their place."""
+        documents = {place: document for place, document in enumerate(map(_document, records)) if document is not None}
+        columns = [[document.get(name) for document in documents.values()] for name in self._names]
+        strange = set(self._strange_types(columns))
+        if not strange:
+            columns = [_typed(type, column) for type, column in zip(self._types, columns, strict=True)]
+            strange.update(self._strange_values(columns, [records[place].timestamp for place in documents]))
+        if strange:
+            return self._without(records, documents, strange)
+        names = self._names
+        rows = (dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True))
+        return dict(zip(documents, rows, strict=True))
+
+    def _without(self, records: Sequence[Any], documents: dict[int, Any], strange: set[int]) -> dict[int, Row]:
+        """The plain rows of the others."""
+        kept = [place for number, place in enumerate(documents) if number not in strange]
+        rows = self._plain_rows([records[place] for place in kept])
+        return {kept[number]: row for number, row in rows.items()}
+
+    def _strange_types(self, columns: Sequence[Column]) -> Iterator[int]:
+        for plain, column in zip(self._plain, columns, strict=True):
+            if not plain.issuperset(map(type, column)):
+                yield from (number for number, value in enumerate(column) if type(value) not in plain)
+
+    def _strange_values(self, columns: Sequence[Column], stamps: Sequence[int]) -> Iterator[int]:
+        for type, column in zip(self._types, columns, strict=True):
+            if type in _BOUNDS:
+                yield from _beyond(column, *_BOUNDS[type])
+        ahead = self._source.max_ahead_ms
+        for number, (time, stamp) in enumerate(zip(columns[self._names.index(self.time)], stamps, strict=True)):
+            if 0 <= stamp < time - ahead:
+                yield number
+        if self._op is not None:
+            yield from (number for number, op in enumerate(columns[self._op]) if op not in (None, "insert"))
+
+
+def _plain_types(column: ColumnPlan) -> frozenset[type]:
+    return _PLAIN[column.type] | ({NoneType} if column.nullable else set())
+
+
+def _document(record: Any) -> dict[str, Any] | None:
+    """None for what is no JSON object, or none to orjson, which takes nothing that ``json`` refuses."""
+    try:
+        document = orjson.loads(record.value or b"")
+    except orjson.JSONDecodeError:
+        return None
+    return document if type(document) is dict else None
+
+
+def _typed(type: str, column: Column) -> Column:
+    if type == "float64":
+        # adding zero makes a float of an integer, and 0.0 of -0.0
+        return [None if value is None else value + 0.0 for value in column]
+    if type == "timestamp":
+        return [None if value is None else math.floor(value) for value in column]
+    return column
+
+
+def _beyond(column: Column, least: int, most: int) -> Iterator[int]:
+    return (number for number, value in enumerate(column) if value is not None and not least <= value <= most)
