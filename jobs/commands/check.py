@@ -14,7 +14,7 @@ from features.compilers.duckdb.types import SQL_TYPES
 from features.compilers.duckdb.versions import versions_queries
 from features.compilers.duckdb.view import ViewQuery
 from features.compilers.flink.state_size import StateSize, state_size
-from features.durations import UNITS_MS, duration_text
+from features.durations import UNITS_MS, duration, duration_text
 from features.infix import infix
 from features.plan import FeaturePlan, ModelPlan, ViewPlan
 from jobs.commands.common import Context
@@ -81,12 +81,14 @@ def _argument(plan: ViewPlan, feature: FeaturePlan) -> str:
 
 
 def _given(feature: FeaturePlan) -> str:
-    """What the aggregate is given beside its arguments: ``(95)`` ``(k=3)`` ``(0, 10, 20)``."""
+    """What the aggregate is given beside its arguments: ``(95)`` ``(k=3)`` ``(half-life 7d)`` ``(0, 10, 20)``."""
     given = feature.parameters
     if given.share is not None:
         return f"({float(Fraction(100 * given.share[0], given.share[1])):g})"
     if given.k is not None:
         return f"(k={given.k})"
+    if given.half_life_ms is not None:
+        return f"(half-life {duration(given.half_life_ms)})"
     return f"({', '.join(map(str, given.edges))})" if given.edges is not None else ""
 
 

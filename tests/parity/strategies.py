@@ -22,6 +22,7 @@ COLUMNS = dict(
     k="string", g="int64", x="float64", y=f.column("float64", places=2), n="int64",
     m="int64", b="bool", s="string", w="timestamp"
 )  # fmt: skip
+DECAYED = ("decayed_sum", "decayed_mean")
 NUMBERS, PLAIN = ("x", "y", "n", "m"), ("x", "y", "n", "m", "b", "s", "w")
 ZONES = ("UTC", "America/New_York", "Asia/Kathmandu", "Etc/GMT+5")
 
@@ -108,6 +109,11 @@ def numbers(source: f.Stream, depth: int = 2) -> st.SearchStrategy[Expr]:
     )
 
 
+def decaying_windows(half_life_ms: int) -> st.SearchStrategy[Window]:
+    """Windows of some whole half-lives."""
+    return st.sampled_from([1, 2, 3, 5, 32]).map(lambda count: f.sliding(f"{half_life_ms * count}ms"))
+
+
 def choices(source: f.Stream, values: st.SearchStrategy[Expr], last: object) -> st.SearchStrategy[Expr]:
     asked = st.tuples(leaf_conditions(source), leaf_conditions(source), values)
     return asked.map(lambda p: f.when(p[0]).then(None).when(p[1]).then(p[2]).otherwise(last))
@@ -183,6 +189,8 @@ def parameters(aggregate: str) -> st.SearchStrategy[Parameters]:
     if aggregate == "percentile":
         percents = st.sampled_from([0, 50, 100, 90, "99.9", 33.333333, 1e-6]) | st.integers(0, 100)
         return percents.map(lambda p: f.percentile(f.literal(0), p).parameters)
+    if aggregate in DECAYED:
+        return st.sampled_from([1, 3, 10, 40]).map(lambda ms: Parameters(half_life_ms=ms))
     if aggregate.endswith("_k"):
         return st.sampled_from([1, 2, 3, 1000]).map(lambda k: Parameters(k=k))
     return st.just(NO_PARAMETERS)
@@ -215,7 +223,8 @@ def feature(draw: st.DrawFn, source: f.Stream) -> Feature:
         arg = draw(ordered(source))
     by = draw(ordered(source)) if aggregate in ("argmax", "argmin") else None
     given = draw(edges(arg) if aggregate == "histogram" and arg is not None else parameters(aggregate))
-    over = draw(st.lists(windows(source), min_size=1, max_size=3, unique=True))
+    fitting = windows(source) if given.half_life_ms is None else decaying_windows(given.half_life_ms)
+    over = draw(st.lists(fitting, min_size=1, max_size=3, unique=True))
     return _feature(aggregate, arg, where, by, given).over(*over)
 
 

@@ -26,7 +26,7 @@ TEXT_BYTES = 4 + 24 + 16 + 16
 
 _SHAPES = ("skew", "kurtosis")
 _SQUARED = ("var", "std", *_SHAPES)
-_TOTALS = ("sum", "mean", *_SQUARED)
+_TOTALS = ("sum", "mean", "decayed_sum", "decayed_mean", *_SQUARED)
 _RANKED = ("distinct", "percentile", "top_k")
 _SINGLES = ("first", "last")
 #: Count, a 128-bit sum; a 192-bit sum of squares; the third and fourth powers of 2**53 in up to 2**32 events.
@@ -68,8 +68,9 @@ def _accumulators(plan: ViewPlan) -> list[tuple[int, int]]:
     """Bytes of each accumulator: fixed, and for each event at most. Features that can share one do."""
     shared: dict[tuple[object, ...], tuple[int, int]] = {}
     for feature in plan.features:
-        name = (_family(feature), feature.where, feature.window)
-        shared[name] = max(shared.get(name, (0, 0)), _accumulator(plan, feature))
+        for window in feature.ages or (feature.window,):
+            name = (_family(feature), feature.where, window)
+            shared[name] = max(shared.get(name, (0, 0)), _accumulator(plan, feature))
     return list(shared.values())
 
 

@@ -124,7 +124,8 @@ def test_names_that_stand_twice_are_told_beside_other_mistakes(tmp_path: Path) -
 def test_what_an_aggregate_is_given_is_shown(tmp_path: Path) -> None:
     text = """View("v", orders, key="shop", features=dict(
         p=percentile(orders.amount, 99.9).over("1h"), k=last_k(orders.pieces, 3).over("1h"),
-        h=histogram(orders.pieces, [0, 10, 20]).over("1h"), a=argmax(orders.customer, by=orders.amount).over("1h")))
+        h=histogram(orders.pieces, [0, 10, 20]).over("1h"), a=argmax(orders.customer, by=orders.amount).over("1h"),
+        d=decayed_sum(orders.amount, "1d").over("7d")))
 """
     features = shown(tmp_path, "v = " + text)["views"]["v"]["features"]
     assert [(one["aggregate"], one["argument"]) for one in features] == [
@@ -132,4 +133,5 @@ def test_what_an_aggregate_is_given_is_shown(tmp_path: Path) -> None:
         ("last_k(k=3)", "pieces"),
         ("histogram(0, 10, 20)", "pieces"),
         ("argmax", "customer by amount"),
+        ("decayed_sum(half-life 1d)", "amount"),
     ]

@@ -6,6 +6,7 @@ from features import (
     View,
     argmax,
     count,
+    decayed_mean,
     distinct,
     first,
     histogram,
@@ -83,6 +84,11 @@ def test_lists_and_bins_have_a_bounded_state() -> None:
     assert size(STREAM, k=last_k(STREAM.x, 5).over("1h")).fixed == KEY + HEAD + 5 * 16
     assert size(STREAM, h=histogram(STREAM.x, [0, 1, 2]).over("1h")).fixed == KEY + HEAD + 2 * 8
     assert size(STREAM, s=skew(STREAM.x).over("1h")).fixed == KEY + HEAD + 8 + 16 + 24 + 24 + 32
+
+
+def test_what_decays_keeps_a_sum_and_a_head_for_each_half_life() -> None:
+    found = size(STREAM, d=decayed_mean(STREAM.x, "1h").over("3h"), m=mean(STREAM.x).over("2h"))
+    assert found == StateSize(KEY + 3 * HEAD + 3 * (8 + 16), EVENT + 8, EVENT + 8, 3 * H)
 
 
 def test_a_pick_is_kept_with_what_it_goes_by() -> None:

@@ -23,6 +23,17 @@ public final class Sum128 {
         lo = difference;
     }
 
+    public void add(Sum128 other) {
+        long sum = lo + other.lo;
+        hi += other.hi + carry(lo, other.lo, sum);
+        lo = sum;
+    }
+
+    public void twice() {
+        hi = hi << 1 | lo >>> 63;
+        lo <<= 1;
+    }
+
     static long carry(long a, long b, long sum) {
         return ((a & b) | ((a | b) & ~sum)) >>> 63;
     }

@@ -42,6 +42,9 @@ final class Layout {
     final int[] sources;
 
     final Accumulator.Emit[] emits;
+    /** Per feature how it is written from several accumulators; null where it has one. */
+    final Decayed[] decays;
+
     final byte[][] names;
 
     /** What a head points at, among the events that are kept. */
@@ -86,6 +89,7 @@ final class Layout {
         int count = view.features().size();
         sources = new int[count];
         emits = new Accumulator.Emit[count];
+        decays = new Decayed[count];
         names = new byte[count][];
         List<List<Integer>> places = new ArrayList<>();
         view.windows().forEach(window -> places.add(new ArrayList<>()));
@@ -126,13 +130,45 @@ final class Layout {
 
     private void plan(int f, List<List<Integer>> places) {
         Feature feature = view.features().get(f);
+        if (feature.ages().isEmpty()) {
+            sources[f] = source(feature, places);
+            emits[f] = emit(feature);
+        } else {
+            decays[f] = decay(feature, places);
+        }
+        names[f] = new JsonWriter().raw(f == 0 ? '{' : ',').text(feature.name()).raw(':').toBytes();
+    }
+
+    private Decayed decay(Feature feature, List<List<Integer>> places) {
+        int[] sums = feature.ages().stream()
+                .mapToInt(window -> source(summed(feature, window), places))
+                .toArray();
+        Moments moments = new Moments(view.args().get(feature.arg()).places());
+        return new Decayed(sums, moments, feature.aggregate().equals("decayed_mean"));
+    }
+
+    /** The sum over one of the windows that a decayed value goes through. */
+    private static Feature summed(Feature decayed, int window) {
+        return new Feature(
+                decayed.name(),
+                "sum",
+                decayed.arg(),
+                decayed.where(),
+                window,
+                decayed.type(),
+                decayed.by(),
+                decayed.parameters(),
+                List.of());
+    }
+
+    /** The place of its accumulator, which its window has from now on. */
+    private int source(Feature feature, List<List<Integer>> places) {
         int before = makers.size();
-        sources[f] = source(feature);
+        int source = source(feature);
         if (makers.size() > before) {
             places.get(feature.window()).add(before);
         }
-        emits[f] = emit(feature);
-        names[f] = new JsonWriter().raw(f == 0 ? '{' : ',').text(feature.name()).raw(':').toBytes();
+        return source;
     }
 
     private int source(Feature feature) {

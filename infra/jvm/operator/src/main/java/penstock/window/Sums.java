@@ -105,6 +105,16 @@ final class Sums implements Invertible {
         return copy;
     }
 
+    /** How many values there are. */
+    long count() {
+        return n;
+    }
+
+    /** Their sum. */
+    Sum128 total() {
+        return first;
+    }
+
     static Emit sum(Type type, Moments moments) {
         return type == Type.FLOAT64 ? (from, out) -> realSum((Sums) from, moments, out) : Sums::integerSum;
     }

@@ -53,6 +53,22 @@ class SumsTest {
     }
 
     @Test
+    void sumsAreAddedAndDoubledExactly() {
+        for (int i = 0; i < 1000; i++) {
+            Sum128 sum = new Sum128();
+            BigInteger expected = BigInteger.ZERO;
+            for (int doubled = 0; doubled < 60; doubled++) {
+                Sum128 other = new Sum128();
+                other.add(value());
+                sum.twice();
+                sum.add(other);
+                expected = expected.shiftLeft(1).add(other.toBig());
+                assertEquals(expected, sum.toBig());
+            }
+        }
+    }
+
+    @Test
     void highPowersAreExactAndReadBack() throws Exception {
         HighPowers powers = new HighPowers();
         BigInteger cubes = BigInteger.ZERO;
