@@ -28,7 +28,8 @@ from jobs.project import Project
 def command(context: Context, sql: bool) -> None:
     """Read the definitions and show what they compile to, or all that is wrong with them.
 
-    "state" is what the stream keeps for a key: its fixed bytes, and bytes for each event that is alive.
+    "state" is what the stream keeps for a key: its fixed bytes, and bytes for each event that is alive, or for each
+    step of its windows in which there are events.
 
     Example: penstock check --project feature_repo --sql
     """
@@ -72,7 +73,8 @@ def _state(size: StateSize) -> str:
     if size.alive_ms is None:
         return f"{size.fixed} bytes per key"
     most = f" to {size.most_per_event}" if size.most_per_event > size.per_event else ""
-    return f"{size.fixed} bytes per key + {size.per_event}{most} per event of the last {duration_text(size.alive_ms)}"
+    each = "event" if size.step_ms is None else f"{duration_text(size.step_ms)} with events"
+    return f"{size.fixed} bytes per key + {size.per_event}{most} per {each} of the last {duration_text(size.alive_ms)}"
 
 
 def _argument(plan: ViewPlan, feature: FeaturePlan) -> str:

@@ -22,6 +22,7 @@ COLUMNS = dict(
     k="string", g="int64", x="float64", y=f.column("float64", places=2), n="int64",
     m="int64", b="bool", s="string", w="timestamp"
 )  # fmt: skip
+STEPPED = ["count", "sum", "mean", "var", "std", "skew", "kurtosis", "min", "max", "first", "last", "histogram"]
 DECAYED = ("decayed_sum", "decayed_mean")
 NUMBERS, PLAIN = ("x", "y", "n", "m"), ("x", "y", "n", "m", "b", "s", "w")
 ZONES = ("UTC", "America/New_York", "Asia/Kathmandu", "Etc/GMT+5")
@@ -107,6 +108,11 @@ def numbers(source: f.Stream, depth: int = 2) -> st.SearchStrategy[Expr]:
         st.tuples(st.sampled_from("bw"), st.just("int64")).map(lambda p: source[p[0]].cast(p[1])),
         st.just(source["b"].cast("float64")),
     )
+
+
+def stepped_windows() -> st.SearchStrategy[Window]:
+    sizes = st.tuples(st.sampled_from([1, 3, 6, 20]), st.sampled_from([20, 50, 120]))
+    return sizes.map(lambda p: f.sliding(f"{p[1]}ms", step=f"{p[0]}ms")) | st.just(f.lifetime())
 
 
 def decaying_windows(half_life_ms: int) -> st.SearchStrategy[Window]:
@@ -212,8 +218,9 @@ def ordered(source: f.Stream) -> st.SearchStrategy[Expr]:
 
 
 @st.composite
-def feature(draw: st.DrawFn, source: f.Stream) -> Feature:
-    aggregate = draw(st.sampled_from(sorted(set(AGGREGATES) - {"latest"})))
+def feature(draw: st.DrawFn, source: f.Stream, stepped: bool = False) -> Feature:
+    """``stepped``: one of which a stream keeps steps."""
+    aggregate = draw(st.sampled_from(STEPPED if stepped else sorted(set(AGGREGATES) - {"latest"})))
     where = draw(st.none() | conditions(source, 1))
     if aggregate == "count" and draw(st.booleans()):
         arg: Expr | None = None
@@ -224,6 +231,7 @@ def feature(draw: st.DrawFn, source: f.Stream) -> Feature:
     by = draw(ordered(source)) if aggregate in ("argmax", "argmin") else None
     given = draw(edges(arg) if aggregate == "histogram" and arg is not None else parameters(aggregate))
     fitting = windows(source) if given.half_life_ms is None else decaying_windows(given.half_life_ms)
+    fitting = stepped_windows() if stepped else fitting
     over = draw(st.lists(fitting, min_size=1, max_size=3, unique=True))
     return _feature(aggregate, arg, where, by, given).over(*over)
 
@@ -231,7 +239,8 @@ def feature(draw: st.DrawFn, source: f.Stream) -> Feature:
 @st.composite
 def view(draw: st.DrawFn, source: f.Stream, name: str) -> ViewPlan:
     key = draw(st.sampled_from([["k"], ["g"], ["k", "g"]]))
-    made = draw(st.lists(feature(source), min_size=1, max_size=4))
+    stepped = source.id is None and draw(st.booleans())
+    made = draw(st.lists(feature(source, stepped), min_size=1, max_size=4))
     kept = draw(st.none() | conditions(source))
     named = {}
     for i, one in enumerate(made):

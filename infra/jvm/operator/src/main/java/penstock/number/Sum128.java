@@ -29,6 +29,12 @@ public final class Sum128 {
         lo = sum;
     }
 
+    public void subtract(Sum128 other) {
+        long borrow = Long.compareUnsigned(lo, other.lo) < 0 ? 1 : 0;
+        hi -= other.hi + borrow;
+        lo -= other.lo;
+    }
+
     public void twice() {
         hi = hi << 1 | lo >>> 63;
         lo <<= 1;

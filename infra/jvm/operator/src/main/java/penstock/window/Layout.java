@@ -32,6 +32,8 @@ final class Layout {
     final boolean[] textArgs;
     final Type[] argTypes;
     final Window[] windows;
+    /** How the log keeps steps; null where it keeps events. */
+    final Steps steps;
     /** Per head what it stands for. */
     final Role[] roles;
     /** Per head its window; -1 for {@link Role#IDS}. */
@@ -80,6 +82,7 @@ final class Layout {
             textArgs[a] = argTypes[a].isText();
         }
         windows = view.windows().toArray(Window[]::new);
+        steps = Steps.of(view);
         List<Role> headRoles = new ArrayList<>();
         headWindows = headWindows(view, headRoles);
         roles = headRoles.toArray(Role[]::new);
@@ -167,12 +170,26 @@ final class Layout {
         int source = source(feature);
         if (makers.size() > before) {
             places.get(feature.window()).add(before);
+            if (steps != null && windows[feature.window()].limited()) {
+                steps.add(before, feature.aggregate(), stepName(feature), makers.get(before));
+            }
         }
         return source;
     }
 
+    /** What accumulators over several windows can have one part of a step for. */
+    private String stepName(Feature feature) {
+        String kind = switch (feature.aggregate()) {
+            case "count", "first" -> feature.aggregate();
+            case "histogram" -> "histogram " + feature.parameters().edges();
+            default -> "sums " + squared.contains(sumsKey(feature)) + raised.contains(sumsKey(feature));
+        };
+        return kind + " " + feature.arg() + " " + feature.where();
+    }
+
     private int source(Feature feature) {
         boolean kept = !windows[feature.window()].limited();
+        long grid = windows[feature.window()].grid();
         Input input = new Input(feature.arg(), feature.where(), feature.arg() < 0 ? Type.INT64 : argTypes[feature.arg()]);
         int k = feature.parameters().k();
         return switch (feature.aggregate()) {
@@ -183,7 +200,7 @@ final class Layout {
                 yield share(
                         feature.aggregate(),
                         feature,
-                        () -> kept ? new Single.Best(input, greatest) : new Extreme(input, greatest));
+                        () -> kept ? new Single.Best(input, greatest) : new Extreme(input, greatest, grid));
             }
             case "first" -> share("first", feature, () -> new Single.First(input));
             case "last" -> share("last", feature, () -> new Single.Last(input));
@@ -278,6 +295,11 @@ final class Layout {
     /** Does an aggregate keep blocks beside the key's state? */
     boolean hasBlocks() {
         return view.features().stream().anyMatch(feature -> MULTISETS.contains(feature.aggregate()));
+    }
+
+    /** A chunk of the log without entries. */
+    Chunk newChunk() {
+        return steps != null ? Chunk.ofSteps(Chunk.FIRST_ROOM) : new Chunk(textArgs);
     }
 
     /** The state of a key that was never seen. */
