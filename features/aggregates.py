@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
 
+from features.decay import check_decay
+from features.durations import parse_duration
 from features.errors import DefinitionError, for_each
 from features.expressions import INT64_MAX, INT64_MIN, Expr
 from features.location import caller
@@ -53,6 +55,8 @@ AGGREGATES: dict[str, Aggregate] = {
     "std": Aggregate(NUMBERS, "float64", sums=True),
     "skew": Aggregate(NUMBERS, "float64", sums=True),
     "kurtosis": Aggregate(NUMBERS, "float64", sums=True),
+    "decayed_sum": Aggregate(NUMBERS, "float64", sums=True, empty=0),
+    "decayed_mean": Aggregate(NUMBERS, "float64", sums=True),
     "min": Aggregate(TYPES, None),
     "max": Aggregate(TYPES, None),
     "first": Aggregate(TYPES, None),
@@ -81,11 +85,13 @@ class Parameters:
 
     ``share``: p / 100 of a percentile, as the integers of a fraction in lowest terms. ``k``: the most elements of a
     list. ``edges``: the rising edges of a histogram's bins, of its argument's type.
+    ``half_life_ms``: after which a value weighs half as much.
     """
 
     share: tuple[int, int] | None = None
     k: int | None = None
     edges: tuple[int | float, ...] | None = None
+    half_life_ms: int | None = None
 
 
 NO_PARAMETERS = Parameters()
@@ -105,7 +111,13 @@ class Feature:
 
     def over(self, *windows: str | Window) -> Feature:
         """The same aggregate over each of these windows: one feature for each."""
-        return replace(self, windows=for_each(windows, as_window), place=caller())
+        return replace(self, windows=for_each(windows, self._window), place=caller())
+
+    def _window(self, given: object) -> Window:
+        window = as_window(given)
+        if self.parameters.half_life_ms is not None:
+            check_decay(self.aggregate, window, self.parameters.half_life_ms)
+        return window
 
 
 def _feature(
@@ -183,6 +195,20 @@ def kurtosis(x: Expr, *, where: Expr | None = None) -> Feature:
     ``(n-1)*((n+1)*C - 3*(n-1)*A**2) / ((n-2)*(n-3)*A**2)``, rounded once.
     """
     return _feature("kurtosis", x, where)
+
+
+def decayed_sum(x: Expr, half_life: str, *, where: Expr | None = None) -> Feature:
+    """Exact sum in which a value weighs half as much after each half-life: ``2**-floor(age / half_life)``.
+
+    float64 of int64, too, because a half of a whole number need not be one; 0 over nothing. ``half_life``: a duration.
+    Its windows are sliding ones of at most 32 whole half-lives.
+    """
+    return _feature("decayed_sum", x, where, parameters=Parameters(half_life_ms=parse_duration(half_life)))
+
+
+def decayed_mean(x: Expr, half_life: str, *, where: Expr | None = None) -> Feature:
+    """The mean weighed as in ``decayed_sum``, float64: that sum by the sum of the weights; null over nothing."""
+    return _feature("decayed_mean", x, where, parameters=Parameters(half_life_ms=parse_duration(half_life)))
 
 
 def min(x: Expr, *, where: Expr | None = None) -> Feature:

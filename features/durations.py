@@ -39,6 +39,12 @@ def parse_duration(text: str, *, zero: bool = False) -> int:
     return milliseconds
 
 
+def duration(milliseconds: int) -> str:
+    """The duration of this length, in the greatest unit that has it whole: ``26h``."""
+    size, unit = max((size, unit) for unit, size in UNITS_MS.items() if milliseconds % size == 0)
+    return f"{milliseconds // size}{unit}"
+
+
 def duration_text(milliseconds: int) -> str:
     """A length of time in the units of durations: ``30d 1h``."""
     parts = []

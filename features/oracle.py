@@ -181,8 +181,8 @@ def _scaled(arg: ArgPlan, x: Any) -> int | None:
 # --- values ------------------------------------------------------------------------------------------------
 
 
-def feature_value(plan: ViewPlan, feature: FeaturePlan, alive: Sequence[Event]) -> Any:
-    """Section 4: one aggregate over the events that are alive."""
+def feature_value(plan: ViewPlan, feature: FeaturePlan, alive: Sequence[Event], t: int) -> Any:
+    """Section 4: one aggregate over the events that are alive at ``t``."""
     chosen = [e for e in alive if feature.where is None or e.wheres[feature.where] is True]
     if feature.aggregate == "count" and feature.arg is None:
         return len(chosen)
@@ -194,6 +194,9 @@ def feature_value(plan: ViewPlan, feature: FeaturePlan, alive: Sequence[Event]) 
     chosen = [e for e in chosen if e.args[feature.arg] is not None]
     if feature.by is not None:
         return _by(feature.aggregate, [(e.args[feature.by], e.time, e.args[feature.arg]) for e in chosen])
+    if feature.parameters.half_life_ms is not None:
+        aged = [(t - e.time, n) for e in chosen if (n := e.scaled[feature.arg]) is not None]
+        return _decayed(feature.aggregate, feature.parameters.half_life_ms, aged, 10 ** (arg.places or 0))
     if feature.aggregate == "histogram":
         return _histogram(feature, [e.args[feature.arg] for e in chosen])
     timed = [(e.time, e.args[feature.arg]) for e in chosen]
@@ -209,6 +212,15 @@ def feature_value(plan: ViewPlan, feature: FeaturePlan, alive: Sequence[Event]) 
     if feature.aggregate in ("min", "max", "first", "last"):
         return _ordered(feature.aggregate, timed, values)
     return _summed(feature, arg, [n for e in chosen if (n := e.scaled[feature.arg]) is not None])
+
+
+def _decayed(aggregate: str, half_life: int, aged: list[tuple[int, int]], scale: int) -> float | None:
+    """Of ``(age, scaled integer)``: each weighs half as much after each half-life."""
+    weighed = [(Fraction(1, 2 ** (age // half_life)), n) for age, n in aged]
+    total = sum(weight * n for weight, n in weighed)
+    if aggregate == "decayed_sum":
+        return float(Fraction(total, scale))
+    return float(Fraction(total, scale * sum(weight for weight, _ in weighed))) if weighed else None
 
 
 def _list(feature: FeaturePlan, timed: list[tuple[int, Any]], values: list[Any]) -> list[Any]:
@@ -296,7 +308,7 @@ def value(plan: ViewPlan, events: Sequence[Entered], t: int) -> Values:
         return [e for e, enter, leave in lives(window, index, events) if enter <= t and (leave is None or t < leave)]
 
     by_window = [alive(index, window) for index, window in enumerate(plan.windows)]
-    return tuple(feature_value(plan, feature, by_window[feature.window]) for feature in plan.features)
+    return tuple(feature_value(plan, feature, by_window[feature.window], t) for feature in plan.features)
 
 
 def changes(plan: ViewPlan, events: Sequence[Entered]) -> list[int]:

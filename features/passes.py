@@ -11,6 +11,7 @@ from typing import Any
 
 from features.aggregates import AGGREGATES, Feature
 from features.canonical import canonical_json
+from features.decay import half_lives
 from features.errors import DefinitionError
 from features.expressions import Expr
 from features.location import caller
@@ -34,8 +35,9 @@ def expand_windows(draft: Draft) -> Draft:
 
 
 def share_windows(draft: Draft) -> Draft:
-    """Each distinct window once, in order of first use."""
-    return {**draft, "windows": tuple(dict.fromkeys(window for _, _, window in draft["singles"]))}
+    """Each distinct window once, in order of first use; of what decays, one for each half-life."""
+    used = (half_lives(window, feature.parameters.half_life_ms) for _, feature, window in draft["singles"])
+    return {**draft, "windows": tuple(dict.fromkeys(window for windows in used for window in windows))}
 
 
 def share_wheres(draft: Draft) -> Draft:
@@ -60,8 +62,9 @@ def number_features(draft: Draft) -> Draft:
         where = wheres.index(_text(feature.where)) if feature.where is not None else None
         type = AGGREGATES[feature.aggregate].type(feature.arg.type if feature.arg is not None else None)
         by = args.index(_text(feature.by)) if feature.by is not None else None
-        place = draft["windows"].index(window)
-        return FeaturePlan(name, feature.aggregate, arg, where, place, type, by, feature.parameters)
+        *ages, place = (draft["windows"].index(w) for w in half_lives(window, feature.parameters.half_life_ms))
+        decay = (*ages, place) if feature.parameters.half_life_ms is not None else ()
+        return FeaturePlan(name, feature.aggregate, arg, where, place, type, by, feature.parameters, decay)
 
     return {**draft, "planned": tuple(plan(*single) for single in draft["singles"])}
 

@@ -166,7 +166,8 @@ class ArgPlan:
 class FeaturePlan:
     """One feature: an aggregate over one window, with indices into the view's args, wheres and windows.
 
-    ``by``: the argument that ``argmax`` and ``argmin`` go by.
+    ``by``: the argument that ``argmax`` and ``argmin`` go by. ``ages``: the windows of 1, 2, ... half-lives that a
+    decayed value goes through, ``window`` at last.
     """
 
     name: str
@@ -177,12 +178,13 @@ class FeaturePlan:
     type: str
     by: int | None = None
     parameters: Parameters = NO_PARAMETERS
+    ages: tuple[int, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values; ``by`` and parameters that it has not are left out."""
+        """As JSON values; ``by``, ``ages`` and parameters that it has not are left out."""
         given = {name: value for name, value in asdict(self.parameters).items() if value is not None}
         data = without({**asdict(self), "parameters": given}, "parameters", {})
-        return without(data, "by", None)
+        return without(without(data, "by", None), "ages", ())
 
     @staticmethod
     def from_dict(data: dict[str, Any]) -> FeaturePlan:
@@ -191,7 +193,7 @@ class FeaturePlan:
             name: tuple(value) if isinstance(value, list) else value
             for name, value in data.get("parameters", {}).items()
         }
-        return FeaturePlan(**{**data, "parameters": Parameters(**given)})
+        return FeaturePlan(**{**data, "parameters": Parameters(**given), "ages": tuple(data.get("ages", ()))})
 
     @property
     def most(self) -> int:

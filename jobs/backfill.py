@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -35,6 +36,8 @@ from jobs.parts import ViewParts, stored, timestamps
 #: for each feature, what is being written behind included.
 _BYTES_PER_POINT, _BYTES_PER_RANGE, _BYTES_PER_VALUE = 120, 16, 20
 _LEAST_EVENTS = 20_000
+#: The events of a slice's busiest key are counted in as many parts: all keys' slices end at the same times.
+_PARTS_OF_KEY = 8
 #: DuckDB's share of the memory; the rest is numpy's.
 _SHARE = 0.75
 #: Rows that are computed at once: few enough for a processor's cache.
@@ -245,14 +248,41 @@ def _slices(
     db: duckdb.DuckDBPyConnection, plan: ViewPlan, from_ms: int, to_ms: int, memory: str
 ) -> list[tuple[int, int, int]]:
     """``(start, end, events)`` of consecutive slices that cover ``[from, to)``."""
-    events = one_row(db, "SELECT count(*) FROM events")[0]
-    parts = -(-events // _events_per_slice(db, plan))
-    if parts <= 1 or plan.static:
+    events, most = one_row(db, "SELECT count(*) FROM events")[0], _events_per_slice(db, plan)
+    if events <= most or plan.static:
         return [(from_ms, to_ms, events)]
-    shares = ", ".join(f"{i}.0 / {parts}" for i in range(1, parts))
-    cuts = one_row(db, f"SELECT quantile_disc(_e, [{shares}]) FROM events WHERE _e >= {from_ms}")[0] or []
+    whole = ViewQuery(plan).whole
+    cuts = _cuts_of_busy_keys(db, plan, from_ms, most) if whole else _even_cuts(db, from_ms, events, most)
     ends = [*sorted({cut for cut in cuts if from_ms < cut < to_ms}), to_ms]
     return [(a, b, events // len(ends)) for a, b in zip([from_ms, *ends[:-1]], ends, strict=True)]
+
+
+def _even_cuts(db: duckdb.DuckDBPyConnection, from_ms: int, events: int, most: int) -> list[int]:
+    """Times between which there are as many events, so that what a slice reads ends with it."""
+    parts = -(-events // most)
+    shares = ", ".join(f"{i}.0 / {parts}" for i in range(1, parts))
+    return one_row(db, f"SELECT quantile_disc(_e, [{shares}]) FROM events WHERE _e >= {from_ms}")[0] or []
+
+
+def _cuts_of_busy_keys(db: duckdb.DuckDBPyConnection, plan: ViewPlan, from_ms: int, most: int) -> list[int]:
+    """Times between which no key has more than ``most`` events. Each slice reads all that came before it, so there are
+    no more slices than the busiest keys need.
+    """
+    keys = ", ".join(quote(key.name) for key in plan.key)
+    part = max(1, most // _PARTS_OF_KEY)
+    marks = db.execute(
+        f"""WITH busy AS (SELECT {keys} FROM events WHERE _e >= {from_ms} GROUP BY ALL HAVING count(*) > {most})
+        SELECT _e, {keys} FROM events SEMI JOIN busy USING ({keys}) WHERE _e >= {from_ms}
+        QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY _e) % {part} = 0 ORDER BY _e"""
+    )
+    cuts: list[int] = []
+    passed: Counter[tuple[Any, ...]] = Counter()
+    for time, *key in marks.fetchall():
+        passed[tuple(key)] += 1
+        if passed[tuple(key)] == most // part:
+            cuts.append(time)
+            passed.clear()
+    return cuts
 
 
 def _events_per_slice(db: duckdb.DuckDBPyConnection, plan: ViewPlan) -> int:

@@ -14,7 +14,7 @@ from features.compilers.duckdb.types import SQL_TYPES
 from features.compilers.duckdb.versions import versions_queries
 from features.compilers.duckdb.view import ViewQuery
 from features.compilers.flink.state_size import StateSize, state_size
-from features.durations import UNITS_MS, duration_text
+from features.durations import UNITS_MS, duration, duration_text
 from features.infix import infix
 from features.plan import FeaturePlan, ModelPlan, SourcePlan, ViewPlan
 from jobs.commands.common import Context
@@ -28,7 +28,8 @@ from jobs.project import Project
 def command(context: Context, sql: bool) -> None:
     """Read the definitions and show what they compile to, or all that is wrong with them.
 
-    "state" is what the stream keeps for a key: its fixed bytes, and bytes for each event that is alive.
+    "state" is what the stream keeps for a key: its fixed bytes, and bytes for each event that is alive, or for each
+    step of its windows in which there are events.
 
     Example: penstock check --project feature_repo --sql
     """
@@ -72,7 +73,8 @@ def _state(size: StateSize) -> str:
     if size.alive_ms is None:
         return f"{size.fixed} bytes per key"
     most = f" to {size.most_per_event}" if size.most_per_event > size.per_event else ""
-    return f"{size.fixed} bytes per key + {size.per_event}{most} per event of the last {duration_text(size.alive_ms)}"
+    each = "event" if size.step_ms is None else f"{duration_text(size.step_ms)} with events"
+    return f"{size.fixed} bytes per key + {size.per_event}{most} per {each} of the last {duration_text(size.alive_ms)}"
 
 
 def _argument(plan: ViewPlan, feature: FeaturePlan) -> str:
@@ -81,12 +83,14 @@ def _argument(plan: ViewPlan, feature: FeaturePlan) -> str:
 
 
 def _given(feature: FeaturePlan) -> str:
-    """What the aggregate is given beside its arguments: ``(95)`` ``(k=3)`` ``(0, 10, 20)``."""
+    """What the aggregate is given beside its arguments: ``(95)`` ``(k=3)`` ``(half-life 7d)`` ``(0, 10, 20)``."""
     given = feature.parameters
     if given.share is not None:
         return f"({float(Fraction(100 * given.share[0], given.share[1])):g})"
     if given.k is not None:
         return f"(k={given.k})"
+    if given.half_life_ms is not None:
+        return f"(half-life {duration(given.half_life_ms)})"
     return f"({', '.join(map(str, given.edges))})" if given.edges is not None else ""
 
 

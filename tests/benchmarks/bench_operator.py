@@ -55,6 +55,7 @@ def main() -> None:
         console.print(_windows(ask))
         console.print(_aggregates(ask))
         console.print(_window_sizes(ask))
+        console.print(_half_lives(ask))
         console.print(_kinds(ask))
         console.print(_keys(ask))
         console.print(_lateness(ask))
@@ -136,6 +137,13 @@ def _window_sizes(ask: Ask) -> Table:
         found = [ask({"v": one.over(f"{n}ms")}, keys=1, warm=max(EVENTS, n + EVENTS // 4))["micros"] for n in sizes]
         grid.add_row(name, *(f"{micros:.2f}" for micros in found))
     return grid
+
+
+def _half_lives(ask: Ask) -> Table:
+    found = {"a sum": ask({"s": f.sum(stream.x).over("5s")})}
+    for n in (1, 2, 5, 10, 25):
+        found[str(n)] = ask({"s": f.decayed_sum(stream.x, f"{5_000 // n}ms").over("5s")})
+    return _table("decayed sum over 5s, a row more for each half-life", "half-lives", found)
 
 
 def _kinds(ask: Ask) -> Table:

@@ -8,6 +8,8 @@ from features import (
     argmax,
     argmin,
     count,
+    decayed_mean,
+    decayed_sum,
     distinct,
     first,
     first_k,
@@ -44,11 +46,12 @@ GIVEN = {
     "top_k": lambda x: top_k(x, 3),
 }
 BINS = {"histogram": histogram}
+DECAYED = {"decayed_sum": decayed_sum, "decayed_mean": decayed_mean}
 NUMERIC = {"sum": sum, "mean": mean, "var": var, "std": std, "skew": skew, "kurtosis": kurtosis}
 
 
 def test_every_aggregate_of_the_table_has_its_function() -> None:
-    assert set(AGGREGATES) == {*ANY, *NUMERIC, *GIVEN, *BINS, "latest"}  # latest is what a table is made of
+    assert set(AGGREGATES) == {*ANY, *NUMERIC, *DECAYED, *GIVEN, *BINS, "latest"}  # latest is what a table is made of
 
 
 @pytest.mark.parametrize("name", ANY)
@@ -193,13 +196,23 @@ def test_what_is_no_percentage_is_refused(tmp_path: Path, p: str) -> None:
     assert error.allowed == "a number from 0 to 100 with at most 6 decimal places"
 
 
+@pytest.mark.parametrize("name", DECAYED)
+def test_what_decays_is_a_number_and_has_a_half_life(tmp_path: Path, name: str) -> None:
+    feature = DECAYED[name](orders.a_int64, "7d")
+    assert feature.parameters.half_life_ms == 7 * 86_400_000
+    assert AGGREGATES[name].type("int64") == "float64"
+    assert AGGREGATES[name].default("float64", feature.parameters) == (0.0 if name == "decayed_sum" else None)
+    assert refused(tmp_path, f"{name}(orders.amount, 7)").what == "7 is not a duration"
+    assert refused(tmp_path, f"{name}(orders.paid, '7d')").what == f"{name} does not take bool"
+
+
 def test_a_histogram_of_nothing_has_all_its_bins() -> None:
     parameters = histogram(orders.a_int64, [0, 1, 2]).parameters
     assert AGGREGATES["histogram"].default("list<int64>", parameters) == (0, 0)
 
 
 def test_all_names_are_exported() -> None:
-    assert set(features.__all__) >= {*ANY, *NUMERIC, *GIVEN, *BINS}
+    assert set(features.__all__) >= {*ANY, *NUMERIC, *DECAYED, *GIVEN, *BINS}
     assert all(hasattr(features, name) for name in features.__all__)
 
 

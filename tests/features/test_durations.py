@@ -1,6 +1,6 @@
 import pytest
 
-from features.durations import LONGEST, LONGEST_MS, UNITS_MS, duration_text, parse_duration
+from features.durations import LONGEST, LONGEST_MS, UNITS_MS, duration, duration_text, parse_duration
 from features.errors import DefinitionError
 from features.ingest import TIME_MAX
 
@@ -11,6 +11,11 @@ from features.ingest import TIME_MAX
 )
 def test_durations_are_milliseconds(text: str, milliseconds: int) -> None:
     assert parse_duration(text) == milliseconds
+    assert duration(milliseconds) == text
+
+
+def test_a_duration_is_written_in_the_greatest_unit_that_has_it_whole() -> None:
+    assert [duration(ms) for ms in (93_600_000, 86_400_000, 90_000, 1_001)] == ["26h", "1d", "90s", "1001ms"]
 
 
 @pytest.mark.parametrize(

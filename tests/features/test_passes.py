@@ -1,6 +1,6 @@
 from typing import Any
 
-from features import Stream, View, column, count, last, lifetime, max, mean, sliding, std, sum
+from features import Stream, View, column, count, decayed_sum, last, lifetime, max, mean, sliding, std, sum
 from features.aggregates import Feature
 from features.passes import PASSES, expand_windows, number_features, plan_view, share_args, share_wheres, share_windows
 
@@ -37,6 +37,17 @@ def test_equal_windows_are_shared_and_unlike_ones_are_not() -> None:
 def test_the_same_length_written_otherwise_is_another_window() -> None:
     windows = share_windows(draft(a=count().over("60m", "1h")))["windows"]
     assert [(window.name, window.size_ms) for window in windows] == [("60m", 3_600_000), ("1h", 3_600_000)]
+
+
+def test_what_decays_has_a_window_for_each_half_life_and_shares_them() -> None:
+    decayed = dict(d=decayed_sum(orders.x, "1h").over("3h"), n=count().over("2h", "5m"))
+    plan = View("v", orders, key="k", features=decayed).plan
+    assert [window.name for window in plan.windows] == ["1h", "2h", "3h", "5m"]
+    assert [(f.name, f.window, f.ages) for f in plan.features] == [
+        ("d_3h", 2, (0, 1, 2)),
+        ("n_2h", 1, ()),
+        ("n_5m", 3, ()),
+    ]
 
 
 def test_equal_conditions_are_shared_wherever_they_were_written() -> None:

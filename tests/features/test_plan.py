@@ -20,6 +20,7 @@ from features import (
     argmax,
     column,
     count,
+    decayed_sum,
     histogram,
     last,
     last_k,
@@ -138,6 +139,7 @@ def test_what_an_aggregate_is_given_is_part_of_its_meaning_and_comes_back() -> N
     given = [
         percentile(x.x, 50), percentile(x.x, 99.9), last_k(x.x, 2), last_k(x.x, 3), argmax(x.x, by=x.j),
         argmax(x.x, by=x.k), histogram(x.x, [0, 1]), histogram(x.x, [0, 0.5, 1]), histogram(x.j, [0, 1]),
+        decayed_sum(x.x, "30m"), decayed_sum(x.x, "20m"),
     ]  # fmt: skip
     plans = [view(x, features=dict(f=feature.over("1h"))).plan for feature in given]
     assert len({plan.fingerprint for plan in plans}) == len(plans)

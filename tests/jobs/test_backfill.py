@@ -3,6 +3,7 @@ from __future__ import annotations
 import builtins
 import json
 import random
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features import Stream, View, count, lifetime, max, mean, sliding, std, sum, union
+from features import Stream, View, count, distinct, lifetime, max, mean, sliding, std, sum, union
 from features.errors import PenstockError, UsageError
 from features.oracle import batch
 from features.plan import ViewPlan
@@ -89,6 +90,29 @@ def test_many_slices_give_the_same_rows(tmp_path: Path, monkeypatch: pytest.Monk
     assert report.slices == 12
     assert [done for done, _ in told] == sorted(done for done, _ in told) and told[-1][0] == told[-1][1]
     assert change_points(tmp_path) == expected(data)
+
+
+def test_where_slices_read_all_before_them_only_a_busy_key_makes_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ever = View(
+        "ever", events, key="k", features=dict(d=distinct(events.n).over(lifetime()), c=count().over("1m"))
+    ).plan
+    data = rows(600)
+    write(tmp_path / "history" / "a.parquet", data)
+    for most, slices in ((150, 1), (40, 4)):
+        monkeypatch.setattr(module, "_events_per_slice", lambda db, plan, most=most: most)
+        report = run(tmp_path, plan=ever)
+        assert (report.slices, report.reused) == (slices, 0)
+        assert change_points(tmp_path, ever) == expected(data, plan=ever)
+        parts = [part.path for part in ViewParts(tmp_path / "out" / "ever", ever).all()]
+        came = [Counter(event["k"] for event in data if _within(event["ts"], path)) for path in parts]
+        assert builtins.max(n for counted in came for n in counted.values()) <= most
+
+
+def _within(time: int, part: Path) -> bool:
+    start, end = map(int, part.stem.removeprefix("part-").split("-"))
+    return start <= time < end
 
 
 def test_a_range_gives_only_its_own_rows(tmp_path: Path) -> None:

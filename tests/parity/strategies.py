@@ -23,6 +23,8 @@ COLUMNS = dict(
     k="string", g="int64", x="float64", y=f.column("float64", places=2), n="int64",
     m="int64", b="bool", s="string", w="timestamp"
 )  # fmt: skip
+STEPPED = ["count", "sum", "mean", "var", "std", "skew", "kurtosis", "min", "max", "first", "last", "histogram"]
+DECAYED = ("decayed_sum", "decayed_mean")
 NUMBERS, PLAIN = ("x", "y", "n", "m"), ("x", "y", "n", "m", "b", "s", "w")
 ZONES = ("UTC", "America/New_York", "Asia/Kathmandu", "Etc/GMT+5")
 
@@ -113,6 +115,16 @@ def numbers(source: Source, depth: int = 2) -> st.SearchStrategy[Expr]:
     )
 
 
+def stepped_windows() -> st.SearchStrategy[Window]:
+    sizes = st.tuples(st.sampled_from([1, 3, 6, 20]), st.sampled_from([20, 50, 120]))
+    return sizes.map(lambda p: f.sliding(f"{p[1]}ms", step=f"{p[0]}ms")) | st.just(f.lifetime())
+
+
+def decaying_windows(half_life_ms: int) -> st.SearchStrategy[Window]:
+    """Windows of some whole half-lives."""
+    return st.sampled_from([1, 2, 3, 5, 32]).map(lambda count: f.sliding(f"{half_life_ms * count}ms"))
+
+
 def choices(source: Source, values: st.SearchStrategy[Expr], last: object) -> st.SearchStrategy[Expr]:
     asked = st.tuples(leaf_conditions(source), leaf_conditions(source), values)
     return asked.map(lambda p: f.when(p[0]).then(None).when(p[1]).then(p[2]).otherwise(last))
@@ -188,6 +200,8 @@ def parameters(aggregate: str) -> st.SearchStrategy[Parameters]:
     if aggregate == "percentile":
         percents = st.sampled_from([0, 50, 100, 90, "99.9", 33.333333, 1e-6]) | st.integers(0, 100)
         return percents.map(lambda p: f.percentile(f.literal(0), p).parameters)
+    if aggregate in DECAYED:
+        return st.sampled_from([1, 3, 10, 40]).map(lambda ms: Parameters(half_life_ms=ms))
     if aggregate.endswith("_k"):
         return st.sampled_from([1, 2, 3, 1000]).map(lambda k: Parameters(k=k))
     return st.just(NO_PARAMETERS)
@@ -209,8 +223,9 @@ def ordered(source: Source) -> st.SearchStrategy[Expr]:
 
 
 @st.composite
-def feature(draw: st.DrawFn, source: Source) -> Feature:
-    aggregate = draw(st.sampled_from(sorted(set(AGGREGATES) - {"latest"})))
+def feature(draw: st.DrawFn, source: Source, stepped: bool = False) -> Feature:
+    """``stepped``: one of which a stream keeps steps."""
+    aggregate = draw(st.sampled_from(STEPPED if stepped else sorted(set(AGGREGATES) - {"latest"})))
     where = draw(st.none() | conditions(source, 1))
     if aggregate == "count" and draw(st.booleans()):
         arg: Expr | None = None
@@ -220,14 +235,17 @@ def feature(draw: st.DrawFn, source: Source) -> Feature:
         arg = draw(ordered(source))
     by = draw(ordered(source)) if aggregate in ("argmax", "argmin") else None
     given = draw(edges(arg) if aggregate == "histogram" and arg is not None else parameters(aggregate))
-    over = draw(st.lists(windows(source), min_size=1, max_size=3, unique=True))
+    fitting = windows(source) if given.half_life_ms is None else decaying_windows(given.half_life_ms)
+    fitting = stepped_windows() if stepped else fitting
+    over = draw(st.lists(fitting, min_size=1, max_size=3, unique=True))
     return _feature(aggregate, arg, where, by, given).over(*over)
 
 
 @st.composite
 def view(draw: st.DrawFn, source: Source, name: str) -> ViewPlan:
     key = draw(st.sampled_from([["k"], ["g"], ["k", "g"]]))
-    made = draw(st.lists(feature(source), min_size=1, max_size=4))
+    stepped = source.id is None and draw(st.booleans())
+    made = draw(st.lists(feature(source, stepped), min_size=1, max_size=4))
     kept = draw(st.none() | conditions(source))
     named = {}
     for i, one in enumerate(made):

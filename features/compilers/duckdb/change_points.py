@@ -10,6 +10,7 @@ import pyarrow as pa
 from features.compilers.duckdb.chosen import CHOSEN, chosen
 from features.compilers.duckdb.columns import column_of
 from features.compilers.duckdb.compared import compared
+from features.compilers.duckdb.decayed import DECAYED
 from features.compilers.duckdb.extremes import COMPARED
 from features.compilers.duckdb.frames import frames
 from features.compilers.duckdb.group import Group, groups
@@ -81,7 +82,10 @@ def _columns(group: Group) -> tuple[dict[str, pa.Array], int]:
 def _number(summed: Summed, feature: FeaturePlan) -> pa.Array:
     if feature.aggregate == "count":
         return column_of(summed.counts[feature.window], None, pa.int64())
-    values = getattr(summed, feature.aggregate)(feature.window)
+    if feature.aggregate in DECAYED:
+        values = getattr(summed.decayed, feature.aggregate)(feature)
+    else:
+        values = getattr(summed, feature.aggregate)(feature.window)
     return column_of(values, ~np.isnan(values), pa.float64())
 
 

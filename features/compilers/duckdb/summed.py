@@ -7,6 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from features.compilers.duckdb.columns import words_of
+from features.compilers.duckdb.decayed import Decayed
 from features.compilers.duckdb.group import Group
 from features.compilers.duckdb.numbers import Doubles, quotients
 from features.compilers.duckdb.shapes import Shapes
@@ -78,6 +79,11 @@ class Summed:
             if (held := self._held("n", window)) is not None:
                 sums[window] = _total(sums[window], held)
         return sums
+
+    @cached_property
+    def decayed(self) -> Decayed:
+        """What weighs less with age."""
+        return Decayed(self._group, self._numbers, self._power)
 
     @cached_property
     def _squares(self) -> dict[int, Words]:

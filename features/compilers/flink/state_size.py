@@ -5,10 +5,16 @@
 ``KeyState`` and ``Head`` make the fixed part, with one accumulator for each (argument, condition, window); the columns
 of ``Chunk`` hold the events that are alive in the longest window. The bytes are those of the values: the objects around
 them take some hundred more per key on the heap, and none in RocksDB.
+
+Where all events leave on a grid, ``Steps`` keeps the events of a step as one entry, with a part for each accumulator
+from which they are subtracted:
+
+    bytes of a key = fixed + steps with events * per step
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from features.plan import FeaturePlan, ViewPlan
@@ -26,9 +32,14 @@ TEXT_BYTES = 4 + 24 + 16 + 16
 
 _SHAPES = ("skew", "kurtosis")
 _SQUARED = ("var", "std", *_SHAPES)
-_TOTALS = ("sum", "mean", *_SQUARED)
+_TOTALS = ("sum", "mean", "decayed_sum", "decayed_mean", *_SQUARED)
 _RANKED = ("distinct", "percentile", "top_k")
 _SINGLES = ("first", "last")
+#: What Steps carries, and of that what is gone by its time alone.
+_BY_TIME = ("min", "max", "last")
+_STEPPED = ("count", "sum", "mean", *_SQUARED, "first", "histogram", *_BY_TIME)
+#: By what features can share an accumulator, condition and window its bytes: fixed, and for each event at most.
+Accumulators = dict[tuple[tuple[object, ...], int | None, int], tuple[int, int]]
 #: Count, a 128-bit sum; a 192-bit sum of squares; the third and fourth powers of 2**53 in up to 2**32 events.
 _TOTAL_BYTES, _SQUARES_BYTES, _POWERS_BYTES = 8 + 16, 24, 24 + 32
 _COUNT_BYTES = 8
@@ -37,14 +48,15 @@ _COUNT_BYTES = 8
 @dataclass(frozen=True)
 class StateSize:
     """``fixed``: bytes of a key without events. ``per_event``: bytes for each event alive, ``most_per_event`` when each
-    of them is a candidate of every extreme. ``alive_ms``: how long an event is kept at most, one of a session after
-    its last one; None: none is.
+    of them is a candidate of every extreme; with ``step_ms`` bytes for each step of that length that has events.
+    ``alive_ms``: how long an event is kept at most, one of a session after its last one; None: none is.
     """
 
     fixed: int
     per_event: int
     most_per_event: int
     alive_ms: int | None
+    step_ms: int | None = None
 
 
 def state_size(plan: ViewPlan) -> StateSize:
@@ -56,21 +68,46 @@ def state_size(plan: ViewPlan) -> StateSize:
         lives.append(plan.source.lateness_ms)
     accumulators = _accumulators(plan)
     heads = len(lives) + sum(window.waits or window.kind == "session" for window in plan.windows)
-    fixed = KEY_BYTES + HEAD_BYTES * heads + sum(fixed for fixed, _ in accumulators)
+    fixed = KEY_BYTES + HEAD_BYTES * heads + sum(fixed for fixed, _ in accumulators.values())
     if not lives:
         return StateSize(fixed, 0, 0, None)
+    step_ms = _step(plan)
+    if step_ms is not None:
+        step = EVENT_BYTES + _parts(plan, accumulators)
+        return StateSize(fixed, step, step + sum(each for _, each in accumulators.values()), max(lives), step_ms)
     event = EVENT_BYTES + sum(_bytes(arg.type) for arg in plan.args)
     event += TEXT_BYTES if plan.source.named else 0
-    return StateSize(fixed, event, event + sum(each for _, each in accumulators), max(lives))
+    return StateSize(fixed, event, event + sum(each for _, each in accumulators.values()), max(lives))
 
 
-def _accumulators(plan: ViewPlan) -> list[tuple[int, int]]:
-    """Bytes of each accumulator: fixed, and for each event at most. Features that can share one do."""
-    shared: dict[tuple[object, ...], tuple[int, int]] = {}
+def _step(plan: ViewPlan) -> int | None:
+    """The length of the steps that are kept in place of events; None: events are."""
+    limited = [window for window in plan.windows if window.kind != "lifetime"]
+    on_grid = all(window.kind == "sliding" and window.step_ms and not window.delay_ms for window in limited)
+    over = [feature for feature in plan.features if plan.windows[feature.window].kind != "lifetime"]
+    if plan.source.named or not on_grid or any(feature.aggregate not in _STEPPED for feature in over):
+        return None
+    return math.gcd(*(window.step_ms for window in limited))
+
+
+def _parts(plan: ViewPlan, accumulators: Accumulators) -> int:
+    """Bytes of a step's parts: accumulators over unlike windows share one where they are of one size."""
+    parts = {
+        (family, where, fixed)
+        for (family, where, window), (fixed, _) in accumulators.items()
+        if plan.windows[window].kind != "lifetime" and family[0] not in _BY_TIME
+    }
+    return sum(fixed for _, _, fixed in parts)
+
+
+def _accumulators(plan: ViewPlan) -> Accumulators:
+    """The bytes of each accumulator. Features that can share one do."""
+    shared: Accumulators = {}
     for feature in plan.features:
-        name = (_family(feature), feature.where, feature.window)
-        shared[name] = max(shared.get(name, (0, 0)), _accumulator(plan, feature))
-    return list(shared.values())
+        for window in feature.ages or (feature.window,):
+            name = (_family(feature), feature.where, window)
+            shared[name] = max(shared.get(name, (0, 0)), _accumulator(plan, feature))
+    return shared
 
 
 def _family(feature: FeaturePlan) -> tuple[object, ...]:

@@ -53,10 +53,21 @@ def test_for_machines_it_is_an_object(tmp_path: Path) -> None:
     assert late["features"][0] == {
         "name": "n_1h", "type": "int64", "aggregate": "count", "argument": "", "where": "amount > 15.0", "window": "1h",
     }  # fmt: skip
-    assert late["state"] == {"fixed": 112, "per_event": 92, "most_per_event": 108, "alive_ms": 30 * 86_400_000}
+    assert late["state"] == {
+        "fixed": 112, "per_event": 92, "most_per_event": 108, "alive_ms": 30 * 86_400_000,
+        "step_ms": None,
+    }  # fmt: skip
     assert "sql" not in late
     assert answer["views"]["shops"]["state"] is None
     assert answer["models"]["m"]["vector"][-1] == {"name": "x", "type": "float64", "from": "float(late.n_1h) / 2.0"}
+
+
+def test_a_view_that_keeps_steps_says_so(tmp_path: Path) -> None:
+    text = """visits = Stream("visits", topic="visits", time="ts", columns=dict(shop="string", spent="float64"))
+v = View("v", visits, key="shop", features=dict(m=mean(visits.spent).over(sliding("30d", step="1h"))))
+"""
+    # 60 + a head + count and sum; time, two more words of an entry, count and sum
+    assert "state: 104 bytes per key + 48 per 1h with events of the last 30d 1h" in check(tmp_path, text).stdout
 
 
 def test_the_sql_runs_as_it_is_shown(tmp_path: Path) -> None:
@@ -124,7 +135,8 @@ def test_names_that_stand_twice_are_told_beside_other_mistakes(tmp_path: Path) -
 def test_what_an_aggregate_is_given_is_shown(tmp_path: Path) -> None:
     text = """View("v", orders, key="shop", features=dict(
         p=percentile(orders.amount, 99.9).over("1h"), k=last_k(orders.pieces, 3).over("1h"),
-        h=histogram(orders.pieces, [0, 10, 20]).over("1h"), a=argmax(orders.customer, by=orders.amount).over("1h")))
+        h=histogram(orders.pieces, [0, 10, 20]).over("1h"), a=argmax(orders.customer, by=orders.amount).over("1h"),
+        d=decayed_sum(orders.amount, "1d").over("7d")))
 """
     features = shown(tmp_path, "v = " + text)["views"]["v"]["features"]
     assert [(one["aggregate"], one["argument"]) for one in features] == [
@@ -132,6 +144,7 @@ def test_what_an_aggregate_is_given_is_shown(tmp_path: Path) -> None:
         ("last_k(k=3)", "pieces"),
         ("histogram(0, 10, 20)", "pieces"),
         ("argmax", "customer by amount"),
+        ("decayed_sum(half-life 1d)", "amount"),
     ]
 
 

@@ -6,6 +6,7 @@ from features import (
     View,
     argmax,
     count,
+    decayed_mean,
     distinct,
     first,
     histogram,
@@ -42,6 +43,25 @@ def test_a_count_keeps_a_number_and_its_events() -> None:
 def test_the_longest_window_counts_and_each_has_its_own_accumulator() -> None:
     month = sliding("30d", step="1h")
     assert size(STREAM, n=count().over("1h", month)) == StateSize(KEY + 2 * HEAD + 16, EVENT, EVENT, (30 * 24 + 1) * H)
+
+
+def test_where_all_leave_on_a_grid_steps_are_kept_and_not_events() -> None:
+    month, day = sliding("30d", step="1h"), sliding("1d", step="90m")
+    reach, grid = (30 * 24 + 1) * H, H // 2
+    found = size(STREAM, m=mean(STREAM.x).over(month, day), n=count().over(month, lifetime()))
+    assert found == StateSize(KEY + 2 * HEAD + 2 * 24 + 2 * 8, EVENT + 24 + 8, EVENT + 24 + 8, reach, grid)
+    found = size(
+        STREAM, first=first(STREAM.x).over(month), most=max(STREAM.x).over(month), d=distinct(STREAM.x).over(lifetime())
+    )
+    assert (found.per_event, found.most_per_event, found.step_ms) == (EVENT + 17, EVENT + 17 + 2 * 16, H)
+
+
+def test_events_are_kept_for_windows_without_steps_for_ids_and_for_what_has_no_partial() -> None:
+    month = sliding("30d", step="1h")
+    assert size(STREAM, n=count().over("1h", month)).step_ms is None
+    assert size(NAMED, n=count().over(month)).step_ms is None
+    assert size(STREAM, n=count().over(month), d=distinct(STREAM.x).over(month)).step_ms is None
+    assert size(STREAM, n=count().over(sliding("30d", step="1h", delay="1m"))).step_ms is None
 
 
 def test_features_of_one_argument_share_sums_and_the_argument() -> None:
@@ -83,6 +103,11 @@ def test_lists_and_bins_have_a_bounded_state() -> None:
     assert size(STREAM, k=last_k(STREAM.x, 5).over("1h")).fixed == KEY + HEAD + 5 * 16
     assert size(STREAM, h=histogram(STREAM.x, [0, 1, 2]).over("1h")).fixed == KEY + HEAD + 2 * 8
     assert size(STREAM, s=skew(STREAM.x).over("1h")).fixed == KEY + HEAD + 8 + 16 + 24 + 24 + 32
+
+
+def test_what_decays_keeps_a_sum_and_a_head_for_each_half_life() -> None:
+    found = size(STREAM, d=decayed_mean(STREAM.x, "1h").over("3h"), m=mean(STREAM.x).over("2h"))
+    assert found == StateSize(KEY + 3 * HEAD + 3 * (8 + 16), EVENT + 8, EVENT + 8, 3 * H)
 
 
 def test_a_pick_is_kept_with_what_it_goes_by() -> None:

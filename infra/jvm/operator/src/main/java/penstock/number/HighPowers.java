@@ -26,6 +26,12 @@ public final class HighPowers {
         fourths = fourths.subtract(cube.multiply(big));
     }
 
+    /** Takes sums whose powers were added before away. */
+    public void subtract(HighPowers other) {
+        cubes = cubes.subtract(other.cubes);
+        fourths = fourths.subtract(other.fourths);
+    }
+
     public BigInteger cubes() {
         return cubes;
     }

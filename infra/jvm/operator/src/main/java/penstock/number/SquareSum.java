@@ -37,6 +37,16 @@ public final class SquareSum {
         top -= borrowHi + (borrow != 0 && differenceHi == 0 ? 1 : 0);
     }
 
+    /** Takes a sum whose squares were added before away. */
+    public void subtract(SquareSum other) {
+        long borrow = Long.compareUnsigned(lo, other.lo) < 0 ? 1 : 0;
+        long borrowHi = Long.compareUnsigned(hi, other.hi) < 0 ? 1 : 0;
+        long differenceHi = hi - other.hi;
+        lo -= other.lo;
+        hi = differenceHi - borrow;
+        top -= other.top + borrowHi + (borrow != 0 && differenceHi == 0 ? 1 : 0);
+    }
+
     public BigInteger toBig() {
         return BigInteger.valueOf(top).shiftLeft(64).add(Big.unsigned(hi)).shiftLeft(64).add(Big.unsigned(lo));
     }

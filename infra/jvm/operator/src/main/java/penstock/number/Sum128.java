@@ -23,6 +23,23 @@ public final class Sum128 {
         lo = difference;
     }
 
+    public void add(Sum128 other) {
+        long sum = lo + other.lo;
+        hi += other.hi + carry(lo, other.lo, sum);
+        lo = sum;
+    }
+
+    public void subtract(Sum128 other) {
+        long borrow = Long.compareUnsigned(lo, other.lo) < 0 ? 1 : 0;
+        hi -= other.hi + borrow;
+        lo -= other.lo;
+    }
+
+    public void twice() {
+        hi = hi << 1 | lo >>> 63;
+        lo <<= 1;
+    }
+
     static long carry(long a, long b, long sum) {
         return ((a & b) | ((a | b) & ~sum)) >>> 63;
     }

@@ -114,7 +114,8 @@ public final class PlanReader {
                 node.get("window").asInt(),
                 element(node),
                 index(node.path("by")),
-                parameters(node.path("parameters")));
+                parameters(node.path("parameters")),
+                list(node.path("ages"), JsonNode::asInt));
     }
 
     /** The type of a feature, of a list that of its elements. */

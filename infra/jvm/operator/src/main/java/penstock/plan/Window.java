@@ -32,6 +32,11 @@ public record Window(Kind kind, String name, long size, long step, long delay, l
         return kind == Kind.HOPPING || delay > 0;
     }
 
+    /** The grid on which events leave, if there is one: those between two of its times leave together; else 0. */
+    public long grid() {
+        return kind == Kind.SLIDING ? step : 0;
+    }
+
     /** When an event of time {@code e} begins to count. Never falls as e grows. */
     public long enter(long e) {
         return kind == Kind.HOPPING ? ceil(e) : e + delay;

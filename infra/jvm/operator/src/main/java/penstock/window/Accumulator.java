@@ -33,6 +33,17 @@ interface Accumulator {
     /** Called once after a group of removals, with the events that are left. */
     default void refill(Events left) throws Exception {}
 
+    /**
+     * Takes out the events of a step, all at once: none of those left is at {@code end} or before. {@code part}: the
+     * accumulator over that step alone; null for what goes by time.
+     */
+    default void removeStep(Accumulator part, long end) {
+        throw new IllegalStateException("a view with this aggregate keeps its events");
+    }
+
+    /** Called once after a group of removals of steps, with those that are left. */
+    default void refillFromSteps(Parts left) throws Exception {}
+
     void write(DataOutputView out) throws IOException;
 
     void read(DataInputView in) throws IOException;
@@ -49,6 +60,17 @@ interface Accumulator {
     /** One step over the events. */
     interface Visit {
         boolean event(Chunk chunk, int i);
+    }
+
+    /** A window's steps, oldest first, from its head on. */
+    interface Parts {
+        /** Calls {@code visit} until it returns false or the steps end. */
+        void forEach(PartVisit visit) throws Exception;
+    }
+
+    /** One step over the steps: no event of {@code part} is before {@code first}. */
+    interface PartVisit {
+        boolean step(long first, Accumulator part);
     }
 
     /** Writes a feature's value from its accumulator; returns true when the value was lost to int64 overflow. */

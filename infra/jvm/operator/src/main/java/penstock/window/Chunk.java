@@ -30,6 +30,8 @@ final class Chunk {
     final long[][] bits;
     /** Per argument, by event; null unless a string argument. */
     final String[][] texts;
+    /** By entry the parts of a step, which then is all that the entry has beside its time; null where entries are events. */
+    Accumulator[][] steps;
 
     Chunk(boolean[] textArgs, int room) {
         times = new long[room];
@@ -50,6 +52,12 @@ final class Chunk {
         this(textArgs, FIRST_ROOM);
     }
 
+    static Chunk ofSteps(int room) {
+        Chunk chunk = new Chunk(new boolean[0], room);
+        chunk.steps = new Accumulator[room][];
+        return chunk;
+    }
+
     private Chunk(Chunk from) {
         previous = from.previous;
         next = from.next;
@@ -64,6 +72,18 @@ final class Chunk {
             bits[a] = from.bits[a] == null ? null : from.bits[a].clone();
             texts[a] = from.texts[a] == null ? null : from.texts[a].clone();
         }
+        steps = from.steps == null ? null : copies(from.steps, from.size);
+    }
+
+    private static Accumulator[][] copies(Accumulator[][] steps, int size) {
+        Accumulator[][] copies = new Accumulator[steps.length][];
+        for (int i = 0; i < size; i++) {
+            copies[i] = new Accumulator[steps[i].length];
+            for (int p = 0; p < copies[i].length; p++) {
+                copies[i][p] = steps[i][p].copy();
+            }
+        }
+        return copies;
     }
 
     boolean isOutside(int i) {
@@ -129,6 +149,7 @@ final class Chunk {
         System.arraycopy(nulls, i, nulls, i + 1, count);
         System.arraycopy(wheres, i, wheres, i + 1, count);
         shift(ids, i, count);
+        shift(steps, i, count);
         for (int a = 0; a < bits.length; a++) {
             shift(bits[a], i, count);
             shift(texts[a], i, count);
@@ -153,6 +174,9 @@ final class Chunk {
         if (ids != null) {
             ids[i] = id;
         }
+        if (steps != null) {
+            steps[i] = from.steps[j];
+        }
         for (int a = 0; a < bits.length; a++) {
             if (bits[a] != null) {
                 bits[a][i] = from.bits[a][j];
@@ -173,6 +197,7 @@ final class Chunk {
         nulls = Arrays.copyOf(nulls, room);
         wheres = Arrays.copyOf(wheres, room);
         ids = ids == null ? null : Arrays.copyOf(ids, room);
+        steps = steps == null ? null : Arrays.copyOf(steps, room);
         for (int a = 0; a < bits.length; a++) {
             bits[a] = bits[a] == null ? null : Arrays.copyOf(bits[a], room);
             texts[a] = texts[a] == null ? null : Arrays.copyOf(texts[a], room);

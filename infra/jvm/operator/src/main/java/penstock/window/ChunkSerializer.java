@@ -13,10 +13,13 @@ import penstock.types.Wire;
 /** Chunks in keyed state. The layout is the view's plan. */
 final class ChunkSerializer extends PlainSerializer<Chunk> {
     private static final long serialVersionUID = 1L;
-    private static final int VERSION = 1;
+    /** 2: steps, of which version 1 kept the events. */
+    private static final int VERSION = 2;
 
     private final boolean[] textArgs;
     private final boolean hasWheres;
+    private final boolean hasSteps;
+    private transient Steps cached;
 
     ChunkSerializer(String plan) {
         super(plan);
@@ -26,7 +29,16 @@ final class ChunkSerializer extends PlainSerializer<Chunk> {
         for (Arg arg : view.args()) {
             textArgs[a++] = arg.type().isText();
         }
+        hasSteps = Steps.of(view) != null;
         hasWheres = !view.wheres().isEmpty() || view.hasSession() || view.hasOps();
+    }
+
+    // accumulators hold functions, which do not travel with the job; the plan does
+    private Steps steps() {
+        if (cached == null) {
+            cached = new Layout(PlanReader.read(layout())).steps;
+        }
+        return cached;
     }
 
     @Override
@@ -44,6 +56,22 @@ final class ChunkSerializer extends PlainSerializer<Chunk> {
             Wire.writeSigned(chunk.times[i] - time, out);
             time = chunk.times[i];
         }
+        if (hasSteps) {
+            writeSteps(chunk, out);
+        } else {
+            writeEvents(chunk, out);
+        }
+    }
+
+    private static void writeSteps(Chunk chunk, DataOutputView out) throws IOException {
+        for (int i = 0; i < chunk.size; i++) {
+            for (Accumulator part : chunk.steps[i]) {
+                part.write(out);
+            }
+        }
+    }
+
+    private void writeEvents(Chunk chunk, DataOutputView out) throws IOException {
         writeIds(chunk, out);
         writeBits(chunk.nulls, chunk.size, textArgs.length > 0, out);
         writeBits(chunk.wheres, chunk.size, hasWheres, out);
@@ -83,7 +111,9 @@ final class ChunkSerializer extends PlainSerializer<Chunk> {
         long previous = Wire.readSize(in);
         long next = Wire.readSize(in);
         int size = (int) Wire.readSize(in);
-        Chunk chunk = new Chunk(textArgs, Math.max(Chunk.FIRST_ROOM, size + 1));
+        boolean ofSteps = hasSteps && version > 1;
+        int room = Math.max(Chunk.FIRST_ROOM, size + 1);
+        Chunk chunk = ofSteps ? Chunk.ofSteps(room) : new Chunk(textArgs, room);
         chunk.previous = previous;
         chunk.next = next;
         chunk.size = size;
@@ -92,13 +122,30 @@ final class ChunkSerializer extends PlainSerializer<Chunk> {
             time += Wire.readSigned(in);
             chunk.times[i] = time;
         }
+        if (ofSteps) {
+            readSteps(chunk, in);
+            return chunk;
+        }
+        readEvents(chunk, in);
+        return hasSteps ? steps().entries(chunk) : chunk;
+    }
+
+    private void readSteps(Chunk chunk, DataInputView in) throws IOException {
+        for (int i = 0; i < chunk.size; i++) {
+            chunk.steps[i] = steps().none();
+            for (Accumulator part : chunk.steps[i]) {
+                part.read(in);
+            }
+        }
+    }
+
+    private void readEvents(Chunk chunk, DataInputView in) throws IOException {
         readIds(chunk, in);
-        readBits(chunk.nulls, size, textArgs.length > 0, in);
-        readBits(chunk.wheres, size, hasWheres, in);
+        readBits(chunk.nulls, chunk.size, textArgs.length > 0, in);
+        readBits(chunk.wheres, chunk.size, hasWheres, in);
         for (int a = 0; a < textArgs.length; a++) {
             readArg(chunk, a, in);
         }
-        return chunk;
     }
 
     private static void readIds(Chunk chunk, DataInputView in) throws IOException {
@@ -136,7 +183,7 @@ final class ChunkSerializer extends PlainSerializer<Chunk> {
 
     @Override
     public ChunkSerializer duplicate() {
-        return this;
+        return new ChunkSerializer(layout());
     }
 
     @Override

@@ -29,6 +29,11 @@ final class Count implements Invertible {
     }
 
     @Override
+    public void removeStep(Accumulator part, long end) {
+        n -= ((Count) part).n;
+    }
+
+    @Override
     public void write(DataOutputView out) throws IOException {
         out.writeLong(n);
     }

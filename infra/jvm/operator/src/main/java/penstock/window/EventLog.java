@@ -11,13 +11,15 @@ final class EventLog {
     /** Events in a full chunk. */
     static final int CHUNK = 64;
 
-    private static final int HALF = CHUNK / 2;
+    /** Steps in a full chunk: each is several times as large as an event. */
+    private static final int STEPS = 16;
 
     /** Chunks held while one element is processed. */
     private static final int HELD = 8;
 
     private final Layout layout;
     private final MapState<Long, Chunk> chunks;
+    private final int full;
     private final Sessions sessions;
     private final Versions versions;
     private KeyState state;
@@ -31,6 +33,7 @@ final class EventLog {
     EventLog(Layout layout, MapState<Long, Chunk> chunks) {
         this.layout = layout;
         this.chunks = chunks;
+        full = layout.steps != null ? STEPS : CHUNK;
         sessions = new Sessions(layout, this);
         versions = new Versions(layout, this);
     }
@@ -117,22 +120,40 @@ final class EventLog {
         return place;
     }
 
-    /** Puts event {@code i} of a chunk in its place and moves the heads of the windows that it enters. */
+    /** Takes event {@code i} of a chunk in, and moves the heads of the windows that it enters. */
     void insert(Chunk event, int i) throws Exception {
+        if (layout.steps == null) {
+            put(event, i);
+            return;
+        }
+        long first = layout.steps.first(event.times[i]);
+        if (find(first, null) == null) {
+            put(layout.steps.entry(first), 0);
+        }
+        Place step = find(first, null);
+        for (Accumulator part : change(step.chunk).steps[step.index]) {
+            part.add(event, i);
+        }
+    }
+
+    /** Puts an entry in its place. */
+    private void put(Chunk event, int i) throws Exception {
         long time = event.times[i];
         long place = chunkFor(time, event.id(i));
         if (place == 0) {
             place = append();
         }
         int index = chunk(place).placeAfter(time, event.id(i));
-        if (index == CHUNK && place == state.lastChunk) {
+        int size = chunk(place).size;
+        if (size >= full && index == size && place == state.lastChunk) {
             place = append();
             index = 0;
-        } else if (chunk(place).size == CHUNK) {
-            long upper = split(place);
-            if (index > HALF) {
+        } else if (size >= full) {
+            int half = size / 2;
+            long upper = split(place, half);
+            if (index > half) {
                 place = upper;
-                index -= HALF;
+                index -= half;
             }
         }
         change(place).insert(index, event, i);
@@ -141,7 +162,7 @@ final class EventLog {
 
     private long append() throws Exception {
         long id = ++state.chunkIds;
-        Chunk chunk = new Chunk(layout.textArgs);
+        Chunk chunk = layout.newChunk();
         chunk.previous = state.lastChunk;
         if (state.lastChunk == 0) {
             state.firstChunk = id;
@@ -154,11 +175,11 @@ final class EventLog {
     }
 
     /** Moves the upper half of a chunk into a new one behind it. */
-    private long split(long place) throws Exception {
+    private long split(long place, int half) throws Exception {
         long id = ++state.chunkIds;
-        Chunk upper = new Chunk(layout.textArgs);
+        Chunk upper = layout.newChunk();
         Chunk lower = change(place);
-        lower.moveTail(HALF, upper);
+        lower.moveTail(half, upper);
         upper.previous = place;
         upper.next = lower.next;
         lower.next = id;
@@ -169,8 +190,8 @@ final class EventLog {
         }
         changed[hold(id, upper)] = true;
         for (Head head : state.heads) {
-            if (head.chunk == place && head.index >= HALF) {
-                head.set(id, head.index - HALF, head.leave);
+            if (head.chunk == place && head.index >= half) {
+                head.set(id, head.index - half, head.leave);
             }
         }
         return id;
@@ -269,15 +290,32 @@ final class EventLog {
             if (!chunk.isGone(head.index)) {
                 changed = true;
                 for (int place : places) {
-                    state.accumulators[place].remove(chunk, head.index);
+                    remove(state.accumulators[place], place, chunk, head.index);
                 }
             }
             advance(h, head, chunk);
         }
         for (int place : places) {
-            state.accumulators[place].refill(visit -> forEach(head, window, now, visit));
+            refill(state.accumulators[place], place, visit -> forEach(head, window, now, visit));
         }
         return changed;
+    }
+
+    private void remove(Accumulator from, int place, Chunk chunk, int i) {
+        if (layout.steps == null) {
+            from.remove(chunk, i);
+        } else {
+            from.removeStep(layout.steps.part(chunk, i, place), layout.steps.end(chunk.times[i]));
+        }
+    }
+
+    private void refill(Accumulator from, int place, Accumulator.Events left) throws Exception {
+        if (layout.steps == null) {
+            from.refill(left);
+        } else {
+            from.refillFromSteps(visit -> left.forEach(
+                    (chunk, i) -> visit.step(chunk.times[i], layout.steps.part(chunk, i, place))));
+        }
     }
 
     private void pass(int h, long now) throws Exception {

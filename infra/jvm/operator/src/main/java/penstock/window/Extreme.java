@@ -17,6 +17,8 @@ final class Extreme implements Accumulator {
 
     private final Input input;
     private final boolean greatest;
+    /** Events between two times of this grid leave together, so the best of them is enough; 0: each leaves alone. */
+    private final long grid;
     // the deque lies at [from, to)
     private int from;
     private int to;
@@ -26,9 +28,10 @@ final class Extreme implements Accumulator {
     /** Null unless strings. */
     private String[] texts;
 
-    Extreme(Input input, boolean greatest) {
+    Extreme(Input input, boolean greatest, long grid) {
         this.input = input;
         this.greatest = greatest;
+        this.grid = grid;
         if (input.type().isText()) {
             texts = new String[FIRST_ROOM];
         } else {
@@ -39,8 +42,12 @@ final class Extreme implements Accumulator {
     @Override
     public void add(Chunk chunk, int i) {
         if (input.takes(chunk, i)) {
-            add(chunk.times[i], input.bits(chunk, i), input.text(chunk, i));
+            add(leavesWith(chunk.times[i]), input.bits(chunk, i), input.text(chunk, i));
         }
+    }
+
+    private long leavesWith(long time) {
+        return grid == 0 ? time : -Math.floorDiv(-time, grid) * grid;
     }
 
     private void add(long time, long newBits, String newText) {
@@ -113,7 +120,17 @@ final class Extreme implements Accumulator {
 
     @Override
     public void remove(Chunk chunk, int i) {
-        while (from < to && times[from] <= chunk.times[i]) {
+        removeUpTo(leavesWith(chunk.times[i]));
+    }
+
+    @Override
+    public void removeStep(Accumulator part, long end) {
+        // a view's steps are those of all its windows, and this one's may be longer
+        removeUpTo(leavesWith(end));
+    }
+
+    private void removeUpTo(long end) {
+        while (from < to && times[from] <= end) {
             put(from, 0, null);
             from++;
         }
@@ -149,7 +166,7 @@ final class Extreme implements Accumulator {
 
     @Override
     public Extreme copy() {
-        Extreme copy = new Extreme(input, greatest);
+        Extreme copy = new Extreme(input, greatest, grid);
         copy.from = from;
         copy.to = to;
         copy.times = times.clone();

@@ -54,6 +54,13 @@ final class Histogram implements Invertible {
     }
 
     @Override
+    public void removeStep(Accumulator part, long end) {
+        for (int bin = 0; bin < counts.length; bin++) {
+            counts[bin] -= ((Histogram) part).counts[bin];
+        }
+    }
+
+    @Override
     public void write(DataOutputView out) throws IOException {
         for (long count : counts) {
             Wire.writeSize(count, out);

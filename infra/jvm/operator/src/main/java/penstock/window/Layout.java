@@ -34,6 +34,8 @@ final class Layout {
     final boolean[] textArgs;
     final Type[] argTypes;
     final Window[] windows;
+    /** How the log keeps steps; null where it keeps events. */
+    final Steps steps;
     /** Per head what it stands for. */
     final Role[] roles;
     /** Per head its window; -1 for {@link Role#IDS}. */
@@ -44,6 +46,9 @@ final class Layout {
     final int[] sources;
 
     final Accumulator.Emit[] emits;
+    /** Per feature how it is written from several accumulators; null where it has one. */
+    final Decayed[] decays;
+
     final byte[][] names;
 
     /** What a head points at, among the events that are kept. */
@@ -81,6 +86,7 @@ final class Layout {
             textArgs[a] = argTypes[a].isText();
         }
         windows = view.windows().toArray(Window[]::new);
+        steps = Steps.of(view);
         List<Role> headRoles = new ArrayList<>();
         headWindows = headWindows(view, headRoles);
         roles = headRoles.toArray(Role[]::new);
@@ -90,6 +96,7 @@ final class Layout {
         int count = view.features().size();
         sources = new int[count];
         emits = new Accumulator.Emit[count];
+        decays = new Decayed[count];
         names = new byte[count][];
         List<List<Integer>> places = new ArrayList<>();
         view.windows().forEach(window -> places.add(new ArrayList<>()));
@@ -130,17 +137,63 @@ final class Layout {
 
     private void plan(int f, List<List<Integer>> places) {
         Feature feature = view.features().get(f);
+        if (feature.ages().isEmpty()) {
+            sources[f] = source(feature, places);
+            emits[f] = emit(feature);
+        } else {
+            decays[f] = decay(feature, places);
+        }
+        names[f] = new JsonWriter().raw(f == 0 ? '{' : ',').text(feature.name()).raw(':').toBytes();
+    }
+
+    private Decayed decay(Feature feature, List<List<Integer>> places) {
+        int[] sums = feature.ages().stream()
+                .mapToInt(window -> source(summed(feature, window), places))
+                .toArray();
+        Moments moments = new Moments(view.args().get(feature.arg()).places());
+        return new Decayed(sums, moments, feature.aggregate().equals("decayed_mean"));
+    }
+
+    /** The sum over one of the windows that a decayed value goes through. */
+    private static Feature summed(Feature decayed, int window) {
+        return new Feature(
+                decayed.name(),
+                "sum",
+                decayed.arg(),
+                decayed.where(),
+                window,
+                decayed.type(),
+                decayed.by(),
+                decayed.parameters(),
+                List.of());
+    }
+
+    /** The place of its accumulator, which its window has from now on. */
+    private int source(Feature feature, List<List<Integer>> places) {
         int before = makers.size();
-        sources[f] = source(feature);
+        int source = source(feature);
         if (makers.size() > before) {
             places.get(feature.window()).add(before);
+            if (steps != null && windows[feature.window()].limited()) {
+                steps.add(before, feature.aggregate(), stepName(feature), makers.get(before));
+            }
         }
-        emits[f] = emit(feature);
-        names[f] = new JsonWriter().raw(f == 0 ? '{' : ',').text(feature.name()).raw(':').toBytes();
+        return source;
+    }
+
+    /** What accumulators over several windows can have one part of a step for. */
+    private String stepName(Feature feature) {
+        String kind = switch (feature.aggregate()) {
+            case "count", "first" -> feature.aggregate();
+            case "histogram" -> "histogram " + feature.parameters().edges();
+            default -> "sums " + squared.contains(sumsKey(feature)) + raised.contains(sumsKey(feature));
+        };
+        return kind + " " + feature.arg() + " " + feature.where();
     }
 
     private int source(Feature feature) {
         boolean kept = !windows[feature.window()].limited();
+        long grid = windows[feature.window()].grid();
         Input input = new Input(feature.arg(), feature.where(), feature.arg() < 0 ? Type.INT64 : argTypes[feature.arg()]);
         int k = feature.parameters().k();
         return switch (feature.aggregate()) {
@@ -151,7 +204,7 @@ final class Layout {
                 yield share(
                         feature.aggregate(),
                         feature,
-                        () -> kept ? new Single.Best(input, greatest) : new Extreme(input, greatest));
+                        () -> kept ? new Single.Best(input, greatest) : new Extreme(input, greatest, grid));
             }
             case "first" -> share("first", feature, () -> new Single.First(input));
             case "last" -> share("last", feature, () -> new Single.Last(input));
@@ -246,6 +299,11 @@ final class Layout {
     /** Does an aggregate keep blocks beside the key's state? */
     boolean hasBlocks() {
         return view.features().stream().anyMatch(feature -> MULTISETS.contains(feature.aggregate()));
+    }
+
+    /** A chunk of the log without entries. */
+    Chunk newChunk() {
+        return steps != null ? Chunk.ofSteps(Chunk.FIRST_ROOM) : new Chunk(textArgs);
     }
 
     /** The state of a key that was never seen. */

@@ -26,7 +26,11 @@ final class RowWriter {
         overflowed = false;
         for (int f = 0; f < layout.emits.length; f++) {
             json.raw(layout.names[f]);
-            overflowed |= layout.emits[f].write(state.accumulators[layout.sources[f]], json);
+            if (layout.decays[f] != null) {
+                layout.decays[f].write(state.accumulators, json);
+            } else {
+                overflowed |= layout.emits[f].write(state.accumulators[layout.sources[f]], json);
+            }
         }
         json.raw(END);
         return new FeatureRow(keyBytes, json.toBytes(), state.source, state.partition, state.offset);

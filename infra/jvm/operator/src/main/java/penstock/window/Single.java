@@ -40,10 +40,29 @@ abstract class Single implements Accumulator {
     }
 
     @Override
-    public void remove(Chunk chunk, int i) {
-        if (present && time <= chunk.times[i]) {
+    public final void remove(Chunk chunk, int i) {
+        removeUpTo(chunk.times[i]);
+    }
+
+    @Override
+    public final void removeStep(Accumulator part, long end) {
+        removeUpTo(end);
+    }
+
+    void removeUpTo(long end) {
+        if (present && time <= end) {
             present = false;
             text = null;
+        }
+    }
+
+    /** Takes what another one has. */
+    final void add(Single other) {
+        if (other.present && (!present || beats(other.time, input.compare(other.bits, other.text, bits, text)))) {
+            present = true;
+            time = other.time;
+            bits = other.bits;
+            text = other.text;
         }
     }
 
@@ -128,9 +147,9 @@ abstract class Single implements Accumulator {
         }
 
         @Override
-        public void remove(Chunk chunk, int i) {
+        void removeUpTo(long end) {
             boolean before = present;
-            super.remove(chunk, i);
+            super.removeUpTo(end);
             gone |= before && !present;
         }
 
@@ -140,6 +159,22 @@ abstract class Single implements Accumulator {
                 gone = false;
                 left.forEach(this::offer);
             }
+        }
+
+        @Override
+        public void refillFromSteps(Parts left) throws Exception {
+            if (gone) {
+                gone = false;
+                left.forEach(this::offer);
+            }
+        }
+
+        private boolean offer(long first, Accumulator part) {
+            if (present && first > time) {
+                return false;
+            }
+            add((First) part);
+            return true;
         }
 
         // all events of the first fitting time are looked at, then the search ends

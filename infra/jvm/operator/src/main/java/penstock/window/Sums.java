@@ -68,6 +68,19 @@ final class Sums implements Invertible {
     }
 
     @Override
+    public void removeStep(Accumulator part, long end) {
+        Sums step = (Sums) part;
+        n -= step.n;
+        first.subtract(step.first);
+        if (squares != null) {
+            squares.subtract(step.squares);
+        }
+        if (high != null) {
+            high.subtract(step.high);
+        }
+    }
+
+    @Override
     public void write(DataOutputView out) throws IOException {
         out.writeLong(n);
         first.write(out);
@@ -103,6 +116,16 @@ final class Sums implements Invertible {
             copy.high.copyFrom(high);
         }
         return copy;
+    }
+
+    /** How many values there are. */
+    long count() {
+        return n;
+    }
+
+    /** Their sum. */
+    Sum128 total() {
+        return first;
     }
 
     static Emit sum(Type type, Moments moments) {

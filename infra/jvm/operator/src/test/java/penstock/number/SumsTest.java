@@ -53,6 +53,50 @@ class SumsTest {
     }
 
     @Test
+    void sumsAreAddedAndDoubledExactly() {
+        for (int i = 0; i < 1000; i++) {
+            Sum128 sum = new Sum128();
+            BigInteger expected = BigInteger.ZERO;
+            for (int doubled = 0; doubled < 60; doubled++) {
+                Sum128 other = new Sum128();
+                other.add(value());
+                sum.twice();
+                sum.add(other);
+                expected = expected.shiftLeft(1).add(other.toBig());
+                assertEquals(expected, sum.toBig());
+            }
+        }
+    }
+
+    @Test
+    void sumsOfAPartAreTakenAwayExactly() {
+        for (int i = 0; i < 1000; i++) {
+            Sum128 sum = new Sum128();
+            Sum128 part = new Sum128();
+            SquareSum squares = new SquareSum();
+            SquareSum partSquares = new SquareSum();
+            BigInteger expected = BigInteger.ZERO;
+            BigInteger expectedSquares = BigInteger.ZERO;
+            for (int n = 0; n < 40; n++) {
+                long x = value();
+                sum.add(x);
+                squares.add(x);
+                if (random.nextBoolean()) {
+                    part.add(x);
+                    partSquares.add(x);
+                } else {
+                    expected = expected.add(BigInteger.valueOf(x));
+                    expectedSquares = expectedSquares.add(BigInteger.valueOf(x).pow(2));
+                }
+            }
+            sum.subtract(part);
+            squares.subtract(partSquares);
+            assertEquals(expected, sum.toBig());
+            assertEquals(expectedSquares, squares.toBig());
+        }
+    }
+
+    @Test
     void highPowersAreExactAndReadBack() throws Exception {
         HighPowers powers = new HighPowers();
         BigInteger cubes = BigInteger.ZERO;

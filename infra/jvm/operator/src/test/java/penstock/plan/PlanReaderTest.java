@@ -20,7 +20,7 @@ class PlanReaderTest {
         assertEquals(new Column("ts", Type.TIMESTAMP, false), view.sources().get(0).columns().get(0));
         assertEquals(new Window(Window.Kind.SLIDING, "w", 10, 3, 0, 0), view.windows().get(0));
         assertEquals(
-                new Feature("f", "count", -1, 0, 0, Type.INT64, -1, new Parameters(0, 1, 0, List.of())),
+                new Feature("f", "count", -1, 0, 0, Type.INT64, -1, new Parameters(0, 1, 0, List.of()), List.of()),
                 view.features().get(0));
         assertEquals(-1, view.args().get(2).places());
     }

@@ -131,6 +131,17 @@ class SerializersTest {
     }
 
     @Test
+    void chunksOfSteps() throws Exception {
+        String windows = Plans.sliding(30, 10) + "," + Plans.sliding(40, 4);
+        String features = Plans.feature("m", "mean", 1, null, 0, "float64") + ","
+                + Plans.feature("s", "std", 1, 0, 1, "float64") + "," + Plans.feature("f", "first", 2, null, 1, "string");
+        String plan = Plans.view(Plans.source(null, 0), windows, features);
+        Steps steps = new Layout(PlanReader.read(plan)).steps;
+        check(new ChunkSerializer(plan), steps.entry(-3));
+        check(new ChunkSerializer(plan), steps.entries(chunk(20)));
+    }
+
+    @Test
     void blocks() throws Exception {
         check(new BlockSerializer(), new Block(true));
         Block texts = new Block(true);

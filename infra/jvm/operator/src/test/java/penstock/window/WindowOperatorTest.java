@@ -93,6 +93,8 @@ class WindowOperatorTest {
             {Plans.sliding(10, 0)},
             {Plans.sliding(3, 0), Plans.sliding(40, 0)},
             {Plans.sliding(10, 7), Plans.sliding(12, 0)},
+            {Plans.sliding(40, 3)},
+            {Plans.sliding(60, 10), Plans.lifetime(), Plans.sliding(200, 4)},
             {Plans.lifetime()},
             {Plans.sliding(5, 5), Plans.lifetime(), Plans.sliding(300, 0)},
             {Plans.window("sliding", 10, 0, 5, 0), Plans.window("sliding", 10, 4, 13, 0)},
@@ -161,6 +163,24 @@ class WindowOperatorTest {
             for (int i = 0; i < 500; i++) {
                 harness.event(event(i * 3L, i));
                 assertEquals(1, harness.timers());
+            }
+        }
+    }
+
+    @Test
+    void aSteppedWindowKeepsStepsHoweverManyEventsTheyHave() throws Exception {
+        String plan = plan(List.of(AGGREGATES), null, 0, Plans.sliding(3200, 100), Plans.lifetime());
+        for (int events : new int[] {1, 500}) {
+            try (Harness harness = new Harness(plan, backend("heap"))) {
+                for (int step = 0; step < 200; step++) {
+                    for (int i = 0; i < events; i++) {
+                        harness.event(event(step * 100L + 1 + i % 100, i));
+                    }
+                }
+                // the header and the chunks of 33 steps
+                assertTrue(harness.stateEntries() <= 1 + 33 / 16 + 2, "entries " + harness.stateEntries());
+                harness.watermark(1_000_000);
+                assertEquals(1, harness.stateEntries());
             }
         }
     }

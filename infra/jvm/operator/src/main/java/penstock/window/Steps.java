@@ -1,0 +1,107 @@
+package penstock.window;
+
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.Supplier;
+import penstock.plan.View;
+import penstock.plan.Window;
+
+/**
+ * How a view keeps its events where all of them leave on a grid: those between two of its times leave every window
+ * together, so they are one entry of the log. It has a part for each accumulator from which they will be subtracted, so
+ * that the state grows with the steps and not with the events.
+ */
+final class Steps {
+    private static final Set<String> CARRIED = Set.of(
+            "count", "sum", "mean", "var", "std", "skew", "kurtosis", "min", "max", "first", "last",
+            "histogram");
+    /** What is gone by its time alone. */
+    private static final Set<String> BY_TIME = Set.of("min", "max", "last");
+
+    private final long grid;
+    private final List<Supplier<Accumulator>> makers = new ArrayList<>();
+    private final Map<String, Integer> shared = new HashMap<>();
+    /** By the accumulator's place its part's. */
+    private final Map<Integer, Integer> parts = new HashMap<>();
+
+    private Steps(long grid) {
+        this.grid = grid;
+    }
+
+    /** Null where the view has to keep its events. */
+    static Steps of(View view) {
+        List<Window> limited = view.windows().stream().filter(Window::limited).toList();
+        boolean carried = view.features().stream()
+                .allMatch(feature -> view.windows().get(feature.window()).lifetime() || CARRIED.contains(feature.aggregate()));
+        boolean onGrid = limited.stream().allMatch(window -> window.grid() > 0 && !window.waits());
+        // each event of a source with ids must be known again
+        if (limited.isEmpty() || view.hasSession() || view.hasIds() || !carried || !onGrid) {
+            return null;
+        }
+        return new Steps(limited.stream().mapToLong(Window::grid).reduce(0, Steps::commonDivisor));
+    }
+
+    private static long commonDivisor(long a, long b) {
+        return b == 0 ? a : commonDivisor(b, a % b);
+    }
+
+    /** An accumulator over a window that events leave. {@code name}: what it has in common with those of other windows. */
+    void add(int place, String aggregate, String name, Supplier<Accumulator> maker) {
+        if (!BY_TIME.contains(aggregate)) {
+            Integer known = shared.putIfAbsent(name, makers.size());
+            parts.put(place, known == null ? makers.size() : known);
+            if (known == null) {
+                makers.add(maker);
+            }
+        }
+    }
+
+    /** The parts of a step without events. */
+    Accumulator[] none() {
+        return makers.stream().map(Supplier::get).toArray(Accumulator[]::new);
+    }
+
+    /** What the entry has for the accumulator at a place; null where that asks for nothing. */
+    Accumulator part(Chunk chunk, int i, int place) {
+        Integer part = parts.get(place);
+        return part == null ? null : chunk.steps[i][part];
+    }
+
+    /** The entry of an event's step, without the event. */
+    Chunk entry(long time) {
+        Chunk entry = Chunk.ofSteps(1);
+        entry.size = 1;
+        entry.times[0] = first(time);
+        entry.steps[0] = none();
+        return entry;
+    }
+
+    /** The entries that events become which an earlier version kept one by one. */
+    Chunk entries(Chunk events) {
+        Chunk entries = Chunk.ofSteps(events.times.length);
+        entries.previous = events.previous;
+        entries.next = events.next;
+        entries.size = events.size;
+        for (int i = 0; i < events.size; i++) {
+            entries.times[i] = events.times[i];
+            entries.steps[i] = none();
+            for (Accumulator part : entries.steps[i]) {
+                part.add(events, i);
+            }
+        }
+        return entries;
+    }
+
+    /** The first time of a time's step, by which its entry is known: no event of it is earlier. */
+    long first(long time) {
+        return end(time) - grid + 1;
+    }
+
+    /** The last time of a time's step. */
+    long end(long time) {
+        return -Math.floorDiv(-time, grid) * grid;
+    }
+}
