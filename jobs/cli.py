@@ -21,6 +21,8 @@ COMMANDS = {
     "training-set": "Join every request of a model's history with its features at that time.",
     "train": "Train a model version and make it the current one.",
     "infer": "Answer a model's requests on Kafka.",
+    "explain": "Show what one prediction was made of, and whether batch says the same.",
+    "audit": "Compare all that a model was served with batch, with causes.",
     "parity": "Compare the engines on events of your own, to the bit.",
     "replay": "Send history to Kafka in event-time order.",
     "demo": "The whole path on real flights, from nothing to checked predictions.",
