@@ -23,10 +23,13 @@ from jobs.project import Project
 
 @dataclass(frozen=True)
 class Checked:
-    """``db``: the tables of ``jobs.audit``; ``unlike`` and ``findings``: what differs from batch, and why."""
+    """``db``: the tables of ``jobs.audit``; ``unlike`` and ``findings``: what differs from batch, and why.
+    ``timeless``: names of the inputs that hold for all time.
+    """
 
     db: duckdb.DuckDBPyConnection
     plan: ModelPlan
+    timeless: frozenset[str]
     predictions: int
     unlike: Unlike
     findings: Findings
@@ -42,13 +45,14 @@ def checked(project: Project, plan: ModelPlan, file: Path, span: tuple[int, int]
     with explained(f"the check of {plan.name}"), scratch_database(file.parent, project.config.batch.memory) as db:
         load_served(db, plan, project.plans, file, span)
         total = int(one_row(db, "SELECT count(*) FROM served")[0])
+        timeless = frozenset(str(item.name) for item in plan.inputs if project.plans[item.view].static)
         if not total:
-            yield Checked(db, plan, 0, Unlike((), {}, {}), {})
+            yield Checked(db, plan, timeless, 0, Unlike((), {}, {}), {})
             return
         known = recompute(db, project, plan, file.parent)
         unlike = compare(db, plan, _request_columns(db, project, plan))
         findings = find_causes(db, project, plan, known, unlike, file.parent)
-        yield Checked(db, plan, total, unlike, findings)
+        yield Checked(db, plan, timeless, total, unlike, findings)
 
 
 def _request_columns(db: duckdb.DuckDBPyConnection, project: Project, plan: ModelPlan) -> dict[str, pa.Array]:

@@ -170,6 +170,8 @@ def _steps(found: Checked) -> tuple[Step, ...]:
 def _ages(found: Checked) -> tuple[Age, ...]:
     ages = []
     for i, item in enumerate(found.plan.inputs):
+        if item.name in found.timeless:
+            continue
         rows, none, quartiles = found.db.execute(
             f"""SELECT count(t_{i}), count(*) - count(t_{i}), quantile_cont(t - t_{i}, [0, 0.25, 0.5, 0.75, 1])
             FROM served"""
