@@ -11,20 +11,10 @@ import plotly.offline
 
 from features.durations import duration_text
 from features.errors import PenstockError
-from jobs.audit.findings import CAUSES
+from jobs.audit.findings import CAUSES, MEANING
 from jobs.audit.plots import COLORS, MOMENT_WORDS, by_feature, over_time
 from jobs.audit.report import Report
 from jobs.times import range_words, time_words
-
-#: What each cause means, for readers of the page.
-MEANING = {
-    "redefined": "the row, or the prediction, was made by another definition",
-    "late": "events of the row's time or an earlier one came after it; without them batch says what was served",
-    "missing history": "the events at hand do not reach over all that the value rests on",
-    "stale": "the row that was read is older than the one that holds at the request's time, or was not there yet",
-    "ahead": "the row that was read is later than the request: the stream had gone on",
-    "unexplained": "none of these: a bug, until it is understood",
-}
 
 
 def write_page(report: Report, file: Path) -> None:

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from features.errors import PenstockError
-from jobs.audit.findings import CAUSES
-from jobs.audit.page import MEANING, page, percent, write_page
+from jobs.audit.page import page, percent, write_page
 from jobs.audit.report import Age, Differences, FeatureReport, Report, Sample, Step
 
 NONE = Differences({})
@@ -88,10 +87,6 @@ def test_what_is_shown_is_text() -> None:
 def test_a_report_of_nothing() -> None:
     html = page(Report("cost", "f" * 64, 0, 1, 0, (), (), (), ()))
     assert "<b>0</b>predictions" in html
-
-
-def test_every_cause_has_a_meaning() -> None:
-    assert tuple(MEANING) == CAUSES
 
 
 @pytest.mark.parametrize(
