@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What must come from the system: Python 3.11 with venv, OpenMP for LightGBM, a JDK of 17 or later, Maven, redis-server.
-# As root on Debian they are installed when missing; otherwise one sentence says what to install.
+# As root on Debian they are installed when missing; otherwise one sentence says what to install. Chromium, in which the
+# tests look at the report page, is installed likewise, but nothing else needs it: without it those tests are skipped.
 set -euo pipefail
 
 python="${PYTHON:-python3.11}"
@@ -26,9 +27,11 @@ has_openmp || missing+=(libgomp1)
 has_jdk || missing+=(default-jdk-headless)
 has mvn || missing+=(maven)
 has redis-server || missing+=(redis-server)
+can_install() { [[ "$(id -u)" -eq 0 ]] && has apt-get; }
+! has chromium && ! has google-chrome && can_install && missing+=(chromium)
 [[ ${#missing[@]} -eq 0 ]] && exit 0
 
-if [[ "$(id -u)" -ne 0 ]] || ! has apt-get; then
+if ! can_install; then
     echo "Please install what is missing (Debian's packages: ${missing[*]}), then run make again." >&2
     exit 1
 fi

@@ -22,6 +22,8 @@ COMMANDS = {
     "train": "Train a model version and make it the current one.",
     "infer": "Answer a model's requests on Kafka.",
     "status": "Show the whole path: broker, Flink job, views, models, dead letters.",
+    "explain": "Show what one prediction was made of, and whether batch says the same.",
+    "audit": "Compare all that a model was served with batch, with causes.",
     "parity": "Compare the engines on events of your own, to the bit.",
     "replay": "Send history to Kafka in event-time order.",
     "demo": "The whole path on real flights, from nothing to checked predictions.",

@@ -15,11 +15,13 @@ from typing import Any
 import orjson
 import pytest
 
+from jobs.audit.run import audit
 from jobs.catalogue import apply
 from jobs.children import Child
 from jobs.commands.common import Context
 from jobs.demo.outcome import backfill_all, feature_topics
 from jobs.demo.proofs import parity_of
+from jobs.explain.run import explain
 from jobs.kafka.broker import Broker
 from jobs.kafka.clients import consumer, ensure_topics, producer
 from jobs.materialize import materialize
@@ -76,6 +78,8 @@ def test_stream_is_batch_and_every_request_is_answered_once_whatever_restarts(
         _read_back(project, proof, before["departures"])
         backfill_all(context, project, DAYS.start, DAYS.end, proof / "batch")
         stream, stored, vectors = parity_of(context, project, proof)
+        audited = audit(project, MODEL, DAYS.live, DAYS.end)
+        explained = explain(project, _ids(proof / "predictions.ndjson")[-1])
     for view, counts in status.counts.items():
         assert sum(counts.values()) == sent[project.view(view).plan.source.name]
     for part in (stream, stored, vectors):
@@ -84,6 +88,12 @@ def test_stream_is_batch_and_every_request_is_answered_once_whatever_restarts(
     requests, predictions = (_ids(proof / f"{name}.ndjson") for name in ("requests", "predictions"))
     assert len(predictions) == len(requests) > 500
     assert max(Counter(predictions).values()) == 1
+    # what differs came late or was read early: nothing is without a cause
+    assert audited.predictions == len(predictions)
+    assert set(audited.causes("at_row")) <= {"late", "stale"}
+    assert set(audited.causes("at_request")) <= {"late", "stale", "ahead"}
+    assert audited.share("at_row") > 0.99
+    assert explained.sound, explained.to_dict()
 
 
 def _history(context: Context, project: Project) -> None:

@@ -88,6 +88,13 @@ class LoadedModel:
         """One number for each of n vectors, given as columns by name. Shape (n,)."""
         return self.trees.predict(matrix(self.metadata.features, self.metadata.categories, columns))
 
+    def contributions(self, columns: Mapping[str, Values]) -> npt.NDArray[np.float64]:
+        """LightGBM's own SHAP values. Shape (n, features + 1): what each feature adds to the raw prediction, in the
+        order of ``metadata.features``, and last what the model says of nothing.
+        """
+        filled = matrix(self.metadata.features, self.metadata.categories, columns)
+        return np.asarray(self.booster.predict(filled, pred_contrib=True, num_threads=1), dtype=np.float64)
+
     def predict_table(self, table: pa.Table) -> npt.NDArray[np.float64]:
         """The same for a table whose columns are the vector's items, as a training set has them. Shape (rows,)."""
         return self.predict({name: values_of(type, table[name]) for name, type in self.metadata.features})
@@ -146,22 +153,54 @@ def load_current(models: Path, plan: ModelPlan) -> LoadedModel:
     return _load(folder / version, plan)
 
 
+def load_version(models: Path, model: str, version: str, fingerprint: str) -> LoadedModel:
+    """A version by its name, whichever is the current one and whatever the definitions say by now.
+
+    Raises UsageError when it is gone, RefusedError when it is not of this fingerprint, PenstockError for a folder that
+    is not what was written.
+    """
+    folder = models / model / version
+    if not _VERSION.fullmatch(version) or not folder.is_dir():
+        raise UsageError(
+            f"version {version[:80]} of {model} is gone",
+            where=str(models / model),
+            allowed=", ".join(sorted(path.name for path in (models / model).glob("*Z-*"))) or None,
+            hint="put its folder back to replay what it predicted",
+        )
+    metadata = _read_metadata(folder)
+    if metadata.fingerprint != fingerprint or metadata.model != model:
+        raise RefusedError(
+            f"version {version} of {metadata.model} has fingerprint {metadata.fingerprint}",
+            where=str(folder),
+            allowed=f"fingerprint {fingerprint} of {model}, as the prediction says",
+        )
+    return _loaded(folder, metadata)
+
+
 def sha256(data: bytes) -> str:
     """In hex."""
     return hashlib.sha256(data).hexdigest()
 
 
 def _load(folder: Path, plan: ModelPlan) -> LoadedModel:
+    metadata = _read_metadata(folder)
+    _check_plan(metadata, plan, folder)
+    return _loaded(folder, metadata)
+
+
+def _read_metadata(folder: Path) -> Metadata:
     described = _read(folder / METADATA)
     if not folder.name.endswith(sha256(described)[:_DIGITS]):
         raise _changed(folder / METADATA)
-    metadata = _metadata(folder / METADATA, described)
-    _check_plan(metadata, plan, folder)
+    return _metadata(folder / METADATA, described)
+
+
+def _loaded(folder: Path, metadata: Metadata) -> LoadedModel:
     model = _read(folder / MODEL)
     if sha256(model) != metadata.model_sha256:
         raise _changed(folder / MODEL)
     trees = Trees(_booster(folder / MODEL, model, metadata))
-    return LoadedModel(plan.name, folder.name, plan.fingerprint, metadata, folder / MODEL, trees)
+    return LoadedModel(metadata.model, folder.name, metadata.fingerprint, metadata, folder / MODEL, trees)
 
 
 def _write_version(folder: Path, files: Mapping[str, bytes]) -> None:

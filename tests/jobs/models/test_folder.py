@@ -16,7 +16,7 @@ import pytest
 from features.errors import PenstockError, RefusedError, UsageError
 from features.plan import ModelPlan
 from features.vector import Values
-from jobs.models.folder import LoadedModel, load_current, set_current
+from jobs.models.folder import LoadedModel, load_current, load_version, set_current
 from jobs.models.train import train
 from tests.jobs.models.examples import COLUMNS, CUT, END, plan, rows, write_set
 
@@ -154,3 +154,38 @@ def test_the_plan_of_a_model_with_another_name_is_not_found_there(models: Path) 
     other: ModelPlan = plan(name="price")
     with pytest.raises(UsageError, match="price has no trained model"):
         load_current(models, other)
+
+
+def test_a_version_by_its_name_whichever_is_current(models: Path, tmp_path: Path) -> None:
+    first, known = current(models).name, load_current(models, plan())
+    train(write_set(tmp_path / "set.parquet", plan(), rows()), plan(), models, (0, CUT - 1), (CUT, END))
+    found = load_version(models, "cost", first, known.fingerprint)
+    assert found.version == first != current(models).name
+    assert found.predict(columns()).tolist() == known.predict(columns()).tolist()
+
+
+@pytest.mark.parametrize("version", ["", "..", "20130101T000000Z-0123456789ab"])
+def test_a_version_that_is_gone_names_those_that_are_there(models: Path, version: str) -> None:
+    with pytest.raises(UsageError, match="of cost is gone") as raised:
+        load_version(models, "cost", version, plan().fingerprint)
+    assert raised.value.allowed == current(models).name
+
+
+def test_a_version_of_another_fingerprint_is_refused_and_both_are_named(models: Path) -> None:
+    with pytest.raises(RefusedError, match=plan().fingerprint) as raised:
+        load_version(models, "cost", current(models).name, "f" * 64)
+    assert "f" * 64 in str(raised.value.allowed)
+
+
+def test_a_version_whose_model_was_changed_is_not_loaded_by_its_name(models: Path) -> None:
+    with (current(models) / "model.txt").open("a") as file:
+        file.write(" ")
+    with pytest.raises(PenstockError, match="is not what was written"):
+        load_version(models, "cost", current(models).name, plan().fingerprint)
+
+
+def test_contributions_are_of_each_feature_and_of_nothing(models: Path) -> None:
+    model = load_current(models, plan())
+    found = model.contributions(columns(5))
+    assert found.shape == (5, len(COLUMNS) + 1)
+    assert np.allclose(found.sum(axis=1), model.predict(columns(5)))

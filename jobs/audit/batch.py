@@ -1,0 +1,101 @@
+"""What batch says of every row that predictions read: at the row's own time, and at the request's.
+
+``at_row_<i>`` and ``at_request_<i>`` have a row for each prediction (n): ``point``, the time of the change point that
+holds then (null: the key has none), and the used features of input i as f_<name>.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import duckdb
+
+from features.compilers.duckdb.types import literal, quote, text
+from features.plan import InputPlan, ModelPlan, ViewPlan
+from jobs.audit.known import LONG_AGO, Known, known_events, reach
+from jobs.backfill import backfill
+from jobs.database import one_row
+from jobs.point_in_time import used_features
+from jobs.project import Project
+
+#: When batch is asked: at the time of the row that was read (without one, of the request), and at that of the request.
+MOMENTS = {"at_row": "coalesce(t_{i}, t)", "at_request": "t"}
+
+
+def recompute(db: duckdb.DuckDBPyConnection, project: Project, plan: ModelPlan, folder: Path) -> dict[str, Known]:
+    """Makes the tables of all inputs from ``served``. Returns the events at hand by view; ``folder`` is written into.
+
+    Raises UsageError for a history that does not fit, PenstockError for what DuckDB or Kafka cannot.
+    """
+    known = {}
+    for name in dict.fromkeys(item.view for item in plan.inputs):
+        view = project.plans[name]
+        numbers = [i for i, item in enumerate(plan.inputs) if item.view == name]
+        low, high = _load_keys(db, view, numbers)
+        known[name] = known_events(db, project, view, reach(view, low, high), folder / "events" / name)
+        points = change_points(db, project, view, known[name].files, (low, high), folder / "points")
+        for i in numbers:
+            for table, moment in MOMENTS.items():
+                _look_up(db, view, plan.inputs[i], used_features(plan, plan.inputs[i]), i, points, (table, moment))
+    return known
+
+
+def change_points(
+    db: duckdb.DuckDBPyConnection, project: Project, view: ViewPlan, files: str, span: tuple[int, int], out: Path
+) -> str:
+    """The glob of a view's change points of the events in files, from what holds at ``span[0]`` to ``span[1]``."""
+    needed = reach(view, *span)
+    start, end = needed if needed is not None else (0, 1)
+    if start == LONG_AGO:
+        time = quote(str(view.source.time))
+        first = one_row(db, f"SELECT min({time}) FROM read_parquet({text(files)})")[0]
+        start = span[0] if first is None else min(first, span[0])
+    backfill(view, files, start, end, out, memory=project.config.batch.memory)
+    return str(out / view.name / "part-*.parquet")
+
+
+def _load_keys(db: duckdb.DuckDBPyConnection, view: ViewPlan, numbers: list[int]) -> tuple[int, int]:
+    """Makes ``keys``, those that these inputs read. Returns the least and the greatest time asked for."""
+    keyed = [", ".join(f"key_{i}_{k} AS {quote(key.name)}" for k, key in enumerate(view.key)) for i in numbers]
+    db.execute("CREATE OR REPLACE TABLE keys AS " + " UNION ".join(f"SELECT {keys} FROM served" for keys in keyed))
+    times = ", ".join(["t", *(f"coalesce(t_{i}, t)" for i in numbers)])
+    # one argument is a list to DuckDB's least()
+    low, high = one_row(db, f"SELECT min(list_min([{times}])), max(list_max([{times}])) FROM served")
+    return int(low), int(high)
+
+
+def _look_up(
+    db: duckdb.DuckDBPyConnection,
+    view: ViewPlan,
+    item: InputPlan,
+    features: list[str],
+    i: int,
+    points: str,
+    asked: tuple[str, str],
+) -> None:
+    table, moment = asked
+    keys = [quote(key.name) for key in view.key]
+    on = " AND ".join(f"s.key_{i}_{k} = c.{key}" for k, key in enumerate(keys))
+    # what holds for all time is held at every time
+    at = str(2**62) if view.static else moment.format(i=i)
+    types: Mapping[str, str] = {name: type for name, type, _ in item.features}
+    stored = ", ".join(["t", *keys, *(f"{_read(types[name], name)} AS {quote(f'f_{name}')}" for name in features)])
+    found = ", ".join(["c.t AS point", *(_or_default(view, name) for name in features)])
+    db.execute(
+        f"""CREATE TABLE {table}_{i} AS SELECT s.n, {found} FROM (SELECT *, {at} AS _at FROM served) AS s
+        ASOF LEFT JOIN (SELECT {stored} FROM read_parquet({text(points)})) AS c ON {on} AND s._at >= c.t
+        ORDER BY s.n"""
+    )
+
+
+def _read(type: str, name: str) -> str:
+    return f"epoch_ms(CAST({quote(name)} AS TIMESTAMP))" if type == "timestamp" else quote(name)
+
+
+def _or_default(view: ViewPlan, name: str) -> str:
+    feature = next(f for f in view.features if f.name == name)
+    value = quote(f"f_{name}")
+    if feature.default is None:
+        return f"c.{value}"
+    return f"CASE WHEN c.t IS NULL THEN {literal(feature.default, feature.type)} ELSE c.{value} END AS {value}"

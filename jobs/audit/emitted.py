@@ -1,0 +1,72 @@
+"""Doubted rows as the stream emitted them: from which plan, after which record, and when.
+
+``emitted_<view>`` has, for every case whose row the feature topic still holds: ``_case``, ``_fingerprint``,
+``_partition`` and ``_offset`` of the source record that was applied last, and ``_sent``, the row's Kafka timestamp.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Any
+
+import duckdb
+import orjson
+import pyarrow as pa
+
+from features.canonical import canonical_json
+from features.compilers.duckdb.types import quote
+from features.plan import ViewPlan
+from jobs.audit.topics import read_records
+from jobs.project import FEATURES_TOPIC, Project
+
+_SCHEMA = pa.schema(
+    {
+        "_case": pa.int64(),
+        "_fingerprint": pa.string(),
+        "_partition": pa.int64(),
+        "_offset": pa.int64(),
+        "_sent": pa.int64(),
+    }
+)
+
+
+def load_emitted(db: duckdb.DuckDBPyConnection, project: Project, view: ViewPlan) -> None:
+    """Makes the table. The topic is read from the first moment at which one of the rows can have been emitted."""
+    cases = db.execute(f"SELECT * FROM {quote(f'cases_{view.name}')} WHERE _seq > 0").to_arrow_table().to_pylist()
+    rows = _find(project, view, cases) if cases and project.streams[view.source.name].topic is not None else []
+    db.register("rows", pa.Table.from_pylist(rows, schema=_SCHEMA))
+    db.execute(f"CREATE TABLE {quote(f'emitted_{view.name}')} AS SELECT * FROM rows")
+    db.unregister("rows")
+
+
+def _find(project: Project, view: ViewPlan, cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    wanted: dict[bytes, dict[tuple[int, int], int]] = {}
+    for case in cases:
+        key = canonical_json({k.name: case[k.name] for k in view.key}).encode()
+        wanted.setdefault(key, {})[case["_at"], case["_seq"]] = case["_case"]
+    # an event is no further ahead of its record than max_ahead, and its rows come after it
+    since = min(case["_at"] for case in cases) - view.source.max_ahead_ms
+    found: list[dict[str, Any]] = []
+    with closing(read_records(project, FEATURES_TOPIC.format(view=view.name), since)) as records:
+        for record in records:
+            rows = wanted.get(record.key)
+            if rows is None or record.value is None:
+                continue
+            row = orjson.loads(record.value)
+            number = rows.get((row["t"], row["seq"]))
+            if number is not None:
+                found.append(_emitted(number, record))
+                if len(found) == len(cases):
+                    break
+    return found
+
+
+def _emitted(case: int, record: Any) -> dict[str, Any]:
+    headers = {name: value.decode() for name, value in record.headers if value is not None}
+    return {
+        "_case": case,
+        "_fingerprint": headers["fingerprint"],
+        "_partition": int(headers["partition"]),
+        "_offset": int(headers["offset"]),
+        "_sent": record.timestamp,
+    }

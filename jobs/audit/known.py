@@ -1,0 +1,151 @@
+"""The events that are known of some keys of a view: its history, and from its last event on what the topic holds."""
+
+from __future__ import annotations
+
+import glob
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from features.compilers.duckdb.types import quote, text
+from features.compilers.duckdb.view import ViewQuery
+from features.ingest import BadEvent, Row, parse
+from features.plan import SourcePlan, ViewPlan
+from jobs.audit.topics import read_records
+from jobs.database import one_row
+from jobs.history import source_rows
+from jobs.parts import ARROW_TYPES
+from jobs.project import Project
+
+#: Before every event.
+LONG_AGO = -(2**62)
+
+#: Events come as plain integers of milliseconds, which history files may have, too.
+EVENT_TYPES = {**ARROW_TYPES, "timestamp": pa.int64()}
+
+Key = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Known:
+    """``files``: a glob of Parquet with the source's columns. ``first``, ``last``: the times of the source's first and
+    last event at hand, of any key, in milliseconds; None without events, or where they have no time.
+    """
+
+    files: str
+    first: int | None
+    last: int | None
+
+
+def reach(plan: ViewPlan, low: int, high: int) -> tuple[int, int] | None:
+    """The times of events on which the values from ``low`` to ``high`` rest: from, to (exclusive); None: all."""
+    if plan.static:
+        return None
+    query = ViewQuery(plan)
+    return (LONG_AGO if query.endless else low - query.lookback_ms, high + 1)
+
+
+def known_events(
+    db: duckdb.DuckDBPyConnection, project: Project, plan: ViewPlan, span: tuple[int, int] | None, folder: Path
+) -> Known:
+    """Writes the events of the keys in table ``keys`` with ``span[0] <= time < span[1]`` into ``folder``.
+
+    What the topic holds is read from the time of the last event in history on, and only if ``span`` goes beyond it.
+    """
+    folder.mkdir(parents=True)
+    first, last = _from_history(db, project, plan, span, folder / "0-history.parquet")
+    source = plan.source
+    if span is not None and project.streams[source.name].topic is not None and (last is None or last < span[1] - 1):
+        tail = _from_topic(db, project, plan, (last, span[1]), folder / "1-topic.parquet")
+        first, last = _least(first, *tail), _greatest(last, *tail)
+    return Known(str(folder / "*.parquet"), first, last)
+
+
+def _from_history(
+    db: duckdb.DuckDBPyConnection, project: Project, plan: ViewPlan, span: tuple[int, int] | None, file: Path
+) -> tuple[int | None, int | None]:
+    source = plan.source
+    if not _has_history(project, source):
+        pq.write_table(event_table(source, []), file)
+        return None, None
+    keys = ", ".join(quote(key.name) for key in plan.key)
+    columns = ", ".join(quote(column.name) for column in source.columns)
+    # in the order of the files: of repeats the first one counts
+    db.execute(
+        f"""COPY (SELECT {columns} FROM ({source_rows(db, project, source, span)})
+        WHERE _bad IS NULL AND ({keys}) IN (SELECT ({keys}) FROM keys) ORDER BY _file, _row)
+        TO {text(str(file))} (FORMAT parquet)"""
+    )
+    if source.time is None:
+        return None, None
+    time = quote(source.time)
+    first, last = one_row(
+        db, f"SELECT min({time}), max({time}) FROM ({source_rows(db, project, source)}) WHERE _bad IS NULL"
+    )
+    return first, last
+
+
+def _has_history(project: Project, source: SourcePlan) -> bool:
+    """A stream may live on its topic alone, for now or for good; what holds for all time has nothing but its files."""
+    if project.streams[source.name].topic is None:
+        return True
+    history = project.streams[source.name].history
+    return history is not None and bool(glob.glob(project.history(source.name), recursive=True))
+
+
+def _from_topic(
+    db: duckdb.DuckDBPyConnection, project: Project, plan: ViewPlan, span: tuple[int | None, int], file: Path
+) -> tuple[int | None, int | None]:
+    """Events later than ``span[0]`` and before ``span[1]``: none of them has an earlier Kafka timestamp than that
+    less ``max_ahead``.
+    """
+    source, keys = plan.source, keys_of(db, plan)
+    since = None if span[0] is None else span[0] - source.max_ahead_ms
+    after = LONG_AGO if span[0] is None else span[0]
+    rows, first, last = [], None, None
+    with closing(read_records(project, project.topic(source.name), since)) as records:
+        for record in records:
+            row = good_row(source, record)
+            if row is None or not after < row[str(source.time)] < span[1]:
+                continue
+            first, last = _least(first, row[str(source.time)]), _greatest(last, row[str(source.time)])
+            if key_of(plan, row) in keys:
+                rows.append(row)
+    pq.write_table(event_table(source, rows), file)
+    return first, last
+
+
+def keys_of(db: duckdb.DuckDBPyConnection, plan: ViewPlan) -> set[Key]:
+    """The keys in table ``keys``."""
+    return set(db.execute(f"SELECT {', '.join(quote(key.name) for key in plan.key)} FROM keys").fetchall())
+
+
+def key_of(plan: ViewPlan, row: Row) -> Key:
+    """A row's key."""
+    return tuple(row[key.name] for key in plan.key)
+
+
+def good_row(source: SourcePlan, record: Any) -> Row | None:
+    """The row in a record of the source's topic; None for a bad one."""
+    try:
+        return parse(source, record.value, record.timestamp if record.timestamp >= 0 else None)
+    except BadEvent:
+        return None
+
+
+def event_table(source: SourcePlan, rows: list[Row]) -> pa.Table:
+    """Rows as a history file has them."""
+    return pa.table({c.name: pa.array([row[c.name] for row in rows], EVENT_TYPES[c.type]) for c in source.columns})
+
+
+def _least(*times: int | None) -> int | None:
+    return min((time for time in times if time is not None), default=None)
+
+
+def _greatest(*times: int | None) -> int | None:
+    return max((time for time in times if time is not None), default=None)

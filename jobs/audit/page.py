@@ -1,0 +1,68 @@
+"""An audit as one HTML file that needs nothing else: no network, no other file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import jinja2
+import plotly.offline
+
+from features.durations import duration_text
+from features.errors import PenstockError
+from jobs.audit.findings import CAUSES, MEANING
+from jobs.audit.plots import COLORS, MOMENT_WORDS, by_feature, over_time
+from jobs.audit.report import Report
+from jobs.times import range_words, time_words
+
+
+def write_page(report: Report, file: Path) -> None:
+    """Writes the page, whole or not at all. Raises PenstockError when it cannot be written."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle, made = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
+        with os.fdopen(handle, "w", encoding="utf-8") as output:
+            output.write(page(report))
+        os.chmod(made, 0o644)
+        os.replace(made, file)
+    except OSError as error:
+        raise PenstockError(f"the page cannot be written: {error.strerror}", where=str(file)) from None
+
+
+def page(report: Report) -> str:
+    """The HTML."""
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.filters |= {"number": "{:,}".format, "percent": percent, "age": _age}
+    return templates.get_template("page.html").render(
+        report=report,
+        span=range_words((report.from_ms, report.to_ms)),
+        moments=MOMENT_WORDS,
+        plots={moment: by_feature(report, moment) for moment in MOMENT_WORDS if report.different(moment)},
+        over_time=over_time(report) if report.steps else None,
+        causes=[cause for cause in CAUSES if any(cause in report.causes(moment) for moment in MOMENT_WORDS)],
+        meaning=MEANING,
+        colors=COLORS,
+        time=time_words,
+        plotly=plotly.offline.get_plotlyjs(),
+    )
+
+
+def percent(share: float) -> str:
+    """A share of 0 to 1, never rounded up to all or down to nothing."""
+    text = f"{100 * share:.4f}".rstrip("0").rstrip(".")
+    if text == "100" and share < 1:
+        return "> 99.9999%"
+    return "< 0.0001%" if text == "0" and share > 0 else f"{text}%"
+
+
+def _age(milliseconds: float) -> str:
+    """A length of time; one below zero is ahead."""
+    whole = round(milliseconds)
+    return duration_text(whole) if whole >= 0 else f"-{duration_text(-whole)}"

@@ -1,0 +1,41 @@
+"""An audit: the predictions of a range, read from their topic, against batch."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from features.errors import UsageError
+from jobs.audit.check import checked
+from jobs.audit.report import Report, make_report
+from jobs.audit.topics import CLOCKS_MS, offsets_since
+from jobs.project import Project
+from jobs.readback import read_values
+from jobs.times import range_words
+
+
+def audit(
+    project: Project,
+    model_name: str,
+    from_ms: int,
+    to_ms: int,
+    progress: Callable[[int], None] = lambda done: None,
+) -> Report:
+    """Compares every prediction for a request with ``from <= t < to``. ``progress`` is told the predictions read.
+
+    Raises UsageError for an empty range or a history that does not fit, PenstockError for what Kafka and DuckDB cannot.
+    """
+    if from_ms >= to_ms:
+        raise UsageError(f"the range {range_words((from_ms, to_ms))} is empty", allowed="--from before --to")
+    model = project.model(model_name)
+    plan = model.model_plan
+    project.config.state.mkdir(parents=True, exist_ok=True)
+    # a request is at most max_ahead later than its record, and its prediction comes after it
+    since = from_ms - plan.on.max_ahead_ms - CLOCKS_MS
+    with tempfile.TemporaryDirectory(prefix=".audit-", dir=project.config.state) as folder:
+        file = Path(folder) / "predictions.ndjson"
+        start = offsets_since(project, model.output, since)
+        read_values(project, model.output, file, start=start, progress=progress)
+        with checked(project, plan, file, (from_ms, to_ms)) as found:
+            return make_report(found, (from_ms, to_ms))

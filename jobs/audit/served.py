@@ -1,0 +1,70 @@
+"""Predictions as a table: what each one says it was made of.
+
+``served`` has a row for each prediction, by time and id:
+
+    n, id, t, version, fingerprint, requested_at, stale
+    t_<i>, seq_<i>, key_<i>_<k>    the row that was read for input i, and column k of its key
+    v_<j>                          entry j of the vector; timestamps in milliseconds
+    names                          of a prediction by another definition: the entries that its vector has
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from features.compilers.duckdb.types import SQL_TYPES, literal, quote, text
+from features.plan import ModelPlan, ViewPlan
+
+#: A record's greatest size, in bytes: more than a broker takes unless it is told to.
+_LARGEST = 16 << 20
+
+_OWN = {
+    "id": "VARCHAR",
+    "t": "BIGINT",
+    "version": "VARCHAR",
+    "fingerprint": "VARCHAR",
+    "requested_at": "BIGINT",
+    "stale": "BOOLEAN",
+}
+
+
+def load_served(
+    db: duckdb.DuckDBPyConnection,
+    plan: ModelPlan,
+    views: Mapping[str, ViewPlan],
+    file: Path,
+    span: tuple[int, int] | None = None,
+) -> None:
+    """Makes ``served`` of prediction records, one JSON object a line, with ``span[0] <= t < span[1]`` (None: all)."""
+    keyed = [views[item.view].key for item in plan.inputs]
+    columns = [f"s.{name} AS {name}" for name in _OWN]
+    for i, item in enumerate(plan.inputs):
+        read = f"s.views.{quote(item.name)}"
+        columns += [f"{read}.t AS t_{i}", f"{read}.seq AS seq_{i}"]
+        columns += [f"{read}.key.{quote(key.name)} AS key_{i}_{k}" for k, key in enumerate(keyed[i])]
+    columns += [f"s.vector.{quote(item.name)} AS v_{j}" for j, item in enumerate(plan.vector)]
+    known = literal(plan.fingerprint, "string")
+    columns.append(f"CASE WHEN s.fingerprint <> {known} THEN json_keys(json, '$.vector') END AS names")
+    during = f"WHERE s.t >= {span[0]} AND s.t < {span[1]}" if span else ""
+    db.execute(
+        f"""CREATE TABLE served AS SELECT row_number() OVER (ORDER BY s.t, s.id) - 1 AS n, {", ".join(columns)}
+        FROM (SELECT json, json_transform(json, {text(json.dumps(_structure(plan, views)))}) AS s
+          FROM read_ndjson_objects({text(str(file))}, maximum_object_size = {_LARGEST})) {during} ORDER BY n"""
+    )
+
+
+def _structure(plan: ModelPlan, views: Mapping[str, ViewPlan]) -> dict[str, Any]:
+    read = {
+        item.name: {
+            "key": {key.name: SQL_TYPES[key.type] for key in views[item.view].key},
+            "t": "BIGINT",
+            "seq": "BIGINT",
+        }
+        for item in plan.inputs
+    }
+    return {**_OWN, "views": read, "vector": {item.name: SQL_TYPES[item.type] for item in plan.vector}}

@@ -1,0 +1,87 @@
+"""Committed records of a topic, from a time or an offset on to the end that it has now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Mapping
+from typing import Any
+
+from kafka import TopicPartition
+
+from features.errors import PenstockError
+from jobs.kafka.clients import answering, consumer
+from jobs.kafka.lean import places
+from jobs.project import Project
+
+#: Records taken at once, and how long none may come before the end is reached, in seconds.
+AT_ONCE, PATIENCE_S = 20_000, 30.0
+
+#: How far clocks of different machines may be apart, in milliseconds.
+CLOCKS_MS = 60_000
+
+#: Partition → offset; a partition that is not named is read from ``since_ms``.
+Offsets = Mapping[int, int]
+
+
+def read_records(
+    project: Project, topic: str, since_ms: int | None, offsets: Offsets | None = None
+) -> Generator[Any, None, None]:
+    """kafka-python's records, each partition's in order; the end is where the topic ends when this begins.
+
+    ``since_ms``: the first Kafka timestamp that matters, in milliseconds; None: the topic's beginning. Close the
+    iterator when it is left early. Raises PenstockError for a topic that does not exist or does not come to its end.
+    """
+    with answering(project.config), consumer(project.config, None, isolation_level="read_committed") as reader:
+        ends = _seek(reader, topic, since_ms, offsets or {})
+        last = time.monotonic()
+        while any(reader.position(place) < end for place, end in ends.items()):
+            for place, records in reader.poll(timeout_ms=500, max_records=AT_ONCE).items():
+                last = time.monotonic()
+                yield from (record for record in records if record.offset < ends[place])
+            if time.monotonic() - last > PATIENCE_S:
+                raise PenstockError(f"nothing more came for {PATIENCE_S:.0f} s before the end", where=topic)
+
+
+def offsets_since(project: Project, topic: str, since_ms: int) -> dict[int, int]:
+    """Partition → the offset of its first record with this Kafka timestamp or a later one."""
+    with answering(project.config), consumer(project.config, None) as reader:
+        return {place.partition: offset for place, offset in _since(reader, _places(reader, topic), since_ms).items()}
+
+
+def first_offsets(project: Project, topic: str) -> dict[int, int]:
+    """Partition → the offset of the first record that it still has."""
+    with answering(project.config), consumer(project.config, None) as reader:
+        return {place.partition: n for place, n in reader.beginning_offsets(_places(reader, topic)).items()}
+
+
+def bounds(project: Project, topic: str) -> dict[int, tuple[int, int]]:
+    """Partition → its first offset and the one that comes next."""
+    with answering(project.config), consumer(project.config, None) as reader:
+        found = _places(reader, topic)
+        first, end = reader.beginning_offsets(found), reader.end_offsets(found)
+        return {place.partition: (first[place], end[place]) for place in found}
+
+
+def _seek(reader: Any, topic: str, since_ms: int | None, offsets: Offsets) -> dict[TopicPartition, int]:
+    """Puts the reader at the start of each partition; where each ends now."""
+    found = _places(reader, topic)
+    reader.assign(found)
+    first, ends = reader.beginning_offsets(found), reader.end_offsets(found)
+    since = first if since_ms is None else _since(reader, found, since_ms)
+    for place in found:
+        reader.seek(place, max(first[place], offsets.get(place.partition, since[place])))
+    return dict(ends)
+
+
+def _since(reader: Any, found: list[TopicPartition], since_ms: int) -> dict[TopicPartition, int]:
+    """Where no record is so young, the partition's end."""
+    ends = reader.end_offsets(found)
+    asked = reader.offsets_for_times(dict.fromkeys(found, max(0, since_ms)))
+    return {place: asked[place].offset if asked.get(place) else ends[place] for place in found}
+
+
+def _places(reader: Any, topic: str) -> list[TopicPartition]:
+    found = places(reader, topic) if reader.partitions_for_topic(topic) else []
+    if not found:
+        raise PenstockError(f"the topic {topic!r} does not exist", where=topic)
+    return found

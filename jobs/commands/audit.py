@@ -1,0 +1,78 @@
+"""``penstock audit``: all that a model was served in a range, against batch."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from rich.markup import escape
+from rich.table import Table as Grid
+
+from jobs.audit.batch import MOMENTS
+from jobs.audit.page import percent, write_page
+from jobs.audit.report import FeatureReport, Report
+from jobs.audit.run import audit
+from jobs.commands.common import TIME, Context
+from jobs.commands.common import command as shared
+
+
+@click.command()
+@click.argument("model")
+@click.option("--from", "from_ms", type=TIME, required=True, help="First request, inclusive (ISO, UTC).")
+@click.option("--to", "to_ms", type=TIME, required=True, help="Last request, exclusive.")
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="The share of values that may differ from batch at their row's own time.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path, dir_okay=False), help="A report page with plots, as one HTML file."
+)
+@shared
+def command(context: Context, model: str, from_ms: int, to_ms: int, threshold: float, out: Path | None) -> None:
+    """Compare every feature value that MODEL's predictions carry with batch, to the bit, and name the cause of each
+    difference.
+
+    A value is compared at its row's own time (was the row right?) and at the request's (was it what training would
+    have seen?). The exit code is 1 when more than --threshold of all values differ at the row's own time.
+
+    Example: penstock audit arrival_delay --from 2013-11-01 --to 2013-11-02 --threshold 0.001 --out audit.html
+    """
+    with context.progress(f"predictions of {model}", None) as bar:
+        report = audit(context.project, model, from_ms, to_ms, bar)
+    if out is not None:
+        write_page(report, out)
+    failed = 1 - report.share("at_row") > threshold
+    _say(context, report, out)
+    context.result(**report.to_dict(), threshold=threshold, failed=failed, page=str(out) if out else None)
+    if failed:
+        sys.exit(1)
+
+
+def _say(context: Context, report: Report, out: Path | None) -> None:
+    if not report.predictions:
+        context.out.print(f"no prediction of {report.model} is for a request of that range")
+        return
+    context.out.print(_grid(report))
+    for moment, words in (("at_row", "the rows' own time"), ("at_request", "the request's time")):
+        counted = ", ".join(f"{n:,} {cause}" for cause, n in report.causes(moment).items())
+        equal = f"{percent(report.share(moment))} of {report.values:,} values are batch's at {words}"
+        context.out.print(equal + (f"; the others: {counted}" if counted else ""))
+    if out is not None:
+        context.out.print(f"{out}: the report", markup=False)
+
+
+def _grid(report: Report) -> Grid:
+    grid = Grid("feature", "not batch's at the row's time", "at the request's time")
+    grid.title = f"{report.predictions:,} predictions"
+    for feature in report.features:
+        grid.add_row(escape(feature.name), *(_cell(feature, moment) for moment in MOMENTS))
+    return grid
+
+
+def _cell(feature: FeatureReport, moment: str) -> str:
+    by_cause = getattr(feature, moment).by_cause
+    return ", ".join(f"{n:,} {cause}" for cause, n in by_cause.items()) or "0"

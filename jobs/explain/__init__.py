@@ -1,0 +1,1 @@
+"""One prediction in full: what ``penstock explain`` shows."""

@@ -1,0 +1,115 @@
+"""The records that an id leads to: the request, and its prediction or the dead letter that answered it.
+
+A prediction is written after its request. So the model's output is not read as a whole: each of its partitions is read
+from the Kafka timestamp of the request on (less what clocks may differ by) until the record with that key is found.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import Any, NamedTuple
+
+import orjson
+
+from features.definitions import Model
+from features.errors import PenstockError, UsageError, did_you_mean
+from jobs.audit.requests import place_of
+from jobs.audit.topics import CLOCKS_MS, bounds, read_records
+from jobs.project import DEAD_LETTERS_TOPIC, Project
+
+
+class Place(NamedTuple):
+    """A request's place."""
+
+    topic: str
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}-{self.partition}-{self.offset}"
+
+
+def find_place(project: Project, id: str) -> Place:
+    """The place that an id names. Raises UsageError for what is no id, or of no model's requests."""
+    topics = sorted({str(model.on.topic) for model in project.models.values() if model.on.topic is not None})
+    found = place_of(id)
+    example = f"such as {topics[0]}-0-1742" if topics else None
+    if found is None:
+        raise UsageError(
+            f"{id!r} is not the id of a prediction", where="ID", allowed="TOPIC-PARTITION-OFFSET", hint=example
+        )
+    if found[0] not in topics:
+        raise UsageError(
+            f"no model answers requests of the topic {found[0]!r}",
+            where="ID",
+            allowed=", ".join(topics) or "no model has a request topic",
+            hint=did_you_mean(found[0], topics),
+        )
+    return Place(*found)
+
+
+def find_model(project: Project, place: Place, named: str | None) -> Model:
+    """The model that answers those requests. Raises UsageError where there are several and none is named."""
+    models = [model for model in project.models.values() if model.on.topic == place.topic]
+    if named is not None:
+        model = project.model(named)
+        if model not in models:
+            raise UsageError(
+                f"{named} does not answer requests of {place.topic}",
+                where="--model",
+                allowed=", ".join(str(model.name) for model in models),
+            )
+        return model
+    if len(models) > 1:
+        names = ", ".join(str(model.name) for model in models)
+        raise UsageError(f"several models answer {place.topic}", where="--model", allowed=names)
+    return models[0]
+
+
+def find_request(project: Project, place: Place) -> Any:
+    """The record of a request; None where its topic has it no longer. Raises UsageError where there never was one."""
+    found = bounds(project, place.topic)
+    if place.partition not in found:
+        partitions = ", ".join(map(str, sorted(found)))
+        raise UsageError(
+            f"{place.topic} has no partition {place.partition}", where="ID", allowed=f"partitions {partitions}"
+        )
+    first, end = found[place.partition]
+    if place.offset >= end:
+        raise UsageError(
+            f"{place.topic}-{place.partition} has no offset {place.offset} yet",
+            where="ID",
+            allowed=f"{first} to {end - 1}",
+        )
+    starts = {partition: end for partition, (_, end) in found.items()} | {place.partition: place.offset}
+    with closing(read_records(project, place.topic, None, starts)) as records:
+        record = next(records, None)
+    return record if record is not None and record.offset == place.offset else None
+
+
+def find_prediction(project: Project, model: Model, place: Place, request: Any) -> dict[str, Any]:
+    """The prediction's record. Raises PenstockError: the request was refused (with the reason), or has no answer."""
+    since = None if request is None or request.timestamp < 0 else request.timestamp - CLOCKS_MS
+    key = str(place).encode()
+    with closing(read_records(project, model.output, since)) as records:
+        for record in records:
+            if record.key == key:
+                return dict(orjson.loads(record.value))
+    raise _unanswered(project, model, place, since)
+
+
+def _unanswered(project: Project, model: Model, place: Place, since: int | None) -> PenstockError:
+    with closing(read_records(project, DEAD_LETTERS_TOPIC, since)) as records:
+        for record in records:
+            letter = orjson.loads(record.value)
+            if (letter["topic"], letter["partition"], letter["offset"]) == place and letter["view"] is None:
+                return PenstockError(
+                    f"{place} was refused: {letter['error']}: {letter['detail']}",
+                    where=f"{DEAD_LETTERS_TOPIC}-{record.partition}-{record.offset}",
+                    hint="a request that is refused is answered by a dead letter, not by a prediction",
+                )
+    return PenstockError(
+        f"{place} has no prediction of {model.name}",
+        where=str(model.output),
+        hint=f"is 'penstock infer {model.name}' running, and did it begin at this request or before?",
+    )

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from features.vector import Values
+from jobs.explain.replay import replay
+from jobs.models.folder import load_current
+from jobs.models.train import train
+from tests.jobs.models.examples import COLUMNS, CUT, END, plan, rows, write_set
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("models")
+    train(write_set(folder / "set.parquet", plan(), rows()), plan(), folder / "models", (0, CUT), (CUT, END))
+    return folder / "models"
+
+
+def served(models: Path, batch: int) -> list[dict[str, Any]]:
+    """Predictions made together, as records."""
+    model, columns = load_current(models, plan()), rows()
+    vectors = [{name: columns[name][i] for name in COLUMNS} for i in range(batch)]
+    values = model.predict({name: Values.of(type, [v[name] for v in vectors]) for name, type in COLUMNS.items()})
+    own = {"model": "cost", "version": model.version, "fingerprint": model.fingerprint}
+    return [{**own, "value": value, "vector": vector} for value, vector in zip(values.tolist(), vectors, strict=True)]
+
+
+def test_one_alone_has_the_bits_of_one_among_many(models: Path) -> None:
+    made = served(models, 200)
+    assert all(replay(models, one).same for one in made)
+    assert any(None in one["vector"].values() for one in made)
+
+
+def test_one_bit_more_is_seen(models: Path) -> None:
+    one = served(models, 1)[0]
+    assert not replay(models, {**one, "value": one["value"] * (1 + 2**-52)}).same
+
+
+def test_contributions_and_base_make_the_prediction(models: Path) -> None:
+    one = served(models, 3)[2]
+    found = replay(models, one)
+    assert list(found.contributions) == list(COLUMNS)
+    assert sum(found.contributions.values()) + found.base == pytest.approx(one["value"])
