@@ -6,6 +6,7 @@ import penstock.plan.Window;
 /**
  * A key's events in time order, in a linked list of chunks, so that a state backend on disk rewrites one chunk per
  * event and never the whole history. An event in order costs one chunk; a late one a walk back from the newest chunk.
+ * Where {@link Steps} can stand for events, an entry is the events of a step.
  */
 final class EventLog {
     /** Events in a full chunk. */
