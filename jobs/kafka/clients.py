@@ -44,7 +44,8 @@ _PRODUCER = {
     "delivery_timeout_ms": DELIVERY_MS,
 }
 
-_TRANSACTIONAL = {"linger_ms": 0}
+#: A commit waits out a whole back-off otherwise.
+_TRANSACTIONAL = {"linger_ms": 0, "retry_backoff_ms": 1}
 
 
 def consumer(config: Config, topics: Sequence[str] | None, *, answer_ms: int = ANSWER_MS, **options: Any) -> Consumer:

@@ -195,7 +195,7 @@ def _dotted(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Record(NamedTuple):
-    """``interface.Record``."""
+    """``interface.Record``, its headers made when they are asked for: they cost as much as all the rest."""
 
     topic: str
     partition: int
@@ -203,7 +203,12 @@ class Record(NamedTuple):
     timestamp: int
     key: bytes | None
     value: bytes | None
-    headers: list[tuple[str, bytes | None]]
+    message: Any
+
+    @property
+    def headers(self) -> list[tuple[str, bytes | None]]:
+        """Name and value of each header, in order."""
+        return self.message.headers() or []
 
     def carries(self, name: str, value: bytes) -> bool:
         """Is this header among the record's?"""
@@ -219,7 +224,7 @@ def _record(message: Any) -> Record:
         time if kind else -1,
         message.key(),
         message.value(),
-        message.headers() or [],
+        message,
     )
 
 
@@ -279,6 +284,8 @@ class ConfluentConsumer(Consumer):
     @_ours
     def poll(self, timeout_ms: float, max_records: int = 20_000) -> dict[Place, list[Record]]:
         found: dict[Place, list[Record]] = {}
+        records: list[Record] = []
+        last: tuple[str, int] | None = None
         # asked for several, it would wait for all of them
         first = self._client.poll(timeout_ms / 1000)
         self._notes.check()
@@ -288,7 +295,10 @@ class ConfluentConsumer(Consumer):
         for message in (first, *rest):
             if message.error() is None:
                 record = _record(message)
-                found.setdefault(Place(record.topic, record.partition), []).append(record)
+                if record[:2] != last:
+                    last = record[:2]
+                    records = found.setdefault(Place(*last), [])
+                records.append(record)
             else:
                 self._event(message)
         self._notes.check()

@@ -50,8 +50,6 @@ _SHARED = {
 _UNMEASURED = {"metrics_enabled": False}
 _CONSUMER = {**_UNMEASURED, "max_poll_records": 20_000}
 _PRODUCER = {**_UNMEASURED, "max_block_ms": ANSWER_MS}
-#: A commit waits out a whole back-off otherwise.
-_TRANSACTIONAL = {"retry_backoff_ms": 1}
 
 #: kafka-python's errors and ours, the first that fits.
 _KINDS: tuple[tuple[type[KafkaError], type[KafkaFailure]], ...] = (
@@ -210,8 +208,7 @@ class PythonProducer(Producer):
     """``interface.Producer`` on kafka-python. ``options``: Kafka's own, with underscores, and the login's."""
 
     def __init__(self, options: Mapping[str, Any], answer_ms: int) -> None:
-        transactional = _TRANSACTIONAL if "transactional_id" in options else {}
-        self._client = connect(KafkaProducer, {**_PRODUCER, **transactional, **options}, answer_ms)
+        self._client = connect(KafkaProducer, {**_PRODUCER, **options}, answer_ms)
         self._delivery_s = (self._client.config["delivery_timeout_ms"] + ANSWER_MS) / 1000
         self._in_transaction: list[PythonReceipt] | None = None
 
