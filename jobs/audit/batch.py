@@ -79,9 +79,8 @@ def _look_up(
     # what holds for all time is held at every time
     at = str(2**62) if view.static else moment.format(i=i)
     types = {name: type for name, type, _ in item.features}
-    stored = ", ".join(
-        ["t", *keys, *(f"{in_milliseconds(types[name], quote(name))} AS {quote(f'f_{name}')}" for name in features)]
-    )
+    read = [f"{in_milliseconds(types[name], quote(name))} AS {quote(f'f_{name}')}" for name in features]
+    stored = ", ".join(["t", *keys, *read])
     found = ", ".join(["c.t AS point", *(or_default(view, name) for name in features)])
     db.execute(
         f"""CREATE TABLE {table}_{i} AS SELECT s.n, {found} FROM (SELECT *, {at} AS _at FROM served) AS s
@@ -91,7 +90,7 @@ def _look_up(
 
 
 def or_default(view: ViewPlan, name: str) -> str:
-    """The SQL of a feature f_<name> of change point ``c``, or where there is none (t null) of the value over nothing."""
+    """The SQL of feature f_<name> of change point ``c``; the value over nothing where there is none (t is null)."""
     feature = next(f for f in view.features if f.name == name)
     value = quote(f"f_{name}")
     if feature.default is None:
