@@ -6,12 +6,11 @@ holds then (null: the key has none), and the used features of input i as f_<name
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
 
-from features.compilers.duckdb.types import literal, quote, text
+from features.compilers.duckdb.types import in_milliseconds, literal, quote, text
 from features.plan import InputPlan, ModelPlan, ViewPlan
 from jobs.audit.known import LONG_AGO, Known, known_events, reach
 from jobs.backfill import backfill
@@ -79,9 +78,10 @@ def _look_up(
     on = " AND ".join(f"s.key_{i}_{k} = c.{key}" for k, key in enumerate(keys))
     # what holds for all time is held at every time
     at = str(2**62) if view.static else moment.format(i=i)
-    types: Mapping[str, str] = {name: type for name, type, _ in item.features}
-    stored = ", ".join(["t", *keys, *(f"{_read(types[name], name)} AS {quote(f'f_{name}')}" for name in features)])
-    found = ", ".join(["c.t AS point", *(_or_default(view, name) for name in features)])
+    types = {name: type for name, type, _ in item.features}
+    read = [f"{in_milliseconds(types[name], quote(name))} AS {quote(f'f_{name}')}" for name in features]
+    stored = ", ".join(["t", *keys, *read])
+    found = ", ".join(["c.t AS point", *(or_default(view, name) for name in features)])
     db.execute(
         f"""CREATE TABLE {table}_{i} AS SELECT s.n, {found} FROM (SELECT *, {at} AS _at FROM served) AS s
         ASOF LEFT JOIN (SELECT {stored} FROM read_parquet({text(points)})) AS c ON {on} AND s._at >= c.t
@@ -89,11 +89,8 @@ def _look_up(
     )
 
 
-def _read(type: str, name: str) -> str:
-    return f"epoch_ms(CAST({quote(name)} AS TIMESTAMP))" if type == "timestamp" else quote(name)
-
-
-def _or_default(view: ViewPlan, name: str) -> str:
+def or_default(view: ViewPlan, name: str) -> str:
+    """The SQL of feature f_<name> of change point ``c``; the value over nothing where there is none (t is null)."""
     feature = next(f for f in view.features if f.name == name)
     value = quote(f"f_{name}")
     if feature.default is None:

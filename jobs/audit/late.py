@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from features.compilers.duckdb.types import in_milliseconds, literal, quote, text
+from features.compilers.duckdb.types import in_milliseconds, quote, text
 from features.compilers.duckdb.view import ViewQuery
 from features.ingest import Row
 from features.plan import ColumnPlan, KeyPlan, SourcePlan, ViewPlan
-from jobs.audit.batch import change_points
+from features.types import TYPES
+from jobs.audit.batch import change_points, or_default
 from jobs.audit.known import Key, Known, event_table, good_row, key_of
 from jobs.audit.topics import offsets_since, read_records
 from jobs.database import one_row
@@ -109,8 +109,10 @@ def _load_without(db: duckdb.DuckDBPyConnection, project: Project, view: ViewPla
     low, high = one_row(db, "SELECT min(_at), max(_at) FROM since")
     by_case = _by_case(view)
     points = change_points(db, project, by_case, str(events / "*.parquet"), (low, high), events / "points")
-    stored = ", ".join(f"{in_milliseconds(f.type, quote(f.name))} AS {quote(f'f_{f.name}')}" for f in view.features)
-    found = ", ".join(_or_default(view, name) for name in (f.name for f in view.features))
+    # no vector has a list in it
+    plain = [feature for feature in view.features if feature.type in TYPES]
+    stored = ", ".join(f"{in_milliseconds(f.type, quote(f.name))} AS {quote(f'f_{f.name}')}" for f in plain)
+    found = ", ".join(or_default(view, feature.name) for feature in plain)
     db.execute(
         f"""CREATE TABLE {quote(f"without_{view.name}")} AS SELECT s._case, {found}
         FROM (SELECT _case, _at FROM since WHERE _case IN (SELECT _case FROM {quote(f"late_{view.name}")})) AS s
@@ -141,11 +143,3 @@ def _by_case(view: ViewPlan) -> ViewPlan:
     """The view with the case as its key."""
     source = replace(view.source, columns=(*view.source.columns, ColumnPlan("_case", "int64", False)))
     return replace(view, source=source, key=(KeyPlan("_case", "int64"),))
-
-
-def _or_default(view: ViewPlan, name: str) -> str:
-    feature: Any = next(f for f in view.features if f.name == name)
-    value = quote(f"f_{name}")
-    if feature.default is None or isinstance(feature.default, tuple):
-        return f"c.{value}"
-    return f"CASE WHEN c.t IS NULL THEN {literal(feature.default, feature.type)} ELSE c.{value} END AS {value}"

@@ -89,7 +89,7 @@ def _grid(found: Explanation) -> Grid:
     grid = Grid()
     for name in ("entry", "served", "adds", "batch, row's time", "batch, request's time"):
         # a number that does not fit goes on in the next line: one without its end would be another number
-        grid.add_column(name, overflow="fold")
+        grid.add_column(name, overflow="fold", no_wrap=name == "entry")
     for entry in found.entries:
         part = "" if entry.contribution is None else f"{entry.contribution:+.4g}"
         batch = [_batch(entry, value) for value in (entry.at_row, entry.at_request)] if entry.inputs else ["", ""]
