@@ -244,7 +244,7 @@ def feature(draw: st.DrawFn, source: Source, stepped: bool = False) -> Feature:
 @st.composite
 def view(draw: st.DrawFn, source: Source, name: str) -> ViewPlan:
     key = draw(st.sampled_from([["k"], ["g"], ["k", "g"]]))
-    stepped = source.id is None and draw(st.booleans())
+    stepped = not source.source_plan.named and draw(st.booleans())
     made = draw(st.lists(feature(source, stepped), min_size=1, max_size=4))
     kept = draw(st.none() | conditions(source))
     named = {}
