@@ -13,20 +13,25 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 
 from features.errors import UsageError
 from features.plan import ModelPlan
 from jobs.kafka.clients import answering, consumer, ensure_topics, producer, require_topics
 from jobs.kafka.errors import LostPartitions
 from jobs.kafka.interface import Consumer
+from jobs.lag import progress as progress_of
+from jobs.logs import about, logger
+from jobs.metrics.inference import InferenceMetrics
+from jobs.metrics.serve import served
 from jobs.models.compiling import compiling
 from jobs.models.folder import LoadedModel, load_current
 from jobs.project import DEAD_LETTERS_TOPIC, Project
 from jobs.serving.answers import Answers
-from jobs.serving.inputs import inputs_of
+from jobs.serving.inputs import Input, inputs_of
 from jobs.serving.lookup import Lookup
 from jobs.serving.parse import Parser
 from jobs.serving.reader import Reader
@@ -35,7 +40,8 @@ from jobs.serving.transactions import DELIVERY_MS, TRANSACTION_MS, Transactions,
 from jobs.store.bulk import BulkStore
 from jobs.store.open import open_store
 from jobs.store.patience import Patience
-from jobs.store.schema import schema_of
+
+_LOG = logger("infer")
 
 GROUP = "penstock.infer.{model}"
 #: How long a turn waits for requests when it has none, in milliseconds: what a signal waits for at most.
@@ -86,10 +92,17 @@ class Inference:
     """The loop: ``reader`` gives requests, ``transactions`` takes answers, ``store`` holds the features."""
 
     def __init__(
-        self, project: Project, model: LoadedModel, reader: Reader, transactions: Transactions, store: BulkStore
+        self,
+        project: Project,
+        model: LoadedModel,
+        reader: Reader,
+        transactions: Transactions,
+        store: BulkStore,
+        metrics: InferenceMetrics | None = None,
     ) -> None:
         plan = project.model(model.name).model_plan
         inputs = inputs_of(plan, project.plans)
+        self._inputs, self._metrics = inputs, metrics
         self._config = project.config.inference
         self._parser = Parser(plan.on)
         self._lookup, self._answers = Lookup(inputs, store), Answers(plan, inputs, model)
@@ -156,9 +169,30 @@ class Inference:
         offsets = {request.place: request.record.offset + 1 for request in ready}
         assert self._reader.group is not None  # requests are read by a member only
         self._transactions.commit(messages, offsets, self._reader.group)
-        dead = sum(request.bad is not None for request in ready)
+        dead = [request for request in ready if request.bad is not None]
         stale = sum(request.stale and request.bad is None for request in ready)
-        self.counts.add(InferenceCounts(len(ready), len(ready) - dead, dead, stale, 1))
+        self.counts.add(InferenceCounts(len(ready), len(ready) - len(dead), len(dead), stale, 1))
+        for request in dead:
+            _log_refused(request)
+        if self._metrics is not None:
+            _measure(self._metrics, ready, stale, self._inputs)
+
+
+def _log_refused(request: Request) -> None:
+    record, bad = request.record, request.bad
+    place = about(topic=record.topic, partition=record.partition, offset=record.offset)
+    _LOG.warning("a request is refused: %s", bad, extra=place)
+
+
+def _measure(metrics: InferenceMetrics, ready: Sequence[Request], stale: int, inputs: Sequence[Input]) -> None:
+    """What a transaction that was just committed adds to the metrics."""
+    now = time.time() * 1000
+    refused = [request.bad.code for request in ready if request.bad is not None]
+    metrics.answered(len(ready), stale, refused, [(now - request.record.timestamp) / 1000 for request in ready])
+    good = [request for request in ready if request.bad is None]
+    for number, item in enumerate(inputs):
+        found = ((request.t, request.found[number].t) for request in good)
+        metrics.aged(item.name, [(asked - t) / 1000 for asked, t in found if t is not None])
 
 
 def infer(
@@ -170,10 +204,12 @@ def infer(
     start: Mapping[int, int] | None = None,
     progress: Progress = lambda counts: None,
     told: Callable[[str], None] = lambda line: None,
+    metrics_port: int | None = None,
 ) -> InferenceCounts:
     """Answers a model's requests until ``stop`` is set, as a member of ``group``.
 
-    ``start``: partition → first offset, where the group has none committed; the beginning unless given. Raises
+    ``start``: partition → first offset, where the group has none committed; the beginning unless given.
+    ``metrics_port``: where Prometheus finds what it does; 0 for any free port, None for nowhere. Raises
     PenstockError: no model, a wrong fingerprint, no topic, a store or broker that does not answer.
     """
     plan = project.model(model_name).model_plan
@@ -183,14 +219,21 @@ def infer(
     with ExitStack() as opened, answering(project.config):
         store = opened.enter_context(open_store(project.folder))
         # a store that is down, or holds rows of other definitions, is found before there are requests
-        store.read_rows([(schema_of(item.view), []) for item in inputs_of(plan, project.plans)])
+        inputs = inputs_of(plan, project.plans)
+        store.read_rows([(item.schema, []) for item in inputs])
         store.wait_while_away(Patience(stop, told))
         require_topics(project.config, [topic])
         ensure_topics(project.config, [plan.output, DEAD_LETTERS_TOPIC])
         name = opened.enter_context(member_id(project.config.state / "infer", group))
         transactions = opened.enter_context(_transactions(project, name))
         reader = opened.enter_context(_consumer(project, topic, group, name))
-        job = Inference(project, model, Reader(reader, topic, start or {}, told), transactions, store)
+        metrics = None
+        if metrics_port is not None:
+            reached = partial(progress_of, project.config, [(group, topic)])
+            names = [item.name for item in inputs]
+            metrics = InferenceMetrics(model.name, model.version, model.fingerprint, names, reached)
+            told(f"metrics: {opened.enter_context(served(metrics, project.config.metrics.host, metrics_port))}")
+        job = Inference(project, model, Reader(reader, topic, start or {}, told), transactions, store, metrics)
         with alone(name), compiling(model, project.config.state, told):
             job.run(stop, progress)
     return job.counts

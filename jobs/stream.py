@@ -88,8 +88,8 @@ def run(
         running.callback(job.cancel)
         running.enter_context(_published(project, job, jvm))
         metrics = StreamMetrics(project, job.rest, counts)
-        if address := running.enter_context(served(metrics, project.config.metrics.host, metrics_port)):
-            say(f"metrics: {address}")
+        if metrics_port is not None:
+            say(f"metrics: {running.enter_context(served(metrics, project.config.metrics.host, metrics_port))}")
         watch = _Watch(settings, job, jvm, writing, restored, say)
         watch.until(stop)
         state = watch.end()

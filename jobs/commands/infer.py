@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from features.errors import UsageError
-from jobs.commands.common import Context, stop_on_signals
+from jobs.commands.common import Context, metrics_option, stop_on_signals
 from jobs.commands.common import command as shared
 from jobs.inference import infer
 
@@ -38,8 +38,11 @@ class Offsets(click.ParamType[dict[int, int]]):
 @click.argument("model")
 @click.option("--from-offsets", type=Offsets(), default=None, help="First offsets, where the group has committed none.")
 @click.option("--group", help="The consumer group; penstock.infer.MODEL unless given.")
+@metrics_option
 @shared
-def command(context: Context, model: str, from_offsets: dict[int, int] | None, group: str | None) -> None:
+def command(
+    context: Context, model: str, from_offsets: dict[int, int] | None, group: str | None, metrics_port: int | None
+) -> None:
     """Answer MODEL's requests on Kafka with its current version, until it is told to stop.
 
     Without committed offsets the group begins with the first request there is. More processes of one group share the
@@ -47,7 +50,6 @@ def command(context: Context, model: str, from_offsets: dict[int, int] | None, g
 
     Example: penstock infer arrival_delay --from-offsets 0:274296
     """
-    say = context.out.print
     with stop_on_signals() as stop, context.progress(f"predictions of {model}", None) as bar:
         counts = infer(
             context.project,
@@ -56,7 +58,8 @@ def command(context: Context, model: str, from_offsets: dict[int, int] | None, g
             group=group,
             start=from_offsets,
             progress=lambda counts: bar(counts.predictions),
-            told=say,
+            told=context.log("infer").info,
+            metrics_port=metrics_port,
         )
-    say(counts.summary())
+    context.out.print(counts.summary())
     context.result(**counts.to_dict())

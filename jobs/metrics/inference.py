@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
 from numpy.typing import ArrayLike
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from features.errors import PenstockError
 from jobs.metrics.buckets import AGES, SECONDS, SIZES, Buckets
+from jobs.metrics.lag import GroupProgress, lag_family
 
 
 class InferenceMetrics(Collector):
-    """Of one model's version. ``inputs``: the names of those whose features have an age."""
+    """Of one model's version. ``inputs``: the names of those whose features have an age. ``progress`` gives, by group
+    and topic, how far the model's group is; while Kafka does not answer its lag is left out.
+    """
 
-    def __init__(self, model: str, version: str, fingerprint: str, inputs: Sequence[str]) -> None:
+    def __init__(
+        self, model: str, version: str, fingerprint: str, inputs: Sequence[str], progress: Callable[[], GroupProgress]
+    ) -> None:
+        self._progress = progress
         self._model, self._info = model, (model, version, fingerprint)
         self._requests, self._stale = 0, 0
         self._refused: Counter[str] = Counter()
@@ -53,6 +61,8 @@ class InferenceMetrics(Collector):
         info = GaugeMetricFamily("penstock_model_info", "The version.", labels=["model", "version", "fingerprint"])
         info.add_metric(self._info, 1)
         yield info
+        with suppress(PenstockError):
+            yield lag_family(self._progress())
 
     def _counter(self, name: str, text: str, number: int) -> Metric:
         family = CounterMetricFamily(name, text, labels=["model"])

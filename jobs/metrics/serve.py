@@ -12,14 +12,11 @@ from features.errors import PenstockError
 
 
 @contextmanager
-def served(collector: Collector, host: str, port: int | None) -> Iterator[str | None]:
+def served(collector: Collector, host: str, port: int) -> Iterator[str]:
     """Serves what ``collector`` tells for as long as the block lasts; gives the page's address.
 
-    ``port``: 0 takes any free one, None serves nothing. Raises PenstockError for a port that cannot be had.
+    ``port``: 0 takes any free one. Raises PenstockError for a port that cannot be had.
     """
-    if port is None:
-        yield None
-        return
     registry = CollectorRegistry()
     registry.register(collector)
     try:

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from features.errors import PenstockError
 from jobs.flink.rest import FlinkRest
 from jobs.lag import progress
+from jobs.metrics.lag import lag_family
 from jobs.project import FEATURES_TOPIC, STREAM_GROUP, Project
 from jobs.status import read_counts_of_sources, read_dead
 from jobs.writer import GROUP, WriterCounts
@@ -59,13 +60,10 @@ class StreamMetrics(Collector):
             yield age
 
     def _kafka(self) -> Iterator[Metric]:
-        lag = GaugeMetricFamily("penstock_lag_records", "Records not committed yet.", labels=["group", "topic"])
         streamed = self._project.streamed
         wanted = [(STREAM_GROUP, self._project.topic(source)) for source in streamed]
         wanted += [(GROUP, FEATURES_TOPIC.format(view=plan.name)) for plans in streamed.values() for plan in plans]
-        for (group, topic), found in progress(self._project.config, wanted).items():
-            lag.add_metric([group, topic], found.lag)
-        yield lag
+        yield lag_family(progress(self._project.config, wanted))
 
     def _writer(self) -> Iterator[Metric]:
         written = self._written

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import logging
 import os
 import shutil
 import signal
 import struct
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from features.errors import PenstockError, RefusedError, UsageError
 from features.vector import Values
@@ -178,6 +181,30 @@ def test_bad_requests_become_dead_letters_and_the_job_goes_on(make_shop: MakeSho
     assert {letter["source"] for letter in letters} == {"orders"}
     assert shop.dead_letters()[0].headers == [("error", b"not json")]
     assert (counts.requests, counts.predictions, counts.dead, counts.stale) == (5, 1, 4, 0)
+
+
+def test_what_prometheus_reads_is_what_was_answered(make_shop: MakeShop, caplog: pytest.LogCaptureFixture) -> None:
+    shop = make_shop(batch=2, wait_ms=0)
+    shop.know_customers("ann", t=T - 5_000)
+    shop.send({"customer": "ann"}, b"no json", {"customer": "bob"})
+    with running(shop, metrics_port=0) as job, caplog.at_level(logging.WARNING, "penstock.infer"):
+        job.wait(3)
+        with urllib.request.urlopen(job.metrics, timeout=10) as answer:
+            families = list(text_string_to_metric_families(answer.read().decode()))
+    found = {(s.name, *s.labels.values()): s.value for family in families for s in family.samples}
+    for name, value in {"requests": 3, "predictions": 2, "stale": 2}.items():
+        assert found[f"penstock_{name}_total", "cost"] == value
+    assert found["penstock_refused_requests_total", "cost", "not json"] == 1
+    assert found["penstock_prediction_seconds_count", "cost"] == 3
+    assert found["penstock_batch_requests_sum", "cost"] == 3
+    assert found["penstock_feature_age_seconds_count", "cost", "customer"] == 1
+    assert found["penstock_feature_age_seconds_sum", "cost", "customer"] == 5
+    assert found["penstock_lag_records", shop.group, shop.topic] == 0
+    (info,) = (key for key in found if key[0] == "penstock_model_info")
+    assert info[1] == "cost" and info[3] == shop.plan.fingerprint
+    (line,) = (record for record in caplog.records if record.name == "penstock.infer")
+    assert line.getMessage().startswith("a request is refused: not json")
+    assert vars(line)["penstock_fields"] == {"topic": shop.topic, "partition": 0, "offset": 1}
 
 
 # -- one's own event -----------------------------------------------------------------------------------------------

@@ -113,6 +113,7 @@ class Running:
     def __init__(self, shop: Shop, **options: Any) -> None:
         self.counts = InferenceCounts()
         self.told: list[str] = []
+        self.metrics = ""
         self.stop = threading.Event()
         self.error: BaseException | None = None
         self._shop, self._options = shop, options
@@ -127,9 +128,11 @@ class Running:
             self.error = error
 
     def _tell(self, line: str) -> None:
-        """Of partitions: when compiled trees are ready is another matter."""
+        """Of partitions and metrics: when compiled trees are ready is another matter."""
         if line.startswith(self._shop.topic):
             self.told.append(line)
+        elif line.startswith("metrics: "):
+            self.metrics = line.removeprefix("metrics: ")
 
     def _progress(self, counts: InferenceCounts) -> None:
         self.counts = counts
