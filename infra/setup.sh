@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What must come from the system: Python 3.11 with venv, OpenMP for LightGBM, a JDK of 17 or later, Maven, redis-server.
+# What must come from the system: Python 3.11 with venv, OpenMP for LightGBM, a JDK of 17 or later, Maven, redis-server, openssl.
 # As root on Debian they are installed when missing; otherwise one sentence says what to install. Chromium, in which the
 # tests look at the report page, is installed likewise, but nothing else needs it: without it those tests are skipped.
 set -euo pipefail
@@ -27,6 +27,7 @@ has_openmp || missing+=(libgomp1)
 has_jdk || missing+=(default-jdk-headless)
 has mvn || missing+=(maven)
 has redis-server || missing+=(redis-server)
+has openssl || missing+=(openssl)
 can_install() { [[ "$(id -u)" -eq 0 ]] && has apt-get; }
 ! has chromium && ! has google-chrome && can_install && missing+=(chromium)
 [[ ${#missing[@]} -eq 0 ]] && exit 0

