@@ -237,7 +237,6 @@ def test_where_records_of_a_time_begin(two: Config, topic: str) -> None:
         found = [reader.offsets_for_times({first: at, empty: at}) for at in (0, 1_000, 1_001, 3_000, 3_001)]
         assert [each[first] for each in found] == [0, 0, 1, 3, None]
         assert {each[empty] for each in found} == {None}
-        assert reader.offsets_for_times({}) == {}
 
 
 def test_a_member_that_is_told_where_to_begin_reads_nothing_before(settings: Config, topic: str) -> None:
