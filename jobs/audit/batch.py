@@ -6,6 +6,7 @@ holds then (null: the key has none), and the used features of input i as f_<name
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
@@ -22,8 +23,11 @@ from jobs.project import Project
 MOMENTS = {"at_row": "coalesce(t_{i}, t)", "at_request": "t"}
 
 
-def recompute(db: duckdb.DuckDBPyConnection, project: Project, plan: ModelPlan, folder: Path) -> dict[str, Known]:
-    """Makes the tables of all inputs from ``served``. Returns the events at hand by view; ``folder`` is written into.
+def recompute(
+    db: duckdb.DuckDBPyConnection, project: Project, plan: ModelPlan, folder: Path
+) -> dict[str, dict[str, Known]]:
+    """Makes the tables of all inputs from ``served``. Returns the events at hand by view and source; ``folder`` is
+    written into.
 
     Raises UsageError for a history that does not fit, PenstockError for what DuckDB or Kafka cannot.
     """
@@ -33,7 +37,8 @@ def recompute(db: duckdb.DuckDBPyConnection, project: Project, plan: ModelPlan, 
         numbers = [i for i, item in enumerate(plan.inputs) if item.view == name]
         low, high = _load_keys(db, view, numbers)
         known[name] = known_events(db, project, view, reach(view, low, high), folder / "events" / name)
-        points = change_points(db, project, view, known[name].files, (low, high), folder / "points")
+        files = {source: events.files for source, events in known[name].items()}
+        points = change_points(db, project, view, files, (low, high), folder / "points")
         for i in numbers:
             for table, moment in MOMENTS.items():
                 _look_up(db, view, plan.inputs[i], used_features(plan, plan.inputs[i]), i, points, (table, moment))
@@ -41,14 +46,24 @@ def recompute(db: duckdb.DuckDBPyConnection, project: Project, plan: ModelPlan, 
 
 
 def change_points(
-    db: duckdb.DuckDBPyConnection, project: Project, view: ViewPlan, files: str, span: tuple[int, int], out: Path
+    db: duckdb.DuckDBPyConnection,
+    project: Project,
+    view: ViewPlan,
+    files: Mapping[str, str],
+    span: tuple[int, int],
+    out: Path,
 ) -> str:
-    """The glob of a view's change points of the events in files, from what holds at ``span[0]`` to ``span[1]``."""
+    """The glob of a view's change points, from what holds at ``span[0]`` to ``span[1]``. ``files``: globs of its events
+    by source.
+    """
     needed = reach(view, *span)
     start, end = needed if needed is not None else (0, 1)
     if start == LONG_AGO:
-        time = quote(str(view.source.time))
-        first = one_row(db, f"SELECT min({time}) FROM read_parquet({text(files)})")[0]
+        times = (
+            f"SELECT min({quote(str(source.time))}) AS t FROM read_parquet({text(files[source.name])})"
+            for source in view.source.sources
+        )
+        first = one_row(db, f"SELECT min(t) FROM ({' UNION ALL '.join(times)})")[0]
         start = span[0] if first is None else min(first, span[0])
     backfill(view, files, start, end, out, memory=project.config.batch.memory)
     return str(out / view.name / "part-*.parquet")

@@ -29,7 +29,7 @@ def find_causes(
     db: duckdb.DuckDBPyConnection,
     project: Project,
     plan: ModelPlan,
-    known: Mapping[str, Known],
+    known: Mapping[str, Mapping[str, Known]],
     unlike: Unlike,
     folder: Path,
 ) -> Findings:

@@ -1,7 +1,8 @@
 """Doubted rows as the stream emitted them: from which plan, after which record, and when.
 
 ``emitted_<view>`` has, for every case whose row the feature topic still holds: ``_case``, ``_fingerprint``,
-``_partition`` and ``_offset`` of the source record that was applied last, and ``_sent``, the row's Kafka timestamp.
+``_topic``, ``_partition`` and ``_offset`` of the source record that was applied last, and ``_sent``, the row's Kafka
+timestamp.
 """
 
 from __future__ import annotations
@@ -17,12 +18,14 @@ from features.canonical import canonical_json
 from features.compilers.duckdb.types import quote
 from features.plan import ViewPlan
 from jobs.audit.topics import read_records
+from jobs.kafka.interface import Record
 from jobs.project import FEATURES_TOPIC, Project
 
 _SCHEMA = pa.schema(
     {
         "_case": pa.int64(),
         "_fingerprint": pa.string(),
+        "_topic": pa.string(),
         "_partition": pa.int64(),
         "_offset": pa.int64(),
         "_sent": pa.int64(),
@@ -33,7 +36,8 @@ _SCHEMA = pa.schema(
 def load_emitted(db: duckdb.DuckDBPyConnection, project: Project, view: ViewPlan) -> None:
     """Makes the table. The topic is read from the first moment at which one of the rows can have been emitted."""
     cases = db.execute(f"SELECT * FROM {quote(f'cases_{view.name}')} WHERE _seq > 0").to_arrow_table().to_pylist()
-    rows = _find(project, view, cases) if cases and project.streams[view.source.name].topic is not None else []
+    streamed = view.name in {plan.name for plan in project.streamed_views}
+    rows = _find(project, view, cases) if cases and streamed else []
     db.register("rows", pa.Table.from_pylist(rows, schema=_SCHEMA))
     db.execute(f"CREATE TABLE {quote(f'emitted_{view.name}')} AS SELECT * FROM rows")
     db.unregister("rows")
@@ -45,11 +49,11 @@ def _find(project: Project, view: ViewPlan, cases: list[dict[str, Any]]) -> list
         key = canonical_json({k.name: case[k.name] for k in view.key}).encode()
         wanted.setdefault(key, {})[case["_at"], case["_seq"]] = case["_case"]
     # an event is no further ahead of its record than max_ahead, and its rows come after it
-    since = min(case["_at"] for case in cases) - view.source.max_ahead_ms
+    since = min(case["_at"] for case in cases) - max(source.max_ahead_ms for source in view.source.sources)
     found: list[dict[str, Any]] = []
     with closing(read_records(project, FEATURES_TOPIC.format(view=view.name), since)) as records:
         for record in records:
-            rows = wanted.get(record.key)
+            rows = wanted.get(record.key or b"")
             if rows is None or record.value is None:
                 continue
             row = orjson.loads(record.value)
@@ -61,11 +65,12 @@ def _find(project: Project, view: ViewPlan, cases: list[dict[str, Any]]) -> list
     return found
 
 
-def _emitted(case: int, record: Any) -> dict[str, Any]:
+def _emitted(case: int, record: Record) -> dict[str, Any]:
     headers = {name: value.decode() for name, value in record.headers if value is not None}
     return {
         "_case": case,
         "_fingerprint": headers["fingerprint"],
+        "_topic": headers["topic"],
         "_partition": int(headers["partition"]),
         "_offset": int(headers["offset"]),
         "_sent": record.timestamp,

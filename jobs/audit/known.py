@@ -1,4 +1,4 @@
-"""The events that are known of some keys of a view: its history, and from its last event on what the topic holds."""
+"""The events that are known of some keys of a view, by source: its history, and from its last event on its topic."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from features.plan import SourcePlan, ViewPlan
 from jobs.audit.topics import read_records
 from jobs.database import one_row
 from jobs.history import source_rows
+from jobs.kafka.interface import Record
 from jobs.parts import ARROW_TYPES
 from jobs.project import Project
 
@@ -33,7 +34,7 @@ Key = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Known:
-    """``files``: a glob of Parquet with the source's columns. ``first``, ``last``: the times of the source's first and
+    """Of one source. ``files``: a glob of Parquet with its columns. ``first``, ``last``: the times of its first and
     last event at hand, of any key, in milliseconds; None without events, or where they have no time.
     """
 
@@ -52,24 +53,42 @@ def reach(plan: ViewPlan, low: int, high: int) -> tuple[int, int] | None:
 
 def known_events(
     db: duckdb.DuckDBPyConnection, project: Project, plan: ViewPlan, span: tuple[int, int] | None, folder: Path
-) -> Known:
-    """Writes the events of the keys in table ``keys`` with ``span[0] <= time < span[1]`` into ``folder``.
+) -> dict[str, Known]:
+    """Writes the events of the keys in table ``keys`` with ``span[0] <= time < span[1]`` into ``folder``, those of each
+    source, by whose names the result is, into one of its own.
 
-    What the topic holds is read from the time of the last event in history on, and only if ``span`` goes beyond it.
+    What a topic holds is read from the time of the last event in history on, and only if ``span`` goes beyond it.
     """
+    return {
+        source.name: _known_events(db, project, plan, source, span, folder / source.name)
+        for source in plan.source.sources
+    }
+
+
+def _known_events(
+    db: duckdb.DuckDBPyConnection,
+    project: Project,
+    plan: ViewPlan,
+    source: SourcePlan,
+    span: tuple[int, int] | None,
+    folder: Path,
+) -> Known:
     folder.mkdir(parents=True)
-    first, last = _from_history(db, project, plan, span, folder / "0-history.parquet")
-    source = plan.source
+    first, last = _from_history(db, project, plan, source, span, folder / "0-history.parquet")
     if span is not None and project.streams[source.name].topic is not None and (last is None or last < span[1] - 1):
-        tail = _from_topic(db, project, plan, (last, span[1]), folder / "1-topic.parquet")
+        tail = _from_topic(db, project, plan, source, (last, span[1]), folder / "1-topic.parquet")
         first, last = _least(first, *tail), _greatest(last, *tail)
     return Known(str(folder / "*.parquet"), first, last)
 
 
 def _from_history(
-    db: duckdb.DuckDBPyConnection, project: Project, plan: ViewPlan, span: tuple[int, int] | None, file: Path
+    db: duckdb.DuckDBPyConnection,
+    project: Project,
+    plan: ViewPlan,
+    source: SourcePlan,
+    span: tuple[int, int] | None,
+    file: Path,
 ) -> tuple[int | None, int | None]:
-    source = plan.source
     if not _has_history(project, source):
         pq.write_table(event_table(source, []), file)
         return None, None
@@ -99,12 +118,17 @@ def _has_history(project: Project, source: SourcePlan) -> bool:
 
 
 def _from_topic(
-    db: duckdb.DuckDBPyConnection, project: Project, plan: ViewPlan, span: tuple[int | None, int], file: Path
+    db: duckdb.DuckDBPyConnection,
+    project: Project,
+    plan: ViewPlan,
+    source: SourcePlan,
+    span: tuple[int | None, int],
+    file: Path,
 ) -> tuple[int | None, int | None]:
     """Events later than ``span[0]`` and before ``span[1]``: none of them has an earlier Kafka timestamp than that
     less ``max_ahead``.
     """
-    source, keys = plan.source, keys_of(db, plan)
+    keys = keys_of(db, plan)
     since = None if span[0] is None else span[0] - source.max_ahead_ms
     after = LONG_AGO if span[0] is None else span[0]
     rows, first, last = [], None, None
@@ -130,7 +154,7 @@ def key_of(plan: ViewPlan, row: Row) -> Key:
     return tuple(row[key.name] for key in plan.key)
 
 
-def good_row(source: SourcePlan, record: Any) -> Row | None:
+def good_row(source: SourcePlan, record: Record) -> Row | None:
     """The row in a record of the source's topic; None for a bad one."""
     try:
         return parse(source, record.value, record.timestamp if record.timestamp >= 0 else None)

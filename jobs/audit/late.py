@@ -1,12 +1,12 @@
 """Events that came after a row though they are of its time or an earlier one: why history knows better.
 
-``late_<view>`` has them by ``_case``, with their place ``_partition``, ``_offset``; ``without_<view>`` has by ``_case``
-what batch says without them, features as f_<name>.
+``late_<view>`` has them by ``_case``, with their place ``_topic``, ``_partition``, ``_offset``; ``without_<view>`` has
+by ``_case`` what batch says without them, features as f_<name>.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +17,7 @@ import pyarrow as pa
 from features.compilers.duckdb.types import in_milliseconds, quote, text
 from features.compilers.duckdb.view import ViewQuery
 from features.ingest import Row
-from features.plan import ColumnPlan, KeyPlan, SourcePlan, ViewPlan
+from features.plan import ColumnPlan, KeyPlan, SourcePlan, UnionPlan, ViewPlan
 from features.types import TYPES
 from jobs.audit.batch import change_points, or_default
 from jobs.audit.known import Key, Known, event_table, good_row, key_of
@@ -25,73 +25,92 @@ from jobs.audit.topics import offsets_since, read_records
 from jobs.database import one_row
 from jobs.project import Project
 
+#: Columns that tell where and when an event came.
+_PLACE = ("_partition", "_offset", "_sent")
 
-def load_late(db: duckdb.DuckDBPyConnection, project: Project, view: ViewPlan, known: Known, folder: Path) -> bool:
-    """Makes ``late_<view>``; the source's topic is read from the first doubted row on. Returns whether it has made
+
+def load_late(
+    db: duckdb.DuckDBPyConnection, project: Project, view: ViewPlan, known: Mapping[str, Known], folder: Path
+) -> bool:
+    """Makes ``late_<view>``; the sources' topics are read from the first doubted row on. Returns whether it has made
     ``without_<view>``, too: not where nothing came late, and not where events change, because of those history may hold
-    the last version only.
+    the last version only. ``known``: the events at hand, by source.
     """
-    source, late = view.source, quote(f"late_{view.name}")
+    late = quote(f"late_{view.name}")
+    db.execute(f"CREATE TABLE {late} (_case BIGINT, _topic VARCHAR, _partition BIGINT, _offset BIGINT, _sent BIGINT)")
     if view.static:
-        db.execute(f"CREATE TABLE {late} (_case BIGINT, _partition BIGINT, _offset BIGINT, _sent BIGINT)")
         return False
-    _load_arrived(db, project, view)
-    columns = ", ".join(f"a.{quote(column.name)}" for column in source.columns)
-    db.execute(
-        f"""CREATE TABLE {late} AS SELECT c._case, a._partition, a._offset, a._sent, {columns}
-        FROM arrived AS a JOIN since AS c ON {_counts(view, "a")} AND
-        CASE WHEN a._partition = c._partition THEN a._offset > c._offset ELSE a._sent > c._sent END"""
-    )
-    if source.op is not None or not one_row(db, f"SELECT count(*) FROM {late}")[0]:
+    _load_since(db, view)
+    for source in view.source.sources:
+        _load_late_of(db, project, view, source)
+    if view.source.changes or not one_row(db, f"SELECT count(*) FROM {late}")[0]:
         return False
     _load_without(db, project, view, known, folder)
     return True
 
 
-def _load_arrived(db: duckdb.DuckDBPyConnection, project: Project, view: ViewPlan) -> None:
-    """Makes ``since``, the cases with the place after which an event is late, and ``arrived``, what came after the
-    first of them. A row that was never streamed, or is gone from its topic, had been written when it was read.
+def _load_since(db: duckdb.DuckDBPyConnection, view: ViewPlan) -> None:
+    """Makes ``since``, the cases with the place after which an event is late. A row that was never streamed, or is gone
+    from its topic, had been written when it was read.
     """
     db.execute(
-        f"""CREATE OR REPLACE TABLE since AS SELECT c.*, e._partition, e._offset, coalesce(e._sent, c._asked) AS _sent
+        f"""CREATE OR REPLACE TABLE since AS
+        SELECT c.*, e._topic, e._partition, e._offset, coalesce(e._sent, c._asked) AS _sent
         FROM {quote(f"cases_{view.name}")} AS c LEFT JOIN {quote(f"emitted_{view.name}")} AS e USING (_case)"""
     )
-    rows: list[tuple[Row, int, int, int]] = []
-    if project.streams[view.source.name].topic is not None:
-        rows = _read(db, project, view)
-    table = event_table(view.source, [row for row, *_ in rows])
-    for name, column in zip(
-        ("_partition", "_offset", "_sent"), list(zip(*rows, strict=True))[1:] or [()] * 3, strict=True
-    ):
+
+
+def _load_late_of(db: duckdb.DuckDBPyConnection, project: Project, view: ViewPlan, source: SourcePlan) -> None:
+    """Adds what came late of one source to ``late_<view>``, and makes ``came_<source>`` of the events themselves."""
+    topic = project.streams[source.name].topic
+    rows = _read(db, view, source, project, topic) if topic is not None else []
+    table = event_table(source, [row for row, *_ in rows])
+    for name, column in zip(_PLACE, list(zip(*rows, strict=True))[1:] or [()] * len(_PLACE), strict=True):
         table = table.append_column(name, pa.array(column, pa.int64()))
-    db.register("rows", table)
-    db.execute("CREATE OR REPLACE TABLE arrived AS SELECT * FROM rows")
-    db.unregister("rows")
+    db.register("arrived", table)
+    columns = ", ".join(f"a.{quote(column.name)}" for column in source.columns)
+    came = _came(source)
+    db.execute(
+        f"""CREATE OR REPLACE TABLE {came} AS SELECT c._case, {", ".join(f"a.{name}" for name in _PLACE)}, {columns}
+        FROM arrived AS a JOIN since AS c ON {_counts(view, source, "a")} AND
+        CASE WHEN c._topic = {text(str(topic))} AND c._partition = a._partition THEN a._offset > c._offset
+        ELSE a._sent > c._sent END"""
+    )
+    db.unregister("arrived")
+    db.execute(
+        f"""INSERT INTO {quote(f"late_{view.name}")}
+        SELECT _case, {text(str(topic))}, {", ".join(_PLACE)} FROM {came}"""
+    )
 
 
-def _read(db: duckdb.DuckDBPyConnection, project: Project, view: ViewPlan) -> list[tuple[Row, int, int, int]]:
+def _came(source: SourcePlan) -> str:
+    return quote(f"came_{source.name}")
+
+
+def _read(
+    db: duckdb.DuckDBPyConnection, view: ViewPlan, source: SourcePlan, project: Project, topic: str
+) -> list[tuple[Row, int, int, int]]:
     """Events of doubted keys with partition, offset and Kafka timestamp."""
     names = ", ".join(quote(key.name) for key in view.key)
     keys: set[Key] = set(db.execute(f"SELECT DISTINCT {names} FROM since").fetchall())
-    topic = project.topic(view.source.name)
     places = offsets_since(project, topic, int(one_row(db, "SELECT min(_sent) FROM since")[0]))
     firsts = db.execute(
-        "SELECT _partition, min(_offset) + 1 FROM since WHERE _partition IS NOT NULL GROUP BY 1"
+        "SELECT _partition, min(_offset) + 1 FROM since WHERE _topic = ? GROUP BY _partition", [topic]
     ).fetchall()
     for partition, offset in firsts:
         places[partition] = min(offset, places.get(partition, offset))
     rows = []
     with closing(read_records(project, topic, None, places)) as records:
         for record in records:
-            row = good_row(view.source, record)
+            row = good_row(source, record)
             if row is not None and key_of(view, row) in keys:
                 rows.append((row, record.partition, record.offset, record.timestamp))
     return rows
 
 
-def _counts(view: ViewPlan, event: str) -> str:
-    """The condition that an event counts, or could count, in the row of case ``c``."""
-    time = f"{event}.{quote(str(view.source.time))}"
+def _counts(view: ViewPlan, source: SourcePlan, event: str) -> str:
+    """The condition that an event of a source counts, or could count, in the row of case ``c``."""
+    time = f"{event}.{quote(str(source.time))}"
     same = [f"{event}.{quote(key.name)} = c.{quote(key.name)}" for key in view.key]
     query = ViewQuery(view)
     alive = [] if query.endless else [f"{time} > c._at - {query.lookback_ms}"]
@@ -101,14 +120,18 @@ def _counts(view: ViewPlan, event: str) -> str:
 # -- what batch says without them ---------------------------------------------------------------------------------
 
 
-def _load_without(db: duckdb.DuckDBPyConnection, project: Project, view: ViewPlan, known: Known, folder: Path) -> None:
+def _load_without(
+    db: duckdb.DuckDBPyConnection, project: Project, view: ViewPlan, known: Mapping[str, Known], folder: Path
+) -> None:
     """Every case becomes a key of its own, with the events that count for it but for the late ones."""
     events = folder / "without" / view.name
     events.mkdir(parents=True)
-    db.execute(f"COPY ({_remaining(view, known)}) TO {text(str(events / '0.parquet'))} (FORMAT parquet)")
+    files = {source.name: str(events / f"{source.name}.parquet") for source in view.source.sources}
+    for source in view.source.sources:
+        remaining = _remaining(view, source, known[source.name])
+        db.execute(f"COPY ({remaining}) TO {text(files[source.name])} (FORMAT parquet)")
     low, high = one_row(db, "SELECT min(_at), max(_at) FROM since")
-    by_case = _by_case(view)
-    points = change_points(db, project, by_case, str(events / "*.parquet"), (low, high), events / "points")
+    points = change_points(db, project, _by_case(view), files, (low, high), events / "points")
     # no vector has a list in it
     plain = [feature for feature in view.features if feature.type in TYPES]
     stored = ", ".join(f"{in_milliseconds(f.type, quote(f.name))} AS {quote(f'f_{f.name}')}" for f in plain)
@@ -121,18 +144,21 @@ def _load_without(db: duckdb.DuckDBPyConnection, project: Project, view: ViewPla
     )
 
 
-def _remaining(view: ViewPlan, known: Known) -> str:
-    source, late = view.source, quote(f"late_{view.name}")
-    columns = [f"e.{quote(column.name)}" for column in source.columns]
+def _remaining(view: ViewPlan, source: SourcePlan, known: Known) -> str:
+    """The query for a source's events of the cases to which something came late, without what came late."""
+    columns = ", ".join(f"e.{quote(column.name)}" for column in source.columns)
     whole = (
-        f"SELECT c._case, {', '.join(columns)} FROM read_parquet({text(known.files)}) AS e JOIN since AS c "
-        f"ON {_counts(view, 'e')} WHERE c._case IN (SELECT _case FROM {late})"
+        f"SELECT c._case, {columns} FROM read_parquet({text(known.files)}) AS e JOIN since AS c "
+        f"ON {_counts(view, source, 'e')} WHERE c._case IN (SELECT _case FROM {quote(f'late_{view.name}')})"
     )
     if source.id is None:
         # two equal events are two: as many go as came late
-        return f"{whole} EXCEPT ALL SELECT _case, {', '.join(quote(c.name) for c in source.columns)} FROM {late}"
+        names = ", ".join(quote(column.name) for column in source.columns)
+        return f"{whole} EXCEPT ALL SELECT _case, {names} FROM {_came(source)}"
     named = " AND ".join(f"l.{quote(name)} = e.{quote(name)}" for name in _identity(source))
-    return f"SELECT * FROM ({whole}) AS e WHERE NOT EXISTS (FROM {late} AS l WHERE l._case = e._case AND {named})"
+    return (
+        f"SELECT * FROM ({whole}) AS e WHERE NOT EXISTS (FROM {_came(source)} AS l WHERE l._case = e._case AND {named})"
+    )
 
 
 def _identity(source: SourcePlan) -> Sequence[str]:
@@ -141,5 +167,10 @@ def _identity(source: SourcePlan) -> Sequence[str]:
 
 def _by_case(view: ViewPlan) -> ViewPlan:
     """The view with the case as its key."""
-    source = replace(view.source, columns=(*view.source.columns, ColumnPlan("_case", "int64", False)))
-    return replace(view, source=source, key=(KeyPlan("_case", "int64"),))
+    case = ColumnPlan("_case", "int64", False)
+    sources = tuple(replace(source, columns=(*source.columns, case)) for source in view.source.sources)
+    return replace(
+        view,
+        source=UnionPlan(sources) if isinstance(view.source, UnionPlan) else sources[0],
+        key=(KeyPlan("_case", "int64"),),
+    )

@@ -28,7 +28,8 @@ from jobs.times import time_words
 
 class _Case(NamedTuple):
     """``at``: the row's time; ``emitted``: its fingerprint, None where its topic has it no longer; ``model``: that of
-    the prediction; ``asked``: when it was requested; ``came``: events that came late, the first at partition, offset.
+    the prediction; ``asked``: when it was requested; ``came``: events that came late, the first at ``topic``,
+    ``partition``, ``offset``.
     """
 
     number: int
@@ -37,19 +38,20 @@ class _Case(NamedTuple):
     model: str
     asked: int
     came: int | None
+    topic: str | None
     partition: int | None
     offset: int | None
 
 
 class RowCauses:
-    """Looks into ``served``, Kafka, and the files of history. ``known``: the events at hand, by view."""
+    """Looks into ``served``, Kafka, and the files of history. ``known``: the events at hand, by view and source."""
 
     def __init__(
         self,
         db: duckdb.DuckDBPyConnection,
         project: Project,
         plan: ModelPlan,
-        known: Mapping[str, Known],
+        known: Mapping[str, Mapping[str, Known]],
         folder: Path,
     ) -> None:
         self._db, self._project, self._plan, self._known, self._folder = db, project, plan, known, folder
@@ -73,9 +75,10 @@ class RowCauses:
 
     def _cases(self, view: ViewPlan) -> list[_Case]:
         cases, emitted, late = (quote(f"{kind}_{view.name}") for kind in ("cases", "emitted", "late"))
-        first = "arg_min({'partition': _partition, 'offset': _offset}, _sent)"
+        first = "arg_min({'topic': _topic, 'partition': _partition, 'offset': _offset}, _sent)"
         rows = self._db.execute(
-            f"""SELECT _case, _at, _fingerprint, s.fingerprint, _asked, came, first."partition", first."offset"
+            f"""SELECT _case, _at, _fingerprint, s.fingerprint, _asked, came,
+              first."topic", first."partition", first."offset"
             FROM {cases} AS c LEFT JOIN {emitted} USING (_case) JOIN served AS s ON s.n = c._n
             LEFT JOIN (SELECT _case, count(*) AS came, {first} AS first FROM {late} GROUP BY _case) USING (_case)"""
         ).fetchall()
@@ -89,14 +92,14 @@ class RowCauses:
             return self._another_model(case.model)
         if view.static:
             return self._why_file(view, case)
-        if case.came and (explained or view.source.op is not None):
+        if case.came and (explained or view.source.changes):
             return self._late(view, case)
         return self._gap(view, case.at) or self._lost_beginning(view, case.at) or _unexplained(case)
 
     def _late(self, view: ViewPlan, case: _Case) -> Finding:
         events = "1 event" if case.came == 1 else f"{case.came:,} events"
-        place = f"{self._project.topic(view.source.name)}-{case.partition}-{case.offset}"
-        proof = "" if view.source.op is not None else "; without what came late batch says what was served"
+        place = f"{case.topic}-{case.partition}-{case.offset}"
+        proof = "" if view.source.changes else "; without what came late batch says what was served"
         return Finding("late", f"{events} of the row's time or earlier came after it, first {place}{proof}")
 
     def _another_model(self, fingerprint: str) -> Finding:
@@ -104,28 +107,36 @@ class RowCauses:
         return Finding("redefined", words)
 
     def _gap(self, view: ViewPlan, at: int) -> Finding | None:
-        """Do the events at hand end before ``at``?"""
-        last = self._known[view.name].last
-        if view.static or (last is not None and last >= at):
+        """Do the events at hand end before ``at``? Of a union's streams one may be quiet while another goes on: alone
+        it lacks events only if its topic can have lost them.
+        """
+        if view.static:
             return None
-        held = f"end at {time_words(last)}" if last is not None else "are none"
-        words = f"the events of {view.source.name} at hand {held}, the row is of {time_words(at)}"
-        return Finding("missing history", words)
+        known = self._known[view.name]
+        ended = [name for name, events in known.items() if events.last is None or events.last < at]
+        if len(ended) < len(known):
+            ended = [name for name in ended if self._can_lack(name)]
+        return _ended(ended[0], known[ended[0]].last, at) if ended else None
 
     def _lost_beginning(self, view: ViewPlan, at: int) -> Finding | None:
         """Do they begin after what a row may rest on, and has the topic lost what was before them?"""
-        begin, needed = self._known[view.name].first, reach(view, at, at)
-        if begin is None or needed is None or begin <= needed[0]:
-            return None
-        topic = self._project.streams[view.source.name].topic
-        if topic is not None and not any(first_offsets(self._project, topic).values()):
-            return None
-        held = f"the events of {view.source.name} at hand begin at {time_words(begin)}"
-        return Finding("missing history", f"{held}; the row may rest on earlier ones")
+        needed = reach(view, at, at)
+        for name, events in self._known[view.name].items():
+            begin = events.first
+            if begin is not None and needed is not None and begin > needed[0] and self._can_lack(name):
+                held = f"the events of {name} at hand begin at {time_words(begin)}"
+                return Finding("missing history", f"{held}; the row may rest on earlier ones")
+        return None
+
+    def _can_lack(self, source: str) -> bool:
+        """Has its topic lost its beginning, or has it none?"""
+        topic = self._project.streams[source].topic
+        return topic is None or any(first_offsets(self._project, topic).values())
 
     def _why_file(self, view: ViewPlan, case: _Case) -> Finding:
         """What holds for all time is said by files that say one thing, once."""
-        files = history_files(view.source, self._project.history(view.source.name))
+        (source,) = view.source.sources
+        files = history_files(source, self._project.history(source.name))
         if max(os.stat(file).st_mtime_ns for file in files) // 1_000_000 > case.asked:
             return Finding("late", f"the files of {view.source.name} were written anew after the request")
         words = f"the files of {view.source.name} have other values, and are older than the request"
@@ -157,6 +168,11 @@ class RowCauses:
         name = self._plan.inputs[i].name
         plain = {j: rests_on(item)[0] for j, item in enumerate(self._plan.vector) if item.expr.op == "feature"}
         return {j: feature for j, (owner, feature) in plain.items() if owner == name}
+
+
+def _ended(source: str, last: int | None, at: int) -> Finding:
+    held = f"end at {time_words(last)}" if last is not None else "are none"
+    return Finding("missing history", f"the events of {source} at hand {held}, the row is of {time_words(at)}")
 
 
 def _unexplained(case: _Case) -> Finding:

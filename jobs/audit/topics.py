@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Mapping
-from typing import Any
-
-from kafka import TopicPartition
 
 from features.errors import PenstockError
 from jobs.kafka.clients import answering, consumer
-from jobs.kafka.lean import places
+from jobs.kafka.interface import Consumer, Place, Record
 from jobs.project import Project
 
 #: Records taken at once, and how long none may come before the end is reached, in seconds.
@@ -25,8 +22,8 @@ Offsets = Mapping[int, int]
 
 def read_records(
     project: Project, topic: str, since_ms: int | None, offsets: Offsets | None = None
-) -> Generator[Any, None, None]:
-    """kafka-python's records, each partition's in order; the end is where the topic ends when this begins.
+) -> Generator[Record, None, None]:
+    """The records, each partition's in order; the end is where the topic ends when this begins.
 
     ``since_ms``: the first Kafka timestamp that matters, in milliseconds; None: the topic's beginning. Close the
     iterator when it is left early. Raises PenstockError for a topic that does not exist or does not come to its end.
@@ -45,7 +42,9 @@ def read_records(
 def offsets_since(project: Project, topic: str, since_ms: int) -> dict[int, int]:
     """Partition → the offset of its first record with this Kafka timestamp or a later one."""
     with answering(project.config), consumer(project.config, None) as reader:
-        return {place.partition: offset for place, offset in _since(reader, _places(reader, topic), since_ms).items()}
+        found = _places(reader, topic)
+        since = _since(reader, found, reader.end_offsets(found), since_ms)
+        return {place.partition: offset for place, offset in since.items()}
 
 
 def first_offsets(project: Project, topic: str) -> dict[int, int]:
@@ -62,26 +61,25 @@ def bounds(project: Project, topic: str) -> dict[int, tuple[int, int]]:
         return {place.partition: (first[place], end[place]) for place in found}
 
 
-def _seek(reader: Any, topic: str, since_ms: int | None, offsets: Offsets) -> dict[TopicPartition, int]:
+def _seek(reader: Consumer, topic: str, since_ms: int | None, offsets: Offsets) -> dict[Place, int]:
     """Puts the reader at the start of each partition; where each ends now."""
     found = _places(reader, topic)
     reader.assign(found)
     first, ends = reader.beginning_offsets(found), reader.end_offsets(found)
-    since = first if since_ms is None else _since(reader, found, since_ms)
+    since = first if since_ms is None else _since(reader, found, ends, since_ms)
     for place in found:
         reader.seek(place, max(first[place], offsets.get(place.partition, since[place])))
-    return dict(ends)
+    return ends
 
 
-def _since(reader: Any, found: list[TopicPartition], since_ms: int) -> dict[TopicPartition, int]:
+def _since(reader: Consumer, found: list[Place], ends: Mapping[Place, int], since_ms: int) -> dict[Place, int]:
     """Where no record is so young, the partition's end."""
-    ends = reader.end_offsets(found)
     asked = reader.offsets_for_times(dict.fromkeys(found, max(0, since_ms)))
-    return {place: asked[place].offset if asked.get(place) else ends[place] for place in found}
+    return {place: ends[place] if offset is None else offset for place, offset in asked.items()}
 
 
-def _places(reader: Any, topic: str) -> list[TopicPartition]:
-    found = places(reader, topic) if reader.partitions_for_topic(topic) else []
+def _places(reader: Consumer, topic: str) -> list[Place]:
+    found = reader.places(topic)
     if not found:
         raise PenstockError(f"the topic {topic!r} does not exist", where=topic)
     return found

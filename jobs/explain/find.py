@@ -15,10 +15,11 @@ from features.definitions import Model
 from features.errors import PenstockError, UsageError, did_you_mean
 from jobs.audit.requests import place_of
 from jobs.audit.topics import CLOCKS_MS, bounds, read_records
+from jobs.kafka.interface import Record
 from jobs.project import DEAD_LETTERS_TOPIC, Project
 
 
-class Place(NamedTuple):
+class RequestPlace(NamedTuple):
     """A request's place."""
 
     topic: str
@@ -29,7 +30,7 @@ class Place(NamedTuple):
         return f"{self.topic}-{self.partition}-{self.offset}"
 
 
-def find_place(project: Project, id: str) -> Place:
+def find_place(project: Project, id: str) -> RequestPlace:
     """The place that an id names. Raises UsageError for what is no id, or of no model's requests."""
     topics = sorted({str(model.on.topic) for model in project.models.values() if model.on.topic is not None})
     found = place_of(id)
@@ -45,10 +46,10 @@ def find_place(project: Project, id: str) -> Place:
             allowed=", ".join(topics) or "no model has a request topic",
             hint=did_you_mean(found[0], topics),
         )
-    return Place(*found)
+    return RequestPlace(*found)
 
 
-def find_model(project: Project, place: Place, named: str | None) -> Model:
+def find_model(project: Project, place: RequestPlace, named: str | None) -> Model:
     """The model that answers those requests. Raises UsageError where there are several and none is named."""
     models = [model for model in project.models.values() if model.on.topic == place.topic]
     if named is not None:
@@ -66,7 +67,7 @@ def find_model(project: Project, place: Place, named: str | None) -> Model:
     return models[0]
 
 
-def find_request(project: Project, place: Place) -> Any:
+def find_request(project: Project, place: RequestPlace) -> Record | None:
     """The record of a request; None where its topic has it no longer. Raises UsageError where there never was one."""
     found = bounds(project, place.topic)
     if place.partition not in found:
@@ -87,20 +88,22 @@ def find_request(project: Project, place: Place) -> Any:
     return record if record is not None and record.offset == place.offset else None
 
 
-def find_prediction(project: Project, model: Model, place: Place, request: Any) -> dict[str, Any]:
+def find_prediction(project: Project, model: Model, place: RequestPlace, request: Record | None) -> dict[str, Any]:
     """The prediction's record. Raises PenstockError: the request was refused (with the reason), or has no answer."""
     since = None if request is None or request.timestamp < 0 else request.timestamp - CLOCKS_MS
     key = str(place).encode()
     with closing(read_records(project, model.output, since)) as records:
         for record in records:
-            if record.key == key:
+            if record.key == key and record.value is not None:
                 return dict(orjson.loads(record.value))
     raise _unanswered(project, model, place, since)
 
 
-def _unanswered(project: Project, model: Model, place: Place, since: int | None) -> PenstockError:
+def _unanswered(project: Project, model: Model, place: RequestPlace, since: int | None) -> PenstockError:
     with closing(read_records(project, DEAD_LETTERS_TOPIC, since)) as records:
         for record in records:
+            if record.value is None:
+                continue
             letter = orjson.loads(record.value)
             if (letter["topic"], letter["partition"], letter["offset"]) == place and letter["view"] is None:
                 return PenstockError(

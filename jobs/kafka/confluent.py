@@ -382,6 +382,19 @@ class ConfluentConsumer(Consumer):
 
         return _persistently(ask, timeout_ms)
 
+    @_ours
+    def offsets_for_times(self, times: Mapping[Place, int], timeout_ms: int = ANSWER_MS) -> dict[Place, int | None]:
+        def ask(left_s: float) -> dict[Place, int | None]:
+            asked = [TopicPartition(*place, time) for place, time in times.items()]
+            found: dict[Place, int | None] = {}
+            for each in self._client.offsets_for_times(asked, timeout=left_s):
+                if each.error is not None:
+                    raise KafkaException(each.error)
+                found[Place(each.topic, each.partition)] = each.offset if each.offset >= 0 else None
+            return found
+
+        return _persistently(ask, timeout_ms)
+
     def close(self, timeout_ms: int = ANSWER_MS) -> None:
         self._calls.end(self._client.close, timeout_ms / 1000)
 

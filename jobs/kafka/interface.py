@@ -121,6 +121,11 @@ class Consumer(Protocol):
     def end_offsets(self, places: Iterable[Place], timeout_ms: int = ...) -> dict[Place, int]:
         """The offset after the last record of each, or the last committed one for ``read_committed``."""
 
+    def offsets_for_times(self, times: Mapping[Place, int], timeout_ms: int = ...) -> dict[Place, int | None]:
+        """Of each the first offset whose record has this Kafka timestamp (in milliseconds, from 0 on) or a later one;
+        None where there is none. Raises Unanswered.
+        """
+
     def close(self, timeout_ms: int = ...) -> None:
         """Leaves, within that time whether or not there is a broker to say it to."""
 

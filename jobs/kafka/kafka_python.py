@@ -180,6 +180,12 @@ class PythonConsumer(Consumer):
     def end_offsets(self, places: Iterable[Place], timeout_ms: int = ANSWER_MS) -> dict[Place, int]:
         return _places(self._client.end_offsets([TopicPartition(*place) for place in places], timeout_ms))
 
+    @_ours
+    def offsets_for_times(self, times: Mapping[Place, int], timeout_ms: int = ANSWER_MS) -> dict[Place, int | None]:
+        asked = {TopicPartition(*place): time for place, time in times.items()}
+        found = self._client.offsets_for_times(asked, timeout_ms)
+        return {Place(*place): each.offset if each is not None else None for place, each in found.items()}
+
     def close(self, timeout_ms: int = ANSWER_MS) -> None:
         self._client.close(timeout_ms=timeout_ms)
 

@@ -4,7 +4,7 @@ Orders of one partition, in the order in which they came, at T plus so many seco
 
     0  zeroth    c0  -600   everything has started
     1  first     c1  +0     all is well
-    2  second    c1  +60    read before the third came
+    2  second    c1  +60    read before the third came, and before an order was returned at +40
     3  third     c1  +30    late: its row is that of the second; and its shop has been rated since
     4  -                    no order at all: a dead letter
     5  fourth    c1  +120   the stream is down by now: the row is an older one
@@ -44,19 +44,22 @@ from tests.projects import unique
 T = 1_700_000_000_000
 
 DEFINITIONS = """
-from features import Model, Stream, Table, View, count, mean, sum
+from features import Model, Stream, Table, View, count, mean, sum, union
 
 orders = Stream("orders", topic="TOPIC", history="orders/*.parquet", time="ts", id="order", columns=dict(
     order="string", customer="string", shop="string", amount="float64", items="int64"))
+returns = Stream("returns", topic="TOPIC-returns", history="returns/*.parquet", time="at", id="order", columns=dict(
+    order="string", customer="string"))
 ratings = Stream("ratings", history="ratings/*.parquet", time="ts", columns=dict(shop="string", stars="int64"))
 shops = Table("shops", history="shops.parquet", key="shop", columns=dict(shop="string", opened="timestamp"))
 
 CUSTOMER = View("CUSTOMER", orders, key="customer", features=dict(
     orders=count().over("1h"), amount=sum(orders.amount).over("1h")))
+both = View("CUSTOMER_both", union(orders, returns), key="customer", features=dict(events=count().over("1h")))
 rated = View("rated", ratings, key="shop", features=dict(stars=mean(ratings.stars).over("1d")))
 
 cost = Model("cost", on=orders, output="predictions.TOPIC", label=orders.amount,
-    inputs=[orders.amount, CUSTOMER.named("customer"), rated, shops],
+    inputs=[orders.amount, CUSTOMER.named("customer"), both.named("both"), rated, shops],
     derived=dict(each=customer_amount / orders.items))
 """
 
@@ -68,6 +71,8 @@ ORDERS = [
     {"order": "fourth", "customer": "c1", "shop": "s", "amount": 5.0, "items": 1, "ts": T + 120_000},
     {"order": "stranger", "customer": "c9", "shop": "s", "amount": 9.0, "items": 4, "ts": T + 130_000},
 ]
+#: Of the order of this id: ids of two streams are not the same ones.
+RETURNS = [{"order": "second", "customer": "c1", "at": T + 40_000}]
 RATINGS = [
     {"shop": shop, "stars": stars, "ts": T + after}
     for shop, stars, after in [
@@ -116,7 +121,7 @@ def told(folder: Path, kafka: Kafka) -> Iterator[Story]:
     """Plays the story; its processes have ended when the block begins."""
     topic, view = unique("orders"), unique("customer")
     project = make_project(folder, definitions(topic, view), servers=kafka.servers, wait_ms=2_000)
-    ensure_topics(project.config, [topic, project.model("cost").output, DEAD_LETTERS_TOPIC])
+    ensure_topics(project.config, [topic, project.topic("returns"), project.model("cost").output, DEAD_LETTERS_TOPIC])
     for source, rows in {"ratings": RATINGS, "shops": SHOPS}.items():
         write_history(project, source, rows)
     _materialize(project)
@@ -124,6 +129,7 @@ def told(folder: Path, kafka: Kafka) -> Iterator[Story]:
     with contextlib.ExitStack() as running:
         _play(project, running)
     write_history(project, "orders", ORDERS)
+    write_history(project, "returns", RETURNS)
     yield Story(project, topic, view, {order["order"]: id for id, order in _answered(project)})
 
 
@@ -158,19 +164,24 @@ def _play(project: Project, running: contextlib.ExitStack) -> None:
         running.callback(child.stop)
         child.start()
     wait_stream(project, stream)
+    returned = 0
     for sent, order in enumerate(ORDERS[:4], 1):
-        _send(project, orjson.dumps(order))
+        _send(project, "orders", orjson.dumps(order))
         _wait(project, infer, sent)
-        wait_caught_up(project, stream, {"orders": sent})
+        wait_caught_up(project, stream, {"orders": sent, "returns": returned})
+        if order["order"] == "second":
+            _send(project, "returns", orjson.dumps(RETURNS[0]))
+            returned = len(RETURNS)
+            wait_caught_up(project, stream, {"orders": sent, "returns": returned})
     stream.stop()
     for raw in (b"{", *map(orjson.dumps, ORDERS[4:])):
-        _send(project, raw)
+        _send(project, "orders", raw)
     _wait(project, infer, len(ORDERS))
 
 
-def _send(project: Project, raw: bytes) -> None:
+def _send(project: Project, source: str, raw: bytes) -> None:
     with producer(project.config) as sender:
-        sender.send(project.topic("orders"), raw, partition=0).get(30)
+        sender.send(project.topic(source), raw, partition=0).get(30)
 
 
 def _wait(project: Project, infer: Child, predictions: int) -> None:

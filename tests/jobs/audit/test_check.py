@@ -56,7 +56,12 @@ class World:
     def row(self, source: str, seq: int, sent: float, partition: int, offset: int, **values: Any) -> None:
         """A row of key ``a`` and time T, after the source record at that place."""
         view = self.project.plans[f"{self.name}_{source}"]
-        headers = {"fingerprint": view.fingerprint, "topic": "t", "partition": partition, "offset": offset}
+        headers = {
+            "fingerprint": view.fingerprint,
+            "topic": f"{self.name}-{source}",
+            "partition": partition,
+            "offset": offset,
+        }
         packed = [(name, str(value).encode()) for name, value in headers.items()]
         value = orjson.dumps({"key": {"k": "a"}, "t": T, "seq": seq, "values": values})
         key = canonical_json({"k": "a"}).encode()

@@ -20,17 +20,18 @@ def test_every_value_that_differs_is_counted_by_its_cause(story: Story) -> None:
     report = audit(story.project, "cost", *SPAN)
     assert report.predictions == REQUESTS
     by_name = {feature.name: feature for feature in report.features}
-    assert set(by_name) == {"customer.amount_1h", "customer.orders_1h", "rated.stars_1d", "shops.opened", "each"}
+    of_both = {"both.events_1h", "customer.amount_1h", "customer.orders_1h", "each"}
+    assert set(by_name) == {*of_both, "rated.stars_1d", "shops.opened"}
     assert {feature.values for feature in report.features} == {REQUESTS}
     # the second and the third read a row that did not know the third; the stranger had none
-    for name in ("customer.amount_1h", "each"):
+    for name in of_both:
         assert by_name[name].at_row.by_cause == {"late": 2, "stale": 1}
         assert by_name[name].at_request.by_cause["stale"] == 2
     assert by_name["rated.stars_1d"].at_row.by_cause == {}
     assert by_name["rated.stars_1d"].at_request.by_cause == {"ahead": 1}
     assert by_name["shops.opened"].at_request.count == 0
-    assert report.different("at_row") == 9 and report.causes("at_row") == {"late": 6, "stale": 3}
-    assert report.share("at_row") == 1 - 9 / (5 * REQUESTS)
+    assert report.different("at_row") == 12 and report.causes("at_row") == {"late": 8, "stale": 4}
+    assert report.share("at_row") == 1 - 12 / (6 * REQUESTS)
 
 
 def test_steps_ages_and_samples_agree_with_the_counts(story: Story) -> None:
@@ -39,7 +40,7 @@ def test_steps_ages_and_samples_agree_with_the_counts(story: Story) -> None:
     assert sum(step.at_row for step in report.steps) == report.different("at_row")
     assert sum(step.at_request for step in report.steps) == report.different("at_request")
     ages = {age.input: age for age in report.ages}
-    assert set(ages) == {"customer", "rated"}
+    assert set(ages) == {"both", "customer", "rated"}
     assert (ages["customer"].rows, ages["customer"].none) == (4, 1)
     assert (ages["customer"].quartiles[0], ages["customer"].quartiles[-1]) == (-30_000, 60_000)
     assert {(sample.moment, sample.cause) for sample in report.samples} >= {("at_row", "late"), ("at_request", "ahead")}
@@ -50,7 +51,7 @@ def test_steps_ages_and_samples_agree_with_the_counts(story: Story) -> None:
 def test_only_requests_of_the_range(story: Story) -> None:
     report = audit(story.project, "cost", T, T + 60_000)
     assert report.predictions == 2
-    assert report.causes("at_row") == {"late": 3}
+    assert report.causes("at_row") == {"late": 4}
 
 
 def test_no_request_at_all(story: Story) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from features.errors import PenstockError, UsageError
-from jobs.explain.find import Place, find_model, find_place, find_prediction, find_request
+from jobs.explain.find import RequestPlace, find_model, find_place, find_prediction, find_request
 from tests.jobs.story import Story
 
 
@@ -24,15 +24,15 @@ def test_the_nearest_topic_is_named(story: Story) -> None:
 
 def test_a_partition_and_an_offset_that_are_not_there(story: Story) -> None:
     with pytest.raises(UsageError, match="has no partition 7"):
-        find_request(story.project, Place(story.topic, 7, 0))
+        find_request(story.project, RequestPlace(story.topic, 7, 0))
     with pytest.raises(UsageError, match="has no offset 7 yet") as error:
-        find_request(story.project, Place(story.topic, 0, 7))
+        find_request(story.project, RequestPlace(story.topic, 0, 7))
     assert error.value.allowed == "0 to 6"
 
 
 def test_a_request_and_its_prediction(story: Story) -> None:
     place = find_place(story.project, story.ids["third"])
-    assert place == Place(story.topic, 0, 3)
+    assert place == RequestPlace(story.topic, 0, 3)
     record = find_request(story.project, place)
     made = find_prediction(story.project, find_model(story.project, place, None), place, record)
     assert (made["id"], made["event"]) == (str(place), "third")

@@ -227,6 +227,18 @@ def test_bounds_of_a_topic(two: Config, topic: str) -> None:
         assert reader.end_offsets(places) == {places[0]: 2, places[1]: 0}
 
 
+def test_where_records_of_a_time_begin(two: Config, topic: str) -> None:
+    times = [1_000, 2_000, 2_000, 3_000]
+    with producer(two) as sender:
+        for at in times:
+            sender.send(topic, b"x", partition=0, timestamp_ms=at)
+    with consumer(two, None) as reader:
+        first, empty = reader.places(topic)
+        found = [reader.offsets_for_times({first: at, empty: at}) for at in (0, 1_000, 1_001, 3_000, 3_001)]
+        assert [each[first] for each in found] == [0, 0, 1, 3, None]
+        assert {each[empty] for each in found} == {None}
+
+
 def test_a_member_that_is_told_where_to_begin_reads_nothing_before(settings: Config, topic: str) -> None:
     send(settings, topic, b"a", b"b")
     with consumer(settings, [topic], group_id=topic, auto_offset_reset="none") as reader:
@@ -447,6 +459,7 @@ def test_a_broker_that_goes_away_is_missed_in_time_and_found_again(mortal: Broke
             lambda: reader.commit({place: 1}, 1_000),
             lambda: reader.committed(place, 1_000),
             lambda: reader.end_offsets([place], 1_000),
+            lambda: reader.offsets_for_times({place: 0}, 1_000),
         ):
             with pytest.raises(Unanswered):
                 ask()
