@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -40,18 +41,24 @@ def db() -> duckdb.DuckDBPyConnection:
     return made
 
 
+_numbers = count()
+
+
 def computed(db: duckdb.DuckDBPyConnection, folder: Path, expr: Expr, rows: list[dict[str, Any]]) -> list[Any]:
     """The values that SQL gives; ``overflow`` where it says so."""
     columns = {name: pa.array([row[name] for row in rows], ARROW[type]) for name, type in names().items()}
-    pq.write_table(pa.table(columns), folder / "rows.parquet")
+    # a new name each time: DuckDB keeps what it has read of a file that was written anew within one tick of its clock
+    file = folder / f"{next(_numbers)}.parquet"
+    pq.write_table(pa.table(columns), file)
     expressions = Expressions()
     name = expressions.add(expr)
-    source = f"(SELECT * FROM read_parquet('{folder / 'rows.parquet'}', file_row_number = true))"
+    source = f"(SELECT * FROM read_parquet('{file}', file_row_number = true))"
     for layer in expressions.layers:
         source = f"(SELECT *, {', '.join(f'{sql} AS {column}' for column, sql in layer)} FROM {source})"
     lost = " OR ".join(expressions.overflow(expr)) or "FALSE"
     typed = f"CAST({name} AS {SQL_TYPES[expr.type]})"
     found = db.execute(f"SELECT {lost}, {typed} FROM {source} ORDER BY file_row_number").fetchall()
+    file.unlink()
     return ["overflow" if bad else value for bad, value in found]
 
 
