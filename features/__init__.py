@@ -1,5 +1,7 @@
 """Penstock's language: one definition, compiled into a stream job and a batch job."""
 
+from typing import NoReturn
+
 from features.aggregates import (
     argmax,
     argmin,
@@ -27,6 +29,8 @@ from features.choice import when
 from features.definitions import Model, Stream, Table, View, union
 from features.errors import DefinitionError, PenstockError
 from features.expressions import coalesce, concat, literal
+from features.location import caller
+from features.refusals import SKETCHES
 from features.types import column
 from features.windows import calendar, hopping, lifetime, session, sliding
 
@@ -70,3 +74,13 @@ __all__ = [
     "var",
     "when",
 ]
+
+
+def __getattr__(name: str) -> NoReturn:
+    if name in SKETCHES:
+        raise DefinitionError(
+            f"there is no {name}: a sketch depends on the order of its events, so stream and batch would differ",
+            where=caller(),
+            allowed=SKETCHES[name],
+        )
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

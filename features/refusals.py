@@ -43,6 +43,12 @@ PYTHON: dict[str, tuple[str, str]] = {
     "__format__": ("a format such as f'{x}'", "concat('a text ', x)"),
 }
 
+#: What other systems estimate → the exact aggregate.
+SKETCHES = {
+    "approx_distinct": "distinct(x), which is exact",
+    "approx_percentile": "percentile(x, p), which is exact",
+}
+
 
 def instead(op: str, types: tuple[str, ...]) -> str | None:
     """The nearest thing that works where an operator does not take these types, or None where nothing is near."""

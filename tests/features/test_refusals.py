@@ -1,5 +1,6 @@
 import pytest
 
+from features.errors import DefinitionError
 from features.operators import OPERATORS
 from features.refusals import _INSTEAD, instead
 
@@ -31,3 +32,15 @@ def test_hints_are_of_operators_that_do_not_take_the_type() -> None:
     for op, type in _INSTEAD:
         operator = OPERATORS[op]
         assert operator.result((type,) * (operator.arity or 2)) is None, (op, type)
+
+
+@pytest.mark.parametrize("name", ["approx_distinct", "approx_percentile"])
+def test_a_sketch_is_refused_with_the_exact_aggregate(name: str) -> None:
+    with pytest.raises(DefinitionError, match=f"there is no {name}: .*order") as caught:
+        exec(f"from features import {name}")
+    assert str(caught.value.allowed).endswith("which is exact")
+
+
+def test_other_names_are_missing_as_in_any_module() -> None:
+    with pytest.raises(ImportError, match="cannot import name 'avg'"):
+        exec("from features import avg")
