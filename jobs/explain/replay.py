@@ -27,6 +27,7 @@ def replay(models: Path, prediction: dict[str, Any]) -> Replay:
     model = load_version(models, prediction["model"], prediction["version"], prediction["fingerprint"])
     features = model.metadata.features
     vector = {name: Values.of(type, [prediction["vector"][name]]) for name, type in features}
+    # LightGBM's own answer: compiled trees take over in an inference job only
     value = float(model.predict(vector)[0])
     *parts, base = model.contributions(vector)[0].tolist()
     names = [name for name, _ in features]

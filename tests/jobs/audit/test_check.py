@@ -23,7 +23,7 @@ from tests.projects import unique
 T = 1_700_000_000_000
 
 DEFINITIONS = """
-from features import Model, Stream, View, count, sum
+from features import Model, Stream, View, count, sum, union
 
 named = Stream("named", topic="NAME-named", time="ts", id="id", columns=dict(id="string", k="string", n="int64"))
 plain = Stream("plain", topic="NAME-plain", time="ts", columns=dict(k="string", n="int64"))
@@ -33,10 +33,13 @@ changed = Stream("changed", topic="NAME-changed", time="ts", id="id", op="op",
 NAME_named = View("NAME_named", named, key="k", features=dict(n=count().over("1m"), s=sum(named.n).over("1m")))
 NAME_plain = View("NAME_plain", plain, key="k", features=dict(n=count().over("1m"), s=sum(plain.n).over("1m")))
 NAME_changed = View("NAME_changed", changed, key="k", features=dict(s=sum(changed.n).over("1m")))
+either, any = union(named, plain), union(named, changed)
+NAME_either = View("NAME_either", either, key="k", features=dict(n=count().over("1m"), s=sum(either.n).over("1m")))
+NAME_any = View("NAME_any", any, key="k", features=dict(s=sum(any.n).over("1m")))
 
-VIEWS = (NAME_named, NAME_plain, NAME_changed)
+VIEWS = (NAME_named, NAME_plain, NAME_changed, NAME_either, NAME_any)
 models = [Model(f"of_{view.name}", on=plain, inputs=[view.named("v")], output="out", label=plain.n) for view in VIEWS]
-of_named, of_plain, of_changed = models
+of_named, of_plain, of_changed, of_either, of_any = models
 """
 
 
@@ -53,12 +56,14 @@ class World:
         """An event that came so many seconds after T; of key ``a`` and time T unless given."""
         self._send(f"{self.name}-{source}", orjson.dumps({"k": "a", "n": 1, "ts": T, **values}), came, partition)
 
-    def row(self, source: str, seq: int, sent: float, partition: int, offset: int, **values: Any) -> None:
-        """A row of key ``a`` and time T, after the source record at that place."""
-        view = self.project.plans[f"{self.name}_{source}"]
+    def row(
+        self, of: str, seq: int, sent: float, partition: int, offset: int, source: str | None = None, **values: Any
+    ) -> None:
+        """A row of key ``a`` and time T, after the record at that place of the view's source, or of this stream."""
+        view = self.project.plans[f"{self.name}_{of}"]
         headers = {
             "fingerprint": view.fingerprint,
-            "topic": f"{self.name}-{source}",
+            "topic": f"{self.name}-{source or of}",
             "partition": partition,
             "offset": offset,
         }
@@ -183,3 +188,38 @@ def test_a_row_of_another_plan(world: World) -> None:
     found = world.findings("named", 1, n_1m=9, s_1m=1)
     assert causes(found) == {"v.n_1m": "redefined"}
     assert "fingerprint ffffffffffff" in found["v.n_1m"].words
+
+
+@pytest.mark.parametrize("late", ["named", "plain"])
+def test_of_a_unions_streams_each_may_be_late(world: World, late: str) -> None:
+    world.event("named", 0, 1, id="one")
+    world.event("plain", 0, 1)
+    world.row("either", 2, 2, 0, 0, source="plain", n_1m=2, s_1m=2)
+    world.event(late, 0, 3, id="two")
+    found = world.findings("either", 2, n_1m=2, s_1m=2)
+    assert causes(found) == {"v.n_1m": "late", "v.s_1m": "late"}
+    assert f"first {world.name}-{late}-0-1; without" in found["v.n_1m"].words
+
+
+def test_an_offset_of_another_topic_says_nothing(world: World) -> None:
+    world.event("named", 0, 1, id="one")
+    world.event("plain", 0, 1)
+    world.event("plain", 0, 1)
+    world.row("either", 3, 2, 0, 0, source="named", n_1m=2, s_1m=3)
+    assert causes(world.findings("either", 3, n_1m=2, s_1m=3)) == {"v.n_1m": "unexplained"}
+
+
+def test_a_stream_of_a_union_that_is_quiet_misses_nothing(world: World) -> None:
+    world.event("named", 0, 1, id="one")
+    world.row("either", 1, 2, 0, 0, source="named", n_1m=2, s_1m=1)
+    assert causes(world.findings("either", 1, n_1m=2, s_1m=1)) == {"v.n_1m": "unexplained"}
+
+
+def test_a_union_in_which_events_change(world: World) -> None:
+    world.event("changed", 0, 1, id="one", op="insert", n=1)
+    world.row("any", 1, 2, 0, 0, source="changed", s_1m=1)
+    world.event("named", 0, 3, id="one", n=5)
+    found = world.findings("any", 1, s_1m=1)
+    assert causes(found) == {"v.s_1m": "late"}
+    assert f"first {world.name}-named-0-0" in found["v.s_1m"].words
+    assert "batch says" not in found["v.s_1m"].words

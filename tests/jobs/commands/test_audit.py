@@ -19,19 +19,19 @@ def audit(story: Story, *arguments: str, day: str = "2023-11-14") -> Result:
 def test_differences_end_with_1_and_are_told_by_cause(story: Story) -> None:
     result = audit(story)
     assert result.exit_code == 1, result.output
-    assert "64% of 25 values are batch's at the rows' own time; the others: 6 late, 3 stale" in result.stdout
+    assert "60% of 30 values are batch's at the rows' own time; the others: 8 late, 4 stale" in result.stdout
     assert "2 late, 1 stale" in result.stdout
 
 
 def test_a_threshold_lets_a_share_pass(story: Story, tmp_path: Path) -> None:
     page = tmp_path / "new" / "audit.html"
-    result = audit(story, "--threshold", "0.36", "--out", str(page), "--json")
+    result = audit(story, "--threshold", "0.4", "--out", str(page), "--json")
     assert result.exit_code == 0, result.output
     found = json.loads(result.stdout)
-    assert (found["predictions"], found["values"], found["failed"]) == (5, 25, False)
-    assert found["at_row"] == {"different": 9, "causes": {"late": 6, "stale": 3}}
-    assert "64%" in page.read_text()
-    assert audit(story, "--threshold", "0.35").exit_code == 1
+    assert (found["predictions"], found["values"], found["failed"]) == (5, 30, False)
+    assert found["at_row"] == {"different": 12, "causes": {"late": 8, "stale": 4}}
+    assert "60%" in page.read_text()
+    assert audit(story, "--threshold", "0.39").exit_code == 1
 
 
 def test_a_range_without_requests(story: Story) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,13 @@ import pytest
 
 from features.vector import Values
 from jobs.explain.replay import replay
-from jobs.models.folder import load_current
+from jobs.models.compiling import compiling
+from jobs.models.folder import LoadedModel, load_current, load_version
 from jobs.models.train import train
 from tests.jobs.models.examples import COLUMNS, CUT, END, plan, rows, write_set
+
+#: Compiling takes seconds.
+PATIENCE_S = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +26,11 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def served(models: Path, batch: int) -> list[dict[str, Any]]:
     """Predictions made together, as records."""
-    model, columns = load_current(models, plan()), rows()
+    return predicted(load_current(models, plan()), batch)
+
+
+def predicted(model: LoadedModel, batch: int) -> list[dict[str, Any]]:
+    columns = rows()
     vectors = [{name: columns[name][i] for name in COLUMNS} for i in range(batch)]
     values = model.predict({name: Values.of(type, [v[name] for v in vectors]) for name, type in COLUMNS.items()})
     own = {"model": "cost", "version": model.version, "fingerprint": model.fingerprint}
@@ -32,6 +41,16 @@ def test_one_alone_has_the_bits_of_one_among_many(models: Path) -> None:
     made = served(models, 200)
     assert all(replay(models, one).same for one in made)
     assert any(None in one["vector"].values() for one in made)
+
+
+def test_what_compiled_trees_said_lightgbm_says_again(models: Path, tmp_path: Path) -> None:
+    model, told = load_current(models, plan()), threading.Event()
+    with compiling(model, tmp_path, lambda line: told.set()):
+        assert told.wait(PATIENCE_S)
+    assert model.trees._compiled is not None
+    made = predicted(model, 200)
+    assert all(replay(models, one).same for one in made)
+    assert load_version(models, "cost", model.version, model.fingerprint).trees._compiled is None
 
 
 def test_one_bit_more_is_seen(models: Path) -> None:
