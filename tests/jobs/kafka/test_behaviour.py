@@ -428,7 +428,7 @@ def test_one_that_has_taken_the_name_fences_the_other(settings: Config, topic: s
 
 def test_a_new_client_says_in_time_that_nobody_answers(tmp_path: Path, client: str) -> None:
     nobody = config(tmp_path, f"127.0.0.1:{free_port()}", client=client)
-    for make in (lambda: consumer(nobody, ["any"], answer_ms=700), lambda: producer(nobody, answer_ms=700)):
+    for make in (lambda: consumer(nobody, ["any"], answer_ms=2_000), lambda: producer(nobody, answer_ms=2_000)):
         with pytest.raises(PenstockError, match=r"Kafka does not answer: .*([Rr]efused|REFUSED)") as caught:
             make()
         assert caught.value.where == nobody.kafka.bootstrap_servers
