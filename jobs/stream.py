@@ -22,7 +22,7 @@ from jobs.flink.job import FlinkJob, flink_says
 from jobs.flink.jvm import FlinkJvm, end_leftover
 from jobs.flink.rest import Failure
 from jobs.flink.room import check_room, room
-from jobs.flink.state import check_identity, forget_older, newest_state, savepoints
+from jobs.flink.state import check_identity, date_back, forget_older, newest_state, savepoints
 from jobs.kafka.clients import ensure_topics, provide_topics, topic_ids
 from jobs.kafka.security import flink_properties
 from jobs.metrics.serve import served
@@ -77,6 +77,7 @@ def run(
         running.callback(_clear, settings)
         check_room(settings.state)
         settings.make_folders()
+        date_back(settings)
         restored = newest_state(settings)
         check_identity(settings, restored, _identity(project, plans))
         # Jars are known to one Java thread, and py4j gives this thread another one when its own is taken by a

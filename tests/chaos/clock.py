@@ -1,4 +1,4 @@
-"""A wall clock that can jump while a process runs; what measures durations goes on as it was.
+"""A wall clock that is wrong; what measures durations is right.
 
 faketime does it for a JVM. Python's locks hang or fail under it, so there the clock is the function ``time.time``.
 """
@@ -19,26 +19,19 @@ def can_jump() -> bool:
 
 
 def set_clock(folder: Path, seconds: int) -> None:
-    """How far it is ahead, for processes that were started with ``folder`` once this has been called."""
-    whole = folder / f"{_FILE}.new"
-    whole.write_text(f"{seconds:+d}")
-    whole.replace(folder / _FILE)
-
-
-def forget_clock(folder: Path) -> None:
-    """Processes that are started from now on have the right clock."""
-    (folder / _FILE).unlink()
+    """How far it is ahead for processes that are started with ``folder`` from now on."""
+    (folder / _FILE).write_text(str(seconds))
 
 
 def live_by(folder: Path) -> None:
-    """In the process itself: it, and the JVM that it starts, go by the folder's clock if there is one."""
+    """In the process itself: it, and the JVM that it starts, go by the folder's clock if that is wrong."""
     file, right = folder / _FILE, time.time
-    if not file.exists():
+    ahead = int(file.read_text()) if file.exists() else 0
+    if ahead == 0:
         return
-    time.time = lambda: right() + int(file.read_text())
+    time.time = lambda: right() + ahead
     os.environ |= {
         "LD_PRELOAD": str(_LIBRARIES[0]),
-        "FAKETIME_TIMESTAMP_FILE": str(file),
-        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME": f"{ahead:+d}",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }

@@ -20,7 +20,7 @@ from rich.table import Table
 
 from jobs.children import GRACE_S, Child
 from jobs.ports import port_problem
-from tests.chaos.clock import can_jump, forget_clock, set_clock
+from tests.chaos.clock import can_jump, set_clock
 from tests.chaos.disk import can_mount, fill, full
 from tests.chaos.matrix import Cell, Fate, run
 from tests.chaos.world import World, world
@@ -146,16 +146,12 @@ class Disturber:
         self._world.ready()
 
     def _clock_jumps(self) -> None:
-        """A day ahead and back, under jobs that run; a kill between makes the next ones begin with the past clock."""
-        pauses = self._world.pauses
-        set_clock(pauses, 0)
-        end_both(self._world)
-        self._world.ready()
+        """Both jobs begin anew with a clock that is a day ahead, and then with one that has gone back."""
         for ahead in (DAY_S, 0):
-            set_clock(pauses, ahead)
+            set_clock(self._world.pauses, ahead)
+            end_both(self._world)
+            self._world.ready()
             time.sleep(self._lengths.clock_s)
-        forget_clock(pauses)
-        end_both(self._world)
 
 
 def end_both(world: World) -> None:
