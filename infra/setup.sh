@@ -29,7 +29,6 @@ has mvn || missing+=(maven)
 has redis-server || missing+=(redis-server)
 has openssl || missing+=(openssl)
 can_install() { [[ "$(id -u)" -eq 0 ]] && has apt-get; }
-! has faketime && can_install && missing+=(faketime)
 ! has chromium && ! has google-chrome && can_install && missing+=(chromium)
 [[ ${#missing[@]} -eq 0 ]] && exit 0
 

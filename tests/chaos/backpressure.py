@@ -26,7 +26,7 @@ from tests.redis_server import redis_server
 
 CLIENTS = ("kafka-python", "confluent")
 #: What the slow store takes for a reply, in seconds; requests in a batch.
-DELAY_S, BATCH = 0.05, 500
+DELAY_S, BATCH = 0.02, 500
 #: Memory with a backlog of ten times as much, against that with the first one.
 BOUND = 1.25
 #: Seconds until answers must have come; records sent at once.

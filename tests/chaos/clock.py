@@ -1,21 +1,15 @@
-"""A wall clock that is wrong; what measures durations is right.
+"""A wall clock that is wrong, for the Python jobs; what measures durations is right.
 
-faketime does it for a JVM. Python's locks hang or fail under it, so there the clock is the function ``time.time``.
+It is the function ``time.time``: under faketime Python's locks hang or fail, and a JVM with Flink takes minutes to start.
+What the job in the JVM does with the wall clock is told by the tests of its operator.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
-_LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 _FILE = "clock"
-
-
-def can_jump() -> bool:
-    """Is faketime installed?"""
-    return bool(_LIBRARIES)
 
 
 def set_clock(folder: Path, seconds: int) -> None:
@@ -24,14 +18,8 @@ def set_clock(folder: Path, seconds: int) -> None:
 
 
 def live_by(folder: Path) -> None:
-    """In the process itself: it, and the JVM that it starts, go by the folder's clock if that is wrong."""
+    """In the process itself: it goes by the folder's clock, if there is one."""
     file, right = folder / _FILE, time.time
-    ahead = int(file.read_text()) if file.exists() else 0
-    if ahead == 0:
-        return
-    time.time = lambda: right() + ahead
-    os.environ |= {
-        "LD_PRELOAD": str(_LIBRARIES[0]),
-        "FAKETIME": f"{ahead:+d}",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
+    if file.exists():
+        ahead = int(file.read_text())
+        time.time = lambda: right() + ahead
