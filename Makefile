@@ -57,8 +57,10 @@ bench: setup ## Measure against hand-written SQL and stock Feast; prints, assert
 soak: setup ## The parity suite on many more random views and events (EXAMPLES=3000)
 	PENSTOCK_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest --timeout=0 tests/parity
 
-chaos: setup ## Kill every part at every moment while requests are answered, and prove that nothing is lost (SEED=1)
+chaos: setup ## Kill and disturb every part while requests are answered, and prove that nothing is lost (SEED=1)
 	$(BIN)/python -m tests.chaos.matrix $(SEED)
+	$(BIN)/python -m tests.chaos.disturbances
+	$(BIN)/python -m tests.chaos.backpressure
 
 clean: ## Remove what setup and tests built; data and state in .penstock stay
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

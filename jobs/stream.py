@@ -21,7 +21,8 @@ from jobs.collection import no_collection
 from jobs.flink.job import FlinkJob, flink_says
 from jobs.flink.jvm import FlinkJvm, end_leftover
 from jobs.flink.rest import Failure
-from jobs.flink.state import check_identity, forget_older, newest_state, savepoints
+from jobs.flink.room import check_room, room
+from jobs.flink.state import check_identity, date_back, forget_older, newest_state, savepoints
 from jobs.kafka.clients import ensure_topics, provide_topics, topic_ids
 from jobs.kafka.security import flink_properties
 from jobs.metrics.serve import served
@@ -61,8 +62,8 @@ def run(
 
     ``metrics_port``: where Prometheus finds both; 0 for any free port, None for nowhere.
 
-    Raises PenstockError when one of them fails for good, RefusedError when the state on disk belongs to other
-    definitions, UsageError when there is nothing to stream.
+    Raises PenstockError when one of them fails for good or the disk is full, RefusedError when the state on disk is of
+    other definitions, UsageError when there is nothing to stream.
     """
     plans = project.streamed_views
     if not plans:
@@ -74,7 +75,9 @@ def run(
         end_leftover(settings)
         _clear(settings)
         running.callback(_clear, settings)
+        check_room(settings.state)
         settings.make_folders()
+        date_back(settings)
         restored = newest_state(settings)
         check_identity(settings, restored, _identity(project, plans))
         # Jars are known to one Java thread, and py4j gives this thread another one when its own is taken by a
@@ -217,6 +220,7 @@ class _Watch:
         self._restored = restored
         self._running = False
         self._newest = Failure(0, "")
+        self._failing = False
         self.restarts = 0
 
     def until(self, stop: threading.Event) -> None:
@@ -232,6 +236,7 @@ class _Watch:
             self._running = True
             self._say(f"the job runs: {self._job.rest.address}/#/job/{self._job.id}/overview")
         self._tell_restarts()
+        self._tell_checkpoints()
         self._forget()
 
     def _tell_restarts(self) -> None:
@@ -241,6 +246,16 @@ class _Watch:
                     self._newest = failure
                     self.restarts += 1
                     self._say(f"the job restarts after a failure: {failure.cause}")
+
+    def _tell_checkpoints(self) -> None:
+        """Rows go on without checkpoints, but a restart would go back further and further."""
+        with contextlib.suppress(PenstockError):  # as above
+            failing = self._job.rest.checkpoints().failing
+            if failing is not None and not self._failing:
+                self._say(f"checkpoints fail: {failing}; {room(self._settings.state)}; the job goes on without them")
+            elif failing is None and self._failing:
+                self._say("checkpoints are taken again")
+            self._failing = failing is not None
 
     def _forget(self) -> None:
         """Once the job has a state of its own, those of earlier runs are of no use."""

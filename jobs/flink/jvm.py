@@ -109,7 +109,9 @@ def _silence_py4j() -> None:
 def _keep(pipe: IO[bytes], file: Path) -> None:
     with file.open("ab", buffering=0) as output, pipe:
         for line in pipe:
-            output.write(line)
+            # words are lost on a full disk, but the pipe is read on
+            with contextlib.suppress(OSError):
+                output.write(line)
 
 
 def end_leftover(settings: JobSettings) -> bool:

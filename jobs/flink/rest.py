@@ -28,12 +28,16 @@ class Failure:
 
 @dataclass(frozen=True)
 class Checkpoints:
-    """How many there were, how often the job's state was restored, and when the newest was complete (epoch ms)."""
+    """How many there were, how often the job's state was restored, and when the newest was complete (epoch ms).
+
+    ``failing``: why the newest of all failed; None when it did not.
+    """
 
     completed: int
     failed: int
     restored: int
     newest_ms: int | None
+    failing: str | None
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class FlinkRest:
             found["counts"]["failed"],
             found["counts"]["restored"],
             newest and newest["latest_ack_timestamp"],
+            _failing(newest, found["latest"]["failed"]),
         )
 
     def checkpoint(self) -> None:
@@ -109,3 +114,9 @@ class FlinkRest:
         request = urllib.request.Request(self.address + path, data, {"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:
             return json.load(answer)
+
+
+def _failing(completed: dict[str, Any] | None, failed: dict[str, Any] | None) -> str | None:
+    if failed is None or (completed is not None and completed["id"] > failed["id"]):
+        return None
+    return str(failed.get("failure_message") or "Flink gives no reason").rstrip(".")

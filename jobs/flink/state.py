@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +19,19 @@ Identity = Mapping[str, str]
 def savepoints(settings: JobSettings) -> Path:
     """The folder of the states that were taken when the job was stopped."""
     return settings.state.resolve() / "savepoints"
+
+
+def date_back(settings: JobSettings) -> None:
+    """After the wall clock has gone back: the newest state is of now, the others are older by as much as they were.
+
+    Until the clock had caught up, no state taken since would be the newest.
+    """
+    found = [*settings.checkpoints.glob("*/chk-*/_metadata"), *savepoints(settings).glob("*/_metadata")]
+    times = {path: path.stat().st_mtime_ns for path in found}
+    ahead = max(times.values(), default=0) - time.time_ns()
+    if ahead > 0:
+        for path, written in times.items():
+            os.utime(path, ns=(written - ahead, written - ahead))
 
 
 def newest_state(settings: JobSettings) -> Path | None:

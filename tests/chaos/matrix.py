@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 import sys
@@ -12,6 +13,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -165,38 +167,45 @@ class Striker:
             time.sleep(2.0)
 
 
-def run(folder: Path, days: Days, cells: Sequence[Cell], seed: int) -> tuple[list[Fate], Counter[str]]:
-    """Strikes every cell while the live hours are replayed. Raises AssertionError when a promise is broken."""
-    rand = random.Random(seed)
+def kill_all(folder: Path, days: Days, cells: Sequence[Cell], seed: int) -> tuple[list[Fate], Counter[str]]:
+    """Kills every part at its moment, as ``run``."""
     with world(folder, days) as all:
-        project, config = all.project, all.project.config
-        output = project.model(MODEL).output
-        with (
-            consumer(config, [output], isolation_level="read_committed") as reader,
-            producer(config, linger_ms=0, max_request_size=LARGEST, delivery_timeout_ms=300_000) as sender,
-            Verifier(project) as verifier,
-            Lead(reader, "departures", LEAD_MS, patience_s=120.0) as lead,
-        ):
-            with all.supervised():
-                pace = Pace(lead, list(cells), Striker(all, rand))
+        return run(all, days, cells, contextlib.nullcontext(Striker(all, random.Random(seed))))
+
+
+def run(
+    all: World, days: Days, cells: Sequence[Cell], strikes: AbstractContextManager[Callable[[Cell], None]]
+) -> tuple[list[Fate], Counter[str]]:
+    """Strikes every cell while the live hours are replayed. Raises AssertionError when a promise is broken."""
+    project, config = all.project, all.project.config
+    output = project.model(MODEL).output
+    with (
+        consumer(config, [output], isolation_level="read_committed") as reader,
+        producer(config, linger_ms=0, max_request_size=LARGEST, delivery_timeout_ms=300_000) as sender,
+        Verifier(project) as verifier,
+        Lead(reader, "departures", LEAD_MS, patience_s=120.0) as lead,
+    ):
+        with all.supervised():
+            with strikes as strike:
+                pace = Pace(lead, list(cells), strike)
                 poison = [sender.send(project.topic("departures"), raw, key=b"poison") for raw in POISON]
                 live = replay(project, sender, days.live, days.end, pace)
-                lead.drain()
-                all.ready()
-            assert len(pace.fates) == len(cells), "too few events for so many kills"
-            sent = {name: all.before[name] + live[name] for name in live}
-            sent["departures"] += len(poison)
-            status = wait_caught_up(project, all.stream, sent)
-            pace.measure()
-        all.inference.stop()
-        all.stream.stop()
-        for view, counts in status.counts.items():
-            assert sum(counts.values()) == sent[project.view(view).plan.source.name], (view, counts)
-        wanted = [identity(receipt) for receipt in pace.requests]
-        assert_once(verifier.ids, wanted)
-        assert_dead(project, {identity(receipt) for receipt in poison})
-        assert_equal_to_batch(project, days)
-        return pace.fates, all.starts
+            lead.drain()
+            all.ready()
+        assert len(pace.fates) == len(cells), "too few events for so many kills"
+        sent = {name: all.before[name] + live[name] for name in live}
+        sent["departures"] += len(poison)
+        status = wait_caught_up(project, all.stream, sent)
+        pace.measure()
+    all.inference.stop()
+    all.stream.stop()
+    for view, counts in status.counts.items():
+        assert sum(counts.values()) == sent[project.view(view).plan.source.name], (view, counts)
+    wanted = [identity(receipt) for receipt in pace.requests]
+    assert_once(verifier.ids, wanted)
+    assert_dead(project, {identity(receipt) for receipt in poison})
+    assert_equal_to_batch(project, days)
+    return pace.fates, all.starts
 
 
 def assert_once(found: list[str], wanted: list[str]) -> None:
@@ -239,7 +248,7 @@ def main(seed: int) -> None:
     random.Random(seed).shuffle(cells)
     days = Days(ms("2013-10-01"), ms("2013-10-06"), ms("2013-10-08"), ms("2013-10-11"))
     with tempfile.TemporaryDirectory(prefix="penstock-chaos-") as folder:
-        fates, starts = run(Path(folder), days, cells, seed)
+        fates, starts = kill_all(Path(folder), days, cells, seed)
     grid = Table("moment", *PARTS, title=f"seconds without a prediction after a SIGKILL (seed {seed})")
     found = {fate.cell: f"{fate.silence_s:.1f}" for fate in fates}
     for moment in MOMENTS:

@@ -2,7 +2,7 @@
 
 The file ``FOLDER/<place>.hold`` asks for it once; ``<place>.held`` says that it stands, ``<place>.go`` lets it go on.
 Places: ``inference`` (predictions are sent, their transaction is not committed), ``writer`` (rows are in the store,
-their offsets are not committed).
+their offsets are not committed). It lives by the clock of the folder, if there is one (``clock``).
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from kafka import KafkaProducer
 
 from jobs.cli import main as penstock
 from jobs.writer import Writer
+from tests.chaos.clock import live_by
 
 #: Seconds after which it goes on whatever happens: well before anybody loses patience with a transaction.
 LONGEST_S = 8.0
@@ -57,6 +58,7 @@ def before(function: Callable[..., Any], folder: Path, place: str) -> Callable[.
 
 if __name__ == "__main__":
     own = Path(sys.argv.pop(1))
+    live_by(own)
     KafkaProducer.commit_transaction = before(KafkaProducer.commit_transaction, own, "inference")
     Writer._write = after(Writer._write, own, "writer")  # type: ignore[method-assign]
     penstock()

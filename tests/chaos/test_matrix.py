@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.matrix import Cell, run
+from tests.chaos.matrix import Cell, kill_all
 from tests.flights import Days, ms
 
 CELLS = [
@@ -21,6 +21,6 @@ DAYS = Days(ms("2013-10-01"), ms("2013-10-06"), ms("2013-10-08"), ms("2013-10-08
 
 @pytest.mark.timeout(600)
 def test_every_request_is_answered_once_whatever_dies(tmp_path: Path) -> None:
-    fates, starts = run(tmp_path, DAYS, CELLS, seed=7)
+    fates, starts = kill_all(tmp_path, DAYS, CELLS, seed=7)
     assert [fate.cell for fate in fates] == CELLS
     assert {"stream", "inference", "broker", "redis"} <= starts.keys()

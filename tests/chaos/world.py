@@ -26,11 +26,14 @@ from jobs.kafka.broker import Broker
 from jobs.kafka.clients import admin, consumer, ensure_topics, producer
 from jobs.materialize import materialize
 from jobs.models.train import train
+from jobs.ports import HOST
 from jobs.project import DEAD_LETTERS_TOPIC, Project
 from jobs.replay import FullSpeed, replay
 from jobs.status import status_file, wait_caught_up, wait_stream
 from jobs.store.open import open_store
 from jobs.training import training_set
+from tests.chaos.disk import can_mount, small_disk
+from tests.chaos.door import Door, door
 from tests.flights import Days, flights_project
 from tests.redis_server import RedisServer, redis_server
 
@@ -40,6 +43,9 @@ LOOK_S = 0.2
 READY_S = 150.0
 #: A record of ten megabytes must fit.
 LARGEST = 16 << 20
+
+#: Seconds that a reply of the store behind the door may take: a frozen store is found out within a test's time.
+STORE_ANSWERS_S = 3
 
 PARTS = ("flink", "writer", "inference", "broker", "redis")
 
@@ -78,7 +84,10 @@ class Verifier:
 
 @dataclass
 class World:
-    """The parts, and how to kill each. ``starts`` counts those that the supervisor has made."""
+    """The parts, and how to kill each. ``starts`` counts those that the supervisor has made.
+
+    ``door``: what stands before the store, where there is one.
+    """
 
     project: Project
     broker: Broker
@@ -86,9 +95,11 @@ class World:
     stream: Child
     inference: Child
     pauses: Path
+    door: Door | None
     starts: Counter[str] = field(default_factory=Counter)
     before: dict[str, int] = field(default_factory=dict)
     _stop: threading.Event = field(default_factory=threading.Event)
+    _keeping: threading.Lock = field(default_factory=threading.Lock)
 
     def kill(self, part: str) -> None:
         """SIGKILL, at once."""
@@ -106,6 +117,11 @@ class World:
         found = self._status()
         rest = FlinkRest(found["rest"], found["job"])
         rest._get(f"/jobs/{rest.job}/checkpoints", {"checkpointType": "CONFIGURED"})
+
+    def reached(self) -> tuple[int, int]:
+        """The process of the stream's JVM, and the port of its REST interface."""
+        found = self._status()
+        return found["jvm"], int(found["rest"].rsplit(":", 1)[1])
 
     def _status(self) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(status_file(self.project).read_text())
@@ -133,27 +149,41 @@ class World:
             self._stop.set()
             keeper.join(120)
 
+    def unkept(self) -> threading.Lock:
+        """While it is held nothing is started again."""
+        return self._keeping
+
     def _keep(self) -> None:
         while not self._stop.wait(LOOK_S):
-            if not self.broker.status().running:
-                self.starts["broker"] += 1
-                self.broker.start()
-            if self.redis.process.poll() is not None:
-                self.starts["redis"] += 1
-                self.redis.restart()
-            for name, child in (("stream", self.stream), ("inference", self.inference)):
-                if not child.running:
-                    self.starts[name] += 1
-                    child.start()
+            with self._keeping:
+                self._start_again()
+
+    def _start_again(self) -> None:
+        if not self.broker.status().running:
+            self.starts["broker"] += 1
+            self.broker.start()
+        if self.redis.process.poll() is not None:
+            self.starts["redis"] += 1
+            self.redis.restart()
+        for name, child in (("stream", self.stream), ("inference", self.inference)):
+            if not child.running:
+                self.starts[name] += 1
+                child.start()
 
 
 @contextlib.contextmanager
-def world(folder: Path, days: Days) -> Iterator[World]:
-    """History is in the store, the model is trained, stream and inference run; all is stopped at the end."""
+def world(folder: Path, days: Days, *, confined: bool = False) -> Iterator[World]:
+    """History is in the store, the model is trained, stream and inference run; all is stopped at the end.
+
+    ``confined``: the store has a door, and, where we may mount it, the stream's state a small disk.
+    """
     with contextlib.ExitStack() as running:
         redis = running.enter_context(redis_server(folder, "--appendonly", "yes"))
-        option = f"connection_string: {redis.connection_string}"
-        project = flights_project(folder / "project", days, ("jobs.store.redis.PenstockRedisOnlineStore", option))
+        entrance = running.enter_context(door(redis.port)) if confined else None
+        store = ("jobs.store.redis.PenstockRedisOnlineStore", _reach(redis, entrance))
+        project = flights_project(folder / "project", days, store)
+        if confined and can_mount():
+            running.enter_context(small_disk(project.config.state / "stream"))
         _history(project, days)
         broker = Broker(project.config.state)
         running.callback(broker.stop)
@@ -167,13 +197,20 @@ def world(folder: Path, days: Days) -> Iterator[World]:
         stream.start()
         wait_stream(project, stream)
         with producer(project.config) as sender:
-            before = replay(project, sender, days.start, days.live, FullSpeed())
-        wait_caught_up(project, stream, before)
-        first = f"0:{before['departures']}"
+            sent = replay(project, sender, days.start, days.live, FullSpeed())
+        wait_caught_up(project, stream, sent)
+        first = f"0:{sent['departures']}"
         infer = Pausing("infer", ["infer", MODEL, *where, "--from-offsets", first], logs / "infer.log", pauses)
         running.callback(infer.stop)
         infer.start()
-        yield World(project, broker, redis, stream, infer, pauses, before=before)
+        yield World(project, broker, redis, stream, infer, pauses, entrance, before=sent)
+
+
+def _reach(redis: RedisServer, before: Door | None) -> str:
+    """The option by which the jobs find the store."""
+    if before is None:
+        return f"connection_string: {redis.connection_string}"
+    return f"connection_string: {HOST}:{before.port},socket_timeout={STORE_ANSWERS_S}"
 
 
 def _history(project: Project, days: Days) -> None:

@@ -18,6 +18,8 @@ METRICS_INTERVAL_MS = 500
 FAILURES, FAILURE_WINDOW_MS, RESTART_DELAY_MS = 3, 300_000, 1_000
 #: Checkpoints kept: the newest, and the one before it in case the newest is damaged.
 RETAINED_CHECKPOINTS = 2
+#: Failed checkpoints in a row that the job outlives: any number, Flink's greatest.
+ALL_CHECKPOINTS = 2**31 - 1
 #: The heap of a mini-cluster with its job.
 HEAP = "1536m"
 
@@ -94,6 +96,8 @@ def _checkpointing(settings: JobSettings) -> dict[str, str]:
         "execution.checkpointing.incremental": str(settings.backend == "rocksdb").lower(),
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
         "execution.checkpointing.num-retained": str(RETAINED_CHECKPOINTS),
+        # a disk without room is no reason to stop: rows go on, and the stream says that checkpoints fail
+        "execution.checkpointing.tolerable-failed-checkpoints": str(ALL_CHECKPOINTS),
     }
 
 

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from features.compilers.flink.config import JobSettings
 from features.errors import RefusedError
-from jobs.flink.state import check_identity, forget_older, newest_state, savepoints
+from jobs.flink.state import check_identity, date_back, forget_older, newest_state, savepoints
 
 
 @pytest.fixture
@@ -35,6 +36,27 @@ def savepoint(settings: JobSettings, name: str, age_s: int) -> Path:
 
 def test_a_job_without_a_state_begins_anew(settings: JobSettings) -> None:
     assert newest_state(settings) is None
+
+
+def test_after_the_clock_has_gone_back_the_next_state_is_the_newest(settings: JobSettings) -> None:
+    older = checkpoint(settings, "first", 7, 0)
+    newest = savepoint(settings, "stopped", 0)
+    tomorrow = time.time() + 86_400
+    os.utime(older / "_metadata", (tomorrow - 60, tomorrow - 60))
+    os.utime(newest / "_metadata", (tomorrow, tomorrow))
+    date_back(settings)
+    assert newest_state(settings) == newest
+    ages = [state.joinpath("_metadata").stat().st_mtime for state in (older, newest)]
+    assert ages[1] - ages[0] == pytest.approx(60)
+    since = checkpoint(settings, "second", 1, 0)
+    os.utime(since / "_metadata")
+    assert newest_state(settings) == since
+
+
+def test_states_of_the_past_keep_their_time(settings: JobSettings) -> None:
+    taken = checkpoint(settings, "first", 7, 60)
+    date_back(settings)
+    assert taken.joinpath("_metadata").stat().st_mtime == 1_000_000 - 60
 
 
 def test_the_newest_is_taken_whichever_kind_it_is(settings: JobSettings) -> None:

@@ -67,7 +67,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
             counters[i] = new Counters("applied", "too_late", "duplicate", "sum_overflow");
             counters[i].restore(context.getOperatorStateStore(), counted(layout.view, i));
         }
-        numbering = new Numbering(context.isRestored());
+        numbering = new Numbering(context.getOperatorStateStore(), context.isRestored());
     }
 
     private static String counted(View view, int place) {
@@ -79,6 +79,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         for (Counters each : counters) {
             each.snapshot();
         }
+        numbering.snapshot();
     }
 
     @Override

@@ -230,6 +230,25 @@ class WindowOperatorTest {
         }
     }
 
+    @Test
+    void rowsEmittedAgainWinThoughTheWallClockHasGoneBack() throws Exception {
+        try (Harness harness = new Harness(sum("count", "int64", 0, Plans.sliding(10, 0)), backend("heap"))) {
+            harness.event(event(0, 1));
+            harness.restore();
+            harness.wallClock(Numbering.BEGINNING + 86_400_000);
+            long ahead = 86_400 * Numbering.PER_SECOND;
+            assertEquals(List.of(row(1, ahead + 1, "2")), harness.event(event(1, 1)));
+            var checkpoint = harness.snapshot();
+            assertEquals(List.of(row(1, ahead + 2, "3")), harness.event(event(1, 1)));
+            harness.restore(checkpoint);
+            harness.wallClock(Numbering.BEGINNING + 7_000);
+            // a checkpoint before the first row keeps the floor, too
+            harness.restore();
+            harness.wallClock(Numbering.BEGINNING + 8_000);
+            assertEquals(List.of(row(1, ahead + Numbering.PER_SECOND + 1, "3")), harness.event(event(1, 1)));
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"heap", "rocksdb"})
     void stateOfAnotherPlanIsRefused(String backend) throws Exception {
