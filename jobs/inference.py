@@ -19,7 +19,8 @@ from dataclasses import asdict, dataclass
 from functools import partial
 
 from features.errors import UsageError
-from features.plan import ModelPlan
+from features.plan import ModelPlan, ViewPlan
+from jobs.config import FILE
 from jobs.kafka.clients import answering, consumer, ensure_topics, producer, require_topics
 from jobs.kafka.errors import LostPartitions
 from jobs.kafka.interface import Consumer
@@ -32,12 +33,12 @@ from jobs.models.folder import LoadedModel, load_current
 from jobs.project import DEAD_LETTERS_TOPIC, Project
 from jobs.serving.answers import Answers
 from jobs.serving.inputs import Input, inputs_of
-from jobs.serving.lookup import Lookup
+from jobs.serving.lookup import Lookup, Rowed
+from jobs.serving.mirror import mirrored
 from jobs.serving.parse import Parser
 from jobs.serving.reader import Reader
 from jobs.serving.requests import Queue, Request, read_requests
 from jobs.serving.transactions import DELIVERY_MS, TRANSACTION_MS, Transactions, alone, member_id
-from jobs.store.bulk import BulkStore
 from jobs.store.open import open_store
 from jobs.store.patience import Patience
 
@@ -89,7 +90,7 @@ Progress = Callable[[InferenceCounts], None]
 
 
 class Inference:
-    """The loop: ``reader`` gives requests, ``transactions`` takes answers, ``store`` holds the features."""
+    """The loop: ``reader`` gives requests, ``transactions`` takes answers, ``store`` or its mirror the features."""
 
     def __init__(
         self,
@@ -97,7 +98,7 @@ class Inference:
         model: LoadedModel,
         reader: Reader,
         transactions: Transactions,
-        store: BulkStore,
+        store: Rowed,
         metrics: InferenceMetrics | None = None,
     ) -> None:
         plan = project.model(model.name).model_plan
@@ -224,6 +225,9 @@ def infer(
         store.wait_while_away(Patience(stop, told))
         require_topics(project.config, [topic])
         ensure_topics(project.config, [plan.output, DEAD_LETTERS_TOPIC])
+        mirror = None
+        if project.config.inference.store == "mirrored":
+            mirror = opened.enter_context(mirrored(project, _streamed(project, inputs), store, stop, told))
         name = opened.enter_context(member_id(project.config.state / "infer", group))
         transactions = opened.enter_context(_transactions(project, name))
         reader = opened.enter_context(_consumer(project, topic, group, name))
@@ -231,12 +235,26 @@ def infer(
         if metrics_port is not None:
             reached = partial(progress_of, project.config, [(group, topic)])
             names = [item.name for item in inputs]
-            metrics = InferenceMetrics(model.name, model.version, model.fingerprint, names, reached)
+            figures = None if mirror is None else mirror.figures
+            metrics = InferenceMetrics(model.name, model.version, model.fingerprint, names, reached, figures)
             told(f"metrics: {opened.enter_context(served(metrics, project.config.metrics.host, metrics_port))}")
-        job = Inference(project, model, Reader(reader, topic, start or {}, told), transactions, store, metrics)
+        job = Inference(project, model, Reader(reader, topic, start or {}, told), transactions, mirror or store, metrics)
         with alone(name), compiling(model, project.config.state, told):
             job.run(stop, progress)
     return job.counts
+
+
+def _streamed(project: Project, inputs: Sequence[Input]) -> list[ViewPlan]:
+    """The views of inputs that have a topic, each once."""
+    used = {item.view.name for item in inputs}
+    found = [plan for plan in project.streamed_views if plan.name in used]
+    if not found:
+        raise UsageError(
+            "there is nothing to mirror: no input of the model is streamed",
+            where=f'[inference] store = "mirrored" in {FILE}',
+            allowed="online",
+        )
+    return found
 
 
 def _request_topic(project: Project, plan: ModelPlan) -> str:
