@@ -19,8 +19,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 
 from features.errors import UsageError
-from features.plan import ModelPlan, ViewPlan
-from jobs.config import FILE
+from features.plan import ModelPlan
 from jobs.kafka.clients import answering, consumer, ensure_topics, producer, require_topics
 from jobs.kafka.errors import LostPartitions
 from jobs.kafka.interface import Consumer
@@ -34,7 +33,7 @@ from jobs.project import DEAD_LETTERS_TOPIC, Project
 from jobs.serving.answers import Answers
 from jobs.serving.inputs import Input, inputs_of
 from jobs.serving.lookup import Lookup, Rowed
-from jobs.serving.mirror import mirrored
+from jobs.serving.mirror import mirrored, streamed
 from jobs.serving.parse import Parser
 from jobs.serving.reader import Reader
 from jobs.serving.requests import Queue, Request, read_requests
@@ -227,7 +226,7 @@ def infer(
         ensure_topics(project.config, [plan.output, DEAD_LETTERS_TOPIC])
         mirror = None
         if project.config.inference.store == "mirrored":
-            mirror = opened.enter_context(mirrored(project, _streamed(project, inputs), store, stop, told))
+            mirror = opened.enter_context(mirrored(project, streamed(project, inputs), store, stop, told))
         name = opened.enter_context(member_id(project.config.state / "infer", group))
         transactions = opened.enter_context(_transactions(project, name))
         reader = opened.enter_context(_consumer(project, topic, group, name))
@@ -238,23 +237,11 @@ def infer(
             figures = None if mirror is None else mirror.figures
             metrics = InferenceMetrics(model.name, model.version, model.fingerprint, names, reached, figures)
             told(f"metrics: {opened.enter_context(served(metrics, project.config.metrics.host, metrics_port))}")
-        job = Inference(project, model, Reader(reader, topic, start or {}, told), transactions, mirror or store, metrics)
+        requests = Reader(reader, topic, start or {}, told)
+        job = Inference(project, model, requests, transactions, mirror or store, metrics)
         with alone(name), compiling(model, project.config.state, told):
             job.run(stop, progress)
     return job.counts
-
-
-def _streamed(project: Project, inputs: Sequence[Input]) -> list[ViewPlan]:
-    """The views of inputs that have a topic, each once."""
-    used = {item.view.name for item in inputs}
-    found = [plan for plan in project.streamed_views if plan.name in used]
-    if not found:
-        raise UsageError(
-            "there is nothing to mirror: no input of the model is streamed",
-            where=f'[inference] store = "mirrored" in {FILE}',
-            allowed="online",
-        )
-    return found
 
 
 def _request_topic(project: Project, plan: ModelPlan) -> str:

@@ -21,7 +21,7 @@ from jobs.writer import newest
 
 #: How long Kafka may take to say where the topics end, in milliseconds; it is asked again.
 ENDS_MS = 1_000
-#: The pause before it is asked again, in seconds.
+#: The pause before it is asked again, and the longest wait for records, in seconds: a stop waits for it.
 PAUSE_S = 0.1
 #: Records taken at once: more of them would keep the rows waiting.
 BATCH = 5_000
@@ -107,7 +107,7 @@ class Following:
 
     def _step(self) -> None:
         try:
-            self._take_in(self._reader.poll(self._every_s * 1000, BATCH))
+            self._take_in(self._reader.poll(min(self._every_s, PAUSE_S) * 1000, BATCH))
             self._look_for_the_end()
         except Unanswered:
             # nothing is lost, and the age says it

@@ -12,10 +12,13 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from features.errors import UsageError
 from features.plan import ViewPlan
+from jobs.config import FILE
 from jobs.metrics.mirror import MirrorFigures
 from jobs.project import Project
 from jobs.serving.following import Following, following
+from jobs.serving.inputs import Input
 from jobs.store.bulk import BulkStore, Request
 from jobs.store.columns import Cells, Columns, Int64s, decode
 from jobs.store.rows import ViewSchema
@@ -99,6 +102,19 @@ class Mirror:
             some = keys[start : start + COMPARED]
             (stored,) = self._store.read_rows([(schema, some)])
             self._following.put(schema.name, some, stored)
+
+
+def streamed(project: Project, inputs: Sequence[Input]) -> list[ViewPlan]:
+    """The views of inputs that have a topic, each once. Raises UsageError where there is none."""
+    used = {item.view.name for item in inputs}
+    found = [plan for plan in project.streamed_views if plan.name in used]
+    if not found:
+        raise UsageError(
+            "there is nothing to mirror: no input of the model is streamed",
+            where=f'[inference] store = "mirrored" in {FILE}',
+            allowed="online",
+        )
+    return found
 
 
 @contextmanager

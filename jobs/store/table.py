@@ -56,7 +56,7 @@ class Table:
         """
         slots = self._make_slots(keys)
         t, seq = self._columns.t[slots], self._columns.seq[slots]
-        newer = np.flatnonzero((rows.t > t) | ((rows.t == t) & (rows.seq > seq)))
+        newer = np.flatnonzero(rows.present & ((rows.t > t) | ((rows.t == t) & (rows.seq > seq))))
         overlay(self._columns, slots[newer], rows, newer)
 
     def take(self, keys: Keys) -> Columns:
