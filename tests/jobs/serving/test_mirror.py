@@ -137,8 +137,8 @@ def test_prometheus_reads_its_age_its_rows_and_who_answered(make_shop: MakeShop)
     assert found["penstock_mirror_rows", "cost", "customer"] == 2
     assert found["penstock_mirror_rows", "cost", "big"] == 0
     # of six inputs one has a row in memory, and the other five have null keys
-    assert found["penstock_mirror_reads_total", "cost", "mirror"] == 1
-    assert found["penstock_mirror_reads_total", "cost", "store"] == 0
+    assert found["penstock_mirror_reads_total", "mirror", "cost"] == 1
+    assert found["penstock_mirror_reads_total", "store", "cost"] == 0
 
 
 def clock(mirror: Mirror, shop: Shop, name: str) -> int:
@@ -175,7 +175,7 @@ def test_behind_its_bound_it_gives_the_stores_rows_and_then_its_own_again(
         wait_until(lambda: clock(mirror, shop, "ann") == T, "row from memory again")
         assert mirror.figures().mirrored > 1
     behind, back = told[-2:]
-    assert behind.startswith("the mirror is 2.") and behind.endswith("rows are read from the store")
+    assert behind.startswith("the mirror is ") and behind.endswith("rows are read from the store")
     assert back == "the mirror is near its topics again: rows are read from memory"
 
 
