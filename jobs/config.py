@@ -70,11 +70,17 @@ class StreamConfig(_Section):
 
 
 class InferenceConfig(_Section):
-    """Micro-batches: at most ``batch`` requests or ``deadline_ms``; ``wait_ms`` bounds the wait for one's own event."""
+    """Micro-batches: at most ``batch`` requests or ``deadline_ms``; ``wait_ms`` bounds the wait for one's own event.
+
+    ``store``: where rows are read, ``"mirrored"`` for a copy of the feature topics in memory, which is read as long as
+    it is at most ``mirror_lag_ms`` behind them.
+    """
 
     batch: int = Field(500, ge=1)
     deadline_ms: int = Field(5, ge=0)
     wait_ms: int = Field(2_000, ge=0)
+    store: Literal["online", "mirrored"] = "online"
+    mirror_lag_ms: int = Field(1_000, ge=100)
 
 
 class MetricsConfig(_Section):

@@ -32,12 +32,12 @@ from jobs.models.folder import LoadedModel, load_current
 from jobs.project import DEAD_LETTERS_TOPIC, Project
 from jobs.serving.answers import Answers
 from jobs.serving.inputs import Input, inputs_of
-from jobs.serving.lookup import Lookup
+from jobs.serving.lookup import Lookup, Rowed
+from jobs.serving.mirror import mirrored, streamed
 from jobs.serving.parse import Parser
 from jobs.serving.reader import Reader
 from jobs.serving.requests import Queue, Request, read_requests
 from jobs.serving.transactions import DELIVERY_MS, TRANSACTION_MS, Transactions, alone, member_id
-from jobs.store.bulk import BulkStore
 from jobs.store.open import open_store
 from jobs.store.patience import Patience
 
@@ -89,7 +89,7 @@ Progress = Callable[[InferenceCounts], None]
 
 
 class Inference:
-    """The loop: ``reader`` gives requests, ``transactions`` takes answers, ``store`` holds the features."""
+    """The loop: ``reader`` gives requests, ``transactions`` takes answers, ``store`` or its mirror the features."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class Inference:
         model: LoadedModel,
         reader: Reader,
         transactions: Transactions,
-        store: BulkStore,
+        store: Rowed,
         metrics: InferenceMetrics | None = None,
     ) -> None:
         plan = project.model(model.name).model_plan
@@ -224,6 +224,9 @@ def infer(
         store.wait_while_away(Patience(stop, told))
         require_topics(project.config, [topic])
         ensure_topics(project.config, [plan.output, DEAD_LETTERS_TOPIC])
+        mirror = None
+        if project.config.inference.store == "mirrored":
+            mirror = opened.enter_context(mirrored(project, streamed(project, inputs), store, stop, told))
         name = opened.enter_context(member_id(project.config.state / "infer", group))
         transactions = opened.enter_context(_transactions(project, name))
         reader = opened.enter_context(_consumer(project, topic, group, name))
@@ -231,9 +234,11 @@ def infer(
         if metrics_port is not None:
             reached = partial(progress_of, project.config, [(group, topic)])
             names = [item.name for item in inputs]
-            metrics = InferenceMetrics(model.name, model.version, model.fingerprint, names, reached)
+            figures = None if mirror is None else mirror.figures
+            metrics = InferenceMetrics(model.name, model.version, model.fingerprint, names, reached, figures)
             told(f"metrics: {opened.enter_context(served(metrics, project.config.metrics.host, metrics_port))}")
-        job = Inference(project, model, Reader(reader, topic, start or {}, told), transactions, store, metrics)
+        requests = Reader(reader, topic, start or {}, told)
+        job = Inference(project, model, requests, transactions, mirror or store, metrics)
         with alone(name), compiling(model, project.config.state, told):
             job.run(stop, progress)
     return job.counts

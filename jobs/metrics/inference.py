@@ -13,17 +13,25 @@ from prometheus_client.registry import Collector
 from features.errors import PenstockError
 from jobs.metrics.buckets import AGES, SECONDS, SIZES, Buckets
 from jobs.metrics.lag import GroupProgress, lag_family
+from jobs.metrics.mirror import MirrorFigures, mirror_families
 
 
 class InferenceMetrics(Collector):
     """Of one model's version. ``inputs``: the names of those whose features have an age. ``progress`` gives, by group
-    and topic, how far the model's group is; while Kafka does not answer its lag is left out.
+    and topic, how far the model's group is; while Kafka does not answer its lag is left out. ``mirror``: its figures,
+    where there is one.
     """
 
     def __init__(
-        self, model: str, version: str, fingerprint: str, inputs: Sequence[str], progress: Callable[[], GroupProgress]
+        self,
+        model: str,
+        version: str,
+        fingerprint: str,
+        inputs: Sequence[str],
+        progress: Callable[[], GroupProgress],
+        mirror: Callable[[], MirrorFigures] | None = None,
     ) -> None:
-        self._progress = progress
+        self._progress, self._mirror = progress, mirror
         self._model, self._info = model, (model, version, fingerprint)
         self._requests, self._stale = 0, 0
         self._refused: Counter[str] = Counter()
@@ -61,6 +69,8 @@ class InferenceMetrics(Collector):
         info = GaugeMetricFamily("penstock_model_info", "The version.", labels=["model", "version", "fingerprint"])
         info.add_metric(self._info, 1)
         yield info
+        if self._mirror is not None:
+            yield from mirror_families(self._model, self._mirror())
         with suppress(PenstockError):
             yield lag_family(self._progress())
 

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
 from jobs.serving.inputs import Input, Rows
 from jobs.serving.requests import Found, Request
-from jobs.store.bulk import BulkStore
+from jobs.store.bulk import Request as StoreRequest
+from jobs.store.columns import Columns
+
+
+class Rowed(Protocol):
+    """What has rows: the online store, or its mirror."""
+
+    def read_rows(self, requests: Sequence[StoreRequest]) -> list[Columns]:
+        """As ``BulkStore.read_rows``."""
 
 
 class Lookup:
     """Reads the inputs' rows from the store."""
 
-    def __init__(self, inputs: Sequence[Input], store: BulkStore) -> None:
+    def __init__(self, inputs: Sequence[Input], store: Rowed) -> None:
         self._inputs, self._store = inputs, store
         self._own = [number for number, item in enumerate(inputs) if item.own]
 

@@ -30,7 +30,7 @@ from jobs.kafka.clients import consumer, ensure_topics, producer
 from jobs.models.compiling import compiling
 from jobs.models.folder import LoadedModel, load_current
 from jobs.models.train import train
-from jobs.project import DEAD_LETTERS_TOPIC, Project, load_project
+from jobs.project import DEAD_LETTERS_TOPIC, FEATURES_TOPIC, Project, load_project
 from jobs.serving.answers import Answers
 from jobs.serving.lookup import Lookup
 from jobs.serving.reader import Reader
@@ -62,6 +62,8 @@ guess = Model("guess", on=requests, inputs=[requests.x, requests.y, *views], lab
 """
 
 KEYS = 1_000
+#: The features of each row.
+VALUES = (5, 50, 1.5, 9.0, 0.5, 2.25)
 BACKLOG = 20_000
 BATCHES = (20, 100, 500)
 #: What the loop that people write is given, record by record and in micro-batches.
@@ -107,10 +109,10 @@ def main() -> None:
         folder = Path(name)
         with Broker(folder / "kafka") as broker:
 
-            def project(client: str, batch: int = 500) -> Project:
+            def project(client: str, batch: int = 500, store: str = "online") -> Project:
                 # the processes that run read the folder: one configuration at a time
-                servers = broker.bootstrap_servers
-                return make_project(folder / "shop", DEFINITIONS, servers=servers, client=client, batch=batch)
+                settings = {"servers": broker.bootstrap_servers, "client": client, "batch": batch, "store": store}
+                return make_project(folder / "shop", DEFINITIONS, **settings)
 
             _prepare(project("confluent"))
             console.print(_compared(project))
@@ -120,6 +122,7 @@ def main() -> None:
                 for client in CLIENTS
             }
             console.print(_grid("requests that lie ready", backlog))
+            console.print(_mirrored(project))
             paced = {f"{rate}/s sent, {client}": _paced(project(client), rate) for rate in RATES for client in CLIENTS}
             console.print(_grid(f"requests that their views know {STREAM_S * 1000:.0f} ms later", paced))
 
@@ -162,9 +165,34 @@ def _compared(project: Callable[[str], Project]) -> Table:
     return grid
 
 
+def _mirrored(project: Callable[..., Project]) -> Table:
+    """Requests that lie ready, their rows in the store and in memory."""
+    _stream(project("confluent"), range(KEYS), T)
+    runs = {
+        f"{store}, batch of {batch}": _backlog(project("confluent", batch, store), BACKLOG)
+        for batch in BATCHES
+        for store in ("online", "mirrored")
+    }
+    return _grid("requests that lie ready, confluent, SQLite: the store and its mirror", runs)
+
+
+def _stream(project: Project, keys: Sequence[int], t: int) -> None:
+    """Rows of these keys in the topics of all views, as the Flink job writes them."""
+    plans = project.streamed_views
+    ensure_topics(project.config, [FEATURES_TOPIC.format(view=plan.name) for plan in plans])
+    with producer(_load(project)) as sender:
+        for plan in plans:
+            headers = [("fingerprint", plan.fingerprint.encode())]
+            values = dict(zip((feature.name for feature in plan.features), VALUES, strict=True))
+            for number in keys:
+                key = {plan.key[0].name: number}
+                row = {"key": key, "t": t, "seq": 1, "values": values}
+                sender.send(FEATURES_TOPIC.format(view=plan.name), orjson.dumps(row), orjson.dumps(key), headers)
+
+
 def _know(project: Project, keys: Sequence[int], t: int) -> None:
     """Rows of these keys in all views."""
-    rows = [FeatureRow((key,), t, 1, (5, 50, 1.5, 9.0, 0.5, 2.25)) for key in keys]
+    rows = [FeatureRow((key,), t, 1, VALUES) for key in keys]
     with open_store(project.folder) as store:
         for plan in project.plans.values():
             store.write_rows(schema_of(plan), rows)
@@ -224,7 +252,7 @@ class _Knowing:
             while not self._stop.is_set() or self._due:
                 due = [row for row in self._due if row[0] <= time.time()]
                 del self._due[: len(due)]
-                rows = [FeatureRow((key,), t, 1, (5, 50, 1.5, 9.0, 0.5, 2.25)) for _, key, t in due]
+                rows = [FeatureRow((key,), t, 1, VALUES) for _, key, t in due]
                 for schema in schemas if rows else ():
                     store.write_rows(schema, rows)
                 time.sleep(0.001)

@@ -53,6 +53,8 @@ memory = "256MB"
 batch = {batch}
 deadline_ms = 2
 wait_ms = {wait_ms}
+store = "{store}"
+mirror_lag_ms = {mirror_lag_ms}
 
 [kafka]
 bootstrap_servers = "{servers}"
@@ -60,7 +62,15 @@ partitions = {partitions}
 client = "{client}"
 """
 
-SETTINGS = {"batch": 50, "wait_ms": 2_000, "servers": "local", "partitions": 1, "client": "kafka-python"}
+SETTINGS = {
+    "batch": 50,
+    "wait_ms": 2_000,
+    "store": "online",
+    "mirror_lag_ms": 1_000,
+    "servers": "local",
+    "partitions": 1,
+    "client": "kafka-python",
+}
 
 YAML = """project: shop
 provider: local

@@ -23,6 +23,7 @@ def test_a_project_needs_no_more_than_its_name(tmp_path: Path) -> None:
     assert config.project == "shop"
     assert (config.kafka.bootstrap_servers, config.kafka.client) == (LOCAL, "kafka-python")
     assert (config.stream.parallelism, config.batch.memory, config.inference.batch) == (1, "1GB", 500)
+    assert config.inference.store == "online"
 
 
 def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
@@ -50,11 +51,13 @@ live = true
 checkpoint_ms = 1000
 [inference]
 wait_ms = 0
+store = "mirrored"
 """
     config = read(tmp_path, text)
     assert config.kafka.bootstrap_servers == "one:9092,two:9092"
     assert (config.kafka.security_protocol, config.kafka.replication) == ("SASL_SSL", 3)
     assert (config.stream.live, config.stream.checkpoint_ms, config.inference.wait_ms) == (True, 1000, 0)
+    assert (config.inference.store, config.inference.mirror_lag_ms) == ("mirrored", 1_000)
 
 
 def test_the_password_comes_from_the_environment_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,6 +98,8 @@ def test_bytes_that_are_no_text_are_not_toml(tmp_path: Path) -> None:
         ("project = 'a'\n[stream]\nparalelism = 2", "stream.paralelism: Extra inputs", "did you mean 'parallelism'?"),
         ("project = 'a'\n[stream]\nparallelism = 0", "stream.parallelism: Input should be greater", None),
         ("project = 'a'\n[stream]\ncheckpoint_ms = 1", "stream.checkpoint_ms: Input should be greater", None),
+        ("project = 'a'\n[inference]\nstore = 'mirror'", "inference.store: Input should be 'online' or", None),
+        ("project = 'a'\n[inference]\nmirror_lag_ms = 9", "inference.mirror_lag_ms: Input should be greater", None),
         ("project = 'a'\n[kafka]\nlocal_port = 70000", "kafka.local_port: Input should be less", None),
         (
             "project = 'a'\n[kafka]\nclient = 'fast'",

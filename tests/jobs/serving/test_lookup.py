@@ -170,7 +170,7 @@ def test_only_what_is_awaited_is_read_again_and_a_shared_key_once(
     project: Project, store: BulkStore, inputs: tuple[Input, ...]
 ) -> None:
     watching = Watching(store)
-    lookup = Lookup(inputs, watching)  # type: ignore[arg-type]
+    lookup = Lookup(inputs, watching)
     first = [request(project, i, customer="ann", shop="s1", amount=50.0) for i in range(3)]
     lookup.read(first, [], 0.0)
     write(store, project.plans["customer"], ("ann",), T, 1, 1, 50.0, None)
