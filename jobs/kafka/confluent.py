@@ -190,8 +190,12 @@ def _await_answer(client: Any, notes: _Notes, answer_ms: int) -> None:
             raise Unanswered(notes.reason.str() if notes.reason else f"no answer within {answer_ms / 1000:.1f} s")
 
 
+#: What librdkafka calls otherwise than Kafka.
+_RENAMED = {"fetch_max_wait_ms": "fetch.wait.max.ms"}
+
+
 def _dotted(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {name.replace("_", "."): value for name, value in options.items()}
+    return {_RENAMED.get(name, name.replace("_", ".")): value for name, value in options.items()}
 
 
 class Record(NamedTuple):
