@@ -36,6 +36,8 @@ from jobs.ports import HOST, free_port, port_problem
 JARS = Path(__file__).parents[2] / "infra" / "jvm" / "broker" / "target" / "lib"
 #: Seconds. A start takes about 4 on two idle cores, a clean stop about 2.
 START_TIMEOUT, STOP_TIMEOUT = 60.0, 30.0
+#: Seconds that the last port may still be taken at a start.
+GIVEN_BACK = 2.0
 #: Seconds between two looks at a process, and how long one question to it may take.
 POLL, ASK = 0.05, 2.0
 #: Lines of the log that an error shows.
@@ -200,7 +202,7 @@ class Broker:
             _check_port(self._wanted)
             return self._wanted
         last = int(self._port_file.read_text()) if self._port_file.exists() else None
-        return last if last is not None and port_problem(last) is None else free_port()
+        return last if last is not None and _given_back(last) else free_port()
 
     def _launch(self, port: int) -> None:
         self._properties.write_text(PROPERTIES.format(host=HOST, port=port, controller=free_port(but=port)))
@@ -286,6 +288,16 @@ class Broker:
         deadline = time.monotonic() + seconds
         while self._running_pid() == pid and time.monotonic() < deadline:
             time.sleep(POLL)
+
+
+def _given_back(port: int) -> bool:
+    """A killed broker's port is free only a moment after its process is seen no more."""
+    deadline = time.monotonic() + GIVEN_BACK
+    while port_problem(port) is not None:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL)
+    return True
 
 
 def _environment() -> dict[str, str]:

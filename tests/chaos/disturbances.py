@@ -125,13 +125,15 @@ class Disturber:
             os.kill(pid, signal.SIGCONT)
 
     def _full_disk(self) -> None:
-        """The job goes on, and says of which folder it has no room; then it says that this is over."""
+        """The job goes on, says of which folder it has no room, and when that is over; then it is ended so, too."""
         stream, folder = self._world.stream, self._world.project.config.state / "stream"
         with self._world.unkept():
             with full(folder):
                 time.sleep(self._lengths.full_s)
                 _await(lambda: "checkpoints fail" in stream.said(), stream)
-                assert str(folder) in stream.said().split("checkpoints fail")[1], stream.said()
+                assert f"free in {folder}" in stream.said(), stream.said()
+            _await(lambda: "checkpoints are taken again" in stream.said(), stream)
+            with full(folder):
                 _end(stream)
                 _refused_start(stream, folder)
             stream.start()
