@@ -10,9 +10,16 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from jobs.catalogue import apply
+from jobs.commands.common import Context
+from jobs.demo.outcome import MODEL, backfill_all
 from jobs.demo.workplace import EXAMPLE, FILES
 from jobs.flights import build
+from jobs.materialize import materialize
+from jobs.models.train import train
 from jobs.project import Project, load_project
+from jobs.store.open import open_store
+from jobs.training import training_set
 
 SQLITE = ("jobs.store.sqlite.PenstockSqliteOnlineStore", "path: .penstock/state/online.db")
 
@@ -57,3 +64,16 @@ def _cut(source: Path, target: Path, days: Days) -> None:
     times = pc.divide(rows["ts"].cast("int64"), 1000)
     kept = pc.and_(pc.greater_equal(times, days.start), pc.less(times, days.end))
     pq.write_table(rows.filter(kept), target / "part.parquet")
+
+
+def learn_history(project: Project, days: Days) -> None:
+    """Backfills and stores what was before ``live``, and trains the model on it."""
+    backfill_all(Context(None, False), project, days.start, days.live, project.backfills)
+    apply(project)
+    with open_store(project.folder) as online:
+        for name, plan in project.plans.items():
+            materialize(plan, project.change_points(name), online, days.live - 1)
+    file = project.config.state / "training.parquet"
+    training_set(project, MODEL, days.start, days.live, file)
+    plan = project.model(MODEL).model_plan
+    train(file, plan, project.config.state / "models", (days.start, days.evaluated), (days.evaluated, days.live))

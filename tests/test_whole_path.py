@@ -16,7 +16,6 @@ import orjson
 import pytest
 
 from jobs.audit.run import audit
-from jobs.catalogue import apply
 from jobs.children import Child
 from jobs.commands.common import Context
 from jobs.demo.outcome import backfill_all, feature_topics
@@ -24,15 +23,11 @@ from jobs.demo.proofs import parity_of
 from jobs.explain.run import explain
 from jobs.kafka.broker import Broker
 from jobs.kafka.clients import consumer, ensure_topics, producer
-from jobs.materialize import materialize
-from jobs.models.train import train
 from jobs.project import Project
 from jobs.readback import read_values
 from jobs.replay import FullSpeed, Lead, replay
 from jobs.status import StreamStatus, wait_caught_up, wait_stream
-from jobs.store.open import open_store
-from jobs.training import training_set
-from tests.flights import Days, flights_project, ms
+from tests.flights import Days, flights_project, learn_history, ms
 
 MODEL = "arrival_delay"
 DAYS = Days(ms("2013-10-01"), ms("2013-10-08"), ms("2013-10-10"), ms("2013-10-10T18:00:00"))
@@ -68,7 +63,7 @@ def test_stream_is_batch_and_every_request_is_answered_once_whatever_restarts(
 ) -> None:
     project = flights_project(tmp_path / "project", DAYS)
     context = Context(None, False)
-    _history(context, project)
+    learn_history(project, DAYS)
     with contextlib.ExitStack() as running:
         broker = Broker(project.config.state)
         running.callback(broker.stop)
@@ -94,18 +89,6 @@ def test_stream_is_batch_and_every_request_is_answered_once_whatever_restarts(
     assert set(audited.causes("at_request")) <= {"late", "stale", "ahead"}
     assert audited.share("at_row") > 0.99
     assert explained.sound, explained.to_dict()
-
-
-def _history(context: Context, project: Project) -> None:
-    backfill_all(context, project, DAYS.start, DAYS.live, project.backfills)
-    apply(project)
-    with open_store(project.folder) as online:
-        for name, plan in project.plans.items():
-            materialize(plan, project.change_points(name), online, DAYS.live - 1)
-    file = project.config.state / "training.parquet"
-    training_set(project, MODEL, DAYS.start, DAYS.live, file)
-    plan = project.model(MODEL).model_plan
-    train(file, plan, project.config.state / "models", (DAYS.start, DAYS.evaluated), (DAYS.evaluated, DAYS.live))
 
 
 def _live(

@@ -17,24 +17,18 @@ from typing import Any
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from features.errors import PenstockError
-from jobs.catalogue import apply
 from jobs.children import Child
-from jobs.commands.common import Context
-from jobs.demo.outcome import MODEL, backfill_all
+from jobs.demo.outcome import MODEL
 from jobs.flink.rest import FlinkRest
 from jobs.kafka.broker import Broker
 from jobs.kafka.clients import admin, consumer, ensure_topics, producer
-from jobs.materialize import materialize
-from jobs.models.train import train
 from jobs.ports import HOST
 from jobs.project import DEAD_LETTERS_TOPIC, Project
 from jobs.replay import FullSpeed, replay
 from jobs.status import status_file, wait_caught_up, wait_stream
-from jobs.store.open import open_store
-from jobs.training import training_set
 from tests.chaos.disk import can_mount, small_disk
 from tests.chaos.door import Door, door
-from tests.flights import Days, flights_project
+from tests.flights import Days, flights_project, learn_history
 from tests.redis_server import RedisServer, redis_server
 
 #: Seconds between two looks at the parts.
@@ -184,7 +178,7 @@ def world(folder: Path, days: Days, *, confined: bool = False) -> Iterator[World
         project = flights_project(folder / "project", days, store)
         if confined and can_mount():
             running.enter_context(small_disk(project.config.state / "stream"))
-        _history(project, days)
+        learn_history(project, days)
         broker = Broker(project.config.state)
         running.callback(broker.stop)
         broker.start()
@@ -211,19 +205,6 @@ def _reach(redis: RedisServer, before: Door | None) -> str:
     if before is None:
         return f"connection_string: {redis.connection_string}"
     return f"connection_string: {HOST}:{before.port},socket_timeout={STORE_ANSWERS_S}"
-
-
-def _history(project: Project, days: Days) -> None:
-    context = Context(None, False)
-    backfill_all(context, project, days.start, days.live, project.backfills)
-    apply(project)
-    with open_store(project.folder) as online:
-        for name, plan in project.plans.items():
-            materialize(plan, project.change_points(name), online, days.live - 1)
-    file = project.config.state / "training.parquet"
-    training_set(project, MODEL, days.start, days.live, file)
-    plan = project.model(MODEL).model_plan
-    train(file, plan, project.config.state / "models", (days.start, days.evaluated), (days.evaluated, days.live))
 
 
 def _topics(project: Project) -> None:
