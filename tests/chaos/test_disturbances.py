@@ -1,4 +1,4 @@
-"""Each disturbance once, and short. All of it: ``make chaos``."""
+"""A few disturbances, and short. All of them: ``make chaos``."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.disturbances import SHORT, disturb_all, possible
+from tests.chaos.disturbances import BROKER_FROZEN, ENDED, FULL, SHORT, disturb_all, possible
 from tests.flights import Days, ms
 
+#: A store that is slow, absent or frozen is met in tests/jobs/store/test_patience.py, too.
+HERE = (BROKER_FROZEN, ENDED, FULL)
 DAYS = Days(ms("2013-10-01"), ms("2013-10-06"), ms("2013-10-08"), ms("2013-10-08T16:00:00"))
 
 
 @pytest.mark.timeout(600)
 def test_every_request_is_answered_once_whatever_disturbs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    cells, missing = possible()
+    can, missing = possible()
+    cells = [cell for cell in can if cell in HERE]
     with capsys.disabled():
         print(*missing, sep="\n")
     fates, _ = disturb_all(tmp_path, DAYS, cells, SHORT)

@@ -67,7 +67,7 @@ def test_a_view_that_keeps_steps_says_so(tmp_path: Path) -> None:
 v = View("v", visits, key="shop", features=dict(m=mean(visits.spent).over(sliding("30d", step="1h"))))
 """
     # 60 + a head + count and sum; time, two more words of an entry, count and sum
-    assert "state: 104 bytes per key + 48 per 1h with events of the last 30d 1h" in check(tmp_path, text).stdout
+    assert "state: 108 bytes per key + 48 per 1h with events of the last 30d 1h" in check(tmp_path, text).stdout
 
 
 def test_the_sql_runs_as_it_is_shown(tmp_path: Path) -> None:
