@@ -27,13 +27,21 @@ def about(**fields: Any) -> dict[str, Any]:
 
 
 def configure(format: Format) -> None:
-    """Sends log lines to standard error: Penstock's own from INFO on, those of libraries from WARNING on."""
+    """Sends log lines to standard error: Penstock's own from INFO on, those of libraries from WARNING on.
+
+    But for kafka-python's, which has several for each attempt to connect: what fails for good is told by an error.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if format == "json" else _Text())
-    # a library's own level may be lower than what is worth a line here
-    handler.addFilter(lambda record: record.levelno >= logging.WARNING or record.name.startswith(f"{ROOT}."))
+    handler.addFilter(_is_worth_a_line)
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger(ROOT).setLevel(logging.INFO)
+
+
+def _is_worth_a_line(record: logging.LogRecord) -> bool:
+    """A library's own level may be lower than that."""
+    library = record.name.partition(".")[0]
+    return library == ROOT or (library != "kafka" and record.levelno >= logging.WARNING)
 
 
 class _Text(logging.Formatter):

@@ -52,7 +52,8 @@ def test_a_failure_stays_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_libraries_are_heard_from_warnings_on(capsys: pytest.CaptureFixture[str]) -> None:
     configure("text")
-    logging.getLogger("kafka").setLevel(logging.INFO)
-    logging.getLogger("kafka").info("nothing")
-    logging.getLogger("kafka").warning("something")
+    logging.getLogger("feast").setLevel(logging.INFO)
+    logging.getLogger("feast").info("nothing")
+    logging.getLogger("feast").warning("something")
+    logging.getLogger("kafka.net").error("nothing")
     assert capsys.readouterr().err == "something\n"
