@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import signal
-import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import closing
 from multiprocessing import get_context
 from pathlib import Path
 
-from features.errors import PenstockError
-from jobs.kafka.clients import answering, consumer
-from jobs.kafka.interface import Consumer, Place
+from jobs.kafka.interface import Consumer
 from jobs.project import Project, load_project
+from jobs.reading import read_batches
 
-#: Records taken at once, and how long none may come before the end is reached, in seconds.
-AT_ONCE, PATIENCE_S = 50_000, 30.0
+#: Records taken at once.
+AT_ONCE = 50_000
 
 
 def read_values(
@@ -31,34 +30,14 @@ def read_values(
     Returns how many there are; records without a value are left out. Raises PenstockError for a topic that does not
     exist or does not come to its end.
     """
-    with (
-        answering(project.config),
-        consumer(project.config, None, isolation_level="read_committed") as reader,
-        file.open("wb") as output,
-    ):
-        ends = _seek(reader, topic, start or {})
-        count, last = 0, time.monotonic()
-        while any(reader.position(place) < end for place, end in ends.items()):
-            for place, records in reader.poll(500, AT_ONCE).items():
-                values = [r.value.replace(b"\n", b" ") + b"\n" for r in records if r.value and r.offset < ends[place]]
-                output.write(b"".join(values))
-                count, last = count + len(values), time.monotonic()
-            if time.monotonic() - last > PATIENCE_S:
-                raise PenstockError(f"nothing more came for {PATIENCE_S:.0f} s before the end", where=topic)
+    count = 0
+    with file.open("wb") as output, closing(read_batches(project, topic, None, start, AT_ONCE)) as batches:
+        for records in batches:
+            values = [record.value.replace(b"\n", b" ") + b"\n" for record in records if record.value]
+            output.write(b"".join(values))
+            count += len(values)
             progress(count)
     return count
-
-
-def _seek(reader: Consumer, topic: str, start: dict[int, int]) -> dict[Place, int]:
-    """Puts the reader at the start of each partition; where each ends now."""
-    found = reader.places(topic)
-    if not found:
-        raise PenstockError(f"the topic {topic!r} does not exist", where=topic)
-    reader.assign(found)
-    first = reader.beginning_offsets(found)
-    for place in found:
-        reader.seek(place, max(first[place], start.get(place.partition, 0)))
-    return reader.end_offsets(found)
 
 
 def read_many(

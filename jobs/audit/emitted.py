@@ -17,9 +17,9 @@ import pyarrow as pa
 from features.canonical import canonical_json
 from features.compilers.duckdb.types import quote
 from features.plan import ViewPlan
-from jobs.audit.topics import read_records
 from jobs.kafka.interface import Record
 from jobs.project import FEATURES_TOPIC, Project
+from jobs.reading import read_records
 
 _SCHEMA = pa.schema(
     {

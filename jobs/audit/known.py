@@ -16,12 +16,12 @@ from features.compilers.duckdb.types import quote, text
 from features.compilers.duckdb.view import ViewQuery
 from features.ingest import BadEvent, Row, parse
 from features.plan import SourcePlan, ViewPlan
-from jobs.audit.topics import read_records
 from jobs.database import one_row
 from jobs.history import source_rows
 from jobs.kafka.interface import Record
 from jobs.parts import ARROW_TYPES
 from jobs.project import Project
+from jobs.reading import read_records
 
 #: Before every event.
 LONG_AGO = -(2**62)

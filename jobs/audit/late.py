@@ -21,9 +21,9 @@ from features.plan import ColumnPlan, KeyPlan, SourcePlan, UnionPlan, ViewPlan
 from features.types import TYPES
 from jobs.audit.batch import change_points, or_default
 from jobs.audit.known import Key, Known, event_table, good_row, key_of
-from jobs.audit.topics import offsets_since, read_records
 from jobs.database import one_row
 from jobs.project import Project
+from jobs.reading import offsets_since, read_records
 
 #: Columns that tell where and when an event came.
 _PLACE = ("_partition", "_offset", "_sent")

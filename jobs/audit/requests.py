@@ -8,8 +8,8 @@ from contextlib import closing
 from features.ingest import Row
 from features.plan import ModelPlan
 from jobs.audit.known import good_row
-from jobs.audit.topics import bounds, read_records
 from jobs.project import Project
+from jobs.reading import bounds, read_records
 
 
 def place_of(id: str) -> tuple[str, int, int] | None:

@@ -17,12 +17,12 @@ from jobs.audit.emitted import load_emitted
 from jobs.audit.findings import Finding
 from jobs.audit.known import Known, reach
 from jobs.audit.late import load_late
-from jobs.audit.topics import first_offsets
 from jobs.audit.unlike import rests_on
 from jobs.bits import differing
 from jobs.history import history_files
 from jobs.models.arrays import array_of, values_of
 from jobs.project import Project
+from jobs.reading import first_offsets
 from jobs.times import time_words
 
 

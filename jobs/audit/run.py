@@ -9,9 +9,9 @@ from pathlib import Path
 from features.errors import UsageError
 from jobs.audit.check import checked
 from jobs.audit.report import Report, make_report
-from jobs.audit.topics import CLOCKS_MS, offsets_since
 from jobs.project import Project
 from jobs.readback import read_values
+from jobs.reading import CLOCKS_MS, offsets_since
 from jobs.times import range_words
 
 

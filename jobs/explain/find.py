@@ -14,9 +14,9 @@ import orjson
 from features.definitions import Model
 from features.errors import PenstockError, UsageError, did_you_mean
 from jobs.audit.requests import place_of
-from jobs.audit.topics import CLOCKS_MS, bounds, read_records
 from jobs.kafka.interface import Record
 from jobs.project import DEAD_LETTERS_TOPIC, Project
+from jobs.reading import CLOCKS_MS, bounds, read_records
 
 
 class RequestPlace(NamedTuple):

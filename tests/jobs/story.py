@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 import orjson
 
-from jobs.audit.topics import read_records
 from jobs.backfill import backfill
 from jobs.catalogue import apply
 from jobs.children import Child
@@ -32,6 +31,7 @@ from jobs.kafka.clients import ensure_topics, producer
 from jobs.materialize import materialize
 from jobs.models.train import train
 from jobs.project import DEAD_LETTERS_TOPIC, Project, load_project
+from jobs.reading import read_records
 from jobs.status import wait_caught_up, wait_stream
 from jobs.store.open import open_store
 from tests.jobs.models.examples import write_set

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 
 from features.errors import PenstockError
 from jobs.kafka.clients import answering, consumer
@@ -23,7 +24,16 @@ Offsets = Mapping[int, int]
 def read_records(
     project: Project, topic: str, since_ms: int | None, offsets: Offsets | None = None
 ) -> Generator[Record, None, None]:
-    """The records, each partition's in order; the end is where the topic ends when this begins.
+    """The records, each partition's in order. As ``read_batches``."""
+    with closing(read_batches(project, topic, since_ms, offsets)) as batches:
+        for batch in batches:
+            yield from batch
+
+
+def read_batches(
+    project: Project, topic: str, since_ms: int | None, offsets: Offsets | None = None, at_once: int = AT_ONCE
+) -> Generator[Sequence[Record], None, None]:
+    """The records, as many together as came together; the end is where the topic ends when this begins.
 
     ``since_ms``: the first Kafka timestamp that matters, in milliseconds; None: the topic's beginning. Close the
     iterator when it is left early. Raises PenstockError for a topic that does not exist or does not come to its end.
@@ -32,9 +42,9 @@ def read_records(
         ends = _seek(reader, topic, since_ms, offsets or {})
         last = time.monotonic()
         while any(reader.position(place) < end for place, end in ends.items()):
-            for place, records in reader.poll(timeout_ms=500, max_records=AT_ONCE).items():
+            for place, records in reader.poll(timeout_ms=500, max_records=at_once).items():
                 last = time.monotonic()
-                yield from (record for record in records if record.offset < ends[place])
+                yield [record for record in records if record.offset < ends[place]]
             if time.monotonic() - last > PATIENCE_S:
                 raise PenstockError(f"nothing more came for {PATIENCE_S:.0f} s before the end", where=topic)
 

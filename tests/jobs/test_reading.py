@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from features.errors import PenstockError
-from jobs.audit.topics import bounds, first_offsets, offsets_since, read_records
 from jobs.kafka.clients import ensure_topics, producer
 from jobs.project import Project
+from jobs.reading import bounds, first_offsets, offsets_since, read_records
 from tests.kafka_broker import Kafka
 from tests.projects import make_project, unique
 
