@@ -22,10 +22,13 @@ public final class JsonWriter {
     private static final double UNIQUE = 1e15;
 
     private static final double MILLION = 1e6;
+    /** The most digits of a long, and a sign. */
+    private static final int LONGEST = 20;
+    /** 10, 100, … as far as a long goes. */
+    private static final long[] POWERS = powers();
 
     private byte[] buffer = new byte[256];
     private int length;
-    private final byte[] digits = new byte[20];
 
     private static byte[] pairs() {
         byte[] pairs = new byte[200];
@@ -34,6 +37,16 @@ public final class JsonWriter {
             pairs[2 * i + 1] = (byte) ('0' + i % 10);
         }
         return pairs;
+    }
+
+    private static long[] powers() {
+        long[] powers = new long[18];
+        long power = 1;
+        for (int i = 0; i < powers.length; i++) {
+            power *= 10;
+            powers[i] = power;
+        }
+        return powers;
     }
 
     public static byte[] ascii(String text) {
@@ -88,32 +101,37 @@ public final class JsonWriter {
         if (value == Long.MIN_VALUE) {
             return raw(LEAST_LONG);
         }
-        room(digits.length);
+        room(LONGEST);
         if (value < 0) {
             put('-');
         }
-        putDigits(Math.abs(value), 1);
+        putDigits(Math.abs(value));
         return this;
     }
 
-    // two digits at once: half the divisions
-    private void putDigits(long value, int least) {
-        int from = digits.length;
+    private void putDigits(long value) {
+        int count = 1;
+        while (count <= POWERS.length && value >= POWERS[count - 1]) {
+            count++;
+        }
+        putDigits(value, count);
+    }
+
+    // from the last digit on; two at once: half the divisions
+    private void putDigits(long value, int count) {
+        int from = length;
+        length += count;
+        int at = length;
         long left = value;
-        while (left >= 10) {
+        for (; at - from >= 2; at -= 2) {
             int pair = 2 * (int) (left % 100);
             left /= 100;
-            digits[--from] = PAIRS[pair + 1];
-            digits[--from] = PAIRS[pair];
+            buffer[at - 1] = PAIRS[pair + 1];
+            buffer[at - 2] = PAIRS[pair];
         }
-        if (left > 0) {
-            digits[--from] = (byte) ('0' + left);
+        if (at > from) {
+            buffer[from] = (byte) ('0' + left);
         }
-        while (digits.length - from < least) {
-            digits[--from] = '0';
-        }
-        System.arraycopy(digits, from, buffer, length, digits.length - from);
-        length += digits.length - from;
     }
 
     /** Appends a finite double such that it reads back to the same bits, nearly always as its shortest text. */
@@ -123,7 +141,7 @@ public final class JsonWriter {
         if (size < UNIQUE && size == (long) size) {
             room(32);
             sign(value);
-            putDigits((long) size, 1);
+            putDigits((long) size);
             put('.');
             put('0');
         } else if (size >= 1e-4 && millionths < UNIQUE && millionths / MILLION == size) {
@@ -142,9 +160,15 @@ public final class JsonWriter {
     }
 
     private void decimal(long millionths) {
-        putDigits(millionths / 1_000_000, 1);
+        putDigits(millionths / 1_000_000);
         put('.');
-        putDigits(millionths % 1_000_000, 6);
+        int rest = (int) (millionths % 1_000_000);
+        // most values have two places
+        if (rest % 10_000 == 0) {
+            putDigits(rest / 10_000, 2);
+        } else {
+            putDigits(rest, 6);
+        }
         while (buffer[length - 1] == '0') {
             length--;
         }

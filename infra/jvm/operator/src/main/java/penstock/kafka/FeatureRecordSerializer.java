@@ -2,7 +2,6 @@ package penstock.kafka;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
-import java.util.List;
 import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
 import org.apache.flink.kafka.shaded.org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.flink.kafka.shaded.org.apache.kafka.common.header.Header;
@@ -18,6 +17,11 @@ public final class FeatureRecordSerializer implements KafkaRecordSerializationSc
     private final String topic;
     private final byte[] fingerprint;
     private final byte[][] sourceTopics;
+    // what a row has in common with most others is made once
+    private transient Header fingerprintHeader;
+    private transient Header[] topicHeaders;
+    private transient Header partitionHeader;
+    private transient int partition;
 
     /**
      * @param plan the view's canonical plan
@@ -34,12 +38,23 @@ public final class FeatureRecordSerializer implements KafkaRecordSerializationSc
 
     @Override
     public ProducerRecord<byte[], byte[]> serialize(FeatureRow row, KafkaSinkContext context, Long timestamp) {
+        if (fingerprintHeader == null) {
+            fingerprintHeader = new RecordHeader("fingerprint", fingerprint);
+            topicHeaders = Arrays.stream(sourceTopics)
+                    .map(name -> new RecordHeader("topic", name))
+                    .toArray(Header[]::new);
+        }
+        if (partitionHeader == null || row.partition() != partition) {
+            partition = row.partition();
+            partitionHeader = number("partition", partition);
+        }
         Header[] headers = {
-            new RecordHeader("fingerprint", fingerprint),
-            new RecordHeader("topic", sourceTopics[row.source()]),
-            new RecordHeader("partition", JsonWriter.ascii(Integer.toString(row.partition()))),
-            new RecordHeader("offset", JsonWriter.ascii(Long.toString(row.offset()))),
+            fingerprintHeader, topicHeaders[row.source()], partitionHeader, number("offset", row.offset()),
         };
-        return new ProducerRecord<>(topic, null, null, row.key(), row.value(), List.of(headers));
+        return new ProducerRecord<>(topic, null, null, row.key(), row.value(), Arrays.asList(headers));
+    }
+
+    private static Header number(String name, long value) {
+        return new RecordHeader(name, JsonWriter.ascii(Long.toString(value)));
     }
 }

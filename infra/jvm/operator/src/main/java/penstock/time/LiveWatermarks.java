@@ -7,13 +7,11 @@ import penstock.ingest.Row;
 /** Time by events and, once none came for {@code idle} milliseconds, by the wall clock: a quiet topic still moves time. */
 final class LiveWatermarks extends EventWatermarks {
     private final long idle;
-    private final LongSupplier clock;
     private long lastEvent;
 
     LiveWatermarks(long disorder, long idle, LongSupplier clock) {
-        super(disorder);
+        super(disorder, clock);
         this.idle = idle;
-        this.clock = clock;
         lastEvent = clock.getAsLong();
     }
 

@@ -30,9 +30,6 @@ interface Accumulator {
         return false;
     }
 
-    /** Called once after a group of removals, with the events that are left. */
-    default void refill(Events left) throws Exception {}
-
     /**
      * Takes out the events of a step, all at once: none of those left is at {@code end} or before. {@code part}: the
      * accumulator over that step alone; null for what goes by time.
@@ -41,15 +38,23 @@ interface Accumulator {
         throw new IllegalStateException("a view with this aggregate keeps its events");
     }
 
-    /** Called once after a group of removals of steps, with those that are left. */
-    default void refillFromSteps(Parts left) throws Exception {}
-
     void write(DataOutputView out) throws IOException;
 
     void read(DataInputView in) throws IOException;
 
     /** A deep copy. */
     Accumulator copy();
+
+    /** An accumulator that may have to look for another value once one has been removed. */
+    interface Refilled extends Accumulator {
+        /** Called once after a group of removals, with the events that are left. */
+        void refill(Events left) throws Exception;
+
+        /** Called once after a group of removals of steps, with those that are left. */
+        default void refillFromSteps(Parts left) throws Exception {
+            throw new IllegalStateException("a view with this aggregate keeps its events");
+        }
+    }
 
     /** A window's events, oldest first, from its head on. */
     interface Events {

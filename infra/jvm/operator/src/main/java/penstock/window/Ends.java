@@ -125,7 +125,7 @@ abstract class Ends implements Accumulator {
      * The k oldest values. It keeps up to twice as many, so that a search for the next ones, from the window's head on, is
      * made once for k that have left.
      */
-    static final class Oldest extends Ends {
+    static final class Oldest extends Ends implements Accumulator.Refilled {
         private final int k;
         private final int room;
         /** Are these all values of the window? */

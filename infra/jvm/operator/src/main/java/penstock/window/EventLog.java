@@ -296,8 +296,9 @@ final class EventLog {
             }
             advance(h, head, chunk);
         }
-        for (int place : places) {
-            refill(state.accumulators[place], place, visit -> forEach(head, window, now, visit));
+        for (int place : layout.refilled[layout.headWindows[h]]) {
+            Accumulator.Refilled emptied = (Accumulator.Refilled) state.accumulators[place];
+            refill(emptied, place, visit -> forEach(head, window, now, visit));
         }
         return changed;
     }
@@ -310,7 +311,7 @@ final class EventLog {
         }
     }
 
-    private void refill(Accumulator from, int place, Accumulator.Events left) throws Exception {
+    private void refill(Accumulator.Refilled from, int place, Accumulator.Events left) throws Exception {
         if (layout.steps == null) {
             from.refill(left);
         } else {

@@ -42,6 +42,8 @@ final class Layout {
     final int[] headWindows;
     /** Per window the places of its accumulators. */
     final int[][] byWindow;
+    /** Per window the places of those that are {@link Accumulator.Refilled}. */
+    final int[][] refilled;
     /** Per feature its accumulator's place, how it is written and its name as JSON with a colon. */
     final int[] sources;
 
@@ -106,6 +108,13 @@ final class Layout {
         byWindow = places.stream()
                 .map(list -> list.stream().mapToInt(Integer::intValue).toArray())
                 .toArray(int[][]::new);
+        refilled = Arrays.stream(byWindow).map(this::refilled).toArray(int[][]::new);
+    }
+
+    private int[] refilled(int[] places) {
+        return Arrays.stream(places)
+                .filter(place -> newAccumulator(place) instanceof Accumulator.Refilled)
+                .toArray();
     }
 
     private static int[] headWindows(View view, List<Role> roles) {

@@ -129,7 +129,7 @@ abstract class Single implements Accumulator {
     }
 
     /** The least (time, value). When its time leaves, the next one is searched from the window's new head on. */
-    static final class First extends Single {
+    static final class First extends Single implements Accumulator.Refilled {
         private boolean gone;
 
         First(Input input) {

@@ -28,7 +28,7 @@ class WatermarksTest {
 
     @Test
     void eventsMoveTime() {
-        EventWatermarks watermarks = new EventWatermarks(10);
+        EventWatermarks watermarks = new EventWatermarks(10, clock::get);
         watermarks.onPeriodicEmit(output);
         assertEquals(Long.MIN_VALUE, output.last);
         watermarks.onEvent(null, 500, output);
@@ -39,7 +39,7 @@ class WatermarksTest {
 
     @Test
     void badRecordsMoveNothing() {
-        EventWatermarks watermarks = new EventWatermarks(0);
+        EventWatermarks watermarks = new EventWatermarks(0, clock::get);
         watermarks.onEvent(null, 500, output);
         watermarks.onEvent(null, Long.MIN_VALUE, output);
         watermarks.onPeriodicEmit(output);
@@ -67,5 +67,39 @@ class WatermarksTest {
         clock.addAndGet(2000);
         watermarks.onPeriodicEmit(output);
         assertEquals(1_000_000 - 1, output.last);
+    }
+
+    @Test
+    void aBusyJobThatIsBehindTellsTimeOnceASecond() {
+        EventWatermarks watermarks = new EventWatermarks(0, clock::get);
+        watermarks.onEvent(null, 1, output);
+        watermarks.onPeriodicEmit(output);
+        for (int interval = 1; interval < 5; interval++) {
+            pass(watermarks, EventWatermarks.BUSY, interval * 100_000);
+            assertEquals(0, output.last);
+        }
+        pass(watermarks, EventWatermarks.BUSY, 500_000);
+        assertEquals(499_999, output.last);
+    }
+
+    @Test
+    void aJobThatIsUpToDateTellsTimeEachTime() {
+        EventWatermarks watermarks = new EventWatermarks(0, clock::get);
+        watermarks.onEvent(null, 1, output);
+        watermarks.onPeriodicEmit(output);
+        pass(watermarks, EventWatermarks.BUSY, 200);
+        assertEquals(199, output.last);
+        // behind, but with hardly anything to do
+        pass(watermarks, EventWatermarks.BUSY - 1, 100_000);
+        assertEquals(99_999, output.last);
+    }
+
+    /** Lets 200 ms of the wall clock pass, in which events take event time to {@code greatest}. */
+    private void pass(EventWatermarks watermarks, int events, long greatest) {
+        for (int i = 0; i < events; i++) {
+            watermarks.onEvent(null, greatest, output);
+        }
+        clock.addAndGet(200);
+        watermarks.onPeriodicEmit(output);
     }
 }
