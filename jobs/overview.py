@@ -7,13 +7,11 @@ from dataclasses import dataclass
 
 from features.errors import PenstockError
 from jobs.flink.rest import FlinkRest
-from jobs.inference import GROUP as INFER_GROUP
 from jobs.kafka.security import bootstrap_servers
 from jobs.lag import Progress, progress
-from jobs.models.folder import current_version
-from jobs.project import DEAD_LETTERS_TOPIC, FEATURES_TOPIC, STREAM_GROUP, Project
+from jobs.models.pointer import current_version
+from jobs.project import DEAD_LETTERS_TOPIC, FEATURES_TOPIC, INFER_GROUP, STREAM_GROUP, WRITER_GROUP, Project
 from jobs.status import read_counts_of_sources, read_dead, running_job
-from jobs.writer import GROUP as WRITER_GROUP
 
 #: (View, source) → class → events.
 Counts = dict[tuple[str, str], dict[str, int]]

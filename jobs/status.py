@@ -14,8 +14,7 @@ from jobs.children import Child
 from jobs.flink.rest import FlinkRest
 from jobs.kafka.clients import answering, consumer
 from jobs.kafka.interface import Consumer
-from jobs.project import FEATURES_TOPIC, Project
-from jobs.writer import GROUP
+from jobs.project import FEATURES_TOPIC, WRITER_GROUP, Project
 
 COUNTERS = ("applied", "too_late", "duplicate", "dead")
 
@@ -69,7 +68,7 @@ def wait_caught_up(
     """
     deadline = time.monotonic() + timeout_s
     counts: dict[str, dict[str, int]] = {}
-    with answering(project.config), consumer(project.config, None, group_id=GROUP) as reader:
+    with answering(project.config), consumer(project.config, None, group_id=WRITER_GROUP) as reader:
         while time.monotonic() < deadline:
             child.check()
             counts = read_counts(project)

@@ -12,9 +12,9 @@ from features.errors import PenstockError
 from jobs.flink.rest import FlinkRest
 from jobs.lag import progress
 from jobs.metrics.lag import lag_family
-from jobs.project import FEATURES_TOPIC, STREAM_GROUP, Project
+from jobs.project import FEATURES_TOPIC, STREAM_GROUP, WRITER_GROUP, Project
 from jobs.status import read_counts_of_sources, read_dead
-from jobs.writer import GROUP, WriterCounts
+from jobs.writer import WriterCounts
 
 
 class StreamMetrics(Collector):
@@ -62,7 +62,8 @@ class StreamMetrics(Collector):
     def _kafka(self) -> Iterator[Metric]:
         streamed = self._project.streamed
         wanted = [(STREAM_GROUP, self._project.topic(source)) for source in streamed]
-        wanted += [(GROUP, FEATURES_TOPIC.format(view=plan.name)) for plans in streamed.values() for plan in plans]
+        views = self._project.streamed_views
+        wanted += [(WRITER_GROUP, FEATURES_TOPIC.format(view=plan.name)) for plan in views]
         yield lag_family(progress(self._project.config, wanted))
 
     def _writer(self) -> Iterator[Metric]:
