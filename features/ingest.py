@@ -16,6 +16,9 @@ TIME_MIN, TIME_MAX = -62_135_596_800_000, 253_402_300_799_999
 #: What a row can do to its event; a null is an insert.
 OPS = ("insert", "update", "delete")
 
+#: What can become of an event; each is of one class.
+CLASSES = ("applied", "too_late", "duplicate", "dead")
+
 Row = dict[str, Any]
 
 

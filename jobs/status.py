@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from features.errors import PenstockError
+from features.ingest import CLASSES
 from jobs.children import Child
 from jobs.flink.rest import FlinkRest
 from jobs.kafka.clients import answering, consumer
 from jobs.kafka.interface import Consumer
 from jobs.project import FEATURES_TOPIC, WRITER_GROUP, Project
-
-COUNTERS = ("applied", "too_late", "duplicate", "dead")
 
 #: Seconds between two looks; and after which a watermark has fired what the last events make due.
 POLL_S, SETTLE_S = 0.25, 1.0
@@ -139,7 +138,7 @@ def read_counts(project: Project) -> dict[str, dict[str, int]]:
     """View → class → events so far, summed over the job's subtasks. Raises PenstockError when no stream runs."""
     counts: dict[str, dict[str, int]] = {}
     for (view, _), by_class in read_counts_of_sources(project).items():
-        whole = counts.setdefault(view, dict.fromkeys(COUNTERS, 0))
+        whole = counts.setdefault(view, dict.fromkeys(CLASSES, 0))
         for name, value in by_class.items():
             whole[name] += value
     return counts
@@ -150,9 +149,9 @@ def read_counts_of_sources(project: Project) -> dict[tuple[str, str], dict[str, 
     counts: dict[tuple[str, str], dict[str, int]] = {}
     for (view, *of, counter), value in _metrics(running_job(project), "penstock"):
         # penstock.<view>.<counter>, of a union penstock.<view>.<stream>.<counter>
-        if counter in COUNTERS:
+        if counter in CLASSES:
             source = of[0] if of else str(project.plans[view].source.name)
-            counts.setdefault((view, source), dict.fromkeys(COUNTERS, 0))[counter] += value
+            counts.setdefault((view, source), dict.fromkeys(CLASSES, 0))[counter] += value
     return counts
 
 

@@ -19,7 +19,7 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
 
-from features.ingest import BadEvent, parse
+from features.ingest import CLASSES, BadEvent, parse
 from features.oracle import batch
 from features.plan import ViewPlan
 from jobs.kafka.broker import Broker
@@ -116,7 +116,7 @@ def offset(record: Any) -> int:
 
 def seen(port: int) -> int:
     found = counts(port)
-    return sum(found.get(f"narrow.{name}", 0) for name in ("applied", "too_late", "duplicate", "dead"))
+    return sum(found.get(f"narrow.{name}", 0) for name in CLASSES)
 
 
 @pytest.fixture(scope="module")
@@ -168,8 +168,7 @@ def check_counts(found: dict[str, int], raws: list[bytes]) -> None:
     for view in ("narrow", "positive"):
         assert found[f"{view}.in"] == len(raws)
         assert found[f"{view}.dead"] == bad
-        classes = ("applied", "too_late", "duplicate", "dead")
-        assert found[f"{view}.in"] == sum(found[f"{view}.{name}"] for name in classes)
+        assert found[f"{view}.in"] == sum(found[f"{view}.{name}"] for name in CLASSES)
     assert found["narrow.duplicate"] == repeats
 
 
