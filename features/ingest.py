@@ -43,6 +43,7 @@ CODES = (
     "missing key",
     "too far ahead",
     "overflow",
+    "too long",
 )
 
 
@@ -108,7 +109,7 @@ def check_row(source: SourcePlan, row: Row, kafka_ms: int | None = None) -> None
 def _check_op(source: SourcePlan, row: Row) -> None:
     op = row[str(source.op)]
     if op not in (None, *OPS):
-        raise BadEvent("wrong type", f"{source.op} is {op!r}, one of {' '.join(OPS)} is wanted")
+        raise BadEvent("wrong type", f"{source.op} is {op[:20]!r}, one of {' '.join(OPS)} is wanted")
     if op in ("update", "delete") and row[str(source.id)] is None:
         raise BadEvent("missing value", f"{source.id} is null, and {op} names its event by it")
 
