@@ -16,6 +16,9 @@ TIME_MIN, TIME_MAX = -62_135_596_800_000, 253_402_300_799_999
 #: What a row can do to its event; a null is an insert.
 OPS = ("insert", "update", "delete")
 
+#: What can become of an event; each is of one class.
+CLASSES = ("applied", "too_late", "duplicate", "dead")
+
 Row = dict[str, Any]
 
 
@@ -40,6 +43,7 @@ CODES = (
     "missing key",
     "too far ahead",
     "overflow",
+    "too long",
 )
 
 
@@ -105,7 +109,7 @@ def check_row(source: SourcePlan, row: Row, kafka_ms: int | None = None) -> None
 def _check_op(source: SourcePlan, row: Row) -> None:
     op = row[str(source.op)]
     if op not in (None, *OPS):
-        raise BadEvent("wrong type", f"{source.op} is {op!r}, one of {' '.join(OPS)} is wanted")
+        raise BadEvent("wrong type", f"{source.op} is {op[:20]!r}, one of {' '.join(OPS)} is wanted")
     if op in ("update", "delete") and row[str(source.id)] is None:
         raise BadEvent("missing value", f"{source.id} is null, and {op} names its event by it")
 

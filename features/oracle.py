@@ -136,12 +136,12 @@ def view_event(plan: ViewPlan, row: Row) -> Event | None:
         if op == "delete":
             return _gone(plan, _key(plan, row), row, op)
         if plan.filter is not None and evaluate(plan.filter, row) is not True:
-            key = tuple(row[column.name] for column in plan.key)
-            return None if source.op is None or None in key else _gone(plan, key, row, op)
+            return _gone(plan, _key(plan, row), row, op) if source.op is not None and _has_key(plan, row) else None
         key = _key(plan, row)
         args = tuple(evaluate(arg.expr, row) for arg in plan.args)
         wheres = tuple(evaluate(where, row) for where in plan.wheres)
         scaled = tuple(_scaled(arg, x) for arg, x in zip(plan.args, args, strict=True))
+        _check_lengths(plan, [args[i] for i in plan.text_args])
     except BadEvent as bad:
         raise BadEvent(bad.code, bad.detail, plan.name) from None
     return Event(key, *_named(plan, row), args, scaled, wheres, op)
@@ -151,7 +151,23 @@ def _key(plan: ViewPlan, row: Row) -> Key:
     key = tuple(row[column.name] for column in plan.key)
     if None in key:
         raise BadEvent("missing key", ", ".join(c.name for c in plan.key if row[c.name] is None))
+    _check_lengths(plan, key)
     return key
+
+
+def _has_key(plan: ViewPlan, row: Row) -> bool:
+    try:
+        _key(plan, row)
+    except BadEvent:
+        return False
+    return True
+
+
+def _check_lengths(plan: ViewPlan, values: Iterable[Any]) -> None:
+    """What would stand in the view's rows: they must fit into a record."""
+    for text in values:
+        if isinstance(text, str) and (size := len(text.encode())) > plan.text_limit:
+            raise BadEvent("too long", f"a text of {size} bytes, {plan.text_limit} have room in a row")
 
 
 def _named(plan: ViewPlan, row: Row) -> tuple[int, Any]:

@@ -16,6 +16,7 @@ from features.errors import DefinitionError
 from features.expressions import Expr
 from features.location import caller
 from features.plan import ArgPlan, FeaturePlan, KeyPlan, SourcePlan, UnionPlan, ViewPlan
+from features.row_size import LEAST_BYTES, ROW_BYTES
 from features.types import DEFAULT_PLACES
 
 Draft = dict[str, Any]
@@ -107,7 +108,7 @@ def plan_view(
     draft: Draft = {"kind": kind, "name": name, "features": features}
     for step in PASSES:
         draft = step(draft)
-    return ViewPlan(
+    plan = ViewPlan(
         kind,
         name,
         source,
@@ -118,6 +119,18 @@ def plan_view(
         draft["windows"],
         draft["planned"],
     )
+    _check_rows(plan)
+    return plan
+
+
+def _check_rows(plan: ViewPlan) -> None:
+    if plan.text_limit < LEAST_BYTES:
+        raise DefinitionError(
+            f"the rows of {plan.name} can be too large: {sum(feature.most for feature in plan.features)} values",
+            where=caller(),
+            allowed=f"rows of at most {ROW_BYTES} bytes, whose texts have {LEAST_BYTES} bytes of it each",
+            hint=f"shorter lists, fewer windows, or two {plan.kind}s",
+        )
 
 
 def _text(expr: Expr) -> str:

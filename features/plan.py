@@ -15,6 +15,7 @@ from typing import Any
 from features.aggregates import AGGREGATES, NO_PARAMETERS, Default, Parameters
 from features.canonical import canonical_json, fingerprint
 from features.expressions import Expr
+from features.row_size import holds_text, text_limit
 from features.types import Column
 from features.windows import Window
 
@@ -245,6 +246,17 @@ class ViewPlan:
     def fingerprint(self) -> str:
         """SHA-256 of the canonical JSON: rows and models made by another plan are refused by it."""
         return fingerprint(self.json)
+
+    @cached_property
+    def text_limit(self) -> int:
+        """The most bytes of UTF-8 that a text in its rows may have."""
+        keys = [(key.name, key.type) for key in self.key]
+        return text_limit(keys, [(feature.name, feature.type, feature.most) for feature in self.features])
+
+    @cached_property
+    def text_args(self) -> tuple[int, ...]:
+        """The arguments whose texts stand in its rows."""
+        return tuple(sorted({f.arg for f in self.features if f.arg is not None and holds_text(f.type)}))
 
     @property
     def off_points(self) -> bool:

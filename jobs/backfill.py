@@ -27,6 +27,7 @@ from features.compilers.duckdb.frames import most_keys
 from features.compilers.duckdb.types import quote, text
 from features.compilers.duckdb.versions import ROWS, VERSIONS, repeats_query, versions_queries
 from features.compilers.duckdb.view import ViewQuery
+from features.ingest import CLASSES
 from features.plan import SourcePlan, UnionPlan, ViewPlan
 from jobs.database import explained, memory_limit, one_row, scratch_database
 from jobs.history import column_types, history_files
@@ -45,8 +46,6 @@ _CHUNK_ROWS = 32_768
 _BATCH_ROWS = 16_384
 
 REJECTS = "rejects.ndjson"
-
-CLASSES = ("applied", "too_late", "duplicate", "dead")
 
 
 @dataclass

@@ -54,6 +54,13 @@ class KafkaConfig(_Section):
             why = getattr(error, "strerror", None) or "it is not UTF-8"
             raise UsageError(f"the password cannot be read: {why}", where=str(self.password_file)) from None
 
+    @property
+    def password_place(self) -> str:
+        """Where ``password`` is read from, for people."""
+        if self.password_file is None:
+            return f"the environment variable {self.password_env}"
+        return str(self.password_file)
+
 
 class BatchConfig(_Section):
     """``memory``: what DuckDB may use, as it writes it (``1GB``)."""

@@ -29,7 +29,7 @@ from jobs.metrics.inference import InferenceMetrics
 from jobs.metrics.serve import served
 from jobs.models.compiling import compiling
 from jobs.models.folder import LoadedModel, load_current
-from jobs.project import DEAD_LETTERS_TOPIC, Project
+from jobs.project import DEAD_LETTERS_TOPIC, INFER_GROUP, Project
 from jobs.serving.answers import Answers
 from jobs.serving.inputs import Input, inputs_of
 from jobs.serving.lookup import Lookup, Rowed
@@ -43,7 +43,6 @@ from jobs.store.patience import Patience
 
 _LOG = logger("infer")
 
-GROUP = "penstock.infer.{model}"
 #: How long a turn waits for requests when it has none, in milliseconds: what a signal waits for at most.
 IDLE_MS = 100.0
 #: The pause before the store is asked again for a request's own event, in milliseconds, and how it grows.
@@ -215,7 +214,7 @@ def infer(
     plan = project.model(model_name).model_plan
     model = load_current(project.config.state / "models", plan)
     topic = _request_topic(project, plan)
-    group = group or GROUP.format(model=plan.name)
+    group = group or INFER_GROUP.format(model=plan.name)
     with ExitStack() as opened, answering(project.config):
         store = opened.enter_context(open_store(project.folder))
         # a store that is down, or holds rows of other definitions, is found before there are requests

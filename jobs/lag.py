@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from kafka import TopicPartition
+from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import OffsetSpec
 
 from jobs.config import Config
 from jobs.kafka.clients import admin, answering
+from jobs.project import FEATURES_TOPIC, STREAM_GROUP, WRITER_GROUP, Project
 
 
 @dataclass(frozen=True)
@@ -29,17 +29,39 @@ class Progress:
         return max(0, self.end - self.done)
 
 
-def progress(config: Config, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Progress]:
-    """``(group, topic)`` → how far the group is in the topic; a topic that does not exist is left out.
+#: Of a topic that does not exist.
+NOTHING = Progress(0, 0)
+
+#: A group and a topic that it reads.
+Pair = tuple[str, str]
+
+
+def written_by_stream(project: Project) -> dict[str, Pair]:
+    """View → what the writer reads of it, for every view that is streamed."""
+    return {plan.name: (WRITER_GROUP, FEATURES_TOPIC.format(view=plan.name)) for plan in project.streamed_views}
+
+
+def read_by_stream(project: Project) -> dict[str, Pair]:
+    """Source → what the Flink job reads of it, for every source that is streamed."""
+    return {source: (STREAM_GROUP, project.topic(source)) for source in project.streamed}
+
+
+def progress(config: Config, wanted: Iterable[Pair]) -> dict[Pair, Progress]:
+    """How far each group is in its topic; a topic that does not exist is left out.
 
     Raises PenstockError when no broker answers.
     """
-    pairs = sorted(set(wanted))
     with answering(config), admin(config) as client:
-        places = _places(client, {topic for _, topic in pairs})
-        ends = _offsets(client, places, OffsetSpec.LATEST)
-        begins = _offsets(client, places, OffsetSpec.EARLIEST)
-        done = {group: _committed(client, group) for group in {group for group, _ in pairs}}
+        return progress_by(client, wanted)
+
+
+def progress_by(client: KafkaAdminClient, wanted: Iterable[Pair]) -> dict[Pair, Progress]:
+    """The same, from an administrator that is there already; raises what it raises."""
+    pairs = sorted(set(wanted))
+    places = _places(client, {topic for _, topic in pairs})
+    ends = _offsets(client, places, OffsetSpec.LATEST)
+    begins = _offsets(client, places, OffsetSpec.EARLIEST)
+    done = {group: _committed(client, group) for group in {group for group, _ in pairs}}
     found = {}
     for group, topic in pairs:
         of_topic = [place for place in places if place.topic == topic]
@@ -49,7 +71,7 @@ def progress(config: Config, wanted: Iterable[tuple[str, str]]) -> dict[tuple[st
     return found
 
 
-def _places(client: Any, topics: set[str]) -> list[TopicPartition]:
+def _places(client: KafkaAdminClient, topics: set[str]) -> list[TopicPartition]:
     there = topics & set(client.list_topics())
     described = client.describe_topics(sorted(there)) if there else []
     return [
@@ -59,12 +81,12 @@ def _places(client: Any, topics: set[str]) -> list[TopicPartition]:
     ]
 
 
-def _offsets(client: Any, places: list[TopicPartition], spec: OffsetSpec) -> dict[TopicPartition, int]:
+def _offsets(client: KafkaAdminClient, places: list[TopicPartition], spec: OffsetSpec) -> dict[TopicPartition, int]:
     if not places:
         return {}
     found = client.list_partition_offsets(dict.fromkeys(places, spec))
     return {place: at.offset for place, at in found.items()}
 
 
-def _committed(client: Any, group: str) -> dict[TopicPartition, int]:
+def _committed(client: KafkaAdminClient, group: str) -> dict[TopicPartition, int]:
     return {place: at.offset for place, at in client.list_group_offsets(group)[group].items() if at.offset >= 0}

@@ -7,18 +7,11 @@ from dataclasses import dataclass
 
 from features.errors import PenstockError
 from jobs.flink.rest import FlinkRest
-from jobs.inference import GROUP as INFER_GROUP
 from jobs.kafka.security import bootstrap_servers
-from jobs.lag import Progress, progress
-from jobs.models.folder import current_version
-from jobs.project import DEAD_LETTERS_TOPIC, FEATURES_TOPIC, STREAM_GROUP, Project
-from jobs.status import read_counts_of_sources, read_dead, running_job
-from jobs.writer import GROUP as WRITER_GROUP
-
-#: (View, source) → class → events.
-Counts = dict[tuple[str, str], dict[str, int]]
-
-NOTHING = Progress(0, 0)
+from jobs.lag import NOTHING, Pair, Progress, progress, read_by_stream, written_by_stream
+from jobs.models.pointer import current_version
+from jobs.project import DEAD_LETTERS_TOPIC, INFER_GROUP, STREAM_GROUP, Project
+from jobs.status import Counted, read_counted, running_job
 
 
 @dataclass(frozen=True)
@@ -71,55 +64,53 @@ class Overview:
 
 def look(project: Project) -> Overview:
     """The state of everything at this moment. What does not run is said, not raised."""
-    servers, problem, reached = _kafka(project)
-    job, counts, dead = _flink(project)
+    read, written, asked = read_by_stream(project), written_by_stream(project), _models(project)
+    letters = (STREAM_GROUP, DEAD_LETTERS_TOPIC)
+    wanted = [letters, *read.values(), *written.values(), *(pair for _, pair in asked)]
+    servers, problem, reached = _kafka(project, wanted)
+    job, counted = _flink(project)
     views = [
         ViewState(
             plan.name,
             source,
-            topic := project.topic(source),
-            None if counts is None else counts.get((plan.name, source)),
-            reached.get((STREAM_GROUP, topic), NOTHING),
-            reached.get((WRITER_GROUP, FEATURES_TOPIC.format(view=plan.name)), NOTHING),
+            project.topic(source),
+            None if counted is None else counted.of_sources.get((plan.name, source)),
+            reached.get(read[source], NOTHING),
+            reached.get(written[plan.name], NOTHING),
         )
         for source, plans in project.streamed.items()
         for plan in plans
     ]
     models = [
-        ModelState(name, current_version(project.config.state / "models", name), topic, reached.get(pair, NOTHING))
-        for name, topic, pair in _models(project)
+        ModelState(name, current_version(project.config.state / "models", name), pair[1], reached.get(pair, NOTHING))
+        for name, pair in asked
     ]
-    letters = reached.get((STREAM_GROUP, DEAD_LETTERS_TOPIC), NOTHING).end
-    return Overview(servers, problem, job, views, models, dead, letters)
+    dead = {} if counted is None else counted.dead
+    return Overview(servers, problem, job, views, models, dead, reached.get(letters, NOTHING).end)
 
 
-def _models(project: Project) -> list[tuple[str, str, tuple[str, str]]]:
-    """Name, request topic, and group with topic, of each model that has a request topic."""
-    found = []
-    for name, model in project.models.items():
-        if project.streams[model.on.name].topic is not None:
-            topic = project.topic(model.on.name)
-            found.append((name, topic, (INFER_GROUP.format(model=name), topic)))
-    return found
+def _models(project: Project) -> list[tuple[str, Pair]]:
+    """Of each model that has a request topic its name, and what its group reads."""
+    return [
+        (name, (INFER_GROUP.format(model=name), project.topic(model.on.name)))
+        for name, model in project.models.items()
+        if project.streams[model.on.name].topic is not None
+    ]
 
 
-def _kafka(project: Project) -> tuple[str | None, str | None, dict[tuple[str, str], Progress]]:
-    wanted = [(STREAM_GROUP, DEAD_LETTERS_TOPIC), *(pair for _, _, pair in _models(project))]
-    for source, plans in project.streamed.items():
-        wanted.append((STREAM_GROUP, project.topic(source)))
-        wanted += [(WRITER_GROUP, FEATURES_TOPIC.format(view=plan.name)) for plan in plans]
+def _kafka(project: Project, wanted: list[Pair]) -> tuple[str | None, str | None, dict[Pair, Progress]]:
     try:
         return bootstrap_servers(project.config), None, progress(project.config, wanted)
     except PenstockError as error:
         return None, error.what, {}
 
 
-def _flink(project: Project) -> tuple[JobState | None, Counts | None, dict[str, dict[str, int]]]:
+def _flink(project: Project) -> tuple[JobState | None, Counted | None]:
     try:
         rest = running_job(project)
-        return _job(rest), read_counts_of_sources(project), read_dead(project)
+        return _job(rest), read_counted(project, rest)
     except PenstockError:
-        return None, None, {}
+        return None, None
 
 
 def _job(rest: FlinkRest) -> JobState:

@@ -2,7 +2,7 @@
 
 ``requests``   n (0, 1, … by time, id, place in the files), id, t, the columns that are read as c_<name>
 ``labels``     n, label
-``input_<i>``  n, found (had the key a row?), the features of input i as f_<name>
+``input_<i>``  n, point (the time of the key's row, null: it had none), the features of input i as f_<name>
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from features.compilers.duckdb.types import literal, quote, text
+from features.compilers.duckdb.types import quote
 from features.errors import UsageError
 from features.plan import InputPlan, ModelPlan, SourcePlan, ViewPlan
 from features.vector import leaf_names
+from jobs.as_of import as_of, f_column
 from jobs.database import one_row
 from jobs.history import source_rows
 from jobs.project import Project
@@ -70,24 +71,20 @@ def join_input(
     """
     item = plan.inputs[number]
     features = used_features(plan, item)
-    columns = ", ".join([*(quote(key.name) for key in view.key), "t", *(_stored(view, name) for name in features)])
-    keys = " AND ".join(f"r.{column(asked)} = c.{quote(key)}" for key, asked in item.key)
-    found = ", ".join(["c.t IS NOT NULL AS found", *(f"{_or_default(view, name)} AS {_f(name)}" for name in features)])
+    asking = dict(item.key)
     # what holds for all time is held at every time
     at = f"{2**62}" if view.static else "t - 1" if before else "t"
-    db.execute(
-        f"""CREATE TABLE input_{number} AS SELECT r.n, {found}
-        FROM (SELECT *, {at} AS _at FROM requests) AS r
-        ASOF LEFT JOIN (SELECT {columns} FROM read_parquet({text(str(folder / "part-*.parquet"))})) AS c
-        ON {keys} AND r._at >= c.t ORDER BY r.n"""
-    )
-    return int(one_row(db, f"SELECT count(*) FILTER (NOT found) FROM input_{number}")[0])
+    asked = f"SELECT *, {at} AS _at FROM requests"
+    keys = [column(asking[key.name]) for key in view.key]
+    found = as_of(view, features, str(folder / "part-*.parquet"), asked, keys, "n")
+    db.execute(f"CREATE TABLE input_{number} AS {found} ORDER BY n")
+    return int(one_row(db, f"SELECT count(*) FILTER (point IS NULL) FROM input_{number}")[0])
 
 
 def joined_rows(db: duckdb.DuckDBPyConnection, plan: ModelPlan, start: int, end: int) -> pa.Table:
     """The rows with ``start <= n < end``, in order: id, t, label, c_<column>…, <input>.<feature>…"""
     features = [
-        f"input_{number}.{_f(name)} AS {quote(f'{item.name}.{name}')}"
+        f"input_{number}.{f_column(name)} AS {quote(f'{item.name}.{name}')}"
         for number, item in enumerate(plan.inputs)
         for name in used_features(plan, item)
     ]
@@ -125,20 +122,3 @@ def _check_ids(plan: ModelPlan, source: SourcePlan) -> None:
             where=plan.name,
             allowed="ids of one type",
         )
-
-
-def _f(name: str) -> str:
-    return quote(f"f_{name}")
-
-
-def _stored(view: ViewPlan, name: str) -> str:
-    feature = next(f for f in view.features if f.name == name)
-    read = f"epoch_ms(CAST({quote(name)} AS TIMESTAMP))" if feature.type == "timestamp" else quote(name)
-    return f"{read} AS {_f(name)}"
-
-
-def _or_default(view: ViewPlan, name: str) -> str:
-    feature = next(f for f in view.features if f.name == name)
-    if feature.default is None:
-        return f"c.{_f(name)}"
-    return f"CASE WHEN c.t IS NULL THEN {literal(feature.default, feature.type)} ELSE c.{_f(name)} END"

@@ -92,8 +92,10 @@ class Project:
 #: The topic of a view's rows, and that of the dead letters.
 FEATURES_TOPIC = "penstock.features.{view}"
 DEAD_LETTERS_TOPIC = "penstock.dead_letters"
-#: The Flink job's consumer group, for whoever watches its lag.
+#: Consumer groups: of the Flink job (for whoever watches its lag), of the store's writer, of a model's inference.
 STREAM_GROUP = "penstock.stream"
+WRITER_GROUP = "penstock.writer"
+INFER_GROUP = "penstock.infer.{model}"
 
 
 def find_project(start: Path) -> Path:

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kafka import KafkaAdminClient
+
 from features.errors import PenstockError
+from features.ingest import CLASSES
 from jobs.children import Child
 from jobs.flink.rest import FlinkRest
-from jobs.kafka.clients import answering, consumer
-from jobs.kafka.interface import Consumer
-from jobs.project import FEATURES_TOPIC, Project
-from jobs.writer import GROUP
-
-COUNTERS = ("applied", "too_late", "duplicate", "dead")
+from jobs.kafka.clients import admin, answering
+from jobs.lag import NOTHING, progress_by, written_by_stream
+from jobs.project import Project
 
 #: Seconds between two looks; and after which a watermark has fired what the last events make due.
 POLL_S, SETTLE_S = 0.25, 1.0
+
+#: What Flink calls the job's counters: view, of a union the stream, class; source, reason.
+_EVENTS = re.compile(rf"\.penstock\.(\w+)(?:\.(\w+))?\.({'|'.join(CLASSES)})$")
+_DEAD = re.compile(r"\.penstock_dead\.(\w+)\.(\w+)$")
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,14 @@ class StreamStatus:
 
     counts: dict[str, dict[str, int]]
     rows: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What the job has so far. ``of_sources``: (view, source) → class → events; ``dead``: source → reason → letters."""
+
+    of_sources: dict[tuple[str, str], dict[str, int]]
+    dead: dict[str, dict[str, int]]
 
 
 def status_file(project: Project) -> Path:
@@ -69,13 +82,13 @@ def wait_caught_up(
     """
     deadline = time.monotonic() + timeout_s
     counts: dict[str, dict[str, int]] = {}
-    with answering(project.config), consumer(project.config, None, group_id=GROUP) as reader:
+    with answering(project.config), admin(project.config) as client:
         while time.monotonic() < deadline:
             child.check()
             counts = read_counts(project)
-            rows, written = _rows(project, reader)
+            rows, written = _rows(project, client)
             progress(written)
-            if _counted(project, counts, sent) and written == sum(rows.values()) and _quiet(project, reader, rows):
+            if _counted(project, counts, sent) and written == sum(rows.values()) and _quiet(project, client, rows):
                 return StreamStatus(counts, rows)
             time.sleep(POLL_S)
     raise PenstockError(
@@ -85,11 +98,11 @@ def wait_caught_up(
     )
 
 
-def _quiet(project: Project, reader: Consumer, rows: dict[str, int]) -> bool:
+def _quiet(project: Project, client: KafkaAdminClient, rows: dict[str, int]) -> bool:
     """Rows fired by the last watermark come a moment after the counts; a checkpoint lets out what the sinks hold."""
     time.sleep(SETTLE_S)
     _rest(_status(project)).checkpoint()
-    return _rows(project, reader) == (rows, sum(rows.values()))
+    return _rows(project, client) == (rows, sum(rows.values()))
 
 
 def _counted(project: Project, counts: dict[str, dict[str, int]], sent: dict[str, int]) -> bool:
@@ -107,14 +120,12 @@ def _counted(project: Project, counts: dict[str, dict[str, int]], sent: dict[str
     return True
 
 
-def _rows(project: Project, reader: Consumer) -> tuple[dict[str, int], int]:
+def _rows(project: Project, client: KafkaAdminClient) -> tuple[dict[str, int], int]:
     """View → records ever sent to its topic; and how many of all of them the writer has done with."""
-    rows, written = {}, 0
-    for plan in project.streamed_views:
-        found = reader.places(FEATURES_TOPIC.format(view=plan.name))
-        rows[plan.name] = sum(reader.end_offsets(found).values())
-        written += sum(reader.committed(place) or 0 for place in found)
-    return rows, written
+    views = written_by_stream(project)
+    found = progress_by(client, views.values())
+    rows = {view: found.get(pair, NOTHING).end for view, pair in views.items()}
+    return rows, sum(each.done for each in found.values())
 
 
 def _status(project: Project) -> dict[str, Any]:
@@ -139,33 +150,22 @@ def running_job(project: Project) -> FlinkRest:
 def read_counts(project: Project) -> dict[str, dict[str, int]]:
     """View → class → events so far, summed over the job's subtasks. Raises PenstockError when no stream runs."""
     counts: dict[str, dict[str, int]] = {}
-    for (view, _), by_class in read_counts_of_sources(project).items():
-        whole = counts.setdefault(view, dict.fromkeys(COUNTERS, 0))
+    for (view, _), by_class in read_counted(project, running_job(project)).of_sources.items():
+        whole = counts.setdefault(view, dict.fromkeys(CLASSES, 0))
         for name, value in by_class.items():
             whole[name] += value
     return counts
 
 
-def read_counts_of_sources(project: Project) -> dict[tuple[str, str], dict[str, int]]:
-    """(View, source) → class → events so far, as ``read_counts``."""
-    counts: dict[tuple[str, str], dict[str, int]] = {}
-    for (view, *of, counter), value in _metrics(running_job(project), "penstock"):
-        # penstock.<view>.<counter>, of a union penstock.<view>.<stream>.<counter>
-        if counter in COUNTERS:
-            source = of[0] if of else str(project.plans[view].source.name)
-            counts.setdefault((view, source), dict.fromkeys(COUNTERS, 0))[counter] += value
-    return counts
-
-
-def read_dead(project: Project) -> dict[str, dict[str, int]]:
-    """Source → reason → dead letters so far. Raises PenstockError when no stream runs."""
-    dead: dict[str, dict[str, int]] = {}
-    for (source, reason), value in _metrics(running_job(project), "penstock_dead"):
-        dead.setdefault(source, {})[reason.replace("_", " ")] = value
-    return dead
-
-
-def _metrics(rest: FlinkRest, kind: str) -> Iterator[tuple[list[str], int]]:
-    """The parts of a metric's name after its kind, and its number, summed over subtasks."""
-    for path, value in rest.metrics(f".{kind}.").items():
-        yield path.rsplit(f".{kind}.", 1)[1].split("."), value
+def read_counted(project: Project, rest: FlinkRest) -> Counted:
+    """What a job has counted, summed over its subtasks. Raises PenstockError when it does not answer."""
+    found = Counted({}, {})
+    for path, value in rest.metrics(".penstock").items():
+        if dead := _DEAD.search(path):
+            source, reason = dead.groups()
+            found.dead.setdefault(source, {})[reason.replace("_", " ")] = value
+        elif event := _EVENTS.search(path):
+            view, of, name = event.groups()
+            source = of or str(project.plans[view].source.name)
+            found.of_sources.setdefault((view, source), dict.fromkeys(CLASSES, 0))[name] += value
+    return found

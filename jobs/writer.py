@@ -21,12 +21,10 @@ from jobs.collection import no_collection
 from jobs.kafka.clients import answering, consumer
 from jobs.kafka.errors import Unanswered
 from jobs.kafka.interface import Consumer, Place, Record
-from jobs.project import FEATURES_TOPIC, Project
+from jobs.project import FEATURES_TOPIC, WRITER_GROUP, Project
 from jobs.store.bulk import BulkStore
 from jobs.store.rows import FeatureRow, ViewSchema
 from jobs.store.schema import schema_of
-
-GROUP = "penstock.writer"
 
 #: Rows in one batch at most: the more, the more of them are overtaken within it and need not be written.
 BATCH = 50_000
@@ -67,7 +65,7 @@ def reader(project: Project) -> Iterator[Consumer]:
     It takes its partitions itself: a group would wait for the session of a killed writer to run out, and two writers
     at once only do the same work twice.
     """
-    with answering(project.config), consumer(project.config, None, group_id=GROUP) as found:
+    with answering(project.config), consumer(project.config, None, group_id=WRITER_GROUP) as found:
         found.assign([place for topic in _topics(project) for place in found.places(topic)])
         yield found
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import duckdb
 
-from features.compilers.duckdb.types import in_milliseconds, literal, quote, text
-from features.plan import InputPlan, ModelPlan, ViewPlan
+from features.compilers.duckdb.types import quote, text
+from features.plan import ModelPlan, ViewPlan
+from jobs.as_of import as_of
 from jobs.audit.known import LONG_AGO, Known, known_events, reach
 from jobs.backfill import backfill
 from jobs.database import one_row
@@ -41,7 +42,7 @@ def recompute(
         points = change_points(db, project, view, files, (low, high), folder / "points")
         for i in numbers:
             for table, moment in MOMENTS.items():
-                _look_up(db, view, plan.inputs[i], used_features(plan, plan.inputs[i]), i, points, (table, moment))
+                _look_up(db, view, used_features(plan, plan.inputs[i]), i, points, (table, moment))
     return known
 
 
@@ -80,34 +81,11 @@ def _load_keys(db: duckdb.DuckDBPyConnection, view: ViewPlan, numbers: list[int]
 
 
 def _look_up(
-    db: duckdb.DuckDBPyConnection,
-    view: ViewPlan,
-    item: InputPlan,
-    features: list[str],
-    i: int,
-    points: str,
-    asked: tuple[str, str],
+    db: duckdb.DuckDBPyConnection, view: ViewPlan, features: list[str], i: int, points: str, asked: tuple[str, str]
 ) -> None:
     table, moment = asked
-    keys = [quote(key.name) for key in view.key]
-    on = " AND ".join(f"s.key_{i}_{k} = c.{key}" for k, key in enumerate(keys))
     # what holds for all time is held at every time
     at = str(2**62) if view.static else moment.format(i=i)
-    types = {name: type for name, type, _ in item.features}
-    read = [f"{in_milliseconds(types[name], quote(name))} AS {quote(f'f_{name}')}" for name in features]
-    stored = ", ".join(["t", *keys, *read])
-    found = ", ".join(["c.t AS point", *(or_default(view, name) for name in features)])
-    db.execute(
-        f"""CREATE TABLE {table}_{i} AS SELECT s.n, {found} FROM (SELECT *, {at} AS _at FROM served) AS s
-        ASOF LEFT JOIN (SELECT {stored} FROM read_parquet({text(points)})) AS c ON {on} AND s._at >= c.t
-        ORDER BY s.n"""
-    )
-
-
-def or_default(view: ViewPlan, name: str) -> str:
-    """The SQL of feature f_<name> of change point ``c``; the value over nothing where there is none (t is null)."""
-    feature = next(f for f in view.features if f.name == name)
-    value = quote(f"f_{name}")
-    if feature.default is None:
-        return f"c.{value}"
-    return f"CASE WHEN c.t IS NULL THEN {literal(feature.default, feature.type)} ELSE c.{value} END AS {value}"
+    keys = [f"key_{i}_{k}" for k in range(len(view.key))]
+    found = as_of(view, features, points, f"SELECT *, {at} AS _at FROM served", keys, "n")
+    db.execute(f"CREATE TABLE {table}_{i} AS {found} ORDER BY n")

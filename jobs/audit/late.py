@@ -14,12 +14,13 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from features.compilers.duckdb.types import in_milliseconds, quote, text
+from features.compilers.duckdb.types import quote, text
 from features.compilers.duckdb.view import ViewQuery
 from features.ingest import Row
 from features.plan import ColumnPlan, KeyPlan, SourcePlan, UnionPlan, ViewPlan
 from features.types import TYPES
-from jobs.audit.batch import change_points, or_default
+from jobs.as_of import as_of
+from jobs.audit.batch import change_points
 from jobs.audit.known import Key, Known, event_table, good_row, key_of
 from jobs.database import one_row
 from jobs.project import Project
@@ -131,17 +132,13 @@ def _load_without(
         remaining = _remaining(view, source, known[source.name])
         db.execute(f"COPY ({remaining}) TO {text(files[source.name])} (FORMAT parquet)")
     low, high = one_row(db, "SELECT min(_at), max(_at) FROM since")
-    points = change_points(db, project, _by_case(view), files, (low, high), events / "points")
+    cases = _by_case(view)
+    points = change_points(db, project, cases, files, (low, high), events / "points")
+    asked = f"SELECT _case, _at FROM since WHERE _case IN (SELECT _case FROM {quote(f'late_{view.name}')})"
     # no vector has a list in it
-    plain = [feature for feature in view.features if feature.type in TYPES]
-    stored = ", ".join(f"{in_milliseconds(f.type, quote(f.name))} AS {quote(f'f_{f.name}')}" for f in plain)
-    found = ", ".join(or_default(view, feature.name) for feature in plain)
-    db.execute(
-        f"""CREATE TABLE {quote(f"without_{view.name}")} AS SELECT s._case, {found}
-        FROM (SELECT _case, _at FROM since WHERE _case IN (SELECT _case FROM {quote(f"late_{view.name}")})) AS s
-        ASOF LEFT JOIN (SELECT _case, t, {stored} FROM read_parquet({text(points)})) AS c
-        ON s._case = c._case AND s._at >= c.t"""
-    )
+    plain = [feature.name for feature in view.features if feature.type in TYPES]
+    found = as_of(cases, plain, points, asked, ["_case"], "_case")
+    db.execute(f"CREATE TABLE {quote(f'without_{view.name}')} AS {found}")
 
 
 def _remaining(view: ViewPlan, source: SourcePlan, known: Known) -> str:

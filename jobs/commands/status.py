@@ -10,10 +10,10 @@ from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 
+from features.ingest import CLASSES
 from jobs.commands.common import Context, stop_on_signals
 from jobs.commands.common import command as shared
 from jobs.overview import ModelState, Overview, ViewState, look
-from jobs.status import COUNTERS
 
 #: Seconds between two looks.
 LOOK_S = 1.0
@@ -56,10 +56,10 @@ def _parts(found: Overview) -> Table:
 
 
 def _views(views: list[ViewState]) -> Table:
-    numbers = [name.replace("_", " ") for name in COUNTERS]
+    numbers = [name.replace("_", " ") for name in CLASSES]
     grid = Table("view", "source", "topic", "events", "behind", *numbers, "rows", "to write", title="views")
     for view in views:
-        counts = ["" if view.counts is None else f"{view.counts[name]:,}" for name in COUNTERS]
+        counts = ["" if view.counts is None else f"{view.counts[name]:,}" for name in CLASSES]
         events, rows = view.read, view.written
         grid.add_row(
             view.view,

@@ -8,6 +8,7 @@ import numpy as np
 from rich.table import Table as Grid
 
 from features.errors import PenstockError
+from features.ingest import CLASSES
 from jobs.commands.common import Context
 from jobs.demo.accuracy import Accuracy, accuracy
 from jobs.demo.outcome import LEAD_MS, MODEL, TIMED_RATE, Outcome, backfill_all, feature_topics, stage
@@ -110,9 +111,6 @@ def _print(
         p50_ms=p50,
         p99_ms=p99,
     )
-
-
-CLASSES = ("applied", "too_late", "duplicate", "dead")
 
 
 def _came(project: Project, outcome: Outcome, view: str) -> int:

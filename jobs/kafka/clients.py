@@ -137,7 +137,7 @@ def answering(config: Config) -> Iterator[None]:
 def _unanswered(config: Config, error: KafkaFailure) -> PenstockError:
     servers = bootstrap_servers(config).replace(",", ", ")
     if isinstance(error, LoginRefused):
-        hint = f"username, sasl_mechanism, and the password in {config.kafka.password_env}"
+        hint = f"username, sasl_mechanism, and the password in {config.kafka.password_place}"
         return PenstockError(f"Kafka refuses the login of {config.kafka.username}", where=servers, hint=hint)
     if isinstance(error, NotAllowed):
         return PenstockError(f"Kafka does not allow it: {error}", where=servers, hint="its access lists decide")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import logging
 import threading
@@ -10,7 +9,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple, ParamSpec, Self, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
@@ -24,6 +23,7 @@ from jobs.kafka.errors import (
     OffsetGone,
     Unanswered,
     UnknownTopic,
+    translating,
 )
 from jobs.kafka.interface import ANSWER_MS, CLOSE_MS, Consumer, Headers, Membership, Place, Producer, Receipt, Sent
 
@@ -99,7 +99,6 @@ _SOON = {
     KafkaError._TRANSPORT,
     KafkaError._UNKNOWN_PARTITION,
 }
-_P = ParamSpec("_P")
 _R = TypeVar("_R")
 _KIND: dict[int, type[KafkaFailure]] = {
     getattr(KafkaError, name): kind for kind, names in _KINDS.items() for name in names
@@ -111,17 +110,7 @@ def failure(error: KafkaError) -> KafkaFailure:
     return _KIND.get(error.code(), KafkaFailure)(error.str())
 
 
-def _ours(method: Callable[_P, _R]) -> Callable[_P, _R]:
-    """The same, raising our errors."""
-
-    @functools.wraps(method)
-    def call(*arguments: _P.args, **named: _P.kwargs) -> _R:
-        try:
-            return method(*arguments, **named)
-        except KafkaException as error:
-            raise failure(error.args[0]) from error
-
-    return call
+_ours = translating(KafkaException, lambda error: failure(error.args[0]))
 
 
 class _Calls:
@@ -402,12 +391,6 @@ class ConfluentConsumer(Consumer):
     def close(self, timeout_ms: int = ANSWER_MS) -> None:
         self._calls.end(self._client.close, timeout_ms / 1000)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        self.close()
-
 
 class ConfluentReceipt(Receipt):
     """``interface.Receipt`` on librdkafka."""
@@ -519,16 +502,6 @@ class ConfluentProducer(Producer):
         self._calls.end(self._client.close, (CLOSE_MS if timeout_ms is None else timeout_ms) / 1000)
         if left:
             raise Unanswered(f"{left} records are still under way")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if kind is None:
-            self.close()
-        else:
-            with suppress(KafkaFailure):
-                self.close(CLOSE_MS)
 
 
 def _begin(client: ConfluentConsumer | ConfluentProducer, work: Callable[[], None]) -> None:

@@ -2,6 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+_E = TypeVar("_E", bound=Exception)
+
 
 class KafkaFailure(Exception):
     """Something that Kafka or its client did not do, and why."""
@@ -37,3 +45,21 @@ class OffsetGone(KafkaFailure):
     def __init__(self, topic: str, partition: int, offset: int) -> None:
         super().__init__(f"{topic}-{partition} has no offset {offset}")
         self.topic, self.partition, self.offset = topic, partition, offset
+
+
+def translating(
+    theirs: type[_E], failure: Callable[[_E], KafkaFailure]
+) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+    """Makes a client's method the same, raising our errors: ``failure`` of what the client raises."""
+
+    def wrap(method: Callable[_P, _R]) -> Callable[_P, _R]:
+        @functools.wraps(method)
+        def call(*arguments: _P.args, **named: _P.kwargs) -> _R:
+            try:
+                return method(*arguments, **named)
+            except theirs as error:
+                raise failure(error) from error
+
+        return call
+
+    return wrap

@@ -7,8 +7,11 @@ the configuration names. Names are Kafka's. All raise ``errors.KafkaFailure``, a
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, Self
+
+from jobs.kafka.errors import KafkaFailure
 
 #: How long one request may take unless the caller says otherwise, in milliseconds.
 ANSWER_MS = 10_000
@@ -129,8 +132,11 @@ class Consumer(Protocol):
     def close(self, timeout_ms: int = ...) -> None:
         """Leaves, within that time whether or not there is a broker to say it to."""
 
-    def __enter__(self) -> Self: ...
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None: ...
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self.close()
 
 
 class Producer(Protocol):
@@ -175,5 +181,12 @@ class Producer(Protocol):
     def close(self, timeout_ms: int | None = None) -> None:
         """Waits for the records under way, at most so long (else as long as they may take)."""
 
-    def __enter__(self) -> Self: ...
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None: ...
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if kind is None:
+            self.close()
+        else:
+            with suppress(KafkaFailure):
+                self.close(CLOSE_MS)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from typing import Any, ParamSpec, Self, TypeVar
+from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.errors import (
@@ -35,8 +33,9 @@ from jobs.kafka.errors import (
     OffsetGone,
     Unanswered,
     UnknownTopic,
+    translating,
 )
-from jobs.kafka.interface import ANSWER_MS, CLOSE_MS, Consumer, Headers, Membership, Place, Producer, Receipt, Sent
+from jobs.kafka.interface import ANSWER_MS, Consumer, Headers, Membership, Place, Producer, Receipt, Sent
 from jobs.kafka.lean import Record, lean
 
 # at a finer level kafka-python writes every request into the log, that of a login with its password, too
@@ -62,9 +61,6 @@ _KINDS: tuple[tuple[type[KafkaError], type[KafkaFailure]], ...] = (
     (InvalidProducerEpochError, Fenced),
 )
 
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
-
 
 def failure(error: KafkaError) -> KafkaFailure:
     """What kafka-python raised, as ours."""
@@ -84,17 +80,7 @@ def _bare(error: Exception) -> str:
     return str(error.args[0]) if error.args and error.args[0] else type(error).__name__
 
 
-def _ours(method: Callable[_P, _R]) -> Callable[_P, _R]:
-    """The same, raising our errors."""
-
-    @functools.wraps(method)
-    def call(*arguments: _P.args, **named: _P.kwargs) -> _R:
-        try:
-            return method(*arguments, **named)
-        except KafkaError as error:
-            raise failure(error) from error
-
-    return call
+_ours = translating(KafkaError, failure)
 
 
 @_ours
@@ -189,12 +175,6 @@ class PythonConsumer(Consumer):
     def close(self, timeout_ms: int = ANSWER_MS) -> None:
         self._client.close(timeout_ms=timeout_ms)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        self.close()
-
 
 class PythonReceipt(Receipt):
     """``interface.Receipt`` on kafka-python."""
@@ -267,16 +247,6 @@ class PythonProducer(Producer):
     @_ours
     def close(self, timeout_ms: int | None = None) -> None:
         self._client.close(timeout=None if timeout_ms is None else timeout_ms / 1000)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if kind is None:
-            self.close()
-        else:
-            with suppress(KafkaFailure):
-                self.close(CLOSE_MS)
 
 
 def _offsets(offsets: Mapping[Place, int]) -> dict[TopicPartition, OffsetAndMetadata]:

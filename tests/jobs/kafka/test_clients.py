@@ -96,6 +96,10 @@ def test_a_password_can_stand_in_a_file(secure: Config, tmp_path: Path, monkeypa
     file.write_text(f"{PASSWORD}\n", encoding="utf-8")
     named = secure.model_copy(update={"kafka": secure.kafka.model_copy(update={"password_file": file})})
     ensure_topics(named, [unique("filed")])
+    file.write_text("wrong-secret", encoding="utf-8")
+    with pytest.raises(PenstockError, match=f"refuses the login of {USER}") as caught:
+        ensure_topics(named, ["any"])
+    assert caught.value.hint == f"username, sasl_mechanism, and the password in {file}"
 
 
 def test_a_refused_login_is_said_without_the_password(

@@ -16,7 +16,8 @@ import pytest
 from features.errors import PenstockError, RefusedError, UsageError
 from features.plan import ModelPlan
 from features.vector import Values
-from jobs.models.folder import LoadedModel, load_current, load_version, set_current
+from jobs.models.folder import LoadedModel, load_current, load_version
+from jobs.models.pointer import set_current
 from jobs.models.train import train
 from tests.jobs.models.examples import COLUMNS, CUT, END, plan, rows, write_set
 

@@ -59,6 +59,22 @@ def test_the_bytes_of_predictions_and_letters_in_the_order_of_their_requests(tmp
     assert b'"customer.amount_10s":0.3333333333333333' in first.value
 
 
+def test_a_request_whose_prediction_no_topic_would_take_is_answered_by_a_dead_letter(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    plan = project.model("cost").model_plan
+    model, inputs = load_current(train_model(tmp_path, plan), plan), inputs_of(plan, project.plans)
+    # the city stands in the vector and in the keys of three inputs
+    values = [orjson.dumps({"ts": 7, "city": "x" * size}) for size in (240_000, 260_000)]
+    with open_store(tmp_path) as store:
+        requests = read_requests(Parser(plan.on), [record(value, i) for i, value in enumerate(values)], 0.0)
+        Lookup(inputs, store).read(requests, [], 0.0)
+        fits, beyond = Answers(plan, inputs, model).make(requests)
+    assert (fits.topic, orjson.loads(fits.value)["id"]) == (plan.output, "orders-0-0")
+    letter = orjson.loads(beyond.value)
+    assert (beyond.topic, letter["offset"], letter["error"]) == ("penstock.dead_letters", 1, "too long")
+    assert base64.b64decode(letter["raw"]) == values[1]
+
+
 def _record(id: str, value: float, words: str, t: int, views: object, vector: object, event: str) -> bytes:
     """A prediction written field by field."""
     read = {n: {"view": "routes" if n == "hub" else n, "key": k, "t": t, "seq": s} for n, (k, t, s) in views.items()}  # type: ignore[attr-defined]

@@ -19,7 +19,8 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
 
-from features.ingest import BadEvent, parse
+from features import Stream, View, last, last_k
+from features.ingest import CLASSES, BadEvent, parse
 from features.oracle import batch
 from features.plan import ViewPlan
 from jobs.kafka.broker import Broker
@@ -54,9 +55,11 @@ def records() -> list[bytes]:
 
 
 @contextlib.contextmanager
-def job(folder: Path, port: int, servers: str) -> Iterator[None]:
+def job(
+    folder: Path, port: int, servers: str, topic: str = "events", plans: tuple[ViewPlan, ...] = PLANS
+) -> Iterator[None]:
     """The job in a process of its own, killed at the end with all that it started."""
-    arguments = [str(folder / "a state"), str(port), servers, "events", *(p.json for p in PLANS)]
+    arguments = [str(folder / "a state"), str(port), servers, topic, *(p.json for p in plans)]
     with (folder / "job.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.features.compilers.flink.run_job", *arguments],
@@ -116,7 +119,7 @@ def offset(record: Any) -> int:
 
 def seen(port: int) -> int:
     found = counts(port)
-    return sum(found.get(f"narrow.{name}", 0) for name in ("applied", "too_late", "duplicate", "dead"))
+    return sum(found.get(f"narrow.{name}", 0) for name in CLASSES)
 
 
 @pytest.fixture(scope="module")
@@ -162,14 +165,55 @@ def test_killed_in_the_middle_and_restored(servers: str, tmp_path: Path) -> None
     check_dead(raws, read_all(servers, "dead"))
 
 
+def test_the_largest_rows_fit_and_what_is_larger_is_a_dead_letter(servers: str, tmp_path: Path) -> None:
+    source = Stream("src", topic="texts", time="ts", columns=dict(k="string", s="string"))
+    view = View(
+        "texts", source, key="k", features=dict(s=last(source.s).over("1s", "2s"), l=last_k(source.s, 3).over("1s"))
+    ).plan
+    # control characters: what JSON makes longest
+    fits, beyond = "\x01" * view.text_limit, "\x01" * 150_000
+    sent = [
+        ("k", fits),
+        (fits, fits),
+        (fits, fits),
+        (fits, fits),
+        (fits + "x", "s"),
+        ("k", beyond),
+        (beyond, "s"),
+        ("k", "end"),
+    ]
+    raws = [json.dumps({"ts": 1_000 + i, "k": k, "s": s}).encode() for i, (k, s) in enumerate(sent)]
+    port, admin = free_port(), KafkaAdminClient(bootstrap_servers=servers)
+    admin.create_topics([NewTopic(name, 1, 1) for name in ("texts", "rows.texts")])
+    admin.close()
+    before = len(read_all(servers, "dead"))
+    producer = KafkaProducer(bootstrap_servers=servers)
+    for raw in raws:
+        producer.send("texts", raw).get(10)
+    producer.close()
+    with job(tmp_path, port, servers, "texts", (view,)):
+        wait_for(lambda: any(offset(record) == len(raws) - 1 for record in read_all(servers, "rows.texts")), tmp_path)
+        wait_for(lambda: len(read_all(servers, "dead")) == before + 3, tmp_path)
+        found = counts(port)
+    assert {name: found[f"texts.{name}"] for name in ("in", "applied", "dead")} == {"in": 8, "applied": 5, "dead": 3}
+    rows = [json.loads(record.value) for record in read_all(servers, "rows.texts")]
+    assert list(max(rows, key=lambda row: len(str(row)))["values"].values()) == [fits, fits, [fits, fits, fits]]
+    letters = [json.loads(record.value) for record in read_all(servers, "dead")[before:]]
+    assert [(letter["offset"], letter["view"], letter["error"]) for letter in letters] == [
+        (4, "texts", "too long"),
+        (5, "texts", "too long"),
+        (6, "texts", "too long"),
+    ]
+    assert [letter["raw"] is None for letter in letters] == [False, True, True]
+
+
 def check_counts(found: dict[str, int], raws: list[bytes]) -> None:
     bad = sum(raw == b'{"ts":' for raw in raws)
     repeats = len(raws) - EVENTS - bad // 2
     for view in ("narrow", "positive"):
         assert found[f"{view}.in"] == len(raws)
         assert found[f"{view}.dead"] == bad
-        classes = ("applied", "too_late", "duplicate", "dead")
-        assert found[f"{view}.in"] == sum(found[f"{view}.{name}"] for name in classes)
+        assert found[f"{view}.in"] == sum(found[f"{view}.{name}"] for name in CLASSES)
     assert found["narrow.duplicate"] == repeats
 
 

@@ -19,7 +19,8 @@ SELECT
   "lon" AS _x1,
   "alt" AS _x2,
   CASE WHEN _bad IS NOT NULL THEN _bad
-    WHEN "faa" IS NULL THEN 'missing key' END AS _error,
+    WHEN "faa" IS NULL THEN 'missing key'
+    WHEN strlen("faa") > 83231 THEN 'too long' END AS _error,
   FALSE AS _out,
   _file AS _file,
   _row AS _row

@@ -33,6 +33,7 @@ SELECT
   coalesce(_v0, FALSE) AS _w0,
   CASE WHEN _bad IS NOT NULL THEN _bad
     WHEN "carrier" IS NULL THEN 'missing key'
+    WHEN strlen("carrier") > 83225 THEN 'too long'
     WHEN NOT abs(rint("dep_delay" * '1e6'::DOUBLE)) < 9007199254740992 THEN 'out of range' END AS _error,
   FALSE AS _out,
   _file AS _file,

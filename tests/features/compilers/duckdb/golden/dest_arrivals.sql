@@ -25,6 +25,7 @@ SELECT
   TRY_CAST(rint("arr_delay" * '1e6'::DOUBLE) AS BIGINT) AS _n0,
   CASE WHEN _bad IS NOT NULL THEN _bad
     WHEN "dest" IS NULL THEN 'missing key'
+    WHEN strlen("dest") > 83226 THEN 'too long'
     WHEN NOT abs(rint("arr_delay" * '1e6'::DOUBLE)) < 9007199254740992 THEN 'out of range' END AS _error,
   FALSE AS _out,
   _file AS _file,

@@ -38,6 +38,7 @@ SELECT
   CASE WHEN _bad IS NOT NULL THEN _bad
     WHEN NOT coalesce(_v1, FALSE) THEN NULL
     WHEN "tailnum" IS NULL THEN 'missing key'
+    WHEN strlen("tailnum") > 83233 THEN 'too long'
     WHEN NOT abs(rint("distance" * '1e6'::DOUBLE)) < 9007199254740992 THEN 'out of range' END AS _error,
   NOT coalesce(_v1, FALSE) AS _out,
   _file AS _file,

@@ -34,7 +34,8 @@ SELECT
   "arr_delay" AS _x0,
   CASE WHEN _bad IS NOT NULL THEN _bad
     WHEN NOT coalesce(_v1, FALSE) THEN NULL
-    WHEN "tailnum" IS NULL THEN 'missing key' END AS _error,
+    WHEN "tailnum" IS NULL THEN 'missing key'
+    WHEN strlen("tailnum") > 83236 THEN 'too long' END AS _error,
   NOT coalesce(_v1, FALSE) AS _out,
   _file AS _file,
   _row AS _row

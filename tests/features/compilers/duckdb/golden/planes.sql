@@ -21,7 +21,9 @@ SELECT
   "engines" AS _x2,
   "manufacturer" AS _x3,
   CASE WHEN _bad IS NOT NULL THEN _bad
-    WHEN "tailnum" IS NULL THEN 'missing key' END AS _error,
+    WHEN "tailnum" IS NULL THEN 'missing key'
+    WHEN strlen("tailnum") > 55484 THEN 'too long'
+    WHEN strlen("manufacturer") > 55484 THEN 'too long' END AS _error,
   FALSE AS _out,
   _file AS _file,
   _row AS _row

@@ -33,6 +33,7 @@ SELECT
   TRY_CAST(rint(_v0 * '1e6'::DOUBLE) AS BIGINT) AS _n1,
   CASE WHEN _bad IS NOT NULL THEN _bad
     WHEN "origin" IS NULL OR "dest" IS NULL THEN 'missing key'
+    WHEN strlen("origin") > 41611 OR strlen("dest") > 41611 THEN 'too long'
     WHEN NOT abs(rint("arr_delay" * '1e6'::DOUBLE)) < 9007199254740992 OR NOT abs(rint(_v0 * '1e6'::DOUBLE)) < 9007199254740992 THEN 'out of range' END AS _error,
   FALSE AS _out,
   _file AS _file,

@@ -27,7 +27,8 @@ SELECT
   "pressure" AS _x4,
   "visib" AS _x5,
   CASE WHEN _bad IS NOT NULL THEN _bad
-    WHEN "origin" IS NULL THEN 'missing key' END AS _error,
+    WHEN "origin" IS NULL THEN 'missing key'
+    WHEN strlen("origin") > 83219 THEN 'too long' END AS _error,
   FALSE AS _out,
   _file AS _file,
   _row AS _row

@@ -10,11 +10,21 @@ public record Bad(String code, String detail) {
     public static final String MISSING_KEY = "missing key";
     public static final String TOO_FAR_AHEAD = "too far ahead";
     public static final String OVERFLOW = "overflow";
+    public static final String TOO_LONG = "too long";
 
     /** All reason words. */
     public static String[] codes() {
         return new String[] {
-            NOT_JSON, WRONG_TYPE, OUT_OF_RANGE, MISSING_TIME, MISSING_VALUE, MISSING_KEY, TOO_FAR_AHEAD, OVERFLOW
+            NOT_JSON,
+            WRONG_TYPE,
+            OUT_OF_RANGE,
+            MISSING_TIME,
+            MISSING_VALUE,
+            MISSING_KEY,
+            TOO_FAR_AHEAD,
+            OVERFLOW,
+            // counts are kept by place: a later one stands at the end
+            TOO_LONG
         };
     }
 }

@@ -11,6 +11,7 @@ import penstock.json.JsonWriter;
 import penstock.plan.Arg;
 import penstock.plan.Column;
 import penstock.plan.Expr;
+import penstock.plan.Feature;
 import penstock.plan.Op;
 import penstock.plan.Order;
 import penstock.plan.Source;
@@ -37,6 +38,9 @@ final class ViewRoute {
     private final Eval[] argEvals;
     private final double[] scales;
     private final Eval[] wheres;
+    private final TextLimit limit;
+    /** Arguments whose texts stand in rows. */
+    private final int[] textArgs;
     private final JsonWriter json = new JsonWriter();
     /** Why the last row was bad; null otherwise. */
     private Bad bad;
@@ -64,6 +68,13 @@ final class ViewRoute {
         argEvals = compileAll(compiler, view.args().stream().map(Arg::expr).toList());
         scales = view.args().stream().mapToDouble(ViewRoute::scale).toArray();
         wheres = compileAll(compiler, view.wheres());
+        limit = new TextLimit(view);
+        textArgs = view.features().stream()
+                .filter(feature -> feature.type().isText())
+                .mapToInt(Feature::arg)
+                .distinct()
+                .sorted()
+                .toArray();
     }
 
     private static byte[] prefix(String name, boolean first) {
@@ -94,7 +105,7 @@ final class ViewRoute {
                 return checkKey(row) ? gone(row) : null;
             }
             if (filter != null && (filter.bits(row) == 0 || filter.isNull)) {
-                return op >= 0 && nullKey(row) < 0 ? gone(row) : null;
+                return op >= 0 && nullKey(row) < 0 && longKey(row) < 0 ? gone(row) : null;
             }
             return checkKey(row) ? kept(row) : null;
         } catch (Overflow e) {
@@ -107,8 +118,28 @@ final class ViewRoute {
         int missing = nullKey(row);
         if (missing >= 0) {
             bad = new Bad(Bad.MISSING_KEY, keys[missing].name() + " is null");
+            return false;
         }
-        return missing < 0;
+        int tooLong = longKey(row);
+        if (tooLong >= 0) {
+            bad = tooLong(row.texts[keyIndex[tooLong]]);
+        }
+        return tooLong < 0;
+    }
+
+    private Bad tooLong(String text) {
+        int size = TextLimit.size(text);
+        return new Bad(Bad.TOO_LONG, "a text of " + size + " bytes, " + limit.bytes + " have room in a row");
+    }
+
+    /** The place of a key column whose text has no room in a row, or -1. Not for keys with a null. */
+    private int longKey(Row row) {
+        for (int i = 0; i < keys.length; i++) {
+            if (keys[i].type().isText() && limit.exceeds(row.texts[keyIndex[i]])) {
+                return i;
+            }
+        }
+        return -1;
     }
 
     /** The place of a key column that is null, or -1. */
@@ -129,7 +160,7 @@ final class ViewRoute {
         Event event = new Event();
         arguments(row, event);
         conditions(row, event);
-        return inRange(event) ? named(row, event) : null;
+        return inRange(event) && shortEnough(event) ? named(row, event) : null;
     }
 
     private Event gone(Row row) {
@@ -188,6 +219,16 @@ final class ViewRoute {
             boolean holds = wheres[i].bits(row) != 0 && !wheres[i].isNull;
             event.wheres |= holds ? 1L << i : 0;
         }
+    }
+
+    private boolean shortEnough(Event event) {
+        for (int i : textArgs) {
+            if ((event.nulls >>> i & 1) == 0 && limit.exceeds(event.texts[i])) {
+                bad = tooLong(event.texts[i]);
+                return false;
+            }
+        }
+        return true;
     }
 
     private boolean inRange(Event event) {
