@@ -28,7 +28,7 @@ class SavedStateTest {
     private static final int AFTER = 200;
 
     @ParameterizedTest
-    @ValueSource(strings = {"plain", "changing", "union", "decayed", "stepped", "steps"})
+    @ValueSource(strings = {"plain", "changing", "union", "decayed", "stepped", "steps", "mixed"})
     void stateOfAnEarlierJarGoesOn(String name) throws Exception {
         String plan = Files.readString(SAVED.resolve(name + ".plan.json"));
         List<Event> events = events(name.equals("changing"), name.equals("union") ? 2 : 1);
