@@ -70,11 +70,18 @@ def _caption(plan: ViewPlan) -> str:
 
 
 def _state(size: StateSize) -> str:
-    if size.alive_ms is None:
-        return f"{size.fixed} bytes per key"
-    most = f" to {size.most_per_event}" if size.most_per_event > size.per_event else ""
-    each = "event" if size.step_ms is None else f"{duration_text(size.step_ms)} with events"
-    return f"{size.fixed} bytes per key + {size.per_event}{most} per {each} of the last {duration_text(size.alive_ms)}"
+    state = f"{size.fixed} bytes per key"
+    if size.alive_ms is not None:
+        state += f" + {_kept(size.per_event, size.most_per_event, 'event', size.alive_ms)}"
+    if size.steps is not None:
+        steps = size.steps
+        each = f"{duration_text(steps.step_ms)} with events"
+        state += f" + {_kept(steps.per_step, steps.most_per_step, each, steps.alive_ms)}"
+    return state
+
+
+def _kept(least: int, most: int, each: str, alive_ms: int) -> str:
+    return f"{least}{f' to {most}' if most > least else ''} per {each} of the last {duration_text(alive_ms)}"
 
 
 def _argument(plan: ViewPlan, feature: FeaturePlan) -> str:

@@ -116,8 +116,19 @@ def numbers(source: Source, depth: int = 2) -> st.SearchStrategy[Expr]:
 
 
 def stepped_windows() -> st.SearchStrategy[Window]:
-    sizes = st.tuples(st.sampled_from([1, 3, 6, 20]), st.sampled_from([20, 50, 120]))
+    sizes = st.tuples(st.sampled_from([1, 3, 6, 20]), st.sampled_from([20, 50, 120, 400]))
     return sizes.map(lambda p: f.sliding(f"{p[1]}ms", step=f"{p[0]}ms")) | st.just(f.lifetime())
+
+
+def brief_windows() -> st.SearchStrategy[Window]:
+    """Windows shorter than most of the stepped ones, so that events are kept for a time, and steps for longer."""
+    sizes = st.sampled_from([1, 3, 10])
+    return st.one_of(
+        sizes.map(lambda n: f.sliding(f"{n}ms")),
+        sizes.map(lambda n: f.sliding(f"{n}ms", delay="4ms")),
+        sizes.map(lambda n: f.hopping(f"{n}ms", step="1ms")),
+        sizes.map(lambda n: f.calendar(f"{n}ms")),
+    )
 
 
 def decaying_windows(half_life_ms: int) -> st.SearchStrategy[Window]:
@@ -223,8 +234,8 @@ def ordered(source: Source) -> st.SearchStrategy[Expr]:
 
 
 @st.composite
-def feature(draw: st.DrawFn, source: Source, stepped: bool = False) -> Feature:
-    """``stepped``: one of which a stream keeps steps."""
+def feature(draw: st.DrawFn, source: Source, stepped: bool = False, brief: bool = False) -> Feature:
+    """``stepped``: one of which a stream keeps steps; ``brief``: one over short windows."""
     aggregate = draw(st.sampled_from(STEPPED if stepped else sorted(set(AGGREGATES) - {"latest"})))
     where = draw(st.none() | conditions(source, 1))
     if aggregate == "count" and draw(st.booleans()):
@@ -235,8 +246,10 @@ def feature(draw: st.DrawFn, source: Source, stepped: bool = False) -> Feature:
         arg = draw(ordered(source))
     by = draw(ordered(source)) if aggregate in ("argmax", "argmin") else None
     given = draw(edges(arg) if aggregate == "histogram" and arg is not None else parameters(aggregate))
-    fitting = windows(source) if given.half_life_ms is None else decaying_windows(given.half_life_ms)
-    fitting = stepped_windows() if stepped else fitting
+    if given.half_life_ms is not None:
+        fitting = decaying_windows(given.half_life_ms)
+    else:
+        fitting = stepped_windows() if stepped else brief_windows() if brief else windows(source)
     over = draw(st.lists(fitting, min_size=1, max_size=3, unique=True))
     return _feature(aggregate, arg, where, by, given).over(*over)
 
@@ -244,8 +257,11 @@ def feature(draw: st.DrawFn, source: Source, stepped: bool = False) -> Feature:
 @st.composite
 def view(draw: st.DrawFn, source: Source, name: str) -> ViewPlan:
     key = draw(st.sampled_from([["k"], ["g"], ["k", "g"]]))
-    stepped = not source.source_plan.named and draw(st.booleans())
-    made = draw(st.lists(feature(source, stepped), min_size=1, max_size=4))
+    kinds = [feature(source)]
+    if not source.source_plan.named:
+        # steps alone, and steps beside the events of other windows
+        kinds += [feature(source, stepped=True), feature(source, brief=True) | feature(source, stepped=True)]
+    made = draw(st.lists(draw(st.sampled_from(kinds)), min_size=1, max_size=4))
     kept = draw(st.none() | conditions(source))
     named = {}
     for i, one in enumerate(made):

@@ -1,26 +1,28 @@
 """How much state the window operator keeps for a key, read off its Java classes.
 
-    bytes of a key = fixed + events alive * per event
+    bytes of a key = fixed + events alive * per event + steps with events * per step
 
 ``KeyState`` and ``Head`` make the fixed part, with one accumulator for each (argument, condition, window); the columns
-of ``Chunk`` hold the events that are alive in the longest window. The bytes are those of the values: the objects around
-them take some hundred more per key on the heap, and none in RocksDB.
+of ``Chunk`` hold the events that are alive in the longest window that needs them one by one. The bytes are those of the
+values: the objects around them take some hundred more per key on the heap, and none in RocksDB.
 
-Where all events leave on a grid, ``Steps`` keeps the events of a step as one entry, with a part for each accumulator
-from which they are subtracted:
-
-    bytes of a key = fixed + steps with events * per step
+For longer windows that events leave on a grid, ``Steps`` keeps the events of a step as one entry, with a part for each
+accumulator from which they are subtracted.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Set
 from dataclasses import dataclass
 
 from features.plan import FeaturePlan, ViewPlan
+from features.windows import Window
 
 #: Clock, seq, timer, offset, first and last chunk, last chunk id; source, partition.
 KEY_BYTES = 7 * 8 + 2 * 4
+#: First and last chunk of the steps that are kept beside events.
+SECOND_LOG_BYTES = 2 * 8
 #: Chunk, index, leave.
 HEAD_BYTES = 8 + 4 + 8
 #: Time, nulls, conditions.
@@ -46,56 +48,92 @@ _COUNT_BYTES = 8
 
 
 @dataclass(frozen=True)
+class StepsSize:
+    """``per_step``: bytes for each step of ``step_ms`` that has events, ``most_per_step`` when each of them has a
+    candidate of every extreme. ``alive_ms``: how long a step is kept at most after its first event.
+    """
+
+    per_step: int
+    most_per_step: int
+    alive_ms: int
+    step_ms: int
+
+
+@dataclass(frozen=True)
 class StateSize:
     """``fixed``: bytes of a key without events. ``per_event``: bytes for each event alive, ``most_per_event`` when each
-    of them is a candidate of every extreme; with ``step_ms`` bytes for each step of that length that has events.
-    ``alive_ms``: how long an event is kept at most, one of a session after its last one; None: none is.
+    of them is a candidate of every extreme. ``alive_ms``: how long an event is kept at most, one of a session after its
+    last one; None: none is. ``steps``: what is kept for windows that need no single events; None: there are none.
     """
 
     fixed: int
     per_event: int
     most_per_event: int
     alive_ms: int | None
-    step_ms: int | None = None
+    steps: StepsSize | None = None
 
 
 def state_size(plan: ViewPlan) -> StateSize:
     """The estimate for a view or a table."""
-    lives = [window.reach_ms for window in plan.windows if not window.endless]
-    # a late event can join a session for so long after its end, and a lifetime knows repeats for so long
-    lives += [window.reach_ms + plan.source.lateness_ms for window in plan.windows if window.kind == "session"]
-    if plan.source.named and len(lives) < len(plan.windows):
-        lives.append(plan.source.lateness_ms)
-    accumulators = _accumulators(plan)
-    heads = len(lives) + sum(window.waits or window.kind == "session" for window in plan.windows)
+    stepped, accumulators = _stepped(plan), _accumulators(plan)
+    lives = _lives(plan, stepped)
+    heads = len(lives) + len(stepped) + sum(window.waits or window.kind == "session" for window in plan.windows)
     fixed = KEY_BYTES + HEAD_BYTES * heads + sum(fixed for fixed, _ in accumulators.values())
+    steps = _steps(plan, stepped, accumulators) if stepped else None
     if not lives:
-        return StateSize(fixed, 0, 0, None)
-    step_ms = _step(plan)
-    if step_ms is not None:
-        step = EVENT_BYTES + _parts(plan, accumulators)
-        return StateSize(fixed, step, step + sum(each for _, each in accumulators.values()), max(lives), step_ms)
+        return StateSize(fixed, 0, 0, None, steps)
     event = EVENT_BYTES + sum(_bytes(arg.type) for arg in plan.args)
     event += TEXT_BYTES if plan.source.named else 0
-    return StateSize(fixed, event, event + sum(each for _, each in accumulators.values()), max(lives))
+    candidates = sum(each for (_, _, window), (_, each) in accumulators.items() if window not in stepped)
+    return StateSize(fixed + SECOND_LOG_BYTES * bool(stepped), event, event + candidates, max(lives), steps)
 
 
-def _step(plan: ViewPlan) -> int | None:
-    """The length of the steps that are kept in place of events; None: events are."""
-    limited = [window for window in plan.windows if window.kind != "lifetime"]
-    on_grid = all(window.kind == "sliding" and window.step_ms and not window.delay_ms for window in limited)
-    over = [feature for feature in plan.features if plan.windows[feature.window].kind != "lifetime"]
-    if plan.source.named or not on_grid or any(feature.aggregate not in _STEPPED for feature in over):
-        return None
-    return math.gcd(*(window.step_ms for window in limited))
+def _lives(plan: ViewPlan, stepped: Set[int]) -> list[int]:
+    """How long each window keeps its events, but for those that keep steps and for lifetimes, in milliseconds."""
+    kept = [
+        _life(plan, window)
+        for place, window in enumerate(plan.windows)
+        if place not in stepped and window.kind != "lifetime"
+    ]
+    # a lifetime knows repeats for so long
+    has_lifetime = any(window.kind == "lifetime" for window in plan.windows)
+    return [*kept, plan.source.lateness_ms] if plan.source.named and has_lifetime else kept
 
 
-def _parts(plan: ViewPlan, accumulators: Accumulators) -> int:
+def _life(plan: ViewPlan, window: Window) -> int:
+    # a late event can join a session for so long after its end
+    return window.reach_ms + (plan.source.lateness_ms if window.kind == "session" else 0)
+
+
+def _stepped(plan: ViewPlan) -> Set[int]:
+    """The windows for which steps are kept in place of events, by their places, as ``Steps.of`` has it."""
+    if plan.source.named:
+        return frozenset()
+    uncarried = {feature.window for feature in plan.features if feature.aggregate not in _STEPPED}
+    able = {
+        place
+        for place, window in enumerate(plan.windows)
+        if window.kind == "sliding" and window.step_ms and not window.delay_ms and place not in uncarried
+    }
+    # where events are kept as long for another window, steps would be kept beside them
+    kept = max(_lives(plan, able), default=0)
+    return {place for place in able if plan.windows[place].reach_ms > kept}
+
+
+def _steps(plan: ViewPlan, stepped: Set[int], accumulators: Accumulators) -> StepsSize:
+    windows = [plan.windows[place] for place in stepped]
+    per_step = EVENT_BYTES + _parts(stepped, accumulators)
+    candidates = sum(each for (_, _, window), (_, each) in accumulators.items() if window in stepped)
+    step_ms = math.gcd(*(window.step_ms for window in windows))
+    return StepsSize(per_step, per_step + candidates, max(window.reach_ms for window in windows), step_ms)
+
+
+def _parts(stepped: Set[int], accumulators: Accumulators) -> int:
     """Bytes of a step's parts: accumulators over unlike windows share one where they are of one size."""
     parts = {
         (family, where, fixed)
         for (family, where, window), (fixed, _) in accumulators.items()
-        if plan.windows[window].kind != "lifetime" and family[0] not in _BY_TIME
+        if window in stepped and family[0] not in _BY_TIME
     }
     return sum(fixed for _, _, fixed in parts)
 

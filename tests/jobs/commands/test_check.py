@@ -55,7 +55,7 @@ def test_for_machines_it_is_an_object(tmp_path: Path) -> None:
     }  # fmt: skip
     assert late["state"] == {
         "fixed": 112, "per_event": 92, "most_per_event": 108, "alive_ms": 30 * 86_400_000,
-        "step_ms": None,
+        "steps": None,
     }  # fmt: skip
     assert "sql" not in late
     assert answer["views"]["shops"]["state"] is None
@@ -66,8 +66,11 @@ def test_a_view_that_keeps_steps_says_so(tmp_path: Path) -> None:
     text = """visits = Stream("visits", topic="visits", time="ts", columns=dict(shop="string", spent="float64"))
 v = View("v", visits, key="shop", features=dict(m=mean(visits.spent).over(sliding("30d", step="1h"))))
 """
-    # 60 + a head + count and sum; time, two more words of an entry, count and sum
+    # 64 + a head + count and sum; time, two more words of an entry, count and sum
     assert "state: 108 bytes per key + 48 per 1h with events of the last 30d 1h" in check(tmp_path, text).stdout
+    # another log, a head, and count and sum again
+    both = "state: 168 bytes per key + 32 per event of the last 1h + 48 per 1h with events of the last 30d 1h"
+    assert both in check(tmp_path, text.replace(".over(", '.over("1h", ')).stdout
 
 
 def test_the_sql_runs_as_it_is_shown(tmp_path: Path) -> None:

@@ -23,13 +23,13 @@ from features import (
     sum,
     top_k,
 )
-from features.compilers.flink.state_size import TEXT_BYTES, StateSize, state_size
+from features.compilers.flink.state_size import TEXT_BYTES, StateSize, StepsSize, state_size
 from features.durations import UNITS_MS
 
 STREAM = Stream("s", topic="s", time="ts", columns=dict(k="string", x="float64", text="string"))
 NAMED = Stream("n", topic="n", time="ts", id="k", lateness="2h", columns=dict(k="string", x="float64"))
 H = UNITS_MS["h"]
-KEY, HEAD, EVENT = 64, 20, 24
+KEY, HEAD, EVENT, LOG = 64, 20, 24, 16
 
 
 def size(stream: Stream, **features: object) -> StateSize:
@@ -41,27 +41,37 @@ def test_a_count_keeps_a_number_and_its_events() -> None:
 
 
 def test_the_longest_window_counts_and_each_has_its_own_accumulator() -> None:
-    month = sliding("30d", step="1h")
-    assert size(STREAM, n=count().over("1h", month)) == StateSize(KEY + 2 * HEAD + 16, EVENT, EVENT, (30 * 24 + 1) * H)
+    assert size(STREAM, n=count().over("1h", "30d")) == StateSize(KEY + 2 * HEAD + 16, EVENT, EVENT, 30 * 24 * H)
 
 
 def test_where_all_leave_on_a_grid_steps_are_kept_and_not_events() -> None:
     month, day = sliding("30d", step="1h"), sliding("1d", step="90m")
     reach, grid = (30 * 24 + 1) * H, H // 2
     found = size(STREAM, m=mean(STREAM.x).over(month, day), n=count().over(month, lifetime()))
-    assert found == StateSize(KEY + 2 * HEAD + 2 * 24 + 2 * 8, EVENT + 24 + 8, EVENT + 24 + 8, reach, grid)
+    steps = StepsSize(EVENT + 24 + 8, EVENT + 24 + 8, reach, grid)
+    assert found == StateSize(KEY + 2 * HEAD + 2 * 24 + 2 * 8, 0, 0, None, steps)
     found = size(
         STREAM, first=first(STREAM.x).over(month), most=max(STREAM.x).over(month), d=distinct(STREAM.x).over(lifetime())
     )
-    assert (found.per_event, found.most_per_event, found.step_ms) == (EVENT + 17, EVENT + 17 + 2 * 16, H)
+    assert found.steps == StepsSize(EVENT + 17, EVENT + 17 + 16, (30 * 24 + 1) * H, H)
 
 
-def test_events_are_kept_for_windows_without_steps_for_ids_and_for_what_has_no_partial() -> None:
+def test_steps_of_a_long_window_are_kept_beside_the_events_of_shorter_ones() -> None:
     month = sliding("30d", step="1h")
-    assert size(STREAM, n=count().over("1h", month)).step_ms is None
-    assert size(NAMED, n=count().over(month)).step_ms is None
-    assert size(STREAM, n=count().over(month), d=distinct(STREAM.x).over(month)).step_ms is None
-    assert size(STREAM, n=count().over(sliding("30d", step="1h", delay="1m"))).step_ms is None
+    found = size(STREAM, m=max(STREAM.x).over("1h", month), s=sum(STREAM.x).over("1h", month))
+    steps = StepsSize(EVENT + 24, EVENT + 24 + 16, (30 * 24 + 1) * H, H)
+    assert found == StateSize(KEY + LOG + 2 * HEAD + 2 * 24, EVENT + 8, EVENT + 8 + 16, H, steps)
+    found = size(STREAM, n=count().over(month), d=distinct(STREAM.x).over(sliding("1d", step="1h")))
+    assert (found.alive_ms, found.steps) == (25 * H, StepsSize(EVENT + 8, EVENT + 8, (30 * 24 + 1) * H, H))
+
+
+def test_events_are_kept_for_ids_for_what_has_no_partial_and_where_they_are_needed_as_long() -> None:
+    month = sliding("30d", step="1h")
+    assert size(NAMED, n=count().over(month)).steps is None
+    assert size(STREAM, n=count().over(month), d=distinct(STREAM.x).over(month)).steps is None
+    assert size(STREAM, n=count().over(sliding("30d", step="1h", delay="1m"))).steps is None
+    assert size(STREAM, n=count().over("31d", month)).steps is None
+    assert size(STREAM, n=count().over(session("1h"), sliding("1d", step="1h"))).steps is None
 
 
 def test_features_of_one_argument_share_sums_and_the_argument() -> None:

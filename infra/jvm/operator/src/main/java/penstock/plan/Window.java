@@ -55,6 +55,11 @@ public record Window(Kind kind, String name, long size, long step, long delay, l
         };
     }
 
+    /** The longest time from an event to its leaving; of a session, from its last event. */
+    public long reach() {
+        return size + step + delay;
+    }
+
     private long ceil(long x) {
         return -Math.floorDiv(-x, step) * step;
     }

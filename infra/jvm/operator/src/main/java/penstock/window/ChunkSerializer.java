@@ -13,12 +13,16 @@ import penstock.types.Wire;
 /** Chunks in keyed state. The layout is the view's plan. */
 final class ChunkSerializer extends PlainSerializer<Chunk> {
     private static final long serialVersionUID = 1L;
-    /** 2: steps, of which version 1 kept the events. */
-    private static final int VERSION = 2;
+    /**
+     * 2: steps, of which version 1 kept the events, where all that a key keeps are steps. 3: steps beside events; a chunk
+     * says which it has.
+     */
+    private static final int VERSION = 3;
 
     private final boolean[] textArgs;
     private final boolean hasWheres;
-    private final boolean hasSteps;
+    private final boolean onlySteps;
+    private final boolean isMixed;
     private transient Steps cached;
 
     ChunkSerializer(String plan) {
@@ -29,7 +33,9 @@ final class ChunkSerializer extends PlainSerializer<Chunk> {
         for (Arg arg : view.args()) {
             textArgs[a++] = arg.type().isText();
         }
-        hasSteps = Steps.of(view) != null;
+        Steps steps = Steps.of(view);
+        onlySteps = steps != null && steps.alone;
+        isMixed = steps != null && !steps.alone;
         hasWheres = !view.wheres().isEmpty() || view.hasSession() || view.hasOps();
     }
 
@@ -48,6 +54,9 @@ final class ChunkSerializer extends PlainSerializer<Chunk> {
 
     @Override
     protected void write(Chunk chunk, DataOutputView out) throws IOException {
+        if (isMixed) {
+            out.writeBoolean(chunk.steps != null);
+        }
         Wire.writeSize(chunk.previous, out);
         Wire.writeSize(chunk.next, out);
         Wire.writeSize(chunk.size, out);
@@ -56,7 +65,7 @@ final class ChunkSerializer extends PlainSerializer<Chunk> {
             Wire.writeSigned(chunk.times[i] - time, out);
             time = chunk.times[i];
         }
-        if (hasSteps) {
+        if (chunk.steps != null) {
             writeSteps(chunk, out);
         } else {
             writeEvents(chunk, out);
@@ -108,10 +117,10 @@ final class ChunkSerializer extends PlainSerializer<Chunk> {
 
     @Override
     protected Chunk read(int version, DataInputView in) throws IOException {
+        boolean ofSteps = isMixed ? version > 2 && in.readBoolean() : onlySteps && version > 1;
         long previous = Wire.readSize(in);
         long next = Wire.readSize(in);
         int size = (int) Wire.readSize(in);
-        boolean ofSteps = hasSteps && version > 1;
         int room = Math.max(Chunk.FIRST_ROOM, size + 1);
         Chunk chunk = ofSteps ? Chunk.ofSteps(room) : new Chunk(textArgs, room);
         chunk.previous = previous;
@@ -127,7 +136,7 @@ final class ChunkSerializer extends PlainSerializer<Chunk> {
             return chunk;
         }
         readEvents(chunk, in);
-        return hasSteps ? steps().entries(chunk) : chunk;
+        return onlySteps ? steps().entries(chunk) : chunk;
     }
 
     private void readSteps(Chunk chunk, DataInputView in) throws IOException {

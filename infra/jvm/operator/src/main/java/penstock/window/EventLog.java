@@ -1,12 +1,13 @@
 package penstock.window;
 
+import java.util.stream.IntStream;
 import org.apache.flink.api.common.state.MapState;
 import penstock.plan.Window;
 
 /**
  * A key's events in time order, in a linked list of chunks, so that a state backend on disk rewrites one chunk per
  * event and never the whole history. An event in order costs one chunk; a late one a walk back from the newest chunk.
- * Where {@link Steps} can stand for events, an entry is the events of a step.
+ * It has the heads of some windows. In a log of {@link Steps} an entry is the events of a step.
  */
 final class EventLog {
     /** Events in a full chunk. */
@@ -20,10 +21,16 @@ final class EventLog {
 
     private final Layout layout;
     private final MapState<Long, Chunk> chunks;
+    /** Null in a log of events. */
+    private final Steps steps;
+    /** The heads that stand in it. */
+    private final int[] heads;
+
     private final int full;
     private final Sessions sessions;
     private final Versions versions;
     private KeyState state;
+    private KeyState.Chunks list;
 
     // the chunks touched for this element: a backend on disk would read them anew each time
     private final long[] heldIds = new long[HELD];
@@ -31,17 +38,26 @@ final class EventLog {
     private final boolean[] changed = new boolean[HELD];
     private int nextHeld;
 
-    EventLog(Layout layout, MapState<Long, Chunk> chunks) {
+    /**
+     * @param chunks of all logs
+     * @param steps null for a log of events
+     */
+    EventLog(Layout layout, MapState<Long, Chunk> chunks, Steps steps) {
         this.layout = layout;
         this.chunks = chunks;
-        full = layout.steps != null ? STEPS : CHUNK;
+        this.steps = steps;
+        heads = IntStream.range(0, layout.roles.length)
+                .filter(h -> layout.isStepped(h) == (steps != null))
+                .toArray();
+        full = steps != null ? STEPS : CHUNK;
         sessions = new Sessions(layout, this);
         versions = new Versions(layout, this);
     }
 
-    /** Turns to the current key. */
-    void open(KeyState keyState) {
+    /** Turns to the current key, and to its list of these chunks. */
+    void open(KeyState keyState, KeyState.Chunks chunkList) {
         state = keyState;
+        list = chunkList;
     }
 
     /** Writes what changed, and lets the key go. */
@@ -51,6 +67,7 @@ final class EventLog {
         }
         nextHeld = 0;
         state = null;
+        list = null;
     }
 
     private void release(int slot) throws Exception {
@@ -110,8 +127,8 @@ final class EventLog {
 
     /** The last chunk that does not begin after (time, id), else the first one; 0 when there is none. */
     private long chunkFor(long time, String id) throws Exception {
-        long place = state.lastChunk;
-        while (place != state.firstChunk) {
+        long place = list.last;
+        while (place != list.first) {
             Chunk chunk = chunk(place);
             if (chunk.compare(0, time, id) <= 0) {
                 return place;
@@ -121,15 +138,26 @@ final class EventLog {
         return place;
     }
 
-    /** Takes event {@code i} of a chunk in, and moves the heads of the windows that it enters. */
+    /** Takes event {@code i} of a chunk in where a window needs it, and moves the heads of the windows that it enters. */
     void insert(Chunk event, int i) throws Exception {
-        if (layout.steps == null) {
+        if (keeps(event.times[i])) {
+            take(event, i);
+        }
+    }
+
+    /** Is an event of this time kept here at the key's clock? */
+    boolean keeps(long time) {
+        return layout.keeps(heads, time, state.clock);
+    }
+
+    private void take(Chunk event, int i) throws Exception {
+        if (steps == null) {
             put(event, i);
             return;
         }
-        long first = layout.steps.first(event.times[i]);
+        long first = steps.first(event.times[i]);
         if (find(first, null) == null) {
-            put(layout.steps.entry(first), 0);
+            put(steps.entry(first), 0);
         }
         Place step = find(first, null);
         for (Accumulator part : change(step.chunk).steps[step.index]) {
@@ -146,7 +174,7 @@ final class EventLog {
         }
         int index = chunk(place).placeAfter(time, event.id(i));
         int size = chunk(place).size;
-        if (size >= full && index == size && place == state.lastChunk) {
+        if (size >= full && index == size && place == list.last) {
             place = append();
             index = 0;
         } else if (size >= full) {
@@ -161,16 +189,20 @@ final class EventLog {
         moveHeads(time, place, index);
     }
 
+    private Chunk newChunk() {
+        return steps != null ? Chunk.ofSteps(Chunk.FIRST_ROOM) : new Chunk(layout.textArgs);
+    }
+
     private long append() throws Exception {
         long id = ++state.chunkIds;
-        Chunk chunk = layout.newChunk();
-        chunk.previous = state.lastChunk;
-        if (state.lastChunk == 0) {
-            state.firstChunk = id;
+        Chunk chunk = newChunk();
+        chunk.previous = list.last;
+        if (list.last == 0) {
+            list.first = id;
         } else {
-            change(state.lastChunk).next = id;
+            change(list.last).next = id;
         }
-        state.lastChunk = id;
+        list.last = id;
         changed[hold(id, chunk)] = true;
         return id;
     }
@@ -178,19 +210,20 @@ final class EventLog {
     /** Moves the upper half of a chunk into a new one behind it. */
     private long split(long place, int half) throws Exception {
         long id = ++state.chunkIds;
-        Chunk upper = layout.newChunk();
+        Chunk upper = newChunk();
         Chunk lower = change(place);
         lower.moveTail(half, upper);
         upper.previous = place;
         upper.next = lower.next;
         lower.next = id;
         if (upper.next == 0) {
-            state.lastChunk = id;
+            list.last = id;
         } else {
             change(upper.next).previous = id;
         }
         changed[hold(id, upper)] = true;
-        for (Head head : state.heads) {
+        for (int h : heads) {
+            Head head = state.heads[h];
             if (head.chunk == place && head.index >= half) {
                 head.set(id, head.index - half, head.leave);
             }
@@ -199,7 +232,7 @@ final class EventLog {
     }
 
     private void moveHeads(long time, long place, int index) throws Exception {
-        for (int h = 0; h < state.heads.length; h++) {
+        for (int h : heads) {
             Head head = state.heads[h];
             long pass = sessions.hold(h) ? Window.NEVER : layout.passes(h, time);
             if (pass != Window.NEVER && pass > state.clock) {
@@ -210,7 +243,7 @@ final class EventLog {
                 head.index++;
             }
         }
-        if (layout.hasSession) {
+        if (layout.hasSession && steps == null) {
             sessions.arrived(state, place, index);
         }
     }
@@ -219,7 +252,7 @@ final class EventLog {
         long before;
         if (index > 0) {
             before = chunk(place).times[index - 1];
-        } else if (place != state.firstChunk) {
+        } else if (place != list.first) {
             Chunk chunk = chunk(chunk(place).previous);
             before = chunk.times[chunk.size - 1];
         } else {
@@ -235,7 +268,7 @@ final class EventLog {
     boolean expire(long now) throws Exception {
         boolean moved = false;
         boolean changed = false;
-        for (int h = 0; h < state.heads.length; h++) {
+        for (int h : heads) {
             if (state.heads[h].leave <= now) {
                 changed |= expire(h, now);
                 moved = true;
@@ -304,19 +337,19 @@ final class EventLog {
     }
 
     private void remove(Accumulator from, int place, Chunk chunk, int i) {
-        if (layout.steps == null) {
+        if (steps == null) {
             from.remove(chunk, i);
         } else {
-            from.removeStep(layout.steps.part(chunk, i, place), layout.steps.end(chunk.times[i]));
+            from.removeStep(steps.part(chunk, i, place), steps.end(chunk.times[i]));
         }
     }
 
     private void refill(Accumulator.Refilled from, int place, Accumulator.Events left) throws Exception {
-        if (layout.steps == null) {
+        if (steps == null) {
             from.refill(left);
         } else {
             from.refillFromSteps(visit -> left.forEach(
-                    (chunk, i) -> visit.step(chunk.times[i], layout.steps.part(chunk, i, place))));
+                    (chunk, i) -> visit.step(chunk.times[i], steps.part(chunk, i, place))));
         }
     }
 
@@ -356,7 +389,7 @@ final class EventLog {
 
     /** The newest event; null when there is none. */
     Place newest() throws Exception {
-        return state.lastChunk == 0 ? null : new Place(state.lastChunk, chunk(state.lastChunk).size - 1);
+        return list.last == 0 ? null : new Place(list.last, chunk(list.last).size - 1);
     }
 
     /** Turns a place to the event before it; false when there is none. */
@@ -365,7 +398,7 @@ final class EventLog {
             place.index--;
             return true;
         }
-        if (place.chunk == state.firstChunk) {
+        if (place.chunk == list.first) {
             return false;
         }
         place.chunk = chunk(place.chunk).previous;
@@ -399,23 +432,39 @@ final class EventLog {
         }
     }
 
+    /** Takes over from the key's log of events what was kept there for the windows of this one. */
+    void takeFrom(EventLog events) throws Exception {
+        for (int h : heads) {
+            state.heads[h].clear();
+        }
+        long place = events.list.first;
+        while (place != 0) {
+            Chunk chunk = events.chunk(place);
+            for (int i = 0; i < chunk.size; i++) {
+                insert(chunk, i);
+            }
+            place = chunk.next;
+        }
+        events.trim();
+    }
+
     private void trim() throws Exception {
-        while (state.firstChunk != 0 && !isHead(state.firstChunk)) {
-            long id = state.firstChunk;
+        while (list.first != 0 && !isHead(list.first)) {
+            long id = list.first;
             int slot = slot(id);
-            state.firstChunk = held[slot].next;
+            list.first = held[slot].next;
             changed[slot] = false;
             release(slot);
             chunks.remove(id);
         }
-        if (state.firstChunk == 0) {
-            state.lastChunk = 0;
+        if (list.first == 0) {
+            list.last = 0;
         }
     }
 
     private boolean isHead(long chunk) {
-        for (Head head : state.heads) {
-            if (head.chunk == chunk) {
+        for (int h : heads) {
+            if (state.heads[h].chunk == chunk) {
                 return true;
             }
         }

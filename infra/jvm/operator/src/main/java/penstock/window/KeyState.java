@@ -17,19 +17,43 @@ final class KeyState {
     int partition;
 
     long offset;
-    /** The log's chunks; 0 when it is empty. */
-    long firstChunk;
-
-    long lastChunk;
-    /** The last chunk id that was given. */
+    /** The last chunk id that was given: an id is of one chunk, whatever its log. */
     long chunkIds;
+    /**
+     * By log. In a {@link Layout#isMixed mixed} layout that of the events, then that of the steps; or only the first, in
+     * which an earlier version kept the events for all windows.
+     */
+    Chunks[] logs;
 
     final Head[] heads;
     final Accumulator[] accumulators;
 
-    KeyState(Head[] heads, Accumulator[] accumulators) {
+    /** The ends of a log's list of chunks; 0 when it is empty. */
+    static final class Chunks {
+        long first;
+        long last;
+
+        Chunks copy() {
+            Chunks copy = new Chunks();
+            copy.first = first;
+            copy.last = last;
+            return copy;
+        }
+    }
+
+    KeyState(Chunks[] logs, Head[] heads, Accumulator[] accumulators) {
+        this.logs = logs;
         this.heads = heads;
         this.accumulators = accumulators;
+    }
+
+    /** Empty ones. */
+    static Chunks[] newLogs(int count) {
+        Chunks[] logs = new Chunks[count];
+        for (int i = 0; i < count; i++) {
+            logs[i] = new Chunks();
+        }
+        return logs;
     }
 
     /** A deep copy. */
@@ -42,15 +66,17 @@ final class KeyState {
         for (int i = 0; i < accumulators.length; i++) {
             copies[i] = accumulators[i].copy();
         }
-        KeyState copy = new KeyState(headCopies, copies);
+        Chunks[] logCopies = new Chunks[logs.length];
+        for (int i = 0; i < logs.length; i++) {
+            logCopies[i] = logs[i].copy();
+        }
+        KeyState copy = new KeyState(logCopies, headCopies, copies);
         copy.clock = clock;
         copy.seq = seq;
         copy.timer = timer;
         copy.source = source;
         copy.partition = partition;
         copy.offset = offset;
-        copy.firstChunk = firstChunk;
-        copy.lastChunk = lastChunk;
         copy.chunkIds = chunkIds;
         return copy;
     }

@@ -12,7 +12,8 @@ import penstock.types.Wire;
 /** A key's header in keyed state. The layout is the view's plan. */
 final class KeyStateSerializer extends PlainSerializer<KeyState> {
     private static final long serialVersionUID = 1L;
-    private static final int VERSION = 1;
+    /** 2: how many logs the key has, where that can be two; in version 1 it was one. */
+    private static final int VERSION = 2;
 
     private transient Layout cached;
 
@@ -43,8 +44,7 @@ final class KeyStateSerializer extends PlainSerializer<KeyState> {
         }
         Wire.writeSize(state.partition, out);
         Wire.writeSize(state.offset, out);
-        Wire.writeSize(state.firstChunk, out);
-        Wire.writeSize(state.lastChunk, out);
+        writeLogs(state.logs, out);
         Wire.writeSize(state.chunkIds, out);
         for (Head head : state.heads) {
             Wire.writeSize(head.chunk, out);
@@ -53,6 +53,16 @@ final class KeyStateSerializer extends PlainSerializer<KeyState> {
         }
         for (Accumulator each : state.accumulators) {
             each.write(out);
+        }
+    }
+
+    private void writeLogs(KeyState.Chunks[] logs, DataOutputView out) throws IOException {
+        if (plan().isMixed()) {
+            Wire.writeSize(logs.length, out);
+        }
+        for (KeyState.Chunks log : logs) {
+            Wire.writeSize(log.first, out);
+            Wire.writeSize(log.last, out);
         }
     }
 
@@ -65,8 +75,7 @@ final class KeyStateSerializer extends PlainSerializer<KeyState> {
         state.source = plan().isUnion ? (int) Wire.readSize(in) : 0;
         state.partition = (int) Wire.readSize(in);
         state.offset = Wire.readSize(in);
-        state.firstChunk = Wire.readSize(in);
-        state.lastChunk = Wire.readSize(in);
+        state.logs = readLogs(version, in);
         state.chunkIds = Wire.readSize(in);
         for (Head head : state.heads) {
             head.set(Wire.readSize(in), (int) Wire.readSize(in), in.readLong());
@@ -75,6 +84,15 @@ final class KeyStateSerializer extends PlainSerializer<KeyState> {
             each.read(in);
         }
         return state;
+    }
+
+    private KeyState.Chunks[] readLogs(int version, DataInputView in) throws IOException {
+        KeyState.Chunks[] logs = KeyState.newLogs(version > 1 && plan().isMixed() ? (int) Wire.readSize(in) : 1);
+        for (KeyState.Chunks log : logs) {
+            log.first = Wire.readSize(in);
+            log.last = Wire.readSize(in);
+        }
+        return logs;
     }
 
     @Override

@@ -34,7 +34,7 @@ final class Layout {
     final boolean[] textArgs;
     final Type[] argTypes;
     final Window[] windows;
-    /** How the log keeps steps; null where it keeps events. */
+    /** How steps are kept; null where there are none. */
     final Steps steps;
     /** Per head what it stands for. */
     final Role[] roles;
@@ -183,7 +183,7 @@ final class Layout {
         int source = source(feature);
         if (makers.size() > before) {
             places.get(feature.window()).add(before);
-            if (steps != null && windows[feature.window()].limited()) {
+            if (steps != null && steps.cover(feature.window())) {
                 steps.add(before, feature.aggregate(), stepName(feature), makers.get(before));
             }
         }
@@ -310,9 +310,14 @@ final class Layout {
         return view.features().stream().anyMatch(feature -> MULTISETS.contains(feature.aggregate()));
     }
 
-    /** A chunk of the log without entries. */
-    Chunk newChunk() {
-        return steps != null ? Chunk.ofSteps(Chunk.FIRST_ROOM) : new Chunk(textArgs);
+    /** Does a key have a log of events and one of steps? */
+    boolean isMixed() {
+        return steps != null && !steps.alone;
+    }
+
+    /** Is the head in the log of steps, or in that of events? */
+    boolean isStepped(int head) {
+        return steps != null && headWindows[head] >= 0 && steps.cover(headWindows[head]);
     }
 
     /** The state of a key that was never seen. */
@@ -325,7 +330,7 @@ final class Layout {
         for (int a = 0; a < accumulators.length; a++) {
             accumulators[a] = newAccumulator(a);
         }
-        return new KeyState(heads, accumulators);
+        return new KeyState(KeyState.newLogs(isMixed() ? 2 : 1), heads, accumulators);
     }
 
     /** The accumulator at a place over nothing, after what is there now. */
@@ -365,9 +370,9 @@ final class Layout {
         return now - e <= lateness;
     }
 
-    /** Is an event of time {@code e} kept in the log at the clock {@code now}? */
-    boolean keeps(long e, long now) {
-        for (int h = 0; h < roles.length; h++) {
+    /** Is an event of time {@code e} kept for one of these heads at the clock {@code now}? */
+    boolean keeps(int[] heads, long e, long now) {
+        for (int h : heads) {
             boolean kept = switch (roles[h]) {
                 case LEAVE -> passes(h, e) > now;
                 case CLOSED, IDS -> isTimely(e, now);

@@ -6,13 +6,17 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import penstock.plan.Feature;
 import penstock.plan.View;
 import penstock.plan.Window;
 
 /**
- * How a view keeps its events where all of them leave on a grid: those between two of its times leave every window
- * together, so they are one entry of the log. It has a part for each accumulator from which they will be subtracted, so
- * that the state grows with the steps and not with the events.
+ * How a view keeps events for the windows that they leave on a grid: those between two of its times leave all of these
+ * windows together, so they are one entry of the log. It has a part for each accumulator from which they will be
+ * subtracted, so that the state grows with the steps and not with the events.
  */
 final class Steps {
     private static final Set<String> CARRIED = Set.of(
@@ -21,34 +25,72 @@ final class Steps {
     /** What is gone by its time alone. */
     private static final Set<String> BY_TIME = Set.of("min", "max", "last");
 
+    /** The windows that events leave by the step. */
+    private final Set<Integer> windows;
+    /** Are no events kept beside the steps, for another window? */
+    final boolean alone;
+
     private final long grid;
     private final List<Supplier<Accumulator>> makers = new ArrayList<>();
     private final Map<String, Integer> shared = new HashMap<>();
     /** By the accumulator's place its part's. */
     private final Map<Integer, Integer> parts = new HashMap<>();
 
-    private Steps(long grid) {
-        this.grid = grid;
+    private Steps(View view, Set<Integer> windows) {
+        this.windows = windows;
+        alone = others(view, windows).allMatch(Window::lifetime);
+        grid = windows.stream().mapToLong(w -> view.windows().get(w).grid()).reduce(0, Steps::commonDivisor);
     }
 
-    /** Null where the view has to keep its events. */
+    /** Null where the view keeps none. */
     static Steps of(View view) {
-        List<Window> limited = view.windows().stream().filter(Window::limited).toList();
-        boolean carried = view.features().stream()
-                .allMatch(feature -> view.windows().get(feature.window()).lifetime() || CARRIED.contains(feature.aggregate()));
-        boolean onGrid = limited.stream().allMatch(window -> window.grid() > 0 && !window.waits());
         // each event of a source with ids must be known again
-        if (limited.isEmpty() || view.hasSession() || view.hasIds() || !carried || !onGrid) {
-            return null;
-        }
-        return new Steps(limited.stream().mapToLong(Window::grid).reduce(0, Steps::commonDivisor));
+        Set<Integer> able = view.hasIds() ? Set.of() : able(view);
+        long kept = others(view, able).mapToLong(window -> kept(view, window)).max().orElse(0);
+        // where events are kept as long for another window, steps would be kept beside them
+        Set<Integer> windows = able.stream()
+                .filter(w -> view.windows().get(w).reach() > kept)
+                .collect(Collectors.toSet());
+        return windows.isEmpty() ? null : new Steps(view, windows);
+    }
+
+    /** The windows of which a step can stand for its events. */
+    private static Set<Integer> able(View view) {
+        Set<Integer> uncarried = view.features().stream()
+                .filter(feature -> !CARRIED.contains(feature.aggregate()))
+                .map(Feature::window)
+                .collect(Collectors.toSet());
+        return IntStream.range(0, view.windows().size())
+                .filter(w -> isOnGrid(view.windows().get(w)) && !uncarried.contains(w))
+                .boxed()
+                .collect(Collectors.toSet());
+    }
+
+    private static boolean isOnGrid(Window window) {
+        return window.grid() > 0 && !window.waits();
+    }
+
+    private static Stream<Window> others(View view, Set<Integer> windows) {
+        return IntStream.range(0, view.windows().size())
+                .filter(w -> !windows.contains(w))
+                .mapToObj(view.windows()::get);
+    }
+
+    /** How long a window keeps an event. */
+    private static long kept(View view, Window window) {
+        return window.reach() + (window.session() ? view.lateness() : 0);
+    }
+
+    /** Do events leave this window by the step? */
+    boolean cover(int window) {
+        return windows.contains(window);
     }
 
     private static long commonDivisor(long a, long b) {
         return b == 0 ? a : commonDivisor(b, a % b);
     }
 
-    /** An accumulator over a window that events leave. {@code name}: what it has in common with those of other windows. */
+    /** An accumulator over one of the windows. {@code name}: what it has in common with those of other windows. */
     void add(int place, String aggregate, String name, Supplier<Accumulator> maker) {
         if (!BY_TIME.contains(aggregate)) {
             Integer known = shared.putIfAbsent(name, makers.size());

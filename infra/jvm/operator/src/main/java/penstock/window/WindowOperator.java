@@ -24,7 +24,7 @@ import penstock.state.Counters;
 import penstock.types.PlainType;
 
 /**
- * All windows of one view, in one pass over one time-ordered log per key. Each applied event emits the key's new row;
+ * All windows of one view, in one pass over the time-ordered {@link Logs} of a key. Each applied event emits the key's new row;
  * when the watermark passes change points after the key's clock, each of them emits one too.
  */
 public final class WindowOperator extends KeyedProcessFunction<String, Event, FeatureRow>
@@ -40,7 +40,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
     /** By the place of an event's source. */
     private transient Counters[] counters;
     private transient ValueState<KeyState> states;
-    private transient EventLog log;
+    private transient Logs logs;
     /** Null where no aggregate keeps any. */
     private transient Blocks blocks;
     private transient RowWriter rows;
@@ -87,7 +87,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         states = getRuntimeContext().getState(new ValueStateDescriptor<>("key", new KeyStateSerializer(plan)));
         MapState<Long, Chunk> chunks = getRuntimeContext()
                 .getMapState(new MapStateDescriptor<>("log", LongSerializer.INSTANCE, new ChunkSerializer(plan)));
-        log = new EventLog(layout, chunks);
+        logs = new Logs(layout, chunks);
         blocks = layout.hasBlocks() ? blocks() : null;
         rows = new RowWriter(layout);
         one = new Chunk(layout.textArgs, 1);
@@ -108,29 +108,32 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         if (state == null) {
             state = layout.newState();
         }
-        turnTo(state);
+        boolean changed = turnTo(state);
         numbering.begin(context.timerService().currentProcessingTime());
         if (apply(event, state)) {
             emit(event.key, state, out);
             schedule(state, context.timerService());
-            letGo();
+            changed = true;
+        }
+        letGo();
+        if (changed) {
             states.update(state);
-        } else {
-            letGo();
         }
     }
 
-    private void turnTo(KeyState state) {
-        log.open(state);
+    /** True where that changed the state. */
+    private boolean turnTo(KeyState state) throws Exception {
+        boolean changed = logs.open(state);
         if (blocks != null) {
             for (Accumulator accumulator : state.accumulators) {
                 accumulator.open(blocks);
             }
         }
+        return changed;
     }
 
     private void letGo() throws Exception {
-        log.close();
+        logs.close();
         if (blocks != null) {
             blocks.close();
         }
@@ -154,11 +157,9 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         }
         applied(event, state);
         state.clock = now;
-        log.expire(now);
+        logs.expire(now);
         load(event, layout.hasSession && !layout.isTimely(event.time, now));
-        if (layout.keeps(event.time, now)) {
-            log.insert(one, 0);
-        }
+        logs.insert(one, 0);
         if (!event.gone) {
             accumulate(event.time, state);
         }
@@ -175,19 +176,19 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
 
     /** Where the event is that this one repeats or changes; null when it is new, or that one is forgotten. */
     private EventLog.Place known(Event event, KeyState state) throws Exception {
-        boolean remembered = event.id != null && layout.keeps(event.time, state.clock);
-        return remembered ? log.find(event.time, event.id) : null;
+        EventLog log = logs.ofIds();
+        return event.id != null && log.keeps(event.time) ? log.find(event.time, event.id) : null;
     }
 
     private boolean change(Event event, KeyState state, EventLog.Place known) throws Exception {
-        boolean wasGone = log.chunk(known.chunk).isGone(known.index);
+        boolean wasGone = logs.ofIds().chunk(known.chunk).isGone(known.index);
         if (event.op == Op.INSERT || event.op == Op.DELETE && wasGone) {
             counters[event.source].add(DUPLICATE);
             return false;
         }
         applied(event, state);
         load(event, false);
-        log.replace(known, one);
+        logs.ofIds().replace(known, one);
         return true;
     }
 
@@ -265,7 +266,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         numbering.begin(context.timerService().currentProcessingTime());
         long watermark = context.timerService().currentWatermark();
         for (long due = nextChange(state); due != Window.NEVER && due <= watermark; due = nextChange(state)) {
-            if (log.expire(due)) {
+            if (logs.expire(due)) {
                 state.clock = due;
                 state.seq = numbering.after(state.seq);
                 emit(context.getCurrentKey(), state, out);

@@ -20,7 +20,8 @@ import penstock.route.Event;
 /**
  * State that an earlier jar wrote goes on in this one. The plans and the states in {@code saved/} hold every kind of
  * window and aggregate and are never changed ({@code stepped} and {@code steps} are of one plan: the events and the
- * steps of a stepped window); {@code PENSTOCK_WRITE_STATE=1} writes states that are missing.
+ * steps of a stepped window; so are {@code mixed} and {@code divided}: events for all windows, and steps beside those of
+ * the shorter ones); {@code PENSTOCK_WRITE_STATE=1} writes states that are missing.
  */
 class SavedStateTest {
     private static final Path SAVED = Path.of("src/test/resources/saved");
@@ -28,7 +29,7 @@ class SavedStateTest {
     private static final int AFTER = 200;
 
     @ParameterizedTest
-    @ValueSource(strings = {"plain", "changing", "union", "decayed", "stepped", "steps"})
+    @ValueSource(strings = {"plain", "changing", "union", "decayed", "stepped", "steps", "mixed", "divided"})
     void stateOfAnEarlierJarGoesOn(String name) throws Exception {
         String plan = Files.readString(SAVED.resolve(name + ".plan.json"));
         List<Event> events = events(name.equals("changing"), name.equals("union") ? 2 : 1);

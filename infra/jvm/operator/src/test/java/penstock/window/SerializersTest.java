@@ -139,6 +139,10 @@ class SerializersTest {
         Steps steps = new Layout(PlanReader.read(plan)).steps;
         check(new ChunkSerializer(plan), steps.entry(-3));
         check(new ChunkSerializer(plan), steps.entries(chunk(20)));
+        String mixed = Plans.view(Plans.source(null, 0), windows + "," + Plans.sliding(9, 0), features);
+        Steps beside = new Layout(PlanReader.read(mixed)).steps;
+        check(new ChunkSerializer(mixed), beside.entries(chunk(20)));
+        check(new ChunkSerializer(mixed), chunk(20));
     }
 
     @Test
@@ -170,6 +174,23 @@ class SerializersTest {
         state.heads[0].set(4, 2, 17);
         check(serializer, state);
         assertNotSame(state.accumulators[0], serializer.copy(state).accumulators[0]);
+    }
+
+    @Test
+    void aKeyHasTwoLogsWhereStepsAreKeptBesideEvents() throws Exception {
+        String windows = Plans.sliding(10, 0) + "," + Plans.sliding(30, 10);
+        String features = Plans.feature("a", "count", null, 0, 0, "int64") + ","
+                + Plans.feature("b", "count", null, 0, 1, "int64");
+        String plan = Plans.view(Plans.source(null, 0), windows, features);
+        KeyState state = new Layout(PlanReader.read(plan)).newState();
+        state.logs[0].first = 1;
+        state.logs[1].last = 300;
+        check(new KeyStateSerializer(plan), state);
+        assertEquals(2, read(new KeyStateSerializer(plan), bytes(new KeyStateSerializer(plan), state)).logs.length);
+        // as an earlier version left it
+        state.logs = KeyState.newLogs(1);
+        check(new KeyStateSerializer(plan), state);
+        assertEquals(1, read(new KeyStateSerializer(plan), bytes(new KeyStateSerializer(plan), state)).logs.length);
     }
 
     @Test

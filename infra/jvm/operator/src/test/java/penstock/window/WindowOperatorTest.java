@@ -1,6 +1,7 @@
 package penstock.window;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -103,6 +104,9 @@ class WindowOperatorTest {
             {Plans.window("session", 3, 0, 0, 0)},
             {Plans.window("session", 2, 0, 0, 0), Plans.window("session", 9, 0, 0, 0), Plans.sliding(90, 0)},
             {Plans.window("session", 4, 0, 0, 0), Plans.lifetime()},
+            {Plans.sliding(3, 0), Plans.sliding(40, 4), Plans.sliding(90, 6)},
+            {Plans.sliding(25, 5), Plans.window("sliding", 10, 0, 5, 0), Plans.lifetime(), Plans.sliding(200, 20)},
+            {Plans.window("session", 4, 0, 0, 0), Plans.sliding(120, 7), Plans.window("hopping", 9, 4, 0, 0)},
         };
         String plan = plan(aggregates, id, random.nextInt(60), choices[random.nextInt(choices.length)]);
         NaiveModel model = new NaiveModel(PlanReader.read(plan));
@@ -183,6 +187,46 @@ class WindowOperatorTest {
                 assertEquals(1, harness.stateEntries());
             }
         }
+    }
+
+    @Test
+    void aLongSteppedWindowKeepsStepsBesideTheEventsOfShorterOnes() throws Exception {
+        String plan = plan(List.of(AGGREGATES), null, 0, Plans.sliding(100, 0), Plans.sliding(3200, 100), Plans.lifetime());
+        for (int events : new int[] {1, 500}) {
+            try (Harness harness = new Harness(plan, backend("heap"))) {
+                for (int step = 0; step < 200; step++) {
+                    for (int i = 0; i < events; i++) {
+                        harness.event(event(step * 100L + 1 + i * 100L / events, i));
+                    }
+                }
+                // the header, the chunks of 33 steps and those of the events of the last 100 ms
+                int most = 1 + 33 / 16 + 2 + events / EventLog.CHUNK + 2;
+                assertTrue(harness.stateEntries() <= most, "entries " + harness.stateEntries());
+                harness.watermark(1_000_000);
+                assertEquals(1, harness.stateEntries());
+            }
+        }
+    }
+
+    /** Has a key steps beside events, where there is a window with steps of 3200 ms? */
+    private static boolean isMixed(String aggregate, String id, String other) {
+        String features = Plans.feature("a", "count", null, null, 0, "int64") + ","
+                + Plans.feature("b", aggregate, 0, null, 1, "int64");
+        String plan = Plans.view(Plans.source(id, 5000), other + "," + Plans.sliding(3200, 100), features);
+        return new Layout(PlanReader.read(plan)).isMixed();
+    }
+
+    @Test
+    void stepsAreKeptWhereTheySpareEvents() {
+        assertTrue(isMixed("count", null, Plans.sliding(100, 0)));
+        assertTrue(isMixed("first", null, Plans.window("hopping", 200, 50, 0, 0)));
+        // events are kept for as long anyhow
+        assertFalse(isMixed("count", null, Plans.sliding(3300, 0)));
+        assertFalse(isMixed("count", null, Plans.window("session", 1, 0, 0, 0)));
+        assertFalse(isMixed("count", "id", Plans.sliding(100, 0)));
+        assertFalse(isMixed("distinct", null, Plans.sliding(100, 0)));
+        // there are no events to keep
+        assertFalse(isMixed("count", null, Plans.lifetime()));
     }
 
     @Test

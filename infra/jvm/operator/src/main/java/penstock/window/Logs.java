@@ -1,0 +1,62 @@
+package penstock.window;
+
+import org.apache.flink.api.common.state.MapState;
+
+/**
+ * A key's logs: one of events, one of steps, or one of each, so that events are kept only for the windows that need them
+ * one by one.
+ */
+final class Logs {
+    /** Those of {@link KeyState#logs}. */
+    private final EventLog[] all;
+
+    Logs(Layout layout, MapState<Long, Chunk> chunks) {
+        EventLog last = new EventLog(layout, chunks, layout.steps);
+        all = layout.isMixed()
+                ? new EventLog[] {new EventLog(layout, chunks, null), last}
+                : new EventLog[] {last};
+    }
+
+    /** Turns to the current key. True where that changed its state: an earlier version left all that it keeps in one log. */
+    boolean open(KeyState state) throws Exception {
+        boolean divides = state.logs.length < all.length;
+        if (divides) {
+            state.logs = new KeyState.Chunks[] {state.logs[0], new KeyState.Chunks()};
+        }
+        for (int l = 0; l < all.length; l++) {
+            all[l].open(state, state.logs[l]);
+        }
+        if (divides) {
+            all[1].takeFrom(all[0]);
+        }
+        return divides;
+    }
+
+    /** Writes what changed, and lets the key go. */
+    void close() throws Exception {
+        for (EventLog log : all) {
+            log.close();
+        }
+    }
+
+    /** The log in which events are known again by their ids: where they have any, it is the only one. */
+    EventLog ofIds() {
+        return all[0];
+    }
+
+    /** Takes an event in wherever a window needs it. */
+    void insert(Chunk event, int i) throws Exception {
+        for (EventLog log : all) {
+            log.insert(event, i);
+        }
+    }
+
+    /** Lets events enter and leave all windows up to {@code now}. False when no event that is in the view did. */
+    boolean expire(long now) throws Exception {
+        boolean changed = false;
+        for (EventLog log : all) {
+            changed |= log.expire(now);
+        }
+        return changed;
+    }
+}
