@@ -47,6 +47,8 @@ _LOG = logger("infer")
 IDLE_MS = 100.0
 #: The pause before the store is asked again for a request's own event, in milliseconds, and how it grows.
 LEAST_MS, MOST_MS, GROWTH = 1.0, 8.0, 1.5
+#: New objects after which Python looks for cycles: some thousand requests' worth.
+COLLECT_AFTER = 100_000
 #: A member that is silent for so long loses its partitions, in milliseconds.
 SESSION_MS = 10_000
 #: How long the consumer may take to say good-bye, in milliseconds: there may be no broker to say it to.
@@ -117,6 +119,8 @@ class Inference:
         """
         # what is loaded by now stays: the collector would look through all of it again and again
         gc.freeze()
+        # what a turn makes is gone without it, and it would stop at each few requests to look for more
+        gc.set_threshold(COLLECT_AFTER)
         while not stop.is_set() or self._queue:
             with self._forgetting():
                 self._turn(self._rest() if stop.is_set() else self._read())

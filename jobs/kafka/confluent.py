@@ -25,7 +25,18 @@ from jobs.kafka.errors import (
     UnknownTopic,
     translating,
 )
-from jobs.kafka.interface import ANSWER_MS, CLOSE_MS, Consumer, Headers, Membership, Place, Producer, Receipt, Sent
+from jobs.kafka.interface import (
+    ANSWER_MS,
+    CLOSE_MS,
+    Consumer,
+    Headers,
+    Membership,
+    Outgoing,
+    Place,
+    Producer,
+    Receipt,
+    Sent,
+)
 
 _log = logging.getLogger(__name__)
 # it takes back what a fenced process has begun, and cannot; that is the reason for which it was closed
@@ -452,17 +463,36 @@ class ConfluentProducer(Producer):
     ) -> ConfluentReceipt:
         receipt = ConfluentReceipt(self._client)
         place = -1 if partition is None else partition
+        self._produce(topic, value, key, place, receipt.delivered, None, timestamp_ms or 0, headers)
+        self._client.poll(0)
+        return receipt
+
+    def _produce(self, *arguments: Any) -> None:
+        """librdkafka's ``produce``, which has no room at times."""
+        try:
+            self._client.produce(*arguments)
+        except BufferError:
+            self._produce_later(arguments)
+
+    def _produce_later(self, arguments: tuple[Any, ...]) -> None:
         deadline = time.monotonic() + ANSWER_MS / 1000
         while True:
+            self._client.poll(_LOOK_S)
             try:
-                self._client.produce(topic, value, key, place, receipt.delivered, None, timestamp_ms or 0, headers)
+                self._client.produce(*arguments)
             except BufferError:
                 if time.monotonic() > deadline:
                     raise Unanswered("the memory for records under way is full") from None
-                self._client.poll(_LOOK_S)
             else:
-                self._client.poll(0)
-                return receipt
+                return
+
+    @_ours
+    def send_within(self, records: Iterable[Outgoing]) -> None:
+        # without a receipt, which costs as much as all the rest: a commit waits for all records, and fails with one
+        produce = self._produce
+        for topic, key, value, headers in records:
+            produce(topic, value, key, -1, None, None, 0, headers)
+        self._client.poll(0)
 
     @_ours
     def flush(self) -> None:

@@ -30,6 +30,15 @@ class Place(NamedTuple):
     partition: int
 
 
+class Outgoing(NamedTuple):
+    """A record to send."""
+
+    topic: str
+    key: bytes | None
+    value: bytes
+    headers: Headers
+
+
 class Sent(NamedTuple):
     """Where a record came to lie."""
 
@@ -159,6 +168,14 @@ class Producer(Protocol):
 
         Raises KafkaFailure for one that is too large, and Unanswered when the memory for records under way is full.
         """
+
+    def send_within(self, records: Iterable[Outgoing]) -> None:
+        """Hands over records of a transaction: whether they were taken is for ``commit_transaction`` to say.
+
+        Raises as ``send`` does.
+        """
+        for record in records:
+            self.send(record.topic, record.value, record.key, record.headers)
 
     def flush(self) -> None:
         """Returns when all records under way are taken or have failed. Raises Unanswered."""

@@ -19,8 +19,7 @@ from pathlib import Path
 
 from features.errors import PenstockError
 from jobs.kafka.errors import Fenced, KafkaFailure, Unanswered
-from jobs.kafka.interface import Membership, Place, Producer
-from jobs.serving.answers import Message
+from jobs.kafka.interface import Membership, Outgoing, Place, Producer
 
 #: What a process that died left open ends by itself after this, where nobody takes its id. In milliseconds.
 TRANSACTION_MS = 10_000
@@ -84,7 +83,7 @@ class Transactions:
         """Ends what a former process of this name left open. Raises KafkaFailure, PenstockError."""
         self._finish(self._producer.init_transactions)
 
-    def commit(self, messages: Sequence[Message], offsets: Offsets, group: Membership) -> None:
+    def commit(self, messages: Sequence[Outgoing], offsets: Offsets, group: Membership) -> None:
         """Sends the messages and the group's next offsets, all or nothing. ``group``: in which they were read.
 
         Raises LostPartitions, Fenced, another KafkaFailure, or PenstockError when Kafka is silent.
@@ -117,11 +116,10 @@ class Transactions:
                 self._error = error
             self._done.set()
 
-    def _transact(self, messages: Sequence[Message], offsets: Offsets, group: Membership) -> None:
+    def _transact(self, messages: Sequence[Outgoing], offsets: Offsets, group: Membership) -> None:
         self._producer.begin_transaction()
         try:
-            for message in messages:
-                self._producer.send(message.topic, message.value, message.key, message.headers)
+            self._producer.send_within(messages)
             self._producer.send_offsets_to_transaction(offsets, group)
             self._producer.commit_transaction()
         except Fenced:

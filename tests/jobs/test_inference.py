@@ -27,11 +27,10 @@ from jobs.inference import infer
 from jobs.kafka.broker import Broker
 from jobs.kafka.clients import consumer, producer
 from jobs.kafka.errors import KafkaFailure, LostPartitions
-from jobs.kafka.interface import Place
+from jobs.kafka.interface import Outgoing, Place
 from jobs.models.folder import load_current
 from jobs.project import load_project
 from jobs.serving import transactions
-from jobs.serving.answers import Message
 from jobs.serving.reader import Reader
 from jobs.serving.transactions import Transactions
 from jobs.store.open import open_store
@@ -392,7 +391,7 @@ def test_answers_of_a_member_that_has_lost_its_partitions_are_taken_back(make_sh
         sender = producer(config, transactional_id=shop.group)
         sending = Transactions(sender)
         sending.start()
-        message = Message(shop.output, records[0].key, b"{}", [])
+        message = Outgoing(shop.output, records[0].key, b"{}", [])
         with pytest.raises(LostPartitions):
             sending.commit([message], {Place(shop.topic, 0): 2}, group)
         sending.close()
@@ -423,7 +422,7 @@ def test_a_transaction_that_lost_its_records_for_lack_of_time_is_not_committed(t
             sending = Transactions(sender)
             sending.start()
             with pytest.raises(KafkaFailure):
-                sending.commit([Message(shop.output, records[0].key, b"{}", [])], {place: 2}, reader.group)
+                sending.commit([Outgoing(shop.output, records[0].key, b"{}", [])], {place: 2}, reader.group)
             sending.close()
             assert member.committed(place) is None
         assert shop.predictions() == []
