@@ -1,7 +1,8 @@
 """What the window operator costs per event, and how that grows. Run: ``python -m tests.benchmarks.bench_operator``.
 
 The operator alone, in Flink's harness on one thread: no Kafka, no JSON in; rows are made, and dropped. Times are those
-of the thread's processor. Read the ratios: the first line of each table is 1.
+of the thread's processor. Read the ratios: the first line of each table is 1. One table has JSON in beside it, and JSON
+out apart.
 """
 
 from __future__ import annotations
@@ -25,6 +26,12 @@ from features.windows import Window
 
 EVENTS = 60_000
 stream = f.Stream("s", topic="s", time="ts", columns=dict(k="int64", x="float64", n="int64"))
+
+#: A record of the size of a departure's; a view needs half of it.
+departures = f.Stream(
+    "d", topic="d", time="ts",
+    columns=dict(k="int64", x="float64", n="int64", flight="string", tailnum="string", dest="string", distance="int64"),
+)  # fmt: skip
 
 #: Every aggregate of numbers, as the cost of one.
 AGGREGATES: dict[str, Feature] = {
@@ -59,6 +66,8 @@ def main() -> None:
         console.print(_kinds(ask))
         console.print(_keys(ask))
         console.print(_lateness(ask))
+        console.print(_steps(ask))
+        console.print(_json(ask))
 
 
 @contextmanager
@@ -70,10 +79,11 @@ def _jvm() -> Iterator[Ask]:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         assert process.stdin is not None and process.stdout is not None
 
-        def ask(features: Mapping[str, Feature], **load: Any) -> dict[str, float]:
-            plan = f.View("v", stream, key="k", features=features).plan
+        def ask(features: Mapping[str, Feature], source: f.Stream = stream, **load: Any) -> dict[str, Any]:
+            plan = f.View("v", source, key="k", features=features).plan
             request = {"plan": plan.json, "backend": "heap", "keys": 100, "warm": EVENTS, "events": EVENTS, "gap": 1}
-            process.stdin.write(json.dumps({**request, "late": 0, **load}).encode() + b"\n")  # type: ignore[union-attr]
+            request.update(late=0, json=False, state=False)
+            process.stdin.write(json.dumps({**request, **load}).encode() + b"\n")  # type: ignore[union-attr]
             process.stdin.flush()  # type: ignore[union-attr]
             answer: dict[str, Any] = json.loads(process.stdout.readline())  # type: ignore[union-attr]
             if "error" in answer:
@@ -178,6 +188,56 @@ def _lateness(ask: Ask) -> Table:
         for late in (0, 100, 2_000)
     }
     return _table("order of arrival: sum, max and last over 5s, about 50 events", "order", found)
+
+
+def _steps(ask: Ask) -> Table:
+    windows = {
+        "1s": [f.sliding("1s")],
+        "100s by the second": [f.sliding("100s", step="1s")],
+        "both": [f.sliding("1s"), f.sliding("100s", step="1s")],
+        "1s and 100s without steps": [f.sliding("1s"), f.sliding("100s")],
+    }
+    grid = Table(
+        "windows", "µs, heap", "µs, RocksDB", "bytes per key in a checkpoint",
+        title="a long window with steps, 50 and 5,000 events of a key in the two: a sum each, 20 keys",
+    )  # fmt: skip
+    for name, over in windows.items():
+        # the first 100s of each run fill the window
+        one = {"s": f.sum(stream.x).over(*over)}
+        heap = ask(one, keys=20, state=True, warm=4 * EVENTS, events=2 * EVENTS)
+        rocks = ask(one, keys=20, backend="rocksdb", warm=2 * EVENTS)
+        grid.add_row(name, f"{heap['micros']:.2f}", f"{rocks['micros']:.2f}", f"{heap['state']:,.0f}")
+    return grid
+
+
+def _json(ask: Ask) -> Table:
+    x, n, month = departures.x, departures.n, f.sliding("30s", step="1s")
+    five = {"n": f.count(), "s": f.sum(n), "m": f.mean(x), "d": f.std(x), "x": f.max(x)}
+    views: dict[str, dict[str, Feature]] = {
+        "a count over 5s": {"n": f.count().over("5s")},
+        "7 features, 3 windows": {
+            "n": f.count().over("1s", "5s"),
+            "mean": f.mean(x).over("1s", "5s", month),
+            "most": f.max(x).over("1s"),
+            "late": f.count(where=x > 500).over("5s"),
+        },
+        "20 features, 4 windows": {name: one.over("500ms", "1s", "5s", month) for name, one in five.items()},
+    }
+    grid = Table(
+        "view", "JSON in", "windows", "JSON out", "all", "bytes in", "bytes out", "rows",
+        title="µs per event and share: JSON in, windows without it, JSON out (heap, 100 keys; no routing, no Kafka)",
+    )  # fmt: skip
+    for name, features in views.items():
+        grid.add_row(name, *_shares(ask(features, departures, json=True, warm=3 * EVENTS, events=4 * EVENTS)))
+    return grid
+
+
+def _shares(found: dict[str, Any]) -> list[str]:
+    read, written = found["json_in"], found["json_out"]
+    parts = [read["micros"], found["micros"] - written["micros"], written["micros"]]
+    whole = read["micros"] + found["micros"]
+    sizes = [f"{read['size']:.0f}", f"{written['size']:.0f}", f"{found['rows']:.1f}"]
+    return [*(f"{micros:.2f} ({micros / whole:.0%})" for micros in parts), f"{whole:.2f}", *sizes]
 
 
 if __name__ == "__main__":

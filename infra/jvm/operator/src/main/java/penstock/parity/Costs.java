@@ -8,6 +8,7 @@ import java.io.PrintStream;
 import java.lang.management.ManagementFactory;
 import java.nio.charset.StandardCharsets;
 import java.util.SplittableRandom;
+import org.apache.flink.runtime.state.KeyedStateBackend;
 import org.apache.flink.runtime.state.StateBackend;
 import org.apache.flink.runtime.state.hashmap.HashMapStateBackend;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
@@ -23,12 +24,15 @@ import penstock.plan.View;
 import penstock.route.Event;
 import penstock.window.FeatureRow;
 import penstock.window.WindowOperator;
+import penstock.window.WrittenRows;
 
 /**
  * What the window operator alone costs, for the benchmarks: one JSON request per line in, one JSON line out. A request is
- * {@code {"plan":text,"backend":"heap"|"rocksdb","keys":n,"warm":events,"events":events,"gap":ms,"late":ms}}: random keys, an
- * event every {@code gap} milliseconds, every third one up to {@code late} milliseconds late. Only the last
- * {@code events} are measured. All arguments are numbers.
+ * {@code {"plan":text,"backend":"heap"|"rocksdb","keys":n,"warm":events,"events":events,"gap":ms,"late":ms,"json":boolean,"state":boolean}}:
+ * random keys, an event every {@code gap} milliseconds, every third one up to {@code late} milliseconds late. Only the last
+ * {@code events} are measured. All arguments are numbers. With {@code json} the answer says, too, what reading the events'
+ * records costs and what writing the rows, which is a part of the operator's cost; with {@code state} how large a
+ * checkpoint is in the end.
  */
 public final class Costs {
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -75,7 +79,7 @@ public final class Costs {
             Costs costs = new Costs(request);
             try {
                 costs.play(request.get("warm").intValue());
-                return costs.measure(request.get("events").intValue());
+                return costs.answer(request);
             } finally {
                 costs.harness.close();
             }
@@ -84,19 +88,49 @@ public final class Costs {
         }
     }
 
-    private ObjectNode measure(int events) throws Exception {
-        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    private ObjectNode answer(JsonNode request) throws Exception {
+        int events = request.get("events").intValue();
         rows = 0;
+        ObjectNode answer = measured(events, () -> play(events)).put("rows", (double) rows / events);
+        if (request.get("json").booleanValue()) {
+            answer.set("json_in", reading(events));
+            answer.set("json_out", writing(events));
+        }
+        if (request.get("state").booleanValue()) {
+            answer.put("state", (double) harness.snapshot(1, 1).getStateSize() / keys.length);
+        }
+        return answer;
+    }
+
+    private ObjectNode reading(int events) throws Exception {
+        JsonRecords records = new JsonRecords(view, events, random);
+        records.parse();
+        return measured(events, records::parse).put("size", records.size());
+    }
+
+    private ObjectNode writing(int events) throws Exception {
+        KeyedStateBackend<String> backend = harness.getOperator().getKeyedStateBackend();
+        WrittenRows written = new WrittenRows(view.json(), backend, keys);
+        double size = (double) written.write(rows) / rows;
+        return measured(events, () -> written.write(rows)).put("size", size);
+    }
+
+    /** Processor time and bytes allocated, per event. */
+    private static ObjectNode measured(int events, Work work) throws Exception {
+        ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
         long bytes = threads.getCurrentThreadAllocatedBytes();
         long nanos = threads.getCurrentThreadCpuTime();
-        play(events);
+        work.run();
         nanos = threads.getCurrentThreadCpuTime() - nanos;
         bytes = threads.getCurrentThreadAllocatedBytes() - bytes;
         return JsonNodeFactory.instance
                 .objectNode()
                 .put("micros", nanos / 1e3 / events)
-                .put("bytes", (double) bytes / events)
-                .put("rows", (double) rows / events);
+                .put("bytes", (double) bytes / events);
+    }
+
+    private interface Work {
+        void run() throws Exception;
     }
 
     private void play(int events) throws Exception {

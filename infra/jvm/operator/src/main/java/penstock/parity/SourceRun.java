@@ -67,7 +67,8 @@ final class SourceRun implements AutoCloseable {
         }
     }
 
-    private static ConsumerRecord<byte[], byte[]> record(long offset, byte[] raw, Long timestamp) {
+    /** A record as the job's source reads it; {@code timestamp} is null for none. */
+    static ConsumerRecord<byte[], byte[]> record(long offset, byte[] raw, Long timestamp) {
         return new ConsumerRecord<>(
                 TOPIC,
                 0,
