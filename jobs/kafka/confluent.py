@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import queue
 import threading
 import time
 import warnings
@@ -140,6 +141,33 @@ class _Calls:
             thread = threading.Thread(target=close, name="kafka close", daemon=True)
             thread.start()
             thread.join(seconds)
+
+    def bounded(self, call: Callable[[], Any], seconds: float) -> None:
+        """Makes a call that has no time limit of its own, and waits for it only so long.
+
+        One that is still under way then goes on by itself, and lets none begin before it has ended: the next commit
+        must not be overtaken by it. Raises Unanswered.
+        """
+        if not self.one.acquire(timeout=seconds):
+            raise Unanswered("the last request has no answer yet")
+        done: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
+        threading.Thread(target=self._make, args=(call, done), name="kafka call", daemon=True).start()
+        try:
+            error = done.get(timeout=seconds)
+        except queue.Empty:
+            raise Unanswered(f"no answer within {seconds:.1f} s") from None
+        if error is not None:
+            raise error
+
+    def _make(self, call: Callable[[], Any], done: queue.SimpleQueue[BaseException | None]) -> None:
+        error: BaseException | None = None
+        try:
+            call()
+        except BaseException as raised:
+            error = raised
+        finally:
+            self.one.release()
+            done.put(error)
 
 
 def _persistently(ask: Callable[[float], _R], timeout_ms: int) -> _R:
@@ -367,7 +395,8 @@ class ConfluentConsumer(Consumer):
     @_ours
     def commit(self, offsets: Mapping[Place, int], timeout_ms: int = ANSWER_MS) -> None:
         def ask(left_s: float) -> None:
-            self._client.commit(offsets=_offsets(offsets), asynchronous=False)
+            # where the broker dies amid it, librdkafka waits for the next one, however long that takes
+            self._calls.bounded(lambda: self._client.commit(offsets=_offsets(offsets), asynchronous=False), left_s)
 
         _persistently(ask, timeout_ms)
 

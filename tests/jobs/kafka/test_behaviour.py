@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -467,6 +469,26 @@ def test_a_broker_that_goes_away_is_missed_in_time_and_found_again(mortal: Broke
         sender.send(topic, b"b").get(PATIENCE_S)
         assert values(read(reader, 1)) == [b"b"]
         reader.commit({place: 2})
+
+
+def test_a_broker_that_dies_amid_questions_leaves_them_unanswered(mortal: Broker, tmp_path: Path, client: str) -> None:
+    settings, place = config(tmp_path, mortal.bootstrap_servers, client=client), Place("topic", 0)
+    ensure_topics(settings, ["topic"])
+    with consumer(settings, None, group_id="group") as reader:
+        reader.assign([place])
+        reader.commit({place: 0})
+        dies = threading.Timer(0.3, os.kill, [mortal.status().pid, signal.SIGKILL])
+        dies.start()
+        asked, unanswered, deadline = 0, 0, time.monotonic() + 3
+        while time.monotonic() < deadline:
+            asked += 1
+            try:
+                reader.commit({place: asked}, 500)
+                reader.poll(0)
+            except Unanswered:
+                unanswered += 1
+        dies.join()
+        assert asked > unanswered > 0
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # kafka-python's own end fails once more
