@@ -1341,6 +1341,43 @@ CASES = (
         [event(0, eid="p"), event(4, eid="q"), event(8, eid="r"), event(4, eid="q", op="delete")],
         [("a", 0, 1), ("a", 5, 0), ("a", 8, 1), ("a", 13, 0)],
     ),
+    # events of key b let time pass that is no change point of key a, whose clock stays
+    Case(
+        "a delete is remembered at its key's clock, whatever the watermark",
+        view(changing, c=count().over("1ms")),
+        [event(0, eid="p", op="delete"), event(90, "b"), event(0, eid="p")],
+        [("b", 90, 1), ("b", 91, 0)],
+        duplicates=1,
+        stream_counts={"applied": 2, "duplicate": 1},
+    ),
+    Case(
+        "an event that comes back after the watermark has passed its leaving leaves in its turn",
+        view(changing, c=count().over("10ms")),
+        [event(0, eid="p", op="delete"), event(5, eid="q"), event(13, "b"), event(0, eid="p", op="update")],
+        [("a", 0, 1), ("a", 5, 2), ("a", 10, 1), ("a", 15, 0), ("b", 13, 1), ("b", 23, 0)],
+        stream_counts={"applied": 4},
+    ),
+    Case(
+        "an event that comes back after the watermark has passed its entering enters in its turn",
+        view(changing, c=count().over(sliding("10ms", delay="4ms"))),
+        [event(0, eid="p", op="delete"), event(8, "b"), event(0, eid="p", op="update")],
+        [("a", 4, 1), ("a", 14, 0), ("b", 12, 1), ("b", 22, 0)],
+        stream_counts={"applied": 3},
+    ),
+    Case(
+        "a late event behind a deleted one that the watermark has passed leaves in its turn",
+        view(changing, c=count().over("10ms"), s=sum(changing.n).over("10ms")),
+        [event(0, eid="p", op="delete"), event(5, eid="q", n=5), event(13, "b", n=1), event(1, eid="r", n=7)],
+        [("a", 1, 1, 7), ("a", 5, 2, 12), ("a", 11, 1, 5), ("a", 15, 0, 0), ("b", 13, 1, 1), ("b", 23, 0, 0)],
+        stream_counts={"applied": 4},
+    ),
+    Case(
+        "a session that the watermark alone has passed can still be joined",
+        view(changing, c=count().over("60ms", session("60ms"))),
+        [event(0, eid="p"), event(110, eid="q", op="delete"), event(200, "b"), event(55, eid="r")],
+        [("a", 0, 1, 1), ("a", 55, 2, 2), ("a", 60, 1, 2), ("a", 115, 0, 0), ("b", 200, 1, 1), ("b", 260, 0, 0)],
+        stream_counts={"applied": 4},
+    ),
     Case(
         "an unknown op, and a change of no event, are bad",
         view(changing, c=count().over("10ms")),

@@ -234,11 +234,9 @@ final class EventLog {
     private void moveHeads(long time, long place, int index) throws Exception {
         for (int h : heads) {
             Head head = state.heads[h];
-            long pass = sessions.hold(h) ? Window.NEVER : layout.passes(h, time);
-            if (pass != Window.NEVER && pass > state.clock) {
-                if (head.chunk == 0 || pass <= head.leave && isFirst(h, place, index)) {
-                    head.set(place, index, pass);
-                }
+            long pass = yetToPass(h, time);
+            if (pass != Window.NEVER && (head.chunk == 0 || pass <= head.leave && isFirst(h, place, index))) {
+                head.set(place, index, pass);
             } else if (head.chunk == place && head.index >= index) {
                 head.index++;
             }
@@ -248,36 +246,71 @@ final class EventLog {
         }
     }
 
+    /** When an event of this time passes a head by itself; {@link Window#NEVER} where it has at the key's clock. */
+    private long yetToPass(int h, long time) {
+        long pass = sessions.hold(h) ? Window.NEVER : layout.passes(h, time);
+        return pass > state.clock ? pass : Window.NEVER;
+    }
+
+    /** Comes an event that has just been put in its place, and has yet to pass, before the one at the head? */
     private boolean isFirst(int h, long place, int index) throws Exception {
-        long before;
-        if (index > 0) {
-            before = chunk(place).times[index - 1];
-        } else if (place != list.first) {
-            Chunk chunk = chunk(chunk(place).previous);
-            before = chunk.times[chunk.size - 1];
-        } else {
+        Place before = new Place(place, index);
+        if (!back(before)) {
             return true;
         }
-        return layout.passes(h, before) <= state.clock;
+        Chunk chunk = chunk(before.chunk);
+        if (layout.passes(h, chunk.times[before.index]) <= state.clock) {
+            return true;
+        }
+        // the head is not behind one that is in the view; one that is gone it may have passed before the clock
+        return chunk.isGone(before.index) && isBefore(place, index, state.heads[h]);
+    }
+
+    /** Comes an event before the one at the head, or is it in the place from which it has pushed that one up? */
+    private boolean isBefore(long place, int index, Head head) throws Exception {
+        if (head.chunk == place) {
+            return index <= head.index;
+        }
+        Chunk chunk = chunk(place);
+        return chunk(head.chunk).compare(head.index, chunk.times[index], chunk.id(index)) > 0;
+    }
+
+    /** Turns heads back to an event that is in the view again, where they passed it while it was gone. */
+    void turnBack(Place place) throws Exception {
+        long time = chunk(place.chunk).times[place.index];
+        for (int h : heads) {
+            Head head = state.heads[h];
+            long pass = yetToPass(h, time);
+            boolean passed = pass != Window.NEVER
+                    && (head.chunk == 0 || pass <= head.leave && isBefore(place.chunk, place.index, head));
+            if (passed) {
+                head.set(place.chunk, place.index, pass);
+            }
+        }
     }
 
     /**
-     * Lets events enter and leave all windows up to {@code now}, and drops chunks that no window reaches any more. False
-     * when no event that is in the view did.
+     * Lets events enter and leave all windows up to {@code now}. False when no event that is in the view did: then the
+     * key's clock stays, and heads have passed only events that are gone.
      */
     boolean expire(long now) throws Exception {
-        boolean moved = false;
         boolean changed = false;
         for (int h : heads) {
-            if (state.heads[h].leave <= now) {
+            if (layout.changes(h) && state.heads[h].leave <= now) {
                 changed |= expire(h, now);
-                moved = true;
             }
         }
-        if (moved) {
-            trim();
-        }
         return changed;
+    }
+
+    /** Forgets what no event can repeat, change or join any more at the key's clock. */
+    void forget() throws Exception {
+        for (int h : heads) {
+            if (!layout.changes(h) && state.heads[h].leave <= state.clock) {
+                forget(h);
+            }
+        }
+        trim();
     }
 
     private boolean expire(int h, long now) throws Exception {
@@ -289,12 +322,16 @@ final class EventLog {
             case OPEN:
                 sessions.close(state, h);
                 return true;
-            case CLOSED:
-                sessions.forget(state, h, now);
-                return false;
             default:
-                pass(h, now);
-                return false;
+                throw new IllegalStateException("no value changes there");
+        }
+    }
+
+    private void forget(int h) throws Exception {
+        if (sessions.hold(h)) {
+            sessions.forget(state, h, state.clock);
+        } else {
+            pass(h, state.clock);
         }
     }
 
@@ -449,7 +486,7 @@ final class EventLog {
     }
 
     private void trim() throws Exception {
-        while (list.first != 0 && !isHead(list.first)) {
+        while (list.first != 0 && !isHead(list.first) && !isKept(list.first)) {
             long id = list.first;
             int slot = slot(id);
             list.first = held[slot].next;
@@ -460,6 +497,12 @@ final class EventLog {
         if (list.first == 0) {
             list.last = 0;
         }
+    }
+
+    // what is gone stays known until the clock passes it, wherever the heads are
+    private boolean isKept(long id) throws Exception {
+        Chunk chunk = chunk(id);
+        return keeps(chunk.times[chunk.size - 1]);
     }
 
     private boolean isHead(long chunk) {

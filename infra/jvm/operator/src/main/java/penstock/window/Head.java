@@ -2,7 +2,10 @@ package penstock.window;
 
 import penstock.plan.Window;
 
-/** A mark in a key's log: the oldest event that has not yet passed, by the meaning of its {@link Layout.Role}. */
+/**
+ * A mark in a key's log: the oldest event that has not yet passed, by the meaning of its {@link Layout.Role}. Events that
+ * are gone may pass before the key's clock is there: time goes on over them, and no value changes.
+ */
 final class Head {
     /** The event's chunk, or 0 when there is none; then the rest means nothing. */
     long chunk;

@@ -59,4 +59,11 @@ final class Logs {
         }
         return changed;
     }
+
+    /** Forgets what no event can repeat, change or join any more at the key's clock. */
+    void forget() throws Exception {
+        for (EventLog log : all) {
+            log.forget();
+        }
+    }
 }

@@ -20,8 +20,12 @@ final class Versions {
     void replace(KeyState state, Place place, Chunk version) throws Exception {
         Chunk old = log.change(place.chunk);
         version.wheres[0] |= old.wheres[place.index] & Chunk.OUTSIDE;
-        Set<Integer> stale = old.isGone(place.index) ? Set.of() : retract(state, old, place.index);
+        boolean wasGone = old.isGone(place.index);
+        Set<Integer> stale = wasGone ? Set.of() : retract(state, old, place.index);
         old.set(place.index, version, 0);
+        if (wasGone && !version.isGone(0)) {
+            log.turnBack(place);
+        }
         for (int w = 0; w < layout.windows.length; w++) {
             if (counts(w, version.times[0], state.clock)) {
                 for (int at : layout.byWindow[w]) {

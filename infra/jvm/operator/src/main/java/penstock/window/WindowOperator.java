@@ -158,6 +158,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         applied(event, state);
         state.clock = now;
         logs.expire(now);
+        logs.forget();
         load(event, layout.hasSession && !layout.isTimely(event.time, now));
         logs.insert(one, 0);
         if (!event.gone) {
@@ -268,6 +269,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         for (long due = nextChange(state); due != Window.NEVER && due <= watermark; due = nextChange(state)) {
             if (logs.expire(due)) {
                 state.clock = due;
+                logs.forget();
                 state.seq = numbering.after(state.seq);
                 emit(context.getCurrentKey(), state, out);
             }

@@ -9,6 +9,7 @@ import java.util.TreeSet;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import penstock.plan.Feature;
+import penstock.plan.Op;
 import penstock.plan.View;
 import penstock.plan.Window;
 import penstock.route.Event;
@@ -18,7 +19,11 @@ final class NaiveModel {
     private static final Comparator<Event> ORDER =
             Comparator.<Event>comparingLong(e -> e.time).thenComparingLong(e -> e.bits[0]);
 
-    private record Entered(Event event, boolean[] windows) {}
+    private record Entered(Event event, boolean[] windows) {
+        boolean isIn(int w) {
+            return windows[w] && !event.gone;
+        }
+    }
 
     private final View view;
     private final List<Entered> entered = new ArrayList<>();
@@ -43,11 +48,14 @@ final class NaiveModel {
     }
 
     List<String> event(Event event) {
-        for (Entered each : entered) {
-            Event old = each.event;
+        for (int i = 0; i < entered.size(); i++) {
+            Event old = entered.get(i).event;
             if (event.id != null && old.time == event.time && event.id.equals(old.id) && isRemembered(old.time)) {
-                return List.of();
+                return change(i, event);
             }
+        }
+        if (event.gone && event.op != Op.DELETE) {
+            return List.of();
         }
         long now = Math.max(clock, event.time);
         boolean[] enters = new boolean[view.windows().size()];
@@ -61,6 +69,16 @@ final class NaiveModel {
         }
         clock = now;
         entered.add(new Entered(event, enters));
+        return List.of(row(event.key));
+    }
+
+    /** Another version of an event that is known. */
+    private List<String> change(int i, Event event) {
+        Entered old = entered.get(i);
+        if (event.op == Op.INSERT || event.op == Op.DELETE && old.event.gone) {
+            return List.of();
+        }
+        entered.set(i, new Entered(event, old.windows));
         return List.of(row(event.key));
     }
 
@@ -80,7 +98,7 @@ final class NaiveModel {
                 longer = false;
                 for (Entered each : entered) {
                     long other = each.event.time;
-                    if (each.windows[w] && other >= e && other < leave && window.leave(other) > leave) {
+                    if (each.isIn(w) && other >= e && other < leave && window.leave(other) > leave) {
                         leave = window.leave(other);
                         longer = true;
                     }
@@ -96,7 +114,7 @@ final class NaiveModel {
             for (int w = 0; w < each.windows.length; w++) {
                 long e = each.event.time;
                 for (long change : new long[] {view.windows().get(w).enter(e), leave(w, e)}) {
-                    if (each.windows[w] && change > clock && change <= time) {
+                    if (each.isIn(w) && change > clock && change <= time) {
                         due.add(change);
                     }
                 }
@@ -125,7 +143,7 @@ final class NaiveModel {
         for (Entered each : entered) {
             int w = feature.window();
             long e = each.event.time;
-            boolean in = each.windows[w] && view.windows().get(w).enter(e) <= clock && leave(w, e) > clock;
+            boolean in = each.isIn(w) && view.windows().get(w).enter(e) <= clock && leave(w, e) > clock;
             boolean where = feature.where() < 0 || (each.event.wheres & 1) != 0;
             boolean present = feature.arg() < 0 || (each.event.nulls & 1) == 0;
             if (in && where && present) {

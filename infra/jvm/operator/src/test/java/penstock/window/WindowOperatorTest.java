@@ -10,6 +10,7 @@ import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.function.UnaryOperator;
 import org.apache.flink.runtime.state.StateBackend;
 import org.apache.flink.runtime.state.hashmap.HashMapStateBackend;
 import org.apache.flink.state.rocksdb.EmbeddedRocksDBStateBackend;
@@ -18,6 +19,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import penstock.Plans;
+import penstock.plan.Op;
 import penstock.plan.PlanReader;
 import penstock.route.Event;
 
@@ -109,6 +111,39 @@ class WindowOperatorTest {
             {Plans.window("session", 4, 0, 0, 0), Plans.sliding(120, 7), Plans.window("hopping", 9, 4, 0, 0)},
         };
         String plan = plan(aggregates, id, random.nextInt(60), choices[random.nextInt(choices.length)]);
+        compare(plan, random, backend, event -> event);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"heap, 400", "rocksdb, 25"})
+    void rowsOfEventsThatChangeEqualTheNaiveModel(String backend, int rounds) throws Exception {
+        String[][] choices = {
+            {Plans.sliding(1, 0)},
+            {Plans.sliding(10, 0)},
+            {Plans.sliding(3, 0), Plans.sliding(40, 0)},
+            {Plans.sliding(20, 15), Plans.window("sliding", 10, 4, 13, 0)},
+            {Plans.window("sliding", 10, 0, 25, 0)},
+            {Plans.window("hopping", 9, 4, 0, 0), Plans.window("calendar", 60, 0, 0, 5)},
+            {Plans.window("session", 9, 0, 0, 0)},
+            {Plans.window("session", 20, 0, 0, 0), Plans.sliding(30, 0)},
+        };
+        for (int seed = 0; seed < rounds; seed++) {
+            Random random = new Random(seed);
+            String[] windows = choices[random.nextInt(choices.length)];
+            // with a chance of deletes alone, time passes for long in which a key's clock stays
+            int mostly = random.nextInt(3);
+            Collection<String> aggregates = seed % 2 == 0 ? List.of(AGGREGATES) : GIVEN.keySet();
+            compare(plan(aggregates, "id", random.nextInt(60), windows), random, backend, event -> {
+                boolean named = event.id != null;
+                event.op = named ? Op.values()[random.nextInt(4) < mostly ? 2 : random.nextInt(3)] : Op.INSERT;
+                event.gone = event.op == Op.DELETE || random.nextInt(10) == 0;
+                return event;
+            });
+        }
+    }
+
+    private static void compare(String plan, Random random, String backend, UnaryOperator<Event> changed)
+            throws Exception {
         NaiveModel model = new NaiveModel(PlanReader.read(plan));
         // some runs long enough for chunks to fill and split
         int steps = random.nextInt(8) == 0 ? 400 : 60;
@@ -123,7 +158,7 @@ class WindowOperatorTest {
                     assertEquals(model.watermark(KEY, watermark), harness.watermark(watermark));
                 } else {
                     time += random.nextInt(3);
-                    Event event = anEvent(random, time, id != null);
+                    Event event = changed.apply(anEvent(random, time, PlanReader.read(plan).hasIds()));
                     assertEquals(model.event(event), harness.event(event));
                 }
             }
@@ -241,6 +276,41 @@ class WindowOperatorTest {
             assertTrue(most <= 1 + 100 / EventLog.CHUNK + 2, "entries " + most);
             harness.watermark(1_000_000);
             assertEquals(1, harness.stateEntries());
+        }
+    }
+
+    private static Event deleted(long time, String id) {
+        Event event = event(time, id, null, true);
+        event.op = Op.DELETE;
+        event.gone = true;
+        return event;
+    }
+
+    @Test
+    void aDeleteIsRememberedAtTheKeysClockWhateverTheWatermark() throws Exception {
+        try (Harness harness = new Harness(plan(List.of("count"), "id", 1, Plans.sliding(1, 0)), backend("heap"))) {
+            harness.event(deleted(-60, "p"));
+            assertEquals(List.of(), harness.watermark(0));
+            assertEquals(List.of(), harness.event(event(-60, "p", 1L, true)));
+            assertEquals(1, harness.operator.count("duplicate"));
+        }
+    }
+
+    @Test
+    void deletedEventsAreDroppedOnceTheKeysClockHasPassedThem() throws Exception {
+        try (Harness harness = new Harness(plan(List.of("count"), "id", 0, Plans.sliding(1000, 0)), backend("heap"))) {
+            for (int i = 0; i < 5_000; i++) {
+                harness.event(deleted(i * 10L, "e" + i));
+                // those of the last second are remembered, whether or not time has passed them
+                harness.watermark(i % 3 == 0 ? i * 10L + 2000 : Long.MIN_VALUE);
+                int most = 1 + 100 / EventLog.CHUNK + 2;
+                assertTrue(harness.stateEntries() <= most, "entries " + harness.stateEntries());
+            }
+            harness.event(event(1_000_000, "q", 1L, true));
+            assertEquals(2, harness.stateEntries());
+            harness.watermark(2_000_000);
+            assertEquals(1, harness.stateEntries());
+            assertEquals(0, harness.timers());
         }
     }
 
