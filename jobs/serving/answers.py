@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
-from itertools import repeat
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from jobs.models.folder import LoadedModel
 from jobs.project import DEAD_LETTERS_TOPIC
 from jobs.serving.gather import gathered
 from jobs.serving.inputs import Input
+from jobs.serving.json_columns import HOLE, fixed, form, written
 from jobs.serving.requests import Request
 
 #: A record's greatest size is 1 MB unless the broker says otherwise, and a dead letter holds one in base64.
@@ -31,8 +31,7 @@ class Answers:
 
     def __init__(self, plan: ModelPlan, inputs: Sequence[Input], model: LoadedModel) -> None:
         self._plan, self._inputs, self._model = plan, inputs, model
-        self._input_names = [item.name for item in inputs]
-        self._model_words = {"model": str(plan.name), "version": model.version, "fingerprint": plan.fingerprint}
+        self._form = _form(plan, inputs, model)
         self._output, self._event = plan.output, plan.on.id
         self._types = {column.name: column.type for column in plan.on.columns}
         self._columns = leaf_names(plan, "column")
@@ -54,23 +53,36 @@ class Answers:
             for place in np.flatnonzero(lost):
                 requests[place].bad = BadEvent("overflow", f"{name} of {self._plan.name} does not fit int64")
         numbers = self._numbers(self._model.predict(found.columns))
-        named, read = list(found.columns), self._read(requests)
-        rows = zip(*(column.tolist() for column in found.columns.values()), strict=True)
+        ids = [request.id for request in requests]
+        values = self._values(requests, ids, numbers, found.columns)
         made = [
-            self._prediction(request, number, views, dict(zip(named, row, strict=True)))
-            # what was read has no end where there are no inputs
-            for request, number, views, row in zip(requests, numbers, read, rows, strict=False)
+            self._prediction(request, id, value)
+            for request, id, value in zip(requests, ids, values, strict=True)
             if request.bad is None
         ]
         return [message for message in made if message is not None]
 
-    def _read(self, requests: Sequence[Request]) -> Iterable[dict[str, Any]]:
-        """For each request what is said of the rows that it found, by input."""
-        if not self._inputs:
-            return repeat({})
-        found = ([request.found[number] for request in requests] for number in range(len(self._inputs)))
-        said = ([one.rows.read[one.place] for one in column] for column in found)
-        return (dict(zip(self._input_names, each, strict=True)) for each in zip(*said, strict=True))
+    def _values(
+        self, requests: Sequence[Request], ids: list[str], numbers: list[float], vector: Mapping[str, Values]
+    ) -> list[bytes]:
+        """The predictions' JSON; that of a request which became bad means nothing."""
+        columns = [
+            written("string", ids),
+            written("float64", numbers),
+            written("timestamp", [request.t for request in requests]),
+            written("timestamp", [request.record.timestamp for request in requests]),
+            *(self._read(requests, number) for number in range(len(self._inputs))),
+            *(written(column.type, column.tolist()) for column in vector.values()),
+            written("bool", [request.stale for request in requests]),
+        ]
+        if self._event is not None:
+            columns.append(written(self._types[self._event], [request.row[self._event] for request in requests]))
+        return [self._form % fields for fields in zip(*columns, strict=True)]
+
+    def _read(self, requests: Sequence[Request], number: int) -> list[bytes]:
+        """What is said of the rows that requests found for this input."""
+        found = [request.found[number] for request in requests]
+        return [one.rows.read[one.place] for one in found]
 
     def _dead(self, request: Request) -> Outgoing:
         assert request.bad is not None
@@ -88,28 +100,29 @@ class Answers:
         numbers: list[float] = predicted.tolist()
         return numbers
 
-    def _prediction(
-        self, request: Request, number: float, views: dict[str, Any], vector: dict[str, Any]
-    ) -> Outgoing | None:
+    def _prediction(self, request: Request, id: str, value: bytes) -> Outgoing | None:
         """None for a request that becomes bad, because its texts make the prediction larger than a record may be."""
-        id = request.id
-        value = {
-            "id": id,
-            "value": number,
-            **self._model_words,
-            "t": request.t,
-            "requested_at": request.record.timestamp,
-            "views": views,
-            "vector": vector,
-            "stale": request.stale,
-        }
-        if self._event is not None:
-            value["event"] = request.row[self._event]
-        message = Outgoing(self._output, id.encode(), orjson.dumps(value), self._headers)
-        if len(message.value) <= ROW_BYTES:
-            return message
-        request.bad = BadEvent("too long", f"its prediction has {len(message.value)} bytes, {ROW_BYTES} have room")
+        if len(value) <= ROW_BYTES:
+            return Outgoing(self._output, id.encode(), value, self._headers)
+        request.bad = BadEvent("too long", f"its prediction has {len(value)} bytes, {ROW_BYTES} have room")
         return None
+
+
+def _form(plan: ModelPlan, inputs: Sequence[Input], model: LoadedModel) -> bytes:
+    """A prediction's JSON with holes, in the order in which ``Answers`` fills them."""
+    fields = {
+        "id": HOLE,
+        "value": HOLE,
+        "model": fixed(str(plan.name)),
+        "version": fixed(model.version),
+        "fingerprint": fixed(plan.fingerprint),
+        "t": HOLE,
+        "requested_at": HOLE,
+        "views": form({item.name: HOLE for item in inputs}),
+        "vector": form({str(item.name): HOLE for item in plan.vector}),
+        "stale": HOLE,
+    }
+    return form(fields if plan.on.id is None else {**fields, "event": HOLE})
 
 
 def dead_letter(source: str, record: Any, bad: BadEvent) -> tuple[bytes, Headers]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,6 +14,7 @@ from features.ingest import BadEvent, Row
 from features.oracle import view_event
 from features.plan import SOURCE, InputPlan, ModelPlan, ViewPlan
 from features.vector import Values, leaf_names
+from jobs.serving.json_columns import HOLE, fixed, form, written
 from jobs.store.columns import Columns
 from jobs.store.rows import ViewSchema
 from jobs.store.schema import schema_of
@@ -104,19 +105,19 @@ class Rows:
         return {f"{self.input.name}.{c.name}": Values(c.type, c.values, c.null) for c in columns}
 
     @cached_property
-    def read(self) -> list[dict[str, Any]]:
-        """What a prediction says of each row: view, key, t and seq."""
-        view, names = str(self.input.view.name), [str(key.name) for key in self.input.view.key]
-        named: Iterable[dict[str, Any]]
-        if len(names) == 1:  # most are, and this is several times as fast
-            (name,) = names
-            named = ({name: part} for (part,) in self.keys)
-        else:
-            named = (dict(zip(names, key, strict=True)) for key in self.keys)
-        return [
-            {"view": view, "key": key, "t": t, "seq": seq}
-            for key, t, seq in zip(named, self.t, self._there(self.columns.seq), strict=True)
-        ]
+    def read(self) -> list[bytes]:
+        """What a prediction says of each row, as JSON: view, key, t and seq."""
+        key, seq = self.input.schema.key, self._there(self.columns.seq)
+        said = form(
+            {
+                "view": fixed(str(self.input.view.name)),
+                "key": form({name: HOLE for name, _ in key}),
+                "t": HOLE,
+                "seq": HOLE,
+            }
+        )
+        parts = [written(type, [one[place] for one in self.keys]) for place, (_, type) in enumerate(key)]
+        return [said % row for row in zip(*parts, written("int64", self.t), written("int64", seq), strict=True)]
 
     def _there(self, numbers: npt.NDArray[np.int64]) -> list[int | None]:
         if self.columns.present.all():

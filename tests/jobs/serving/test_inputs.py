@@ -46,8 +46,8 @@ def test_rows_say_what_was_read(project: Project, inputs: Inputs) -> None:
         rows = Rows(item, keys, *store.read_rows([(item.schema, keys)]))
     assert rows.t == [7, None]
     assert rows.read == [
-        {"view": "routes", "key": {"shop": "s1", "city": "x"}, "t": 7, "seq": 3},
-        {"view": "routes", "key": {"shop": "s2", "city": "y"}, "t": None, "seq": None},
+        b'{"view":"routes","key":{"shop":"s1","city":"x"},"t":7,"seq":3}',
+        b'{"view":"routes","key":{"shop":"s2","city":"y"},"t":null,"seq":null}',
     ]
     assert {name: values.tolist() for name, values in rows.features.items()} == {
         "routes.cost_30s": [2.5, None],

@@ -53,7 +53,7 @@ def request(project: Project, offset: int = 0, until: float = 10.0, **fields: An
 def row(found: Found) -> tuple[Any, ...]:
     """Key, t, seq and the values of the used features."""
     values = tuple(values.tolist()[found.place] for values in found.rows.features.values())
-    return found.key, found.t, found.rows.read[found.place]["seq"], values
+    return found.key, found.t, orjson.loads(found.rows.read[found.place])["seq"], values
 
 
 def write(store: BulkStore, plan: ViewPlan, key: tuple[Any, ...], t: int, *values: Any, seq: int = 1) -> None:
