@@ -8,10 +8,13 @@ from __future__ import annotations
 import itertools
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -25,13 +28,22 @@ from jobs.parity.run import beyond_lateness
 from jobs.parts import ViewParts
 from tests.parity.strategies import World, crowded_worlds, worlds
 
-EXAMPLES = int(os.environ.get("PENSTOCK_EXAMPLES", "40"))
-random_worlds = settings(
-    max_examples=EXAMPLES,
+Test = TypeVar("Test", bound=Callable[..., None])
+CHOSEN = "PENSTOCK_EXAMPLES" in os.environ
+explored = settings(
+    max_examples=int(os.environ.get("PENSTOCK_EXAMPLES", "40")),
     deadline=None,
-    derandomize="PENSTOCK_EXAMPLES" not in os.environ,
+    derandomize=not CHOSEN,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
 )
+
+
+def random_worlds(test: Test) -> Test:
+    """Tries as many worlds as are asked for, however long that takes.
+
+    A timeout in the middle of a draw would be to Hypothesis a strategy that does not always draw the same.
+    """
+    return explored(pytest.mark.timeout(0)(test) if CHOSEN else test)
 
 
 def agree(result: Comparison) -> None:
