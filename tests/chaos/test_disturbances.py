@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.disturbances import BROKER_FROZEN, ENDED, FULL, SHORT, disturb_all, possible
+from tests.chaos.disturbances import BROKER_FROZEN, FULL, SHORT, disturb_all, possible
 from tests.flights import Days, ms
 
-#: A store that is slow, absent or frozen is met in tests/jobs/store/test_patience.py, too.
-HERE = (BROKER_FROZEN, ENDED, FULL)
+#: A store that is slow, absent or frozen is met in tests/jobs/store/test_patience.py, an orderly end in
+#: tests/jobs/test_stopping.py.
+HERE = (BROKER_FROZEN, FULL)
 DAYS = Days(ms("2013-10-01"), ms("2013-10-06"), ms("2013-10-08"), ms("2013-10-08T16:00:00"))
 
 
