@@ -65,7 +65,7 @@ KEYS = 1_000
 #: The features of each row.
 VALUES = (5, 50, 1.5, 9.0, 0.5, 2.25)
 BACKLOG = 20_000
-BATCHES = (20, 100, 500)
+BATCHES = (20, 500, 2_000)
 #: What the loop that people write is given, record by record and in micro-batches.
 LOOPS = {"own loop, record by record": (1, 1_000), "own loop, batch of 500": (500, 8_000)}
 #: Requests per second at which every one of them keeps up.
