@@ -20,7 +20,7 @@ from jobs.project import DEAD_LETTERS_TOPIC
 from jobs.serving.gather import gathered
 from jobs.serving.inputs import Input
 from jobs.serving.json_columns import HOLE, fixed, form, written
-from jobs.serving.requests import Request
+from jobs.serving.requests import Found, Request
 
 #: A record's greatest size is 1 MB unless the broker says otherwise, and a dead letter holds one in base64.
 _RAW_LIMIT = 700_000
@@ -48,30 +48,36 @@ class Answers:
 
     def _predict(self, requests: Sequence[Request]) -> list[Outgoing]:
         """The predictions of those requests that stay good."""
-        found = vectors(self._plan, self._leaves(requests), len(requests))
-        for name, lost in found.overflow.items():
+        found = [[request.found[number] for request in requests] for number in range(len(self._inputs))]
+        made = vectors(self._plan, self._leaves(requests, found), len(requests))
+        for name, lost in made.overflow.items():
             for place in np.flatnonzero(lost):
                 requests[place].bad = BadEvent("overflow", f"{name} of {self._plan.name} does not fit int64")
-        numbers = self._numbers(self._model.predict(found.columns))
+        numbers = self._numbers(self._model.predict(made.columns))
         ids = [request.id for request in requests]
-        values = self._values(requests, ids, numbers, found.columns)
-        made = [
+        values = self._values(requests, found, ids, numbers, made.columns)
+        messages = [
             self._prediction(request, id, value)
             for request, id, value in zip(requests, ids, values, strict=True)
             if request.bad is None
         ]
-        return [message for message in made if message is not None]
+        return [message for message in messages if message is not None]
 
     def _values(
-        self, requests: Sequence[Request], ids: list[str], numbers: list[float], vector: Mapping[str, Values]
+        self,
+        requests: Sequence[Request],
+        found: Sequence[Sequence[Found]],
+        ids: list[str],
+        numbers: list[float],
+        vector: Mapping[str, Values],
     ) -> list[bytes]:
-        """The predictions' JSON; that of a request which became bad means nothing."""
+        """The predictions' JSON; that of a request which became bad means nothing. ``found``: by input."""
         columns = [
             written("string", ids),
             written("float64", numbers),
             written("timestamp", [request.t for request in requests]),
             written("timestamp", [request.record.timestamp for request in requests]),
-            *(self._read(requests, number) for number in range(len(self._inputs))),
+            *([one.rows.read[one.place] for one in column] for column in found),
             *(written(column.type, column.tolist()) for column in vector.values()),
             written("bool", [request.stale for request in requests]),
         ]
@@ -79,19 +85,14 @@ class Answers:
             columns.append(written(self._types[self._event], [request.row[self._event] for request in requests]))
         return [self._form % fields for fields in zip(*columns, strict=True)]
 
-    def _read(self, requests: Sequence[Request], number: int) -> list[bytes]:
-        """What is said of the rows that requests found for this input."""
-        found = [request.found[number] for request in requests]
-        return [one.rows.read[one.place] for one in found]
-
     def _dead(self, request: Request) -> Outgoing:
         assert request.bad is not None
         return Outgoing(DEAD_LETTERS_TOPIC, None, *dead_letter(self._plan.on.name, request.record, request.bad))
 
-    def _leaves(self, requests: Sequence[Request]) -> dict[str, Values]:
+    def _leaves(self, requests: Sequence[Request], found: Sequence[Sequence[Found]]) -> dict[str, Values]:
         leaves = {name: Values.of(self._types[name], [r.row[name] for r in requests]) for name in self._columns}
-        for number in range(len(self._inputs)):
-            leaves |= gathered([request.found[number] for request in requests])
+        for column in found:
+            leaves |= gathered(column)
         return leaves
 
     def _numbers(self, predicted: Any) -> list[float]:

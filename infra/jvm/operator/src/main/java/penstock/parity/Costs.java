@@ -28,7 +28,8 @@ import penstock.window.WrittenRows;
 
 /**
  * What the window operator alone costs, for the benchmarks: one JSON request per line in, one JSON line out. A request is
- * {@code {"plan":text,"backend":"heap"|"rocksdb","keys":n,"warm":events,"events":events,"gap":ms,"late":ms,"json":boolean,"state":boolean}}:
+ * {@code {"plan":text,"backend":"heap"|"rocksdb","keys":n,"warm":events,"events":events,"gap":ms,"late":ms,
+ * "json":boolean,"state":boolean}}:
  * random keys, an event every {@code gap} milliseconds, every third one up to {@code late} milliseconds late. Only the last
  * {@code events} are measured. All arguments are numbers. With {@code json} the answer says, too, what reading the events'
  * records costs and what writing the rows, which is a part of the operator's cost; with {@code state} how large a

@@ -50,6 +50,8 @@ public final class EventTime implements WatermarkStrategy<Row> {
             return new LiveWatermarks(disorder, idle, System::currentTimeMillis);
         }
         return new WatermarksWithIdleness<>(
-                new EventWatermarks(disorder, System::currentTimeMillis), Duration.ofMillis(idle), context.getInputActivityClock());
+                new EventWatermarks(disorder, System::currentTimeMillis),
+                Duration.ofMillis(idle),
+                context.getInputActivityClock());
     }
 }

@@ -24,8 +24,8 @@ import penstock.state.Counters;
 import penstock.types.PlainType;
 
 /**
- * All windows of one view, in one pass over the time-ordered {@link Logs} of a key. Each applied event emits the key's new row;
- * when the watermark passes change points after the key's clock, each of them emits one too.
+ * All windows of one view, in one pass over the time-ordered {@link Logs} of a key. Each applied event emits the key's
+ * new row; when the watermark passes change points after the key's clock, each of them emits one too.
  */
 public final class WindowOperator extends KeyedProcessFunction<String, Event, FeatureRow>
         implements CheckpointedFunction, ResultTypeQueryable<FeatureRow> {
