@@ -49,7 +49,7 @@ test-jvm: setup
 	$(MAVEN) test
 
 test-python: setup test-jvm
-	$(BIN)/python -m pytest --durations=30 tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=30 tests
 
 bench: setup ## Measure against hand-written SQL and stock Feast; prints, asserts nothing about time
 	$(BIN)/python -m tests.benchmarks
