@@ -1,7 +1,8 @@
 """The inference job: requests from Kafka, their features from the store, predictions back to Kafka, exactly once.
 
-Each turn reads what has come, asks the store once for all of it, and answers what is ready in one transaction. A
-request that awaits its own event holds back only those behind it in its partition.
+Each turn reads what has come, asks the store once for all of it, and answers what is ready in one transaction, which
+Kafka commits while the next turn reads. A request that awaits its own event holds back only those behind it in its
+partition.
 
 Every request is answered once for readers of committed records, whatever dies or is taken for dead: answers and
 offsets are one transaction, and Kafka refuses it from a process that no longer has the partitions. This needs
@@ -11,17 +12,18 @@ brokers that check the group's generation with the offsets (Kafka 2.5 and later)
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 
-from features.errors import UsageError
+from features.errors import PenstockError, UsageError
 from features.plan import ModelPlan
 from jobs.kafka.clients import answering, consumer, ensure_topics, producer, require_topics
-from jobs.kafka.errors import LostPartitions
+from jobs.kafka.errors import KafkaFailure, LostPartitions
 from jobs.kafka.interface import Consumer
 from jobs.lag import progress as progress_of
 from jobs.logs import about, logger
@@ -49,6 +51,8 @@ IDLE_MS = 100.0
 LEAST_MS, MOST_MS, GROWTH = 1.0, 8.0, 1.5
 #: New objects after which Python looks for cycles: some thousand requests' worth.
 COLLECT_AFTER = 100_000
+#: How long a thread of Python may have to wait for another one, in seconds: a tenth of a transaction.
+SWITCH_S = 0.0005
 #: A member that is silent for so long loses its partitions, in milliseconds.
 SESSION_MS = 10_000
 #: How long the consumer may take to say good-bye, in milliseconds: there may be no broker to say it to.
@@ -109,6 +113,8 @@ class Inference:
         self._lookup, self._answers = Lookup(inputs, store), Answers(plan, inputs, model)
         self._reader, self._transactions = reader, transactions
         self._queue = Queue()
+        #: The requests of the transaction under way.
+        self._answered: list[Request] = []
         self._pause = LEAST_MS
         self.counts = InferenceCounts()
 
@@ -121,10 +127,17 @@ class Inference:
         gc.freeze()
         # what a turn makes is gone without it, and it would stop at each few requests to look for more
         gc.set_threshold(COLLECT_AFTER)
-        while not stop.is_set() or self._queue:
-            with self._forgetting():
-                self._turn(self._rest() if stop.is_set() else self._read())
-            progress(self.counts)
+        # a transaction's thread waits for Python so long, while the next requests are worked on
+        sys.setswitchinterval(SWITCH_S)
+        try:
+            while not stop.is_set() or self._queue or self._answered:
+                with self._forgetting():
+                    self._turn(self._rest() if stop.is_set() else self._read())
+                progress(self.counts)
+        except BaseException:
+            with suppress(PenstockError, KafkaFailure):  # the first error says more
+                self._settle()
+            raise
 
     @contextmanager
     def _forgetting(self) -> Iterator[None]:
@@ -132,6 +145,8 @@ class Inference:
         try:
             yield
         except LostPartitions:
+            with suppress(LostPartitions):
+                self._settle()
             self._queue.clear()
             self._reader.let_go()
 
@@ -143,7 +158,7 @@ class Inference:
         room = self._config.batch - len(self._queue)
         if room <= 0:
             return self._rest()
-        records = self._reader.poll(self._pause if self._queue else IDLE_MS, room)
+        records = self._reader.poll(self._pause if self._queue or self._answered else IDLE_MS, room)
         deadline = time.monotonic() + self._config.deadline_ms / 1000
         while records and not self._queue and len(records) < room and (left := deadline - time.monotonic()) > 0:
             records += self._reader.poll(left * 1000, room - len(records))
@@ -165,20 +180,31 @@ class Inference:
         ready = self._queue.take_ready()
         if ready:
             self._answer(ready)
+        elif self._transactions.ended:
+            self._settle()
         self._pause = LEAST_MS if fresh or ready else min(MOST_MS, self._pause * GROWTH)
 
     def _answer(self, ready: list[Request]) -> None:
         messages = self._answers.make(ready)
         offsets = {request.place: request.record.offset + 1 for request in ready}
+        self._settle()
         assert self._reader.group is not None  # requests are read by a member only
-        self._transactions.commit(messages, offsets, self._reader.group)
-        dead = [request for request in ready if request.bad is not None]
-        stale = sum(request.stale and request.bad is None for request in ready)
-        self.counts.add(InferenceCounts(len(ready), len(ready) - len(dead), len(dead), stale, 1))
+        self._transactions.begin(messages, offsets, self._reader.group)
+        self._answered = ready
+
+    def _settle(self) -> None:
+        """Counts the requests of the transaction under way, when it is committed."""
+        answered, self._answered = self._answered, []
+        if not answered:
+            return
+        self._transactions.settle()
+        dead = [request for request in answered if request.bad is not None]
+        stale = sum(request.stale and request.bad is None for request in answered)
+        self.counts.add(InferenceCounts(len(answered), len(answered) - len(dead), len(dead), stale, 1))
         for request in dead:
             _log_refused(request)
         if self._metrics is not None:
-            _measure(self._metrics, ready, stale, self._inputs)
+            _measure(self._metrics, answered, stale, self._inputs)
 
 
 def _log_refused(request: Request) -> None:

@@ -12,6 +12,7 @@ import queue
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -69,37 +70,44 @@ def _locked(file: int) -> bool:
 
 
 class Transactions:
-    """A transactional producer that gives up after ``PATIENCE_S``: by itself it waits for a broker for ever."""
+    """A transactional producer, one transaction at a time, which goes on while its caller prepares the next one.
+
+    It gives up after ``PATIENCE_S``: by itself a producer waits for a broker for ever.
+    """
 
     def __init__(self, producer: Producer) -> None:
         self._producer = producer
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._done = threading.Event()
+        self._done.set()
+        self._deadline = 0.0
         self._error: BaseException | None = None
         # a daemon: a process must be able to end while the producer waits
         threading.Thread(target=self._run, name="transactions", daemon=True).start()
 
     def start(self) -> None:
         """Ends what a former process of this name left open. Raises KafkaFailure, PenstockError."""
-        self._finish(self._producer.init_transactions)
+        self._begin(self._producer.init_transactions)
+        self.settle()
 
-    def commit(self, messages: Sequence[Outgoing], offsets: Offsets, group: Membership) -> None:
-        """Sends the messages and the group's next offsets, all or nothing. ``group``: in which they were read.
+    def begin(self, messages: Sequence[Outgoing], offsets: Offsets, group: Membership) -> None:
+        """Has the messages and the group's next offsets sent, all or nothing. ``group``: in which they were read.
+
+        The one before must be settled.
+        """
+        self._begin(lambda: self._transact(messages, offsets, group))
+
+    @property
+    def ended(self) -> bool:
+        """Would ``settle`` return, or raise, at once?"""
+        return self._done.is_set() or time.monotonic() >= self._deadline
+
+    def settle(self) -> None:
+        """Returns when what was begun is committed.
 
         Raises LostPartitions, Fenced, another KafkaFailure, or PenstockError when Kafka is silent.
         """
-        self._finish(lambda: self._transact(messages, offsets, group))
-
-    def close(self) -> None:
-        """Ends the producer; what Kafka did not finish is left to time out."""
-        self._work.put(None)
-        with suppress(Unanswered):
-            self._producer.close(int(PATIENCE_S * 1000) if self._done.is_set() else 0)
-
-    def _finish(self, work: Callable[[], None]) -> None:
-        self._done.clear()
-        self._work.put(work)
-        if not self._done.wait(PATIENCE_S):
+        if not self._done.wait(max(0.0, self._deadline - time.monotonic())):
             raise PenstockError(
                 f"Kafka did not finish a transaction within {PATIENCE_S:.0f} s",
                 hint="is the broker up? This job goes on from its committed offsets when it starts again",
@@ -107,6 +115,17 @@ class Transactions:
         error, self._error = self._error, None
         if error is not None:
             raise error
+
+    def close(self) -> None:
+        """Ends the producer; what Kafka did not finish is left to time out."""
+        self._work.put(None)
+        with suppress(Unanswered):
+            self._producer.close(int(PATIENCE_S * 1000) if self._done.is_set() else 0)
+
+    def _begin(self, work: Callable[[], None]) -> None:
+        self._done.clear()
+        self._deadline = time.monotonic() + PATIENCE_S
+        self._work.put(work)
 
     def _run(self) -> None:
         while (work := self._work.get()) is not None:

@@ -392,8 +392,9 @@ def test_answers_of_a_member_that_has_lost_its_partitions_are_taken_back(make_sh
         sending = Transactions(sender)
         sending.start()
         message = Outgoing(shop.output, records[0].key, b"{}", [])
+        sending.begin([message], {Place(shop.topic, 0): 2}, group)
         with pytest.raises(LostPartitions):
-            sending.commit([message], {Place(shop.topic, 0): 2}, group)
+            sending.settle()
         sending.close()
     assert shop.predictions() == []
 
@@ -421,8 +422,9 @@ def test_a_transaction_that_lost_its_records_for_lack_of_time_is_not_committed(t
             sender.send_offsets_to_transaction = offsets_and_silence  # type: ignore[method-assign]
             sending = Transactions(sender)
             sending.start()
+            sending.begin([Outgoing(shop.output, records[0].key, b"{}", [])], {place: 2}, reader.group)
             with pytest.raises(KafkaFailure):
-                sending.commit([Outgoing(shop.output, records[0].key, b"{}", [])], {place: 2}, reader.group)
+                sending.settle()
             sending.close()
             assert member.committed(place) is None
         assert shop.predictions() == []
