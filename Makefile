@@ -55,7 +55,7 @@ bench: setup ## Measure against hand-written SQL and stock Feast; prints, assert
 	$(BIN)/python -m tests.benchmarks
 
 soak: setup ## The parity suite on many more random views and events (EXAMPLES=3000)
-	PENSTOCK_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest --timeout=0 tests/parity
+	PENSTOCK_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n 2 --timeout=0 tests/parity
 
 chaos: setup ## Kill and disturb every part while requests are answered, and prove that nothing is lost (SEED=1)
 	$(BIN)/python -m tests.chaos.matrix $(SEED)
