@@ -39,6 +39,7 @@ from jobs.kafka.errors import (
     translating,
 )
 from jobs.kafka.interface import ANSWER_MS, Consumer, Headers, Membership, Place, Producer, Receipt, Sent
+from jobs.kafka.joining import joining
 from jobs.kafka.lean import Record, lean
 
 # at a finer level kafka-python writes every request into the log, that of a login with its password, too
@@ -117,7 +118,7 @@ class PythonConsumer(Consumer):
 
     def __init__(self, topics: Iterable[str], options: Mapping[str, Any], answer_ms: int) -> None:
         self.group_id: str | None = options.get("group_id")
-        self._client = lean(connect(KafkaConsumer, {**_CONSUMER, **options}, answer_ms))
+        self._client = joining(lean(connect(KafkaConsumer, {**_CONSUMER, **options}, answer_ms)))
         if topics:
             self._client.subscribe(list(topics))
 
