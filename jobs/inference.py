@@ -197,14 +197,14 @@ class Inference:
         answered, self._answered = self._answered, []
         if not answered:
             return
-        self._transactions.settle()
+        committed_at = self._transactions.settle()
         dead = [request for request in answered if request.bad is not None]
         stale = sum(request.stale and request.bad is None for request in answered)
         self.counts.add(InferenceCounts(len(answered), len(answered) - len(dead), len(dead), stale, 1))
         for request in dead:
             _log_refused(request)
         if self._metrics is not None:
-            _measure(self._metrics, answered, stale, self._inputs)
+            _measure(self._metrics, answered, stale, self._inputs, committed_at)
 
 
 def _log_refused(request: Request) -> None:
@@ -213,9 +213,11 @@ def _log_refused(request: Request) -> None:
     _LOG.warning("a request is refused: %s", bad, extra=place)
 
 
-def _measure(metrics: InferenceMetrics, ready: Sequence[Request], stale: int, inputs: Sequence[Input]) -> None:
-    """What a transaction that was just committed adds to the metrics."""
-    now = time.time() * 1000
+def _measure(
+    metrics: InferenceMetrics, ready: Sequence[Request], stale: int, inputs: Sequence[Input], committed_at: float
+) -> None:
+    """What a transaction adds to the metrics."""
+    now = committed_at * 1000
     refused = [request.bad.code for request in ready if request.bad is not None]
     metrics.answered(len(ready), stale, refused, [(now - request.record.timestamp) / 1000 for request in ready])
     good = [request for request in ready if request.bad is None]

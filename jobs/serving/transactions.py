@@ -80,7 +80,7 @@ class Transactions:
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._done = threading.Event()
         self._done.set()
-        self._deadline = 0.0
+        self._deadline, self._ended_at = 0.0, 0.0
         self._error: BaseException | None = None
         # a daemon: a process must be able to end while the producer waits
         threading.Thread(target=self._run, name="transactions", daemon=True).start()
@@ -102,8 +102,8 @@ class Transactions:
         """Would ``settle`` return, or raise, at once?"""
         return self._done.is_set() or time.monotonic() >= self._deadline
 
-    def settle(self) -> None:
-        """Returns when what was begun is committed.
+    def settle(self) -> float:
+        """Returns when what was begun is committed, with the moment at which it was, in seconds since 1970.
 
         Raises LostPartitions, Fenced, another KafkaFailure, or PenstockError when Kafka is silent.
         """
@@ -115,6 +115,7 @@ class Transactions:
         error, self._error = self._error, None
         if error is not None:
             raise error
+        return self._ended_at
 
     def close(self) -> None:
         """Ends the producer; what Kafka did not finish is left to time out."""
@@ -133,6 +134,7 @@ class Transactions:
                 work()
             except BaseException as error:
                 self._error = error
+            self._ended_at = time.time()
             self._done.set()
 
     def _transact(self, messages: Sequence[Outgoing], offsets: Offsets, group: Membership) -> None:
