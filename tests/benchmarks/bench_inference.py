@@ -25,7 +25,7 @@ from rich.table import Table
 
 from jobs.catalogue import apply
 from jobs.config import Config
-from jobs.inference import infer
+from jobs.inference import SWITCH_S, infer
 from jobs.kafka.broker import Broker
 from jobs.kafka.clients import consumer, ensure_topics, producer
 from jobs.models.compiling import compiling
@@ -108,7 +108,7 @@ def main() -> None:
     """Prints a table for a backlog and one for paced requests."""
     console = Console()
     # those that send and those that read back are threads of this process: none may wait long for another
-    sys.setswitchinterval(0.0005)
+    sys.setswitchinterval(SWITCH_S)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with Broker(folder / "kafka") as broker:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from kafka import KafkaAdminClient
 
 from features.errors import PenstockError
 from jobs.config import Config, KafkaConfig
@@ -27,6 +28,11 @@ CLIENTS = get_args(KafkaConfig.model_fields["client"].annotation)
 COMMITTED = {"isolation_level": "read_committed"}
 #: So that a group's changes are seen soon.
 HEART = {"heartbeat_interval_ms": 200}
+#: So that new partitions are seen soon.
+METADATA = {
+    "kafka-python": {"metadata_max_age_ms": 200},
+    "confluent": {"topic_metadata_refresh_interval_ms": 200},
+}
 #: Longer than anything that goes well, in seconds.
 PATIENCE_S = 30.0
 
@@ -60,12 +66,17 @@ def send(settings: Config, topic: str, *values: bytes, partition: int = 0) -> No
             sender.send(topic, value, partition=partition)
 
 
-def until(reader: Consumer, enough: Callable[[], bool], take: Callable[[Record], None] = lambda record: None) -> None:
+def until(
+    reader: Consumer,
+    enough: Callable[[], bool],
+    take: Callable[[Record], None] = lambda record: None,
+    poll_ms: float = 100,
+) -> None:
     """Polls until it is enough."""
     deadline = time.monotonic() + PATIENCE_S
     while not enough():
         assert time.monotonic() < deadline
-        for records in reader.poll(100).values():
+        for records in reader.poll(poll_ms).values():
             for record in records:
                 take(record)
 
@@ -337,6 +348,17 @@ def test_a_groups_offset_waits_for_the_transaction_that_is_about_to_set_it(setti
         later.start()
         assert reader.committed(place) == 7
         later.join()
+
+
+def test_new_partitions_are_taken_up_however_short_the_polls(settings: Config, topic: str, client: str) -> None:
+    with (
+        member(settings, topic, **METADATA[client]) as reader,
+        KafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap_servers) as admin,
+    ):
+        until(reader, lambda: len(reader.assignment()) == 1, poll_ms=1)
+        for partitions in (2, 3, 4):
+            admin.create_partitions({topic: partitions})
+            until(reader, lambda count=partitions: len(reader.assignment()) == count, poll_ms=1)
 
 
 @pytest.mark.filterwarnings("ignore:Producer abort_transaction failed:RuntimeWarning")
