@@ -39,8 +39,8 @@ from jobs.kafka.errors import (
     translating,
 )
 from jobs.kafka.interface import ANSWER_MS, Consumer, Headers, Membership, Place, Producer, Receipt, Sent
-from jobs.kafka.joining import joining
 from jobs.kafka.lean import Record, lean
+from jobs.kafka.membership import steadfast
 
 # at a finer level kafka-python writes every request into the log, that of a login with its password, too
 logging.getLogger("kafka").setLevel(logging.INFO)
@@ -118,7 +118,7 @@ class PythonConsumer(Consumer):
 
     def __init__(self, topics: Iterable[str], options: Mapping[str, Any], answer_ms: int) -> None:
         self.group_id: str | None = options.get("group_id")
-        self._client = joining(lean(connect(KafkaConsumer, {**_CONSUMER, **options}, answer_ms)))
+        self._client = steadfast(lean(connect(KafkaConsumer, {**_CONSUMER, **options}, answer_ms)))
         if topics:
             self._client.subscribe(list(topics))
 

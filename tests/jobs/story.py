@@ -5,7 +5,8 @@ Orders of one partition, in the order in which they came, at T plus so many seco
     0  zeroth    c0  -600   everything has started
     1  first     c1  +0     all is well
     2  second    c1  +60    read before the third came, and before an order was returned at +40
-    3  third     c1  +30    late: its row is that of the second; and its shop has been rated since
+    3  third     c1  +30    late: its row is that of the second, for the writer is held up until it has been answered;
+                            and its shop has been rated since
     4  -                    no order at all: a dead letter
     5  fourth    c1  +120   the stream is down by now: the row is an older one
     6  stranger  c9  +130   the stream is down: there is no row
@@ -14,7 +15,9 @@ Orders of one partition, in the order in which they came, at T plus so many seco
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -166,8 +169,9 @@ def _play(project: Project, running: contextlib.ExitStack) -> None:
     wait_stream(project, stream)
     returned = 0
     for sent, order in enumerate(ORDERS[:4], 1):
-        _send(project, "orders", orjson.dumps(order))
-        _wait(project, infer, sent)
+        with _held_up(stream) if order["order"] == "third" else contextlib.nullcontext():
+            _send(project, "orders", orjson.dumps(order))
+            _wait(project, infer, sent)
         wait_caught_up(project, stream, {"orders": sent, "returns": returned})
         if order["order"] == "second":
             _send(project, "returns", orjson.dumps(RETURNS[0]))
@@ -177,6 +181,16 @@ def _play(project: Project, running: contextlib.ExitStack) -> None:
     for raw in (b"{", *map(orjson.dumps, ORDERS[4:])):
         _send(project, "orders", raw)
     _wait(project, infer, len(ORDERS))
+
+
+@contextmanager
+def _held_up(stream: Child) -> Iterator[None]:
+    """Nothing is written into the store meanwhile: whether an event is there in time for its own request is chance."""
+    os.kill(stream.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(stream.pid, signal.SIGCONT)
 
 
 def _send(project: Project, source: str, raw: bytes) -> None:
