@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 
 from features.errors import RefusedError
-from jobs.store.columns import Cells, Columns, decode
+from jobs.store.columns import Columns
 from jobs.store.encoding import encode_column
 from jobs.store.keys import encode_keys, encode_known_keys
 from jobs.store.patience import Patience
@@ -22,13 +22,18 @@ Request = tuple[ViewSchema, Sequence[tuple[Any, ...]]]
 
 @dataclass(frozen=True)
 class EncodedRows:
-    """Rows of one view as bytes: n keys with their clocks, and for each feature name a column of n cells."""
+    """Rows of one view as bytes: n keys with their clocks, and for each feature (name, type) a column of n cells."""
 
     keys: list[bytes]
     t: Sequence[int]
     seq: Sequence[int]
-    names: Sequence[str]
+    features: tuple[tuple[str, str], ...]
     columns: list[list[bytes]]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features' names, in the order of the columns."""
+        return tuple(name for name, _ in self.features)
 
 
 @dataclass(frozen=True)
@@ -83,9 +88,9 @@ class BulkStore(ABC):
         Raises RefusedError and PenstockError as ``write_rows`` does.
         """
         wanted = _key_requests(requests)
-        return decode(self._answered(lambda: self._read_accepted(wanted)))
+        return self._answered(lambda: self._read_accepted(wanted))
 
-    def _read_accepted(self, wanted: list[KeyRequest]) -> list[Cells]:
+    def _read_accepted(self, wanted: list[KeyRequest]) -> list[Columns]:
         for request in wanted:
             self._accept(request.schema, claim=False)
         return self._fetch(wanted)
@@ -115,8 +120,8 @@ class BulkStore(ABC):
         """The compare-and-set of views' rows. Returns how many were written."""
 
     @abstractmethod
-    def _fetch(self, requests: list[KeyRequest]) -> list[Cells]:
-        """The cells of each request's keys."""
+    def _fetch(self, requests: list[KeyRequest]) -> list[Columns]:
+        """The rows of each request's keys."""
 
     @abstractmethod
     def _fingerprint(self, view: str, claim: str | None) -> str | None:
@@ -151,7 +156,7 @@ def encode_rows(schema: ViewSchema, rows: Sequence[FeatureRow]) -> EncodedRows:
         encode_column(type, column, where=f"{schema.name}.{name}")
         for (name, type), column in zip(schema.features, columns, strict=True)
     ]
-    return EncodedRows(encode_keys(schema, keys), t, seq, schema.feature_names, cells)
+    return EncodedRows(encode_keys(schema, keys), t, seq, schema.features, cells)
 
 
 def _key_requests(requests: Sequence[Request]) -> list[KeyRequest]:

@@ -75,7 +75,23 @@ class Cells:
 def decode(found: Sequence[Cells]) -> list[Columns]:
     """Typed columns with the schemas' defaults filled in. Raises PenstockError for bytes of another type."""
     decoded = _decode_by_type(found)
-    return [_columns(cells, decoded) for cells in found]
+    return [
+        filled(cells.schema, cells.t, cells.seq, [decoded[id(cells), place] for place in range(len(cells.columns))])
+        for cells in found
+    ]
+
+
+def filled(schema: ViewSchema, t: Int64s, seq: Int64s, decoded: Sequence[Decoded]) -> Columns:
+    """Columns of the features' values and nulls, which become the defaults where there is no row."""
+    present = t != ABSENT
+    absent = None if present.all() else ~present
+    features = []
+    for (name, type), default, (values, null) in zip(schema.features, schema.defaults, decoded, strict=True):
+        if absent is not None and default is not None:
+            _fill(values, absent, default)
+            null[absent] = False
+        features.append(FeatureColumn(name, type, values, null))
+    return Columns(schema, t, seq, present, tuple(features))
 
 
 #: Where a column lies: the request's identity and the feature's place in its schema.
@@ -109,17 +125,3 @@ def _fill(values: npt.NDArray[Any], absent: Mask, default: Any) -> None:
             values[row] = list(default)
     else:
         values[absent] = default
-
-
-def _columns(cells: Cells, decoded: dict[_Place, Decoded]) -> Columns:
-    present = cells.t != ABSENT
-    absent = None if present.all() else ~present
-    features = []
-    for place, (name, type) in enumerate(cells.schema.features):
-        values, null = decoded[id(cells), place]
-        default = cells.schema.defaults[place]
-        if absent is not None and default is not None:
-            _fill(values, absent, default)
-            null[absent] = False
-        features.append(FeatureColumn(name, type, values, null))
-    return Columns(cells.schema, cells.t, cells.seq, present, tuple(features))

@@ -10,6 +10,7 @@ from feast.infra.key_encoding_utils import serialize_entity_key
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 
+from features.compilers.feast.types import FEATURE_TYPES
 from jobs.store.bulk import EncodedRows
 
 FeastRow = tuple[EntityKey, dict[str, Value], datetime, datetime | None]
@@ -17,6 +18,8 @@ FeastRow = tuple[EntityKey, dict[str, Value], datetime, datetime | None]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _NULL = Value()
+#: Feast's types and ours; cells of any other are only passed on.
+_TYPES = {str(feast): name for name, feast in FEATURE_TYPES.items()}
 
 
 def encode_feast_rows(view: FeatureView, data: Sequence[FeastRow], key_version: int) -> EncodedRows:
@@ -24,13 +27,13 @@ def encode_feast_rows(view: FeatureView, data: Sequence[FeastRow], key_version: 
 
     A feature of the view that a row leaves out becomes null: two rows' features are never mixed.
     """
-    names = [feature.name for feature in view.features]
+    features = tuple((feature.name, _TYPES.get(str(feature.dtype), str(feature.dtype))) for feature in view.features)
     return EncodedRows(
         [serialize_entity_key(row[0], entity_key_serialization_version=key_version) for row in data],
         [_milliseconds(row[2]) for row in data],
         [0] * len(data),
-        names,
-        [[row[1].get(name, _NULL).SerializeToString() for row in data] for name in names],
+        features,
+        [[row[1].get(name, _NULL).SerializeToString() for row in data] for name, _ in features],
     )
 
 

@@ -35,7 +35,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from features.errors import PenstockError
 from jobs.store.bulk import BulkStore, EncodedRows, KeyRequest
 from jobs.store.clock import feast_timestamp, pack_clock, unpack_clocks
-from jobs.store.columns import Cells
+from jobs.store.columns import Cells, Columns, decode
 from jobs.store.patience import StoreAway
 from jobs.store.protos import encode_feast_rows
 from jobs.store.resp import Command, bulk, exchange, head
@@ -174,14 +174,14 @@ class PenstockRedisOnlineStore(BulkStore, RedisOnlineStore):
             _load_script(client)
             return sum(exchange(client, commands))
 
-    def _fetch(self, requests: list[KeyRequest]) -> list[Cells]:
+    def _fetch(self, requests: list[KeyRequest]) -> list[Columns]:
         groups = _by_keys(requests)
         with _answering(self._config):
             commands = [_read_commands(self._config, group) for group in groups]
             client = self._get_client(self._config.online_store)
             replies = iter(exchange(client, list(chain.from_iterable(commands))))
         found = {id(request): cells for group in groups for request, cells in _cells(group, replies)}
-        return [found[id(request)] for request in requests]
+        return decode([found[id(request)] for request in requests])
 
     def _fingerprint(self, view: str, claim: str | None) -> str | None:
         with _answering(self._config):
@@ -213,7 +213,7 @@ def _load_script(client: Any) -> bytes:
 def _write_commands(config: RepoConfig, view: str, rows: EncodedRows, script: bytes) -> list[Command]:
     """One call of the script for each row."""
     project = config.project.encode()
-    fields = _fields(view, tuple(rows.names))
+    fields = _fields(view, rows.names)
     start = head(9 + 2 * len(fields.features), b"EVALSHA", script, b"1")
     clock_field = bulk(fields.clock)
     rest = bulk(b"%d" % (config.online_store.key_ttl_seconds or 0)) + bulk(fields.time)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from redis._parsers.hiredis import NOT_ENOUGH_DATA
 from redis.cluster import RedisCluster
 from redis.connection import ConnectionPool
-from redis.exceptions import ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 #: A key, which decides the node in a cluster, and a packed command.
 Command = tuple[bytes, bytes]
@@ -54,20 +55,31 @@ def _exchange_node(pool: ConnectionPool, packed: Iterable[bytes]) -> list[Any]:
     done = False
     try:
         connection.send_packed_command([b"".join(message)])
-        replies = [_reply(connection) for _ in message]
+        replies = _replies(connection, len(message))
         done = True
     finally:
         if not done:  # replies still under way would answer the next command
             connection.disconnect()
         pool.release(connection)
     for reply in replies:
-        if isinstance(reply, ResponseError):
+        if isinstance(reply, RedisError):
             raise reply
     return replies
 
 
-def _reply(connection: Any) -> Any:
-    try:
-        return connection.read_response(disable_decoding=True)
-    except ResponseError as error:
-        return error
+def _replies(connection: Any, count: int) -> list[Any]:
+    """The next replies; an error reply stands in the place of its own.
+
+    redis-py's ``read_response`` costs more than hiredis takes to parse a reply. It is left to wait for the server, and
+    what has come with a reply is taken from hiredis itself.
+    """
+    replies: list[Any] = []
+    while len(replies) < count:
+        try:
+            replies.append(connection.read_response(disable_decoding=True))
+        except ResponseError as error:
+            replies.append(error)
+        parsed = connection._parser._reader.gets
+        while len(replies) < count and (reply := parsed(False)) is not NOT_ENOUGH_DATA:
+            replies.append(reply)
+    return replies

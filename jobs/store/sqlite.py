@@ -1,7 +1,8 @@
 """Feast's SQLite store with compare-and-set, and its bulk read.
 
 Feast's layout: one table for each view, one row of it for each entity key and feature. Beside it stands a table
-``<view>:clock`` with the ``(t, seq)`` of every entity key. Both change in one transaction and are read in one.
+``<view>:clock`` with the ``(t, seq)`` of every entity key, and once more its whole row in one piece, which is what the
+bulk read reads: Feast's layout would have it read a row for each feature. Both tables change in one transaction.
 """
 
 from __future__ import annotations
@@ -11,13 +12,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 from feast import FeatureView, RepoConfig
 from feast.infra.online_stores.sqlite import SqliteOnlineStore, SqliteOnlineStoreConfig, _quote_id, _table_id
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
@@ -25,11 +23,10 @@ from feast.protos.feast.types.Value_pb2 import Value
 
 from features.errors import PenstockError
 from jobs.store.bulk import BulkStore, EncodedRows, KeyRequest
-from jobs.store.clock import ABSENT, feast_seconds
-from jobs.store.columns import Cells
-from jobs.store.encoding import Cell
+from jobs.store.clock import feast_seconds
+from jobs.store.columns import Columns
+from jobs.store.packed import OtherLayout, layout_of
 from jobs.store.protos import encode_feast_rows
-from jobs.store.rows import ViewSchema
 
 #: How long a writer waits for another one, in seconds.
 _BUSY_SECONDS = 30.0
@@ -47,17 +44,15 @@ _VALUES = """CREATE TABLE IF NOT EXISTS {values} (
     entity_key BLOB, feature_name TEXT, value BLOB, value_text TEXT, vector_value BLOB,
     event_ts timestamp, created_ts timestamp, PRIMARY KEY (entity_key, feature_name)) WITHOUT ROWID"""
 _CLOCKS = """CREATE TABLE IF NOT EXISTS {clocks} (
-    entity_key BLOB PRIMARY KEY, t INTEGER NOT NULL, seq INTEGER NOT NULL) WITHOUT ROWID"""
+    entity_key BLOB PRIMARY KEY, t INTEGER NOT NULL, seq INTEGER NOT NULL, row BLOB NOT NULL) WITHOUT ROWID"""
 
-_COMPARE_AND_SET = """INSERT INTO {clocks} AS held (entity_key, t, seq) VALUES (?, ?, ?)
-    ON CONFLICT (entity_key) DO UPDATE SET t = excluded.t, seq = excluded.seq
+_COMPARE_AND_SET = """INSERT INTO {clocks} AS held (entity_key, t, seq, row) VALUES (?, ?, ?, ?)
+    ON CONFLICT (entity_key) DO UPDATE SET t = excluded.t, seq = excluded.seq, row = excluded.row
     WHERE (excluded.t, excluded.seq) > (held.t, held.seq)"""
 _SET_VALUE = """INSERT INTO {values} (entity_key, feature_name, value, event_ts) VALUES (?, ?, ?, ?)
     ON CONFLICT (entity_key, feature_name) DO UPDATE SET value = excluded.value, event_ts = excluded.event_ts"""
 
-_GET_CLOCKS = "SELECT entity_key, t, seq FROM {clocks} WHERE entity_key IN ({keys}) ORDER BY entity_key"
-_GET_VALUES = "SELECT value FROM {values} WHERE entity_key IN ({keys}) ORDER BY entity_key, feature_name"
-_GET_NAMES = "SELECT feature_name FROM {values} WHERE entity_key = ? ORDER BY feature_name"
+_GET_ROWS = "SELECT entity_key, row FROM {clocks} WHERE entity_key IN ({keys})"
 
 
 class PenstockSqliteOnlineStoreConfig(SqliteOnlineStoreConfig):
@@ -74,7 +69,7 @@ class PenstockSqliteOnlineStore(BulkStore, SqliteOnlineStore):
         # A connection's transaction is seen by whoever shares it, so each thread has its own.
         self._of_thread = threading.local()
         self._connections: list[sqlite3.Connection] = []
-        self._readable: set[ViewSchema] = set()
+        self._has_rows: set[str] = set()
 
     def disconnect(self) -> None:
         """Ends the connections of all threads."""
@@ -155,32 +150,38 @@ class PenstockSqliteOnlineStore(BulkStore, SqliteOnlineStore):
         with self._answering(config), _transaction(self._get_conn(config), "IMMEDIATE") as connection:
             return sum(_apply_rows(connection, table, rows) for table, rows in batch)
 
-    def _fetch(self, requests: list[KeyRequest]) -> list[Cells]:
+    def _fetch(self, requests: list[KeyRequest]) -> list[Columns]:
         with self._answering(self._config), _transaction(self._get_conn(self._config), "DEFERRED") as connection:
-            return [self._read(connection, request) for request in requests]
+            rows = [self._read(connection, request) for request in requests]
+        return [self._unpack(request, found) for request, found in zip(requests, rows, strict=True)]
 
-    def _read(self, connection: sqlite3.Connection, request: KeyRequest) -> Cells:
-        schema, table = request.schema, self._table(request.schema.name)
+    def _read(self, connection: sqlite3.Connection, request: KeyRequest) -> dict[bytes | None, bytes]:
+        """The rows found, by their keys."""
+        table = self._table(request.schema.name)
+        if not self._is_written(connection, table):
+            return {}
         keys = list({key for key in request.keys if key is not None})
-        if schema not in self._readable and not self._check_features(connection, schema, table):
-            return Cells.nothing(schema, len(request.keys))
-        width = len(schema.features)
-        starts = range(0, len(keys), _KEYS_AT_ONCE) or (0,)
-        return _in_order(
-            request, [_read_part(connection, table, width, keys[start : start + _KEYS_AT_ONCE]) for start in starts]
-        )
+        rows: dict[bytes | None, bytes] = {}
+        for start in range(0, len(keys), _KEYS_AT_ONCE):
+            part = keys[start : start + _KEYS_AT_ONCE]
+            rows.update(connection.execute(_sql(_GET_ROWS, table, len(part)), part))
+        return rows
 
-    def _check_features(self, connection: sqlite3.Connection, schema: ViewSchema, table: str) -> bool:
-        """Whether there are rows; that the first has the schema's features is made sure of once."""
-        if connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (f"{table}:clock",)).fetchone() is None:
-            return False
-        first = connection.execute(_sql("SELECT entity_key FROM {clocks} LIMIT 1", table)).fetchone()
-        if first is None:
-            return False
-        if [name for (name,) in connection.execute(_sql(_GET_NAMES, table), first)] != _sorted_names(schema):
-            raise _foreign_rows(table)
-        self._readable.add(schema)
+    def _is_written(self, connection: sqlite3.Connection, table: str) -> bool:
+        """Whether the table of whole rows is there: a view that was never written has none."""
+        if table not in self._has_rows:
+            if connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (f"{table}:clock",)).fetchone() is None:
+                return False
+            self._has_rows.add(table)
         return True
+
+    def _unpack(self, request: KeyRequest, rows: dict[bytes | None, bytes]) -> Columns:
+        """The rows by the request's keys, which may come twice or have no row."""
+        layout = layout_of(request.schema.features)
+        try:
+            return layout.unpack(request.schema, [rows.get(key, layout.blank) for key in request.keys])
+        except OtherLayout:
+            raise _foreign_rows(self._table(request.schema.name)) from None
 
     def _fingerprint(self, view: str, claim: str | None) -> str | None:
         with self._answering(self._config):
@@ -208,7 +209,7 @@ class PenstockSqliteOnlineStore(BulkStore, SqliteOnlineStore):
             raise PenstockError(
                 f"the SQLite store does not answer as it should: {error}",
                 where=self._get_db_path(config),
-                hint="can the file be written, is its disk full, and was 'feast apply' run?",
+                hint="can the file be written, is its disk full, was 'feast apply' run, and did this version write it?",
             ) from None
 
 
@@ -278,9 +279,10 @@ def _apply_rows(connection: sqlite3.Connection, table: str, rows: EncodedRows) -
 def _compare_and_set(connection: sqlite3.Connection, table: str, rows: EncodedRows) -> list[int]:
     """Moves the clocks forward and returns the places of the rows that did."""
     cursor, statement = connection.cursor(), _sql(_COMPARE_AND_SET, table)
+    whole = layout_of(rows.features).pack(dict(zip(rows.names, rows.columns, strict=True)), rows.t, rows.seq)
     return [
         place
-        for place, row in enumerate(zip(rows.keys, rows.t, rows.seq, strict=True))
+        for place, row in enumerate(zip(rows.keys, rows.t, rows.seq, whole, strict=True))
         if cursor.execute(statement, row).rowcount
     ]
 
@@ -299,47 +301,9 @@ def _event_ts(t: int) -> int:
     return int((_EPOCH + timedelta(seconds=feast_seconds(t))).timestamp())
 
 
-@dataclass(frozen=True)
-class _Part:
-    """The rows found for some keys: their clocks, and for each feature in order of name their cells."""
-
-    clocks: list[tuple[bytes, int, int]]
-    columns: list[list[Cell]]
-
-
-def _read_part(connection: sqlite3.Connection, table: str, features: int, keys: list[bytes]) -> _Part:
-    clocks = connection.execute(_sql(_GET_CLOCKS, table, len(keys)), keys).fetchall()
-    cells = list(chain.from_iterable(connection.execute(_sql(_GET_VALUES, table, len(keys)), keys)))
-    if len(cells) != len(clocks) * features:
-        raise _foreign_rows(table)
-    return _Part(clocks, [cells[place::features] for place in range(features)])
-
-
 def _foreign_rows(table: str) -> PenstockError:
     return PenstockError(
         "stored rows do not have exactly the features of their view's definition",
         where=f"table {table}",
-        hint="they were written past this store: delete them ('feast teardown') and materialize again",
+        hint="they were written by other definitions: delete them ('feast teardown') and materialize again",
     )
-
-
-def _in_order(request: KeyRequest, parts: list[_Part]) -> Cells:
-    """The rows by the request's keys, which may come twice or have no row, and its features."""
-    clocks = [clock for part in parts for clock in part.clocks]
-    places: dict[bytes | None, int] = {key: place for place, (key, _, _) in enumerate(clocks)}
-    # the last place of each list is for keys without a row
-    order = [places.get(key, len(clocks)) for key in request.keys]
-    t = np.array([*(t for _, t, _ in clocks), ABSENT], dtype=np.int64)[order]
-    seq = np.array([*(seq for _, _, seq in clocks), ABSENT], dtype=np.int64)[order]
-    columns = {
-        name: [*chain.from_iterable(part.columns[place] for part in parts), None]
-        for place, name in enumerate(_sorted_names(request.schema))
-    }
-    return Cells(
-        request.schema, t, seq, [list(map(columns[name].__getitem__, order)) for name in request.schema.feature_names]
-    )
-
-
-def _sorted_names(schema: ViewSchema) -> list[str]:
-    """By code point, as SQLite sorts UTF-8."""
-    return sorted(schema.feature_names)

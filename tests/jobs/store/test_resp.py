@@ -28,3 +28,14 @@ def test_the_first_error_is_raised_and_the_connection_stays_usable(empty_redis: 
         with pytest.raises(ResponseError, match="not an integer"):
             exchange(client, [command(b"SET", b"a", b"x"), bad, bad, command(b"SET", b"b", b"1")])
         assert exchange(client, [command(b"GET", b"b")]) == [b"1"]
+
+
+def test_more_replies_than_one_look_at_the_socket_gives(empty_redis: RedisServer) -> None:
+    value = bytes(10_000)
+    with Redis(port=empty_redis.port) as client:
+        exchange(client, [command(b"SET", b"a", value)])
+        bad = command(b"INCR", b"a")
+        assert exchange(client, [command(b"GET", b"a")] * 500) == [value] * 500
+        with pytest.raises(ResponseError):
+            exchange(client, [*[command(b"GET", b"a")] * 500, bad, command(b"GET", b"a")])
+        assert exchange(client, [command(b"EXISTS", b"a")]) == [1]

@@ -120,14 +120,27 @@ def test_a_failed_batch_leaves_no_trace(sqlite_project: Path) -> None:
         other.close()
 
 
-def test_rows_that_another_store_wrote_are_refused(sqlite_project: Path) -> None:
+def test_rows_of_other_features_are_refused(sqlite_project: Path) -> None:
+    other = ViewSchema("sales", SCHEMA.key, SCHEMA.features[:1], (0,), SCHEMA.fingerprint)
+    with open_store(sqlite_project) as store:
+        store.write_rows(other, [FeatureRow((1,), 1, 1, (7,))])
+        with pytest.raises(PenstockError, match="do not have exactly the features"):
+            store.read_rows([(SCHEMA, [(1,)])])
+
+
+def test_a_file_of_an_earlier_layout_is_refused(sqlite_project: Path) -> None:
     with open_store(sqlite_project) as store:
         store.write_rows(SCHEMA, [FeatureRow((1,), 1, 1, (7, "old"))])
         with database(sqlite_project) as other:
-            other.execute("DELETE FROM shop_sales WHERE feature_name = 'n'")
+            other.execute('ALTER TABLE "shop_sales:clock" DROP COLUMN row')
         other.close()
-        with pytest.raises(PenstockError, match="do not have exactly the features"):
-            store.read_rows([(SCHEMA, [(1,)])])
+        for attempt in (
+            lambda: store.read_rows([(SCHEMA, [(1,)])]),
+            lambda: store.write_rows(SCHEMA, [FeatureRow((1,), 2, 1, (8, "new"))]),
+        ):
+            with pytest.raises(PenstockError, match=r"no (column named|such column:) row") as error:
+                attempt()
+            assert "did this version write it" in str(error.value.hint)
 
 
 def test_a_file_that_is_no_database(sqlite_project: Path) -> None:
