@@ -28,6 +28,9 @@ TRANSACTION_MS = 10_000
 PATIENCE_S = 30.0
 #: How long a record or a request of it may be on its way: no more than the job waits for. In milliseconds.
 DELIVERY_MS = 20_000
+#: Seconds between a commit's answer and the next request to the broker. It answers before it has marked what it has
+#: committed, refuses another transaction until then, and a client asks again only after up to 20 ms.
+REST_S = 0.001
 
 Offsets = dict[Place, int]
 
@@ -139,6 +142,7 @@ class Transactions:
 
     def _transact(self, messages: Sequence[Outgoing], offsets: Offsets, group: Membership) -> None:
         self._producer.begin_transaction()
+        time.sleep(max(0.0, self._ended_at + REST_S - time.time()))
         try:
             self._producer.send_within(messages)
             self._producer.send_offsets_to_transaction(offsets, group)

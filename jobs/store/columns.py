@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +17,7 @@ from jobs.store.rows import ViewSchema
 Int64s = npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class FeatureColumn:
+class FeatureColumn(NamedTuple):
     """One feature of n keys: ``values`` (n,) and ``null`` (n,), True where there is no value.
 
     dtype float64, int64 (timestamps too: milliseconds), bool, or object for strings and lists. Under a null lies NaN,

@@ -65,6 +65,7 @@ def signed_varint(value: int) -> bytes:
 
 #: Counts are small: most integers of a store are found here.
 _SMALL_INTS = [_INT64 + varint(value) for value in range(1 << 13)]
+_SMALL_CELLS: dict[Cell, int] = {cell: value for value, cell in enumerate(_SMALL_INTS)}
 
 
 def _encode_int64(value: int) -> bytes:
@@ -158,7 +159,7 @@ def decode_column(type: str, cells: Sequence[Cell], *, where: str) -> Decoded:
 
 
 def _decode_float64(cells: Sequence[Cell]) -> Decoded:
-    table = np.frombuffer(b"".join([cell or _DOUBLE_NULL for cell in cells]), dtype=_DOUBLE_CELL)
+    table = np.frombuffer(_doubles(cells), dtype=_DOUBLE_CELL)
     if len(table) != len(cells):
         raise ValueError("wrong length")
     null = _nulls(table["tag"], _DOUBLE)
@@ -167,7 +168,26 @@ def _decode_float64(cells: Sequence[Cell]) -> Decoded:
     return values, null
 
 
+def _doubles(cells: Sequence[Cell]) -> bytes:
+    """The cells one after the other; most often none of them is null."""
+    try:
+        joined = b"".join(cells)  # type: ignore[arg-type]
+    except TypeError:
+        joined = b""
+    if len(joined) == len(cells) * _DOUBLE_CELL.itemsize:
+        return joined
+    return b"".join([cell or _DOUBLE_NULL for cell in cells])
+
+
 def _decode_int64(cells: Sequence[Cell]) -> Decoded:
+    try:
+        small = np.fromiter(map(_SMALL_CELLS.__getitem__, cells), dtype=np.int64, count=len(cells))
+    except KeyError:
+        return _decode_any_int64(cells)
+    return small, np.zeros(len(cells), dtype=np.bool_)
+
+
+def _decode_any_int64(cells: Sequence[Cell]) -> Decoded:
     # numpy pads with zeros, and a zero is what lies above a varint's last group
     table = np.array([cell or NULL for cell in cells], dtype=f"S{_VARINT_CELL}")
     octets = table.view(np.uint8).reshape(len(cells), _VARINT_CELL)

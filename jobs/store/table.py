@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -87,7 +86,7 @@ def overlay(under: Columns, places: Int64s, over: Columns, chosen: Int64s | slic
 def _doubled(columns: Columns) -> Columns:
     (more,) = decode([Cells.nothing(columns.schema, len(columns))])
     features = tuple(
-        replace(mine, values=_joined(mine.values, other.values), null=_joined(mine.null, other.null))
+        mine._replace(values=_joined(mine.values, other.values), null=_joined(mine.null, other.null))
         for mine, other in zip(columns.features, more.features, strict=True)
     )
     t, seq, present = (_joined(getattr(columns, name), getattr(more, name)) for name in ("t", "seq", "present"))
