@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from features.errors import UsageError
-from jobs.commands.common import Context, metrics_option, stop_on_signals
+from jobs.commands.common import Context, metrics_option
 from jobs.commands.common import command as shared
+from jobs.commands.stopping import stop_on_signals
 from jobs.inference import infer
 
 

@@ -11,8 +11,9 @@ from rich.live import Live
 from rich.table import Table
 
 from features.ingest import CLASSES
-from jobs.commands.common import Context, stop_on_signals
+from jobs.commands.common import Context
 from jobs.commands.common import command as shared
+from jobs.commands.stopping import stop_on_signals
 from jobs.overview import ModelState, Overview, ViewState, look
 
 #: Seconds between two looks.

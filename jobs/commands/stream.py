@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from jobs.commands.common import Context, metrics_option, stop_on_signals
+from jobs.commands.common import Context, metrics_option
 from jobs.commands.common import command as shared
+from jobs.commands.stopping import stop_on_signals
 from jobs.stream import run
 
 
