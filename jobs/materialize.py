@@ -44,6 +44,7 @@ def materialize(
     schema, applied = schema_of(plan), 0
     for start in range(0, rows.num_rows, BATCH):
         applied += store.write_rows(schema, feature_rows(plan, rows.slice(start, BATCH)))
+        store.note_batch(plan.name)
         progress(min(start + BATCH, rows.num_rows))
     return Materialized(plan.name, rows.num_rows, applied)
 

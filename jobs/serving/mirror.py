@@ -1,14 +1,16 @@
 """The mirror: rows from memory, where the feature topics have brought them, and the online store for the rest.
 
-The store remains the truth. It is asked for keys that no record has told of, for views without a topic, and for
-everything while the mirror is further behind its topics than it may be.
+The store remains the truth. It is asked for keys that no record has told of, for views without a topic, once for each
+key after batch has written into its view, and for everything while the mirror is further behind its topics than it may
+be.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -17,10 +19,12 @@ from features.plan import ViewPlan
 from jobs.config import FILE
 from jobs.metrics.mirror import MirrorFigures
 from jobs.project import Project
+from jobs.serving.checked import Checked
 from jobs.serving.following import Following, following
 from jobs.serving.inputs import Input
 from jobs.store.bulk import BulkStore, Request
-from jobs.store.columns import Cells, Columns, Int64s, decode
+from jobs.store.columns import Cells, Columns, FeatureColumn, Int64s, decode
+from jobs.store.encoding import Mask
 from jobs.store.rows import ViewSchema
 from jobs.store.schema import schema_of
 from jobs.store.table import overlay
@@ -41,6 +45,7 @@ class Mirror:
         self, following: Following, store: BulkStore, lag_s: float, told: Callable[[str], None] = lambda line: None
     ) -> None:
         self._following, self._store, self._lag_s, self._told = following, store, lag_s, told
+        self._checked = Checked(store)
         self._near = True
         self._mirrored, self._stored = 0, 0
 
@@ -50,6 +55,7 @@ class Mirror:
         Raises RefusedError and PenstockError for rows of other definitions, or a broker or store that fails.
         """
         self._following.wait(stop, self._told)
+        self._checked.look([schema.name for schema in schemas])
         for schema in schemas:
             self._compare(schema, stop)
         if not stop.is_set():
@@ -61,14 +67,42 @@ class Mirror:
         if not self._is_near():
             self._stored += sum(len(keys) for _, keys in requests)
             return self._store.read_rows(requests)
+        checked = [self._checked.of(schema.name) for schema, _ in requests]
         held = [self._following.take(schema.name, keys) for schema, keys in requests]
-        missing = [_missing(rows, len(keys)) for rows, (_, keys) in zip(held, requests, strict=True)]
+        missing = [self._missing(rows, request) for rows, request in zip(held, requests, strict=True)]
         wanted = [number for number, places in enumerate(missing) if len(places) or held[number] is None]
         asked = self._ask([_chosen(requests[number], missing[number]) for number in wanted])
         self._mirrored += sum(len(keys) for _, keys in requests) - sum(map(len, missing))
         for number, stored in zip(wanted, asked, strict=True):
-            held[number] = _filled(held[number], missing[number], stored)
+            held[number] = self._filled(held[number], requests[number], missing[number], stored, checked[number])
         return [rows for rows in held if rows is not None]
+
+    def _missing(self, rows: Columns | None, request: Request) -> Int64s:
+        """Of which keys the mirror has no row, or one that the store may have a newer one for."""
+        schema, keys = request
+        if rows is None:
+            return np.arange(len(keys))
+        return np.flatnonzero(~rows.present | self._checked.doubted(schema.name, keys))
+
+    def _filled(
+        self, rows: Columns | None, request: Request, missing: Int64s, stored: Columns, checked: set[tuple[Any, ...]]
+    ) -> Columns:
+        """The mirror's rows with the store's where it has none or an older one."""
+        if rows is None:
+            return stored
+        schema, keys = _chosen(request, missing)
+        held = rows.present[missing]
+        known = {keys[place]: place for place in np.flatnonzero(held).tolist()}
+        if known:
+            self._following.put(schema.name, list(known), _taken(stored, list(known.values())))
+            checked.update(known)
+        newer = ~held | _later(stored, rows, missing)
+        overlay(rows, missing[newer], stored, np.flatnonzero(newer))
+        return rows
+
+    def watching(self, views: Sequence[str]) -> AbstractContextManager[None]:
+        """While the block lasts, it is found out when batch writes into one of these views."""
+        return self._checked.watched(views, self._lag_s / QUESTIONS)
 
     def figures(self) -> MirrorFigures:
         """For the metrics."""
@@ -95,13 +129,14 @@ class Mirror:
 
     def _compare(self, schema: ViewSchema, stop: threading.Event) -> None:
         """Takes the store's rows where they are newer: batch has written them, and no topic tells of them."""
-        keys = self._following.keys(schema.name)
+        checked, keys = self._checked.of(schema.name), self._following.keys(schema.name)
         for start in range(0, len(keys), COMPARED):
             if stop.is_set():
                 return
             some = keys[start : start + COMPARED]
             (stored,) = self._store.read_rows([(schema, some)])
             self._following.put(schema.name, some, stored)
+            checked.update(some)
 
 
 def streamed(project: Project, inputs: Sequence[Input]) -> list[ViewPlan]:
@@ -128,13 +163,10 @@ def mirrored(
     lag_s = project.config.inference.mirror_lag_ms / 1000
     with following(project, plans, lag_s / QUESTIONS) as tables:
         mirror = Mirror(tables, store, lag_s, told)
-        mirror.prepare([schema_of(plan) for plan in plans], stop)
-        yield mirror
-
-
-def _missing(rows: Columns | None, n: int) -> Int64s:
-    """Which of n keys the mirror has no row of."""
-    return np.arange(n) if rows is None else np.flatnonzero(~rows.present)
+        schemas = [schema_of(plan) for plan in plans]
+        mirror.prepare(schemas, stop)
+        with mirror.watching([schema.name for schema in schemas]):
+            yield mirror
 
 
 def _chosen(request: Request, places: Int64s) -> Request:
@@ -142,9 +174,13 @@ def _chosen(request: Request, places: Int64s) -> Request:
     return schema, [keys[place] for place in places.tolist()]
 
 
-def _filled(rows: Columns | None, missing: Int64s, stored: Columns) -> Columns:
-    """The mirror's rows with the store's where it has none."""
-    if rows is None or len(missing) == len(rows):
-        return stored
-    overlay(rows, missing, stored)
-    return rows
+def _taken(rows: Columns, places: list[int]) -> Columns:
+    features = tuple(FeatureColumn(c.name, c.type, c.values[places], c.null[places]) for c in rows.features)
+    return Columns(rows.schema, rows.t[places], rows.seq[places], rows.present[places], features)
+
+
+def _later(stored: Columns, rows: Columns, places: Int64s) -> Mask:
+    """Which of the store's rows are newer than those at the ``places`` of the mirror's."""
+    t, seq = rows.t[places], rows.seq[places]
+    later: Mask = stored.present & ((stored.t > t) | ((stored.t == t) & (stored.seq > seq)))
+    return later

@@ -95,6 +95,14 @@ class BulkStore(ABC):
             self._accept(request.schema, claim=False)
         return self._fetch(wanted)
 
+    def note_batch(self, view: str) -> None:
+        """Counts one more write of batch into a view: no topic tells of it to those who keep rows in memory."""
+        self._answered(lambda: self._count_batch(view))
+
+    def batches(self, views: Sequence[str]) -> list[int]:
+        """How often batch has written into each view. Does not wait while the store is away: raises StoreAway."""
+        return self._batches(views)
+
     def _answered(self, ask: Callable[[], T]) -> T:
         return ask() if self._patience is None else self._patience.until_answered(ask)
 
@@ -126,6 +134,14 @@ class BulkStore(ABC):
     @abstractmethod
     def _fingerprint(self, view: str, claim: str | None) -> str | None:
         """The fingerprint of the view's rows. ``claim`` is kept, atomically, when there is none yet."""
+
+    @abstractmethod
+    def _count_batch(self, view: str) -> None:
+        """One more."""
+
+    @abstractmethod
+    def _batches(self, views: Sequence[str]) -> list[int]:
+        """The counts, 0 where there is none."""
 
     @abstractmethod
     def _place(self) -> str:

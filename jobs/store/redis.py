@@ -114,6 +114,7 @@ class PenstockRedisOnlineStore(BulkStore, RedisOnlineStore):
         """Feast's way in: rows with seq 0 and ``t`` from their event time, compared like all others."""
         rows = encode_feast_rows(table, data, config.entity_key_serialization_version)
         self._apply_in(config, [(_view_name(table, config), rows)])
+        self._count_batch_in(config, _view_name(table, config))
         if progress:
             progress(len(data))
 
@@ -137,7 +138,7 @@ class PenstockRedisOnlineStore(BulkStore, RedisOnlineStore):
         """Deletes all rows of the project and its fingerprints."""
         with _answering(config):
             super().teardown(config, tables, entities)
-            self._get_client(config.online_store).delete(_fingerprints_key(config))
+            self._get_client(config.online_store).delete(_fingerprints_key(config), _batches_key(config))
 
     def _read_hash_fields(self, config: RepoConfig, commands: list[Any]) -> list[Any]:
         with _answering(config):
@@ -191,6 +192,18 @@ class PenstockRedisOnlineStore(BulkStore, RedisOnlineStore):
             held = client.hget(key, view)
         return held.decode() if held is not None else None
 
+    def _count_batch(self, view: str) -> None:
+        self._count_batch_in(self._config, view)
+
+    def _count_batch_in(self, config: RepoConfig, view: str) -> None:
+        with _answering(config):
+            self._get_client(config.online_store).hincrby(_batches_key(config), view, 1)
+
+    def _batches(self, views: Sequence[str]) -> list[int]:
+        with _answering(self._config):
+            counts = self._get_client(self._config.online_store).hmget(_batches_key(self._config), list(views))
+        return [int(count or 0) for count in counts]
+
     def _place(self) -> str:
         return _address(self._config)
 
@@ -203,6 +216,10 @@ def _view_name(table: FeatureView, config: RepoConfig) -> str:
 def _fingerprints_key(config: RepoConfig) -> bytes:
     # not at the end: Feast finds a project's hashes by how their names end
     return f"penstock:{config.project}:fingerprints".encode()
+
+
+def _batches_key(config: RepoConfig) -> bytes:
+    return f"penstock:{config.project}:batches".encode()
 
 
 def _load_script(client: Any) -> bytes:

@@ -38,6 +38,9 @@ _EPOCH = datetime(1970, 1, 1)
 
 _FINGERPRINTS = """CREATE TABLE IF NOT EXISTS penstock_fingerprints (
     feature_table TEXT PRIMARY KEY, fingerprint TEXT NOT NULL) WITHOUT ROWID"""
+_BATCHES = """CREATE TABLE IF NOT EXISTS penstock_batches (
+    feature_table TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID"""
+_COUNT_BATCH = """INSERT INTO penstock_batches VALUES (?, 1) ON CONFLICT DO UPDATE SET n = n + 1"""
 
 #: Feast's own columns; the last ones serve its document search, which features do not take part in.
 _VALUES = """CREATE TABLE IF NOT EXISTS {values} (
@@ -87,6 +90,7 @@ class PenstockSqliteOnlineStore(BulkStore, SqliteOnlineStore):
         """Feast's way in: rows with seq 0 and ``t`` from their event time, compared like all others."""
         rows = encode_feast_rows(table, data, config.entity_key_serialization_version)
         self._apply_in(config, [(_table_name(config, table), rows)])
+        self._count_batch_in(config, _table_name(config, table))
         if progress:
             progress(len(data))
 
@@ -193,6 +197,22 @@ class PenstockSqliteOnlineStore(BulkStore, SqliteOnlineStore):
                 "SELECT fingerprint FROM penstock_fingerprints WHERE feature_table = ?", (table,)
             ).fetchone()
         return found[0] if found else None
+
+    def _count_batch(self, view: str) -> None:
+        self._count_batch_in(self._config, self._table(view))
+
+    def _count_batch_in(self, config: RepoConfig, table: str) -> None:
+        with self._answering(config):
+            connection = self._get_conn(config)
+            connection.execute(_BATCHES)
+            connection.execute(_COUNT_BATCH, (table,))
+
+    def _batches(self, views: Sequence[str]) -> list[int]:
+        with self._answering(self._config):
+            connection = self._get_conn(self._config)
+            known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'penstock_batches'").fetchone()
+            counts = dict(connection.execute("SELECT feature_table, n FROM penstock_batches")) if known else {}
+        return [counts.get(self._table(view), 0) for view in views]
 
     def _place(self) -> str:
         return self._get_db_path(self._config)

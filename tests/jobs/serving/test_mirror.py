@@ -179,6 +179,48 @@ def test_behind_its_bound_it_gives_the_stores_rows_and_then_its_own_again(
     assert back == "the mirror is near its topics again: rows are read from memory"
 
 
+def test_what_batch_writes_is_seen_and_what_is_newer_in_memory_stays(make_shop: MakeShop) -> None:
+    shop = make_shop(mirror_lag_ms=400)
+    for name in ("ann", "bob"):
+        stream(shop, "customer", (name,), T, 1, 1, 5.0, None)
+    plans = [shop.project.plans["customer"]]
+    with (
+        open_store(shop.project.folder) as store,
+        mirrored(shop.project, plans, store, threading.Event(), print) as mirror,
+    ):
+        emit(shop, "customer", ("bob",), T + 9, 3, 3, 7.0, None)
+        wait_until(lambda: clock(mirror, shop, "bob") == T + 9, "bob's newer row")
+        asked = mirror.figures().stored
+        for name in ("ann", "bob"):
+            shop.write("customer", (name,), T + 5, 2, 2, 6.0, None, seq=0)
+        store.note_batch("customer")
+        wait_until(lambda: clock(mirror, shop, "ann") == T + 5, "batch's row")
+        assert clock(mirror, shop, "bob") == T + 9
+        asked_once = mirror.figures().stored
+        assert asked < asked_once <= asked + 2
+        assert (clock(mirror, shop, "ann"), clock(mirror, shop, "bob")) == (T + 5, T + 9)
+        assert mirror.figures().stored == asked_once
+        emit(shop, "customer", ("ann",), T + 6, 4, 4, 8.0, None)
+        wait_until(lambda: clock(mirror, shop, "ann") == T + 6, "ann's next row")
+        assert mirror.figures().stored == asked_once
+
+
+def test_a_key_that_is_new_in_its_topic_is_compared_with_the_store(make_shop: MakeShop) -> None:
+    shop = make_shop(mirror_lag_ms=NEVER_MS)
+    plans = [shop.project.plans["customer"]]
+    with (
+        open_store(shop.project.folder) as store,
+        mirrored(shop.project, plans, store, threading.Event(), print) as mirror,
+    ):
+        shop.write("customer", ("ann",), T + 5, 2, 2, 6.0, None, seq=0)  # batch is ahead of the stream
+        emit(shop, "customer", ("ann",), T, 1, 1, 5.0, None)
+        wait_until(lambda: mirror.figures().rows["customer"] == 1, "ann's row")
+        assert clock(mirror, shop, "ann") == T + 5
+        (rows,) = mirror.read_rows([(schema_of(plans[0]), [("ann",), ("nobody",), ("ann",), (None,)])])
+        assert rows.t.tolist()[::2] == [T + 5, T + 5]
+        assert rows.present.tolist() == [True, False, True, False]
+
+
 def test_a_model_without_a_streamed_input_has_nothing_to_mirror(tmp_path: Path) -> None:
     still = 'Model("still", on=orders, output="p", inputs=[orders.amount, shops])\n'
     project = make_project(tmp_path, f"{DEFINITIONS}\nstill = {still}")

@@ -263,6 +263,21 @@ def test_feasts_own_writes_are_compared_too(project: Path) -> None:
         assert online(feast, CARRIER, (1,)) == [(5, 0.625)]
 
 
+def test_writes_of_batch_are_counted_by_view(project: Path) -> None:
+    feast = applied(project, CARRIER, ORIGIN)
+    with open_store(project) as store:
+        assert store.batches(["carrier", "origin"]) == [0, 0]
+        store.write_rows(ORIGIN, [FeatureRow(("JFK",), 1, 1, FULL)])  # the writer's rows are in a topic
+        assert store.batches(["carrier", "origin"]) == [0, 0]
+        store.note_batch("origin")
+        feast.write_to_online_store("carrier", frame(1_001, 1))
+        feast.write_to_online_store("carrier", frame(1_000, 1))
+        assert store.batches(["carrier", "nothing", "origin"]) == [2, 0, 1]
+    feast.teardown()
+    with open_store(project) as store:
+        assert store.batches(["carrier", "origin"]) == [0, 0]
+
+
 def test_a_row_of_feast_that_leaves_a_feature_out_mixes_nothing(project: Path) -> None:
     feast = applied(project, CARRIER)
     key = EntityKey(join_keys=["carrier"], entity_values=[Value(int64_val=1)])
