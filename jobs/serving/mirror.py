@@ -23,8 +23,7 @@ from jobs.serving.checked import Checked
 from jobs.serving.following import Following, following
 from jobs.serving.inputs import Input
 from jobs.store.bulk import BulkStore, Request
-from jobs.store.columns import Cells, Columns, FeatureColumn, Int64s, decode
-from jobs.store.encoding import Mask
+from jobs.store.columns import Cells, Columns, Int64s, decode
 from jobs.store.rows import ViewSchema
 from jobs.store.schema import schema_of
 from jobs.store.table import overlay
@@ -94,9 +93,9 @@ class Mirror:
         held = rows.present[missing]
         known = {keys[place]: place for place in np.flatnonzero(held).tolist()}
         if known:
-            self._following.put(schema.name, list(known), _taken(stored, list(known.values())))
+            self._following.put(schema.name, list(known), stored.at(np.array(list(known.values()))))
             checked.update(known)
-        newer = ~held | _later(stored, rows, missing)
+        newer = ~held | stored.later_than(rows.t[missing], rows.seq[missing])
         overlay(rows, missing[newer], stored, np.flatnonzero(newer))
         return rows
 
@@ -172,15 +171,3 @@ def mirrored(
 def _chosen(request: Request, places: Int64s) -> Request:
     schema, keys = request
     return schema, [keys[place] for place in places.tolist()]
-
-
-def _taken(rows: Columns, places: list[int]) -> Columns:
-    features = tuple(FeatureColumn(c.name, c.type, c.values[places], c.null[places]) for c in rows.features)
-    return Columns(rows.schema, rows.t[places], rows.seq[places], rows.present[places], features)
-
-
-def _later(stored: Columns, rows: Columns, places: Int64s) -> Mask:
-    """Which of the store's rows are newer than those at the ``places`` of the mirror's."""
-    t, seq = rows.t[places], rows.seq[places]
-    later: Mask = stored.present & ((stored.t > t) | ((stored.t == t) & (stored.seq > seq)))
-    return later

@@ -47,6 +47,16 @@ class Columns:
     def __len__(self) -> int:
         return len(self.t)
 
+    def at(self, places: Int64s) -> Columns:
+        """The rows at these places, copied."""
+        features = tuple(FeatureColumn(c.name, c.type, c.values[places], c.null[places]) for c in self.features)
+        return Columns(self.schema, self.t[places], self.seq[places], self.present[places], features)
+
+    def later_than(self, t: Int64s, seq: Int64s) -> Mask:
+        """Which of the rows are there and have a greater ``(t, seq)`` than these."""
+        later: Mask = self.present & ((self.t > t) | ((self.t == t) & (self.seq > seq)))
+        return later
+
     def __getitem__(self, feature: str) -> FeatureColumn:
         """The feature of this name. Raises KeyError."""
         for column in self.features:

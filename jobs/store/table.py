@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from jobs.store.bulk import encode_rows
-from jobs.store.columns import Cells, Columns, FeatureColumn, Int64s, decode
+from jobs.store.columns import Cells, Columns, Int64s, decode
 from jobs.store.rows import FeatureRow, ViewSchema
 
 Keys = Sequence[tuple[Any, ...]]
@@ -54,17 +55,14 @@ class Table:
         The keys differ. Only a key that the table knows may come with a row that is not ``present``: nothing changes.
         """
         slots = self._make_slots(keys)
-        t, seq = self._columns.t[slots], self._columns.seq[slots]
-        newer = np.flatnonzero(rows.present & ((rows.t > t) | ((rows.t == t) & (rows.seq > seq))))
+        newer = np.flatnonzero(rows.later_than(self._columns.t[slots], self._columns.seq[slots]))
         overlay(self._columns, slots[newer], rows, newer)
 
     def take(self, keys: Keys) -> Columns:
         """The rows of n keys, copied. Of a key that is not ``present`` the rest means nothing, defaults included."""
         get = self._slots.get
         slots = np.array([get(key, _NOWHERE) for key in keys], dtype=np.int64)
-        held = self._columns
-        features = tuple(FeatureColumn(c.name, c.type, c.values[slots], c.null[slots]) for c in held.features)
-        return Columns(self.schema, held.t[slots], held.seq[slots], slots != _NOWHERE, features)
+        return replace(self._columns.at(slots), present=slots != _NOWHERE)
 
     def _make_slots(self, keys: Keys) -> Int64s:
         # what a default is given for has its own length: the next one
