@@ -9,8 +9,8 @@ import click
 from features.errors import UsageError
 from jobs.commands.common import Context, metrics_option
 from jobs.commands.common import command as shared
-from jobs.commands.stopping import stop_on_signals
 from jobs.inference import infer
+from jobs.signals import stop_on_signals
 
 
 class Offsets(click.ParamType[dict[int, int]]):

@@ -13,8 +13,8 @@ from rich.table import Table
 from features.ingest import CLASSES
 from jobs.commands.common import Context
 from jobs.commands.common import command as shared
-from jobs.commands.stopping import stop_on_signals
 from jobs.overview import ModelState, Overview, ViewState, look
+from jobs.signals import stop_on_signals
 
 #: Seconds between two looks.
 LOOK_S = 1.0

@@ -6,7 +6,7 @@ import click
 
 from jobs.commands.common import Context, metrics_option
 from jobs.commands.common import command as shared
-from jobs.commands.stopping import stop_on_signals
+from jobs.signals import stop_on_signals
 from jobs.stream import run
 
 

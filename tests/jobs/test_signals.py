@@ -9,14 +9,14 @@ import sys
 import threading
 from pathlib import Path
 
-from jobs.commands.stopping import stop_on_signals
+from jobs.signals import stop_on_signals
 
 STUCK = """
 import subprocess, sys, time
-from jobs.commands import stopping
+from jobs import signals
 
-stopping.DEADLINE_S = 1.0
-with stopping.stop_on_signals() as stop:
+signals.DEADLINE_S = 1.0
+with signals.stop_on_signals() as stop:
     child = subprocess.Popen(["sleep", "600"])
     print(child.pid, flush=True)
     stop.wait()
