@@ -7,13 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from jobs.store.bulk import BulkStore
 from jobs.store.patience import StoreAway
-
-Keys = Sequence[tuple[Any, ...]]
 
 
 class Checked:
@@ -38,11 +33,6 @@ class Checked:
         if self._error is not None:
             raise self._error
         return self._keys.get(view, set())
-
-    def doubted(self, view: str, keys: Keys) -> npt.NDArray[np.bool_]:
-        """Which of n keys are not known to be no older than in the store: (n,)."""
-        known = self.of(view)
-        return np.array([key not in known for key in keys], dtype=np.bool_)
 
     @contextmanager
     def watched(self, views: Sequence[str], every_s: float) -> Iterator[None]:

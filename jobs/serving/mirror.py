@@ -68,20 +68,13 @@ class Mirror:
             return self._store.read_rows(requests)
         checked = [self._checked.of(schema.name) for schema, _ in requests]
         held = [self._following.take(schema.name, keys) for schema, keys in requests]
-        missing = [self._missing(rows, request) for rows, request in zip(held, requests, strict=True)]
+        missing = [_missing(*each) for each in zip(held, requests, checked, strict=True)]
         wanted = [number for number, places in enumerate(missing) if len(places) or held[number] is None]
         asked = self._ask([_chosen(requests[number], missing[number]) for number in wanted])
         self._mirrored += sum(len(keys) for _, keys in requests) - sum(map(len, missing))
         for number, stored in zip(wanted, asked, strict=True):
             held[number] = self._filled(held[number], requests[number], missing[number], stored, checked[number])
         return [rows for rows in held if rows is not None]
-
-    def _missing(self, rows: Columns | None, request: Request) -> Int64s:
-        """Of which keys the mirror has no row, or one that the store may have a newer one for."""
-        schema, keys = request
-        if rows is None:
-            return np.arange(len(keys))
-        return np.flatnonzero(~rows.present | self._checked.doubted(schema.name, keys))
 
     def _filled(
         self, rows: Columns | None, request: Request, missing: Int64s, stored: Columns, checked: set[tuple[Any, ...]]
@@ -166,6 +159,15 @@ def mirrored(
         mirror.prepare(schemas, stop)
         with mirror.watching([schema.name for schema in schemas]):
             yield mirror
+
+
+def _missing(rows: Columns | None, request: Request, checked: set[tuple[Any, ...]]) -> Int64s:
+    """Of which keys the mirror has no row, or one that the store may have a newer one for."""
+    _, keys = request
+    if rows is None:
+        return np.arange(len(keys))
+    doubted = np.array([key not in checked for key in keys], dtype=np.bool_)
+    return np.flatnonzero(~rows.present | doubted)
 
 
 def _chosen(request: Request, places: Int64s) -> Request:

@@ -23,6 +23,7 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
+from jobs.store.bulk import EncodedRows
 from jobs.store.clock import ABSENT
 from jobs.store.columns import Columns, filled
 from jobs.store.encoding import NULL, Cell, Decoded, Mask, decode_column
@@ -55,20 +56,22 @@ class Layout:
     others: Features
     blank: bytes
 
-    def pack(self, columns: dict[str, Sequence[Cell]], t: Sequence[int], seq: Sequence[int]) -> list[bytes]:
-        """n rows from n cells for each feature. Raises PenstockError for a cell of another type."""
-        table = np.zeros(len(t), dtype=self.fixed)
-        table["layout"], table["t"], table["seq"] = self.checksum, t, seq
-        for place, (name, _) in enumerate(self.order):
-            table["null"][:, place] = [not cell for cell in columns[name]]
+    def pack(self, rows: EncodedRows) -> list[bytes]:
+        """n rows, each in one piece. Raises PenstockError for a cell of another type."""
+        cells = dict(zip(rows.names, rows.columns, strict=True))
+        table = np.zeros(len(rows.keys), dtype=self.fixed)
+        table["layout"], table["t"], table["seq"] = self.checksum, rows.t, rows.seq
+        null: dict[str, Any] = {name: [not cell for cell in cells[name]] for name, _ in self.others}
         for group, features in self.groups.items():
             for place, (name, type) in enumerate(features):
-                table[group][:, place] = decode_column(type, columns[name], where=name)[0]
-        rows = _split(table.tobytes(), self.fixed.itemsize)
+                table[group][:, place], null[name] = decode_column(type, cells[name], where=name)
+        for place, (name, _) in enumerate(self.order):
+            table["null"][:, place] = null[name]
+        heads = _split(table.tobytes(), self.fixed.itemsize)
         if not self.others:
-            return rows
-        tails = zip(*(map(_with_length, columns[name]) for name, _ in self.others), strict=True)
-        return [b"".join((row, *tail)) for row, tail in zip(rows, tails, strict=True)]
+            return heads
+        tails = zip(*(map(_with_length, cells[name]) for name, _ in self.others), strict=True)
+        return [b"".join((head, *tail)) for head, tail in zip(heads, tails, strict=True)]
 
     def unpack(self, schema: ViewSchema, rows: Sequence[bytes]) -> Columns:
         """The rows as columns; ``blank`` stands for a key without one. Raises OtherLayout."""

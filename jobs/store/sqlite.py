@@ -299,7 +299,7 @@ def _apply_rows(connection: sqlite3.Connection, table: str, rows: EncodedRows) -
 def _compare_and_set(connection: sqlite3.Connection, table: str, rows: EncodedRows) -> list[int]:
     """Moves the clocks forward and returns the places of the rows that did."""
     cursor, statement = connection.cursor(), _sql(_COMPARE_AND_SET, table)
-    whole = layout_of(rows.features).pack(dict(zip(rows.names, rows.columns, strict=True)), rows.t, rows.seq)
+    whole = layout_of(rows.features).pack(rows)
     return [
         place
         for place, row in enumerate(zip(rows.keys, rows.t, rows.seq, whole, strict=True))

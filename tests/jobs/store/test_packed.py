@@ -44,8 +44,7 @@ def packed(schema: ViewSchema, rows: list[FeatureRow]) -> list[bytes]:
     if not rows:
         return []
     encoded = encode_rows(schema, rows)
-    cells = dict(zip(encoded.names, encoded.columns, strict=True))
-    return layout_of(encoded.features).pack(cells, encoded.t, encoded.seq)
+    return layout_of(encoded.features).pack(encoded)
 
 
 def by_cells(schema: ViewSchema, rows: list[FeatureRow | None]) -> Columns:
