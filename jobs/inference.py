@@ -39,7 +39,7 @@ from jobs.serving.mirror import mirrored, streamed
 from jobs.serving.parse import Parser
 from jobs.serving.reader import Reader
 from jobs.serving.requests import Queue, Request, read_requests
-from jobs.serving.transactions import DELIVERY_MS, TRANSACTION_MS, Transactions, alone, member_id
+from jobs.serving.transactions import DELIVERY_MS, TRANSACTION_MS, WEIGHT, Transactions, alone, member_id
 from jobs.store.open import open_store
 from jobs.store.patience import Patience
 
@@ -116,6 +116,8 @@ class Inference:
         #: The requests of the transaction under way.
         self._answered: list[Request] = []
         self._pause = LEAST_MS
+        #: How long a look-up and what is made of it usually take, in seconds.
+        self._work_s = 0.0
         self.counts = InferenceCounts()
 
     def run(self, stop: threading.Event, progress: Progress = lambda counts: None) -> None:
@@ -153,12 +155,15 @@ class Inference:
     def _read(self) -> list[Request]:
         """What has come: up to ``batch`` in all, and once there is one, for ``deadline_ms`` more.
 
-        While requests are waiting for their events nothing is held back to read more.
+        While a transaction is under way, what would only wait for its end is read until there is just the time left
+        to look it up. While requests are waiting for their events nothing is held back to read more.
         """
         room = self._config.batch - len(self._queue)
         if room <= 0:
             return self._rest()
         records = self._reader.poll(self._pause if self._queue or self._answered else IDLE_MS, room)
+        if 0 < len(records) < room and self._answered and not self._queue:
+            self._transactions.wait(self._transactions.due - self._work_s)
         deadline = time.monotonic() + self._config.deadline_ms / 1000
         while records and not self._queue and len(records) < room and (left := deadline - time.monotonic()) > 0:
             records += self._reader.poll(left * 1000, room - len(records))
@@ -172,6 +177,7 @@ class Inference:
 
     def _turn(self, fresh: list[Request]) -> None:
         """Looks up, and answers what is ready."""
+        began = time.monotonic()
         waiting = [request for request in self._queue if request.awaited]
         good = [request for request in fresh if request.bad is None]
         if good or waiting:
@@ -179,13 +185,14 @@ class Inference:
         self._queue.add(fresh)
         ready = self._queue.take_ready()
         if ready:
-            self._answer(ready)
+            self._answer(ready, began)
         elif self._transactions.ended:
             self._settle()
         self._pause = LEAST_MS if fresh or ready else min(MOST_MS, self._pause * GROWTH)
 
-    def _answer(self, ready: list[Request]) -> None:
+    def _answer(self, ready: list[Request], began: float) -> None:
         messages = self._answers.make(ready)
+        self._work_s += WEIGHT * (time.monotonic() - began - self._work_s)
         offsets = {request.place: request.record.offset + 1 for request in ready}
         self._settle()
         assert self._reader.group is not None  # requests are read by a member only

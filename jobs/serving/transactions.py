@@ -31,6 +31,8 @@ DELIVERY_MS = 20_000
 #: Seconds between a commit's answer and the next request to the broker. It answers before it has marked what it has
 #: committed, refuses another transaction until then, and a client asks again only after up to 20 ms.
 REST_S = 0.001
+#: What each time that something takes adds to how long it usually takes.
+WEIGHT = 0.1
 
 Offsets = dict[Place, int]
 
@@ -84,6 +86,7 @@ class Transactions:
         self._done = threading.Event()
         self._done.set()
         self._deadline, self._ended_at = 0.0, 0.0
+        self._began, self._usual_s = 0.0, 0.0
         self._error: BaseException | None = None
         # a daemon: a process must be able to end while the producer waits
         threading.Thread(target=self._run, name="transactions", daemon=True).start()
@@ -104,6 +107,15 @@ class Transactions:
     def ended(self) -> bool:
         """Would ``settle`` return, or raise, at once?"""
         return self._done.is_set() or time.monotonic() >= self._deadline
+
+    @property
+    def due(self) -> float:
+        """When what is under way will be committed if it takes as long as usual, in monotonic seconds."""
+        return self._began + self._usual_s
+
+    def wait(self, until: float) -> None:
+        """Returns when what was begun has ended, at the latest at ``until`` (monotonic seconds)."""
+        self._done.wait(max(0.0, until - time.monotonic()))
 
     def settle(self) -> float:
         """Returns when what was begun is committed, with the moment at which it was, in seconds since 1970.
@@ -128,7 +140,8 @@ class Transactions:
 
     def _begin(self, work: Callable[[], None]) -> None:
         self._done.clear()
-        self._deadline = time.monotonic() + PATIENCE_S
+        self._began = time.monotonic()
+        self._deadline = self._began + PATIENCE_S
         self._work.put(work)
 
     def _run(self) -> None:
@@ -137,6 +150,7 @@ class Transactions:
                 work()
             except BaseException as error:
                 self._error = error
+            self._usual_s += WEIGHT * (time.monotonic() - self._began - self._usual_s)
             self._ended_at = time.time()
             self._done.set()
 
