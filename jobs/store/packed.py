@@ -46,7 +46,8 @@ class OtherLayout(Exception):
 class Layout:
     """Where the features of a view stand. ``order``: them in the order of the null bytes.
 
-    ``fixed`` is the part that every row has, ``groups`` its groups' features, ``others`` those that follow it.
+    ``fixed`` is the part that every row has, ``groups`` its groups' features, ``others`` those that follow it;
+    ``blank`` and ``blank_fixed`` stand for a key without a row.
     """
 
     order: Features
@@ -55,9 +56,19 @@ class Layout:
     groups: dict[str, Features]
     others: Features
     blank: bytes
+    blank_fixed: bytes
 
     def pack(self, rows: EncodedRows) -> list[bytes]:
         """n rows, each in one piece. Raises PenstockError for a cell of another type."""
+        heads = self.pack_fixed(rows)
+        if not self.others:
+            return heads
+        cells = dict(zip(rows.names, rows.columns, strict=True))
+        tails = zip(*(map(_with_length, cells[name]) for name, _ in self.others), strict=True)
+        return [b"".join((head, *tail)) for head, tail in zip(heads, tails, strict=True)]
+
+    def pack_fixed(self, rows: EncodedRows) -> list[bytes]:
+        """The fixed part of each of n rows. Raises PenstockError for a cell of another type."""
         cells = dict(zip(rows.names, rows.columns, strict=True))
         table = np.zeros(len(rows.keys), dtype=self.fixed)
         table["layout"], table["t"], table["seq"] = self.checksum, rows.t, rows.seq
@@ -67,32 +78,39 @@ class Layout:
                 table[group][:, place], null[name] = decode_column(type, cells[name], where=name)
         for place, (name, _) in enumerate(self.order):
             table["null"][:, place] = null[name]
-        heads = _split(table.tobytes(), self.fixed.itemsize)
-        if not self.others:
-            return heads
-        tails = zip(*(map(_with_length, cells[name]) for name, _ in self.others), strict=True)
-        return [b"".join((head, *tail)) for head, tail in zip(heads, tails, strict=True)]
+        return split(table.tobytes(), self.fixed.itemsize)
 
     def unpack(self, schema: ViewSchema, rows: Sequence[bytes]) -> Columns:
-        """The rows as columns; ``blank`` stands for a key without one. Raises OtherLayout."""
+        """The rows as columns. Raises OtherLayout."""
         size = self.fixed.itemsize
-        heads = b"".join([row[:size] for row in rows] if self.others else rows)
-        if len(heads) != size * len(rows):
+        table = self._table([row[:size] for row in rows] if self.others else rows)
+        return self._columns(schema, table, _tails(rows, size, len(self.others)))
+
+    def unpack_fixed(self, schema: ViewSchema, heads: Sequence[bytes], others: Sequence[Sequence[Cell]]) -> Columns:
+        """The fixed parts, and for each of ``self.others`` a column of cells, as ``unpack`` gives them."""
+        return self._columns(schema, self._table(heads), others)
+
+    def _table(self, heads: Sequence[bytes]) -> npt.NDArray[np.void]:
+        joined = b"".join(heads)
+        if len(joined) != self.fixed.itemsize * len(heads):
             raise OtherLayout
-        table = np.frombuffer(heads, dtype=self.fixed)
+        table = np.frombuffer(joined, dtype=self.fixed)
         if not np.all(table["layout"] == self.checksum):
             raise OtherLayout
-        decoded = dict(self._decoded(table, rows))
+        return table
+
+    def _columns(self, schema: ViewSchema, table: npt.NDArray[np.void], others: Sequence[Sequence[Cell]]) -> Columns:
+        decoded = dict(self._decoded(table, others))
         return filled(schema, table["t"].copy(), table["seq"].copy(), [decoded[name] for name in schema.feature_names])
 
-    def _decoded(self, table: npt.NDArray[np.void], rows: Sequence[bytes]) -> Iterator[tuple[str, Decoded]]:
+    def _decoded(self, table: npt.NDArray[np.void], others: Sequence[Sequence[Cell]]) -> Iterator[tuple[str, Decoded]]:
         masks = table["null"].T.copy("C").view(np.bool_)
         null: dict[str, Mask] = {name: mask for (name, _), mask in zip(self.order, masks, strict=True)}
         for group, features in self.groups.items():
             values = table[group].T.copy("C")
             for (name, _), column in zip(features, values, strict=True):
                 yield name, (column, null[name])
-        for (name, type), cells in zip(self.others, _tails(rows, self.fixed.itemsize, len(self.others)), strict=True):
+        for (name, type), cells in zip(self.others, others, strict=True):
             yield name, decode_column(type, cells, where=name)
 
 
@@ -115,22 +133,24 @@ def layout_of(features: Features) -> Layout:
             *((group, _DTYPES[group], (len(chosen),)) for group, chosen in groups.items()),
         ]
     )
-    return Layout(order, checksum, fixed, groups, others, _blank(fixed, checksum, len(others)))
+    blank = _blank_fixed(fixed, checksum)
+    return Layout(order, checksum, fixed, groups, others, blank + _with_length(NULL) * len(others), blank)
 
 
-def _blank(fixed: np.dtype[np.void], checksum: int, others: int) -> bytes:
+def _blank_fixed(fixed: np.dtype[np.void], checksum: int) -> bytes:
     row = np.zeros(1, dtype=fixed)
     row["layout"], row["t"], row["seq"], row["null"] = checksum, ABSENT, ABSENT, 1
     for group, nothing in _NOTHING.items():
         row[group] = nothing
-    return row.tobytes() + _with_length(NULL) * others
+    return row.tobytes()
 
 
 def _with_length(cell: Cell) -> bytes:
     return _LENGTH.pack(len(cell or NULL)) + (cell or NULL)
 
 
-def _split(joined: bytes, size: int) -> list[bytes]:
+def split(joined: bytes, size: int) -> list[bytes]:
+    """Parts of so many bytes; the last one may have less."""
     return [joined[start : start + size] for start in range(0, len(joined), size)]
 
 

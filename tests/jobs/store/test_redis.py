@@ -19,6 +19,15 @@ from tests.redis_server import RedisServer, free_port, redis_server
 
 SCHEMA = ViewSchema("sales", (("customer", "int64"),), (("n", "int64"), ("name", "string")), (0, None), "aa11")
 ROW = FeatureRow((1,), 1_500, 1, (7, "é"))
+#: Nine counts, a sum and a text.
+NUMBERS = ViewSchema(
+    "numbers",
+    SCHEMA.key,
+    (*((f"n{place}", "int64") for place in range(9)), ("sum", "int64"), ("name", "string")),
+    (0,) * 10 + (None,),
+    "cc33",
+)
+VALUES = (*range(9), 10, "é")
 PASSWORD = "correct horse"
 
 
@@ -45,6 +54,52 @@ def test_a_hash_has_feasts_fields_and_one_more(redis_project: Path, empty_redis:
         fields = client.hgetall(key)
     assert {field for field in fields if len(field) != 4} == {b"_ts:sales", b"_clock:sales"}
     assert len(fields) == 4
+
+
+def test_numbers_are_kept_once_more_in_pieces_that_leave_a_hash_small(
+    redis_project: Path, empty_redis: RedisServer
+) -> None:
+    with open_store(redis_project) as store:
+        store.write_rows(NUMBERS, [FeatureRow((1,), 1_500, 1, VALUES)])
+    with Redis(port=empty_redis.port) as client:
+        (key,) = client.keys("*shop")
+        fields = client.hgetall(key)
+        assert client.object("encoding", key) == b"listpack"
+    pieces = [fields.pop(name) for name in (b"_0:numbers", b"_1:numbers")]
+    assert list(map(len, pieces)) == [64, 4 + 16 + 11 + 80 - 64]
+    # the text is no number: it is read from its own field
+    assert len(fields) == 2 + 11
+
+
+def test_a_row_whose_pieces_are_missing_or_of_another_row_is_read_by_feature(
+    redis_project: Path, empty_redis: RedisServer
+) -> None:
+    other = ViewSchema("others", NUMBERS.key, NUMBERS.features, NUMBERS.defaults, "dd44")
+    keys = [(1,), (2,), (3,)]
+    with open_store(redis_project) as store, Redis(port=empty_redis.port) as client:
+        for t in (1, 2):
+            for schema in (NUMBERS, other):
+                store.write_rows(schema, [FeatureRow(key, t, 1, (*VALUES[:9], 10 * t, "é")) for key in keys[:2]])
+            first, second = sorted(client.keys("*shop"))
+            if t == 1:
+                old = client.hget(first, "_1:numbers")
+        # as versions leave them that know no pieces
+        client.hset(first, "_1:numbers", old)
+        client.hdel(second, "_0:numbers", "_1:numbers")
+        torn, whole = store.read_rows([(NUMBERS, keys), (other, keys)])
+    for columns in (torn, whole):
+        assert columns.t.tolist()[:2] == [2, 2] and columns.present.tolist() == [True, True, False]
+        assert [column.values.tolist() for column in columns.features[-2:]] == [[20, 20, 0], ["é", "é", None]]
+
+
+def test_a_dropped_views_pieces_go_with_it(redis_project: Path, empty_redis: RedisServer) -> None:
+    feast = applied(redis_project, NUMBERS, SCHEMA)
+    with open_store(redis_project) as store, Redis(port=empty_redis.port) as client:
+        store.write_rows(NUMBERS, [FeatureRow((1,), 1, 1, VALUES)])
+        store.write_rows(SCHEMA, [ROW])
+        feast.apply([], objects_to_delete=[feast.get_feature_view("numbers")], partial=False)
+        (key,) = client.keys("*shop")
+        assert {field for field in client.hkeys(key) if len(field) != 4} == {b"_ts:sales", b"_clock:sales"}
 
 
 def test_the_script_is_loaded_again_after_a_flush(redis_project: Path, empty_redis: RedisServer) -> None:
