@@ -46,7 +46,7 @@ class Load:
     events: int
 
 
-#: So many events that ours run as long as SQL may: the JVM's compilers take a share of the processors for half a minute.
+#: So many that ours run as long as SQL may: the JVM's compilers take a share of the processors for half a minute.
 EVENTS = 6_000_000
 LOADS = (Load("about 50 events in a window", 10_000, 50, EVENTS), Load("about 3000", 20, 3_000, EVENTS))
 #: Events between two looks at the producer's answers.
