@@ -7,26 +7,26 @@ import penstock.json.JsonWriter;
 
 /**
  * What one key keeps for aggregates over one window. Events are added in any order of time and removed oldest first,
- * all events of one time together.
+ * all events of one time together. A class, because calls through an interface cost more than most of what they do.
  */
-interface Accumulator {
-    void add(Chunk chunk, int i);
+abstract class Accumulator {
+    abstract void add(Chunk chunk, int i);
 
-    void remove(Chunk chunk, int i);
+    abstract void remove(Chunk chunk, int i);
 
     /**
      * Takes out one event that is still alive, whatever its time. False when it cannot: then it has to be made anew
      * from the events that are left.
      */
-    default boolean retract(Chunk chunk, int i) {
+    boolean retract(Chunk chunk, int i) {
         return false;
     }
 
     /** Called before anything else for each element: the current key's blocks, for what is kept beside the key's state. */
-    default void open(Blocks blocks) {}
+    void open(Blocks blocks) {}
 
     /** Empties itself; false when one made anew does as well. */
-    default boolean clear() {
+    boolean clear() {
         return false;
     }
 
@@ -34,19 +34,19 @@ interface Accumulator {
      * Takes out the events of a step, all at once: none of those left is at {@code end} or before. {@code part}: the
      * accumulator over that step alone; null for what goes by time.
      */
-    default void removeStep(Accumulator part, long end) {
+    void removeStep(Accumulator part, long end) {
         throw new IllegalStateException("a view with this aggregate keeps its events");
     }
 
-    void write(DataOutputView out) throws IOException;
+    abstract void write(DataOutputView out) throws IOException;
 
-    void read(DataInputView in) throws IOException;
+    abstract void read(DataInputView in) throws IOException;
 
     /** A deep copy. */
-    Accumulator copy();
+    abstract Accumulator copy();
 
-    /** An accumulator that may have to look for another value once one has been removed. */
-    interface Refilled extends Accumulator {
+    /** What an accumulator is that may have to look for another value once one has been removed. */
+    interface Refilled {
         /** Called once after a group of removals, with the events that are left. */
         void refill(Events left) throws Exception;
 

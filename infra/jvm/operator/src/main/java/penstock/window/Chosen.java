@@ -14,7 +14,7 @@ import penstock.types.Wire;
  * sliding window it keeps the events that can still become it: times rising, each beaten by the one before it. Of a
  * lifetime it keeps the best alone.
  */
-final class Chosen implements Accumulator {
+final class Chosen extends Accumulator {
     private final Input input;
     private final Input by;
     private final boolean greatest;

@@ -6,7 +6,7 @@ import org.apache.flink.core.memory.DataOutputView;
 import penstock.json.JsonWriter;
 
 /** How many events are taken. */
-final class Count implements Invertible {
+final class Count extends Invertible {
     private final Input input;
     private long n;
 

@@ -9,7 +9,7 @@ import penstock.plan.Type;
 import penstock.types.Wire;
 
 /** Some values at one end of a window, by (time, value), the oldest first. */
-abstract class Ends implements Accumulator {
+abstract class Ends extends Accumulator {
     final Input input;
     final List<Timed> kept = new ArrayList<>();
 

@@ -35,7 +35,11 @@ final class EventLog {
     // the chunks touched for this element: a backend on disk would read them anew each time
     private final long[] heldIds = new long[HELD];
     private final Chunk[] held = new Chunk[HELD];
+    /** Is it to be written? */
     private final boolean[] changed = new boolean[HELD];
+    /** Is it the one that the backend has, so that a change of it needs no writing? */
+    private final boolean[] live = new boolean[HELD];
+
     private int nextHeld;
 
     /**
@@ -54,14 +58,31 @@ final class EventLog {
         versions = new Versions(layout, this);
     }
 
-    /** Turns to the current key, and to its list of these chunks. */
-    void open(KeyState keyState, KeyState.Chunks chunkList) {
+    /**
+     * Turns to the current key, and to its list of these chunks.
+     *
+     * @param checkpoints how many have begun
+     */
+    void open(KeyState keyState, KeyState.Chunks chunkList, long checkpoints) throws Exception {
         state = keyState;
         list = chunkList;
+        if (list.checkpoints == checkpoints) {
+            holdLive(list.last, list.lastChunk);
+            holdLive(list.first, list.firstChunk);
+        }
+        list.checkpoints = checkpoints;
+    }
+
+    private void holdLive(long id, Chunk chunk) throws Exception {
+        if (chunk != null) {
+            live[hold(id, chunk)] = true;
+        }
     }
 
     /** Writes what changed, and lets the key go. */
     void close() throws Exception {
+        list.lastChunk = held(list.last);
+        list.firstChunk = list.first == list.last ? null : held(list.first);
         for (int slot = 0; slot < HELD; slot++) {
             release(slot);
         }
@@ -70,22 +91,33 @@ final class EventLog {
         list = null;
     }
 
+    private Chunk held(long id) {
+        int slot = heldSlot(id);
+        return slot < 0 ? null : held[slot];
+    }
+
     private void release(int slot) throws Exception {
-        if (held[slot] != null && changed[slot]) {
+        if (changed[slot] && !live[slot]) {
             chunks.put(heldIds[slot], held[slot]);
         }
         held[slot] = null;
         heldIds[slot] = 0;
         changed[slot] = false;
+        live[slot] = false;
     }
 
     private int slot(long id) throws Exception {
+        int slot = heldSlot(id);
+        return slot < 0 ? hold(id, chunks.get(id)) : slot;
+    }
+
+    private int heldSlot(long id) {
         for (int slot = 0; slot < HELD; slot++) {
             if (heldIds[slot] == id) {
                 return slot;
             }
         }
-        return hold(id, chunks.get(id));
+        return -1;
     }
 
     private int hold(long id, Chunk chunk) throws Exception {

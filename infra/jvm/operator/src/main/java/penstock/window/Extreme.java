@@ -12,7 +12,7 @@ import penstock.types.Wire;
  * The least or greatest value of a sliding window: a monotone deque of the values that can still become it, times
  * rising, each value beaten by the one before it. A cost of O(1) amortized per event, and a search for a late one.
  */
-final class Extreme implements Accumulator {
+final class Extreme extends Accumulator {
     private static final int FIRST_ROOM = 4;
 
     private final Input input;

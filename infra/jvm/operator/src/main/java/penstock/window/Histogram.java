@@ -7,7 +7,7 @@ import penstock.json.JsonWriter;
 import penstock.types.Wire;
 
 /** How many values lie in each half-open bin; one outside of all bins is not counted. */
-final class Histogram implements Invertible {
+final class Histogram extends Invertible {
     private final Input input;
     /** Rising, as bits of the argument's type. */
     private final long[] edges;

@@ -1,9 +1,9 @@
 package penstock.window;
 
 /** An accumulator out of which any event can be taken, as the oldest one is. */
-interface Invertible extends Accumulator {
+abstract class Invertible extends Accumulator {
     @Override
-    default boolean retract(Chunk chunk, int i) {
+    boolean retract(Chunk chunk, int i) {
         remove(chunk, i);
         return true;
     }

@@ -28,10 +28,20 @@ final class KeyState {
     final Head[] heads;
     final Accumulator[] accumulators;
 
-    /** The ends of a log's list of chunks; 0 when it is empty. */
+    /**
+     * The ends of a log's list of chunks; 0 when it is empty. A backend that keeps objects gives the same key's back for its
+     * next element, and the chunks that they name with it: each of its look-ups waits for memory several times. Not after
+     * a checkpoint has begun, which may still read them: then the backend gives copies, once it is asked.
+     */
     static final class Chunks {
         long first;
         long last;
+        /** The chunks of those ids as the backend has them; null where that is not known, and both may be one. */
+        Chunk firstChunk;
+
+        Chunk lastChunk;
+        /** How many checkpoints had begun when they were looked up. */
+        long checkpoints;
 
         Chunks copy() {
             Chunks copy = new Chunks();

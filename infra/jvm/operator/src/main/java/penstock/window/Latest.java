@@ -9,7 +9,7 @@ import penstock.plan.Type;
 import penstock.types.Wire;
 
 /** A table's row: the greatest (time, arguments in order), null below every value. Nothing leaves it. */
-final class Latest implements Accumulator {
+final class Latest extends Accumulator {
     private final Type[] types;
     private boolean present;
     private long time;

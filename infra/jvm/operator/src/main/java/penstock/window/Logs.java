@@ -17,14 +17,18 @@ final class Logs {
                 : new EventLog[] {last};
     }
 
-    /** Turns to the current key. True where that changed its state: an earlier version left all that it keeps in one log. */
-    boolean open(KeyState state) throws Exception {
+    /**
+     * Turns to the current key. True where that changed its state: an earlier version left all that it keeps in one log.
+     *
+     * @param checkpoints how many have begun
+     */
+    boolean open(KeyState state, long checkpoints) throws Exception {
         boolean divides = state.logs.length < all.length;
         if (divides) {
             state.logs = new KeyState.Chunks[] {state.logs[0], new KeyState.Chunks()};
         }
         for (int l = 0; l < all.length; l++) {
-            all[l].open(state, state.logs[l]);
+            all[l].open(state, state.logs[l], checkpoints);
         }
         if (divides) {
             all[1].takeFrom(all[0]);

@@ -12,7 +12,7 @@ import penstock.types.Wire;
  * The values that take part, each once with its count, in their order: distinct, percentile and, with a second order by
  * count, top_k. Blocks of values lie in a state of their own; this is what the key's state holds of them.
  */
-final class Multiset implements Invertible {
+final class Multiset extends Invertible {
     /** Bits of a block's id below its multiset's place. */
     private static final int SPACE = 40;
 

@@ -8,7 +8,7 @@ import penstock.plan.Type;
 import penstock.types.Wire;
 
 /** An accumulator that keeps one value with its time: the best seen, by an order that subclasses give. */
-abstract class Single implements Accumulator {
+abstract class Single extends Accumulator {
     final Input input;
     boolean present;
     long time;

@@ -11,7 +11,7 @@ import penstock.number.Sum128;
 import penstock.plan.Type;
 
 /** Exact sums: sum, mean and, with squares, var and std; with higher powers, skew and kurtosis. */
-final class Sums implements Invertible {
+final class Sums extends Invertible {
     private final Input input;
     /** {@code 10**places}, by which a float64 is made an integer; 0 for int64. */
     private final double scale;

@@ -47,6 +47,8 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
     /** The event at hand as a chunk of one. */
     private transient Chunk one;
     private transient Numbering numbering;
+    /** How many have begun. */
+    private transient long checkpoints;
 
     /** @param plan the view's canonical plan */
     public WindowOperator(String plan) {
@@ -80,6 +82,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
             each.snapshot();
         }
         numbering.snapshot();
+        checkpoints++;
     }
 
     @Override
@@ -123,7 +126,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
 
     /** True where that changed the state. */
     private boolean turnTo(KeyState state) throws Exception {
-        boolean changed = logs.open(state);
+        boolean changed = logs.open(state, checkpoints);
         if (blocks != null) {
             for (Accumulator accumulator : state.accumulators) {
                 accumulator.open(blocks);
