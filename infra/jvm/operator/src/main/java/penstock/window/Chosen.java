@@ -36,7 +36,7 @@ final class Chosen extends Accumulator {
     @Override
     public void add(Chunk chunk, int i) {
         if (input.takes(chunk, i) && by.takes(chunk, i)) {
-            add(new Pick(chunk.times[i], by.bits(chunk, i), by.text(chunk, i), input.bits(chunk, i), input.text(chunk, i)));
+            add(new Pick(chunk.time(i), by.bits(chunk, i), by.text(chunk, i), input.bits(chunk, i), input.text(chunk, i)));
         }
     }
 
@@ -85,7 +85,7 @@ final class Chosen extends Accumulator {
 
     @Override
     public void remove(Chunk chunk, int i) {
-        while (from < picks.size() && picks.get(from).time <= chunk.times[i]) {
+        while (from < picks.size() && picks.get(from).time <= chunk.time(i)) {
             picks.set(from++, null);
         }
         if (from > picks.size() / 2) {

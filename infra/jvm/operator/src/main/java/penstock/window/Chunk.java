@@ -4,8 +4,9 @@ import java.util.Arrays;
 import penstock.plan.Order;
 
 /**
- * Some events of a key, columns side by side, in the order (time, id); a link in the key's list of chunks. Ids sort by
- * code point with null first. Times are milliseconds.
+ * Some events of a key in the order (time, id); a link in the key's list of chunks. Ids sort by code point with null
+ * first. Times are milliseconds. An event's numbers lie side by side, because they are read together, and each part of
+ * memory that is read has to be waited for.
  */
 final class Chunk {
     static final int FIRST_ROOM = 4;
@@ -15,45 +16,38 @@ final class Chunk {
     /** A bit of {@link #wheres}: the event is not in the view (any more), and only remembered. */
     static final long GONE = 1L << 62;
 
+    private static final Columns NO_COLUMNS = new Columns();
+
     /** The chunks before and after; 0 where there is none. Of the list's first chunk {@code previous} means nothing. */
     long previous;
 
     long next;
     int size;
-    long[] times;
+    private final Columns columns;
+    /** Event by event, by {@link Columns#place}. */
+    private long[] numbers;
     /** Null when no event has an id. */
-    String[] ids;
-
-    long[] nulls;
-    long[] wheres;
-    /** Per argument, by event; null for a string argument. */
-    final long[][] bits;
+    private String[] ids;
     /** Per argument, by event; null unless a string argument. */
-    final String[][] texts;
+    private final String[][] texts;
     /** By entry the parts of a step, which then is all that the entry has beside its time; null where entries are events. */
     Accumulator[][] steps;
 
-    Chunk(boolean[] textArgs, int room) {
-        times = new long[room];
-        nulls = new long[room];
-        wheres = new long[room];
-        bits = new long[textArgs.length][];
-        texts = new String[textArgs.length][];
-        for (int a = 0; a < textArgs.length; a++) {
-            if (textArgs[a]) {
-                texts[a] = new String[room];
-            } else {
-                bits[a] = new long[room];
-            }
+    Chunk(Columns columns, int room) {
+        this.columns = columns;
+        numbers = new long[room * columns.width];
+        texts = new String[columns.size()][];
+        for (int a = 0; a < texts.length; a++) {
+            texts[a] = columns.isText(a) ? new String[room] : null;
         }
     }
 
-    Chunk(boolean[] textArgs) {
-        this(textArgs, FIRST_ROOM);
+    Chunk(Columns columns) {
+        this(columns, FIRST_ROOM);
     }
 
     static Chunk ofSteps(int room) {
-        Chunk chunk = new Chunk(new boolean[0], room);
+        Chunk chunk = new Chunk(NO_COLUMNS, room);
         chunk.steps = new Accumulator[room][];
         return chunk;
     }
@@ -62,14 +56,11 @@ final class Chunk {
         previous = from.previous;
         next = from.next;
         size = from.size;
-        times = from.times.clone();
+        columns = from.columns;
+        numbers = from.numbers.clone();
         ids = from.ids == null ? null : from.ids.clone();
-        nulls = from.nulls.clone();
-        wheres = from.wheres.clone();
-        bits = new long[from.bits.length][];
         texts = new String[from.texts.length][];
-        for (int a = 0; a < bits.length; a++) {
-            bits[a] = from.bits[a] == null ? null : from.bits[a].clone();
+        for (int a = 0; a < texts.length; a++) {
             texts[a] = from.texts[a] == null ? null : from.texts[a].clone();
         }
         steps = from.steps == null ? null : copies(from.steps, from.size);
@@ -86,20 +77,81 @@ final class Chunk {
         return copies;
     }
 
-    boolean isOutside(int i) {
-        return (wheres[i] & OUTSIDE) != 0;
+    long time(int i) {
+        return numbers[i * columns.width + Columns.TIME];
     }
 
-    boolean isGone(int i) {
-        return (wheres[i] & GONE) != 0;
+    void setTime(int i, long time) {
+        numbers[i * columns.width + Columns.TIME] = time;
     }
 
-    boolean isNull(int arg, int i) {
-        return (nulls[i] >>> arg & 1) != 0;
+    /** The bits of the arguments that are null. */
+    long nulls(int i) {
+        return numbers[i * columns.width + Columns.NULLS];
+    }
+
+    void setNulls(int i, long nulls) {
+        numbers[i * columns.width + Columns.NULLS] = nulls;
+    }
+
+    /** The bits of the conditions that hold, {@link #OUTSIDE} and {@link #GONE}. */
+    long wheres(int i) {
+        return numbers[i * columns.width + Columns.WHERES];
+    }
+
+    void setWheres(int i, long wheres) {
+        numbers[i * columns.width + Columns.WHERES] = wheres;
+    }
+
+    /** An argument that is no string. */
+    long bits(int arg, int i) {
+        return numbers[i * columns.width + columns.place(arg)];
+    }
+
+    void setBits(int arg, int i, long bits) {
+        numbers[i * columns.width + columns.place(arg)] = bits;
+    }
+
+    /** An argument that is a string. */
+    String text(int arg, int i) {
+        return texts[arg][i];
+    }
+
+    void setText(int arg, int i, String text) {
+        texts[arg][i] = text;
+    }
+
+    boolean hasIds() {
+        return ids != null;
     }
 
     String id(int i) {
         return ids == null ? null : ids[i];
+    }
+
+    void setId(int i, String id) {
+        if (id != null && ids == null) {
+            ids = new String[room()];
+        }
+        if (ids != null) {
+            ids[i] = id;
+        }
+    }
+
+    private int room() {
+        return numbers.length / columns.width;
+    }
+
+    boolean isOutside(int i) {
+        return (wheres(i) & OUTSIDE) != 0;
+    }
+
+    boolean isGone(int i) {
+        return (wheres(i) & GONE) != 0;
+    }
+
+    boolean isNull(int arg, int i) {
+        return (nulls(i) >>> arg & 1) != 0;
     }
 
     /** The first place whose event is after (time, id); {@code size} when none is. */
@@ -119,8 +171,9 @@ final class Chunk {
 
     /** Compares the event at {@code i} with (time, id). */
     int compare(int i, long time, String id) {
-        if (times[i] != time) {
-            return times[i] < time ? -1 : 1;
+        long own = time(i);
+        if (own != time) {
+            return own < time ? -1 : 1;
         }
         return compareIds(id(i), id);
     }
@@ -134,7 +187,9 @@ final class Chunk {
 
     /** Moves all from place {@code i} on one up and copies the event {@code j} of another chunk there. */
     void insert(int i, Chunk from, int j) {
-        room();
+        if (size == room()) {
+            resize(2 * size);
+        }
         shift(i);
         size++;
         set(i, from, j);
@@ -145,14 +200,11 @@ final class Chunk {
         if (count == 0) {
             return;
         }
-        System.arraycopy(times, i, times, i + 1, count);
-        System.arraycopy(nulls, i, nulls, i + 1, count);
-        System.arraycopy(wheres, i, wheres, i + 1, count);
+        System.arraycopy(numbers, i * columns.width, numbers, (i + 1) * columns.width, count * columns.width);
         shift(ids, i, count);
         shift(steps, i, count);
-        for (int a = 0; a < bits.length; a++) {
-            shift(bits[a], i, count);
-            shift(texts[a], i, count);
+        for (String[] text : texts) {
+            shift(text, i, count);
         }
     }
 
@@ -164,42 +216,23 @@ final class Chunk {
 
     /** Overwrites the event at {@code i}. */
     void set(int i, Chunk from, int j) {
-        times[i] = from.times[j];
-        nulls[i] = from.nulls[j];
-        wheres[i] = from.wheres[j];
-        String id = from.id(j);
-        if (id != null && ids == null) {
-            ids = new String[times.length];
-        }
-        if (ids != null) {
-            ids[i] = id;
-        }
+        System.arraycopy(from.numbers, j * columns.width, numbers, i * columns.width, columns.width);
+        setId(i, from.id(j));
         if (steps != null) {
             steps[i] = from.steps[j];
         }
-        for (int a = 0; a < bits.length; a++) {
-            if (bits[a] != null) {
-                bits[a][i] = from.bits[a][j];
-            } else {
+        for (int a = 0; a < texts.length; a++) {
+            if (texts[a] != null) {
                 texts[a][i] = from.texts[a][j];
             }
         }
     }
 
-    private void room() {
-        if (size == times.length) {
-            resize(2 * size);
-        }
-    }
-
     private void resize(int room) {
-        times = Arrays.copyOf(times, room);
-        nulls = Arrays.copyOf(nulls, room);
-        wheres = Arrays.copyOf(wheres, room);
+        numbers = Arrays.copyOf(numbers, room * columns.width);
         ids = ids == null ? null : Arrays.copyOf(ids, room);
         steps = steps == null ? null : Arrays.copyOf(steps, room);
-        for (int a = 0; a < bits.length; a++) {
-            bits[a] = bits[a] == null ? null : Arrays.copyOf(bits[a], room);
+        for (int a = 0; a < texts.length; a++) {
             texts[a] = texts[a] == null ? null : Arrays.copyOf(texts[a], room);
         }
     }

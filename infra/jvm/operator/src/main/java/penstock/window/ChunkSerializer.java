@@ -4,7 +4,6 @@ import java.io.IOException;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
-import penstock.plan.Arg;
 import penstock.plan.PlanReader;
 import penstock.types.PlainSerializer;
 import penstock.types.PlainSnapshot;
@@ -19,7 +18,7 @@ final class ChunkSerializer extends PlainSerializer<Chunk> {
      */
     private static final int VERSION = 3;
 
-    private final boolean[] textArgs;
+    private final Columns columns;
     private final boolean hasWheres;
     private final boolean onlySteps;
     private final boolean isMixed;
@@ -28,11 +27,7 @@ final class ChunkSerializer extends PlainSerializer<Chunk> {
     ChunkSerializer(String plan) {
         super(plan);
         var view = PlanReader.read(plan);
-        textArgs = new boolean[view.args().size()];
-        int a = 0;
-        for (Arg arg : view.args()) {
-            textArgs[a++] = arg.type().isText();
-        }
+        columns = Columns.of(view);
         Steps steps = Steps.of(view);
         onlySteps = steps != null && steps.alone;
         isMixed = steps != null && !steps.alone;
@@ -62,8 +57,8 @@ final class ChunkSerializer extends PlainSerializer<Chunk> {
         Wire.writeSize(chunk.size, out);
         long time = 0;
         for (int i = 0; i < chunk.size; i++) {
-            Wire.writeSigned(chunk.times[i] - time, out);
-            time = chunk.times[i];
+            Wire.writeSigned(chunk.time(i) - time, out);
+            time = chunk.time(i);
         }
         if (chunk.steps != null) {
             writeSteps(chunk, out);
@@ -82,23 +77,21 @@ final class ChunkSerializer extends PlainSerializer<Chunk> {
 
     private void writeEvents(Chunk chunk, DataOutputView out) throws IOException {
         writeIds(chunk, out);
-        writeBits(chunk.nulls, chunk.size, textArgs.length > 0, out);
-        writeBits(chunk.wheres, chunk.size, hasWheres, out);
-        for (int a = 0; a < textArgs.length; a++) {
+        for (int i = 0; columns.size() > 0 && i < chunk.size; i++) {
+            Wire.writeSize(chunk.nulls(i), out);
+        }
+        for (int i = 0; hasWheres && i < chunk.size; i++) {
+            Wire.writeSize(chunk.wheres(i), out);
+        }
+        for (int a = 0; a < columns.size(); a++) {
             writeArg(chunk, a, out);
         }
     }
 
     private static void writeIds(Chunk chunk, DataOutputView out) throws IOException {
-        out.writeBoolean(chunk.ids != null);
-        for (int i = 0; chunk.ids != null && i < chunk.size; i++) {
-            Wire.writeText(chunk.ids[i], out);
-        }
-    }
-
-    private static void writeBits(long[] bits, int size, boolean any, DataOutputView out) throws IOException {
-        for (int i = 0; any && i < size; i++) {
-            Wire.writeSize(bits[i], out);
+        out.writeBoolean(chunk.hasIds());
+        for (int i = 0; chunk.hasIds() && i < chunk.size; i++) {
+            Wire.writeText(chunk.id(i), out);
         }
     }
 
@@ -107,10 +100,10 @@ final class ChunkSerializer extends PlainSerializer<Chunk> {
             if (chunk.isNull(a, i)) {
                 continue;
             }
-            if (textArgs[a]) {
-                Wire.writeText(chunk.texts[a][i], out);
+            if (columns.isText(a)) {
+                Wire.writeText(chunk.text(a, i), out);
             } else {
-                out.writeLong(chunk.bits[a][i]);
+                out.writeLong(chunk.bits(a, i));
             }
         }
     }
@@ -122,14 +115,14 @@ final class ChunkSerializer extends PlainSerializer<Chunk> {
         long next = Wire.readSize(in);
         int size = (int) Wire.readSize(in);
         int room = Math.max(Chunk.FIRST_ROOM, size + 1);
-        Chunk chunk = ofSteps ? Chunk.ofSteps(room) : new Chunk(textArgs, room);
+        Chunk chunk = ofSteps ? Chunk.ofSteps(room) : new Chunk(columns, room);
         chunk.previous = previous;
         chunk.next = next;
         chunk.size = size;
         long time = 0;
         for (int i = 0; i < size; i++) {
             time += Wire.readSigned(in);
-            chunk.times[i] = time;
+            chunk.setTime(i, time);
         }
         if (ofSteps) {
             readSteps(chunk, in);
@@ -150,25 +143,22 @@ final class ChunkSerializer extends PlainSerializer<Chunk> {
 
     private void readEvents(Chunk chunk, DataInputView in) throws IOException {
         readIds(chunk, in);
-        readBits(chunk.nulls, chunk.size, textArgs.length > 0, in);
-        readBits(chunk.wheres, chunk.size, hasWheres, in);
-        for (int a = 0; a < textArgs.length; a++) {
+        for (int i = 0; columns.size() > 0 && i < chunk.size; i++) {
+            chunk.setNulls(i, Wire.readSize(in));
+        }
+        for (int i = 0; hasWheres && i < chunk.size; i++) {
+            chunk.setWheres(i, Wire.readSize(in));
+        }
+        for (int a = 0; a < columns.size(); a++) {
             readArg(chunk, a, in);
         }
     }
 
     private static void readIds(Chunk chunk, DataInputView in) throws IOException {
         if (in.readBoolean()) {
-            chunk.ids = new String[chunk.times.length];
             for (int i = 0; i < chunk.size; i++) {
-                chunk.ids[i] = Wire.readText(in);
+                chunk.setId(i, Wire.readText(in));
             }
-        }
-    }
-
-    private static void readBits(long[] bits, int size, boolean any, DataInputView in) throws IOException {
-        for (int i = 0; any && i < size; i++) {
-            bits[i] = Wire.readSize(in);
         }
     }
 
@@ -177,10 +167,10 @@ final class ChunkSerializer extends PlainSerializer<Chunk> {
             if (chunk.isNull(a, i)) {
                 continue;
             }
-            if (textArgs[a]) {
-                chunk.texts[a][i] = Wire.readText(in);
+            if (columns.isText(a)) {
+                chunk.setText(a, i, Wire.readText(in));
             } else {
-                chunk.bits[a][i] = in.readLong();
+                chunk.setBits(a, i, in.readLong());
             }
         }
     }

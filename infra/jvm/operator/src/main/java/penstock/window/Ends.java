@@ -21,7 +21,7 @@ abstract class Ends extends Accumulator {
     record Timed(long time, long bits, String text) {}
 
     final Timed timed(Chunk chunk, int i) {
-        return new Timed(chunk.times[i], input.bits(chunk, i), input.text(chunk, i));
+        return new Timed(chunk.time(i), input.bits(chunk, i), input.text(chunk, i));
     }
 
     final int compare(Timed a, Timed b) {
@@ -47,7 +47,7 @@ abstract class Ends extends Accumulator {
     @Override
     public void remove(Chunk chunk, int i) {
         int gone = 0;
-        while (gone < kept.size() && kept.get(gone).time <= chunk.times[i]) {
+        while (gone < kept.size() && kept.get(gone).time <= chunk.time(i)) {
             gone++;
         }
         kept.subList(0, gone).clear();
@@ -171,7 +171,7 @@ abstract class Ends extends Accumulator {
             if (!input.takes(chunk, i)) {
                 return true;
             }
-            if (kept.size() >= room && chunk.times[i] > kept.get(kept.size() - 1).time) {
+            if (kept.size() >= room && chunk.time(i) > kept.get(kept.size() - 1).time) {
                 all = false;
                 return false;
             }

@@ -172,7 +172,7 @@ final class EventLog {
 
     /** Takes event {@code i} of a chunk in where a window needs it, and moves the heads of the windows that it enters. */
     void insert(Chunk event, int i) throws Exception {
-        if (keeps(event.times[i])) {
+        if (keeps(event.time(i))) {
             take(event, i);
         }
     }
@@ -187,7 +187,7 @@ final class EventLog {
             put(event, i);
             return;
         }
-        long first = steps.first(event.times[i]);
+        long first = steps.first(event.time(i));
         if (find(first, null) == null) {
             put(steps.entry(first), 0);
         }
@@ -199,7 +199,7 @@ final class EventLog {
 
     /** Puts an entry in its place. */
     private void put(Chunk event, int i) throws Exception {
-        long time = event.times[i];
+        long time = event.time(i);
         long place = chunkFor(time, event.id(i));
         if (place == 0) {
             place = append();
@@ -222,7 +222,7 @@ final class EventLog {
     }
 
     private Chunk newChunk() {
-        return steps != null ? Chunk.ofSteps(Chunk.FIRST_ROOM) : new Chunk(layout.textArgs);
+        return steps != null ? Chunk.ofSteps(Chunk.FIRST_ROOM) : new Chunk(layout.columns);
     }
 
     private long append() throws Exception {
@@ -291,7 +291,7 @@ final class EventLog {
             return true;
         }
         Chunk chunk = chunk(before.chunk);
-        if (layout.passes(h, chunk.times[before.index]) <= state.clock) {
+        if (layout.passes(h, chunk.time(before.index)) <= state.clock) {
             return true;
         }
         // the head is not behind one that is in the view; one that is gone it may have passed before the clock
@@ -304,12 +304,12 @@ final class EventLog {
             return index <= head.index;
         }
         Chunk chunk = chunk(place);
-        return chunk(head.chunk).compare(head.index, chunk.times[index], chunk.id(index)) > 0;
+        return chunk(head.chunk).compare(head.index, chunk.time(index), chunk.id(index)) > 0;
     }
 
     /** Turns heads back to an event that is in the view again, where they passed it while it was gone. */
     void turnBack(Place place) throws Exception {
-        long time = chunk(place.chunk).times[place.index];
+        long time = chunk(place.chunk).time(place.index);
         for (int h : heads) {
             Head head = state.heads[h];
             long pass = yetToPass(h, time);
@@ -409,7 +409,7 @@ final class EventLog {
         if (steps == null) {
             from.remove(chunk, i);
         } else {
-            from.removeStep(steps.part(chunk, i, place), steps.end(chunk.times[i]));
+            from.removeStep(steps.part(chunk, i, place), steps.end(chunk.time(i)));
         }
     }
 
@@ -418,7 +418,7 @@ final class EventLog {
             from.refill(left);
         } else {
             from.refillFromSteps(visit -> left.forEach(
-                    (chunk, i) -> visit.step(chunk.times[i], steps.part(chunk, i, place))));
+                    (chunk, i) -> visit.step(chunk.time(i), steps.part(chunk, i, place))));
         }
     }
 
@@ -431,9 +431,9 @@ final class EventLog {
 
     private void advance(int h, Head head, Chunk chunk) throws Exception {
         if (head.index + 1 < chunk.size) {
-            head.set(head.chunk, head.index + 1, layout.passes(h, chunk.times[head.index + 1]));
+            head.set(head.chunk, head.index + 1, layout.passes(h, chunk.time(head.index + 1)));
         } else if (chunk.next != 0) {
-            head.set(chunk.next, 0, layout.passes(h, chunk(chunk.next).times[0]));
+            head.set(chunk.next, 0, layout.passes(h, chunk(chunk.next).time(0)));
         } else {
             head.clear();
         }
@@ -445,7 +445,7 @@ final class EventLog {
         for (long place = head.chunk; place != 0; index = 0) {
             Chunk chunk = chunk(place);
             for (; index < chunk.size; index++) {
-                if (window.enter(chunk.times[index]) > now) {
+                if (window.enter(chunk.time(index)) > now) {
                     return;
                 }
                 if (!chunk.isGone(index) && !visit.event(chunk, index)) {
@@ -534,7 +534,7 @@ final class EventLog {
     // what is gone stays known until the clock passes it, wherever the heads are
     private boolean isKept(long id) throws Exception {
         Chunk chunk = chunk(id);
-        return keeps(chunk.times[chunk.size - 1]);
+        return keeps(chunk.time(chunk.size - 1));
     }
 
     private boolean isHead(long chunk) {

@@ -42,7 +42,7 @@ final class Extreme extends Accumulator {
     @Override
     public void add(Chunk chunk, int i) {
         if (input.takes(chunk, i)) {
-            add(leavesWith(chunk.times[i]), input.bits(chunk, i), input.text(chunk, i));
+            add(leavesWith(chunk.time(i)), input.bits(chunk, i), input.text(chunk, i));
         }
     }
 
@@ -120,7 +120,7 @@ final class Extreme extends Accumulator {
 
     @Override
     public void remove(Chunk chunk, int i) {
-        removeUpTo(leavesWith(chunk.times[i]));
+        removeUpTo(leavesWith(chunk.time(i)));
     }
 
     @Override

@@ -6,15 +6,15 @@ import penstock.plan.Type;
 /** Which events an accumulator takes, and what of them. {@code arg} and {@code where} are -1 where there is none. */
 record Input(int arg, int where, Type type) {
     boolean takes(Chunk chunk, int i) {
-        return (where < 0 || (chunk.wheres[i] >>> where & 1) != 0) && (arg < 0 || !chunk.isNull(arg, i));
+        return (where < 0 || (chunk.wheres(i) >>> where & 1) != 0) && (arg < 0 || !chunk.isNull(arg, i));
     }
 
     long bits(Chunk chunk, int i) {
-        return type.isText() ? 0 : chunk.bits[arg][i];
+        return type.isText() ? 0 : chunk.bits(arg, i);
     }
 
     String text(Chunk chunk, int i) {
-        return type.isText() ? chunk.texts[arg][i] : null;
+        return type.isText() ? chunk.text(arg, i) : null;
     }
 
     int compare(long bitsA, String textA, long bitsB, String textB) {

@@ -27,18 +27,18 @@ final class Latest extends Accumulator {
     public void add(Chunk chunk, int i) {
         if (!present || isGreater(chunk, i)) {
             present = true;
-            time = chunk.times[i];
-            nulls = chunk.nulls[i];
+            time = chunk.time(i);
+            nulls = chunk.nulls(i);
             for (int a = 0; a < types.length; a++) {
-                bits[a] = types[a].isText() ? 0 : chunk.bits[a][i];
-                texts[a] = types[a].isText() ? chunk.texts[a][i] : null;
+                bits[a] = types[a].isText() ? 0 : chunk.bits(a, i);
+                texts[a] = types[a].isText() ? chunk.text(a, i) : null;
             }
         }
     }
 
     private boolean isGreater(Chunk chunk, int i) {
-        if (chunk.times[i] != time) {
-            return chunk.times[i] > time;
+        if (chunk.time(i) != time) {
+            return chunk.time(i) > time;
         }
         for (int a = 0; a < types.length; a++) {
             int sign = compare(chunk, i, a);
@@ -54,8 +54,8 @@ final class Latest extends Accumulator {
         if (newNull || isNull(a)) {
             return Boolean.compare(isNull(a), newNull);
         }
-        long newBits = types[a].isText() ? 0 : chunk.bits[a][i];
-        String newText = types[a].isText() ? chunk.texts[a][i] : null;
+        long newBits = types[a].isText() ? 0 : chunk.bits(a, i);
+        String newText = types[a].isText() ? chunk.text(a, i) : null;
         return Order.compare(types[a], newBits, newText, bits[a], texts[a]);
     }
 

@@ -31,7 +31,7 @@ final class Layout {
     final long lateness;
     final boolean isUnion;
     final boolean hasSession;
-    final boolean[] textArgs;
+    final Columns columns;
     final Type[] argTypes;
     final Window[] windows;
     /** How steps are kept; null where there are none. */
@@ -83,10 +83,7 @@ final class Layout {
         isUnion = view.isUnion();
         hasSession = view.hasSession();
         argTypes = view.args().stream().map(Arg::type).toArray(Type[]::new);
-        textArgs = new boolean[argTypes.length];
-        for (int a = 0; a < argTypes.length; a++) {
-            textArgs[a] = argTypes[a].isText();
-        }
+        columns = Columns.of(view);
         windows = view.windows().toArray(Window[]::new);
         steps = Steps.of(view);
         List<Role> headRoles = new ArrayList<>();

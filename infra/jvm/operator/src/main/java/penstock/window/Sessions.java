@@ -70,7 +70,7 @@ final class Sessions {
                 extendBack(state, h, place, time + gap);
             }
         } else {
-            long first = log.chunk(head.chunk).times[head.index];
+            long first = log.chunk(head.chunk).time(head.index);
             if (time >= first) {
                 add(state, h, place);
                 head.leave = Math.max(head.leave, time + gap);
@@ -116,7 +116,7 @@ final class Sessions {
 
     private void remember(Head head, int h, Place place) throws Exception {
         Chunk chunk = log.chunk(place.chunk);
-        long time = chunk.times[place.index];
+        long time = chunk.time(place.index);
         if (head.chunk == 0 || log.chunk(head.chunk).compare(head.index, time, chunk.id(place.index)) > 0) {
             head.set(place.chunk, place.index, forgottenAt(h, time));
         }
@@ -155,7 +155,7 @@ final class Sessions {
     }
 
     private long time(Place place) throws Exception {
-        return log.chunk(place.chunk).times[place.index];
+        return log.chunk(place.chunk).time(place.index);
     }
 
     private Window window(int h) {

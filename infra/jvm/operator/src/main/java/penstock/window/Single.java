@@ -30,9 +30,9 @@ abstract class Single extends Accumulator {
         if (input.takes(chunk, i)) {
             long newBits = input.bits(chunk, i);
             String newText = input.text(chunk, i);
-            if (!present || beats(chunk.times[i], input.compare(newBits, newText, bits, text))) {
+            if (!present || beats(chunk.time(i), input.compare(newBits, newText, bits, text))) {
                 present = true;
-                time = chunk.times[i];
+                time = chunk.time(i);
                 bits = newBits;
                 text = newText;
             }
@@ -41,7 +41,7 @@ abstract class Single extends Accumulator {
 
     @Override
     public final void remove(Chunk chunk, int i) {
-        removeUpTo(chunk.times[i]);
+        removeUpTo(chunk.time(i));
     }
 
     @Override
@@ -179,7 +179,7 @@ abstract class Single extends Accumulator {
 
         // all events of the first fitting time are looked at, then the search ends
         private boolean offer(Chunk chunk, int i) {
-            if (present && chunk.times[i] > time) {
+            if (present && chunk.time(i) > time) {
                 return false;
             }
             add(chunk, i);

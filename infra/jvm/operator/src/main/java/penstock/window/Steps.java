@@ -116,19 +116,19 @@ final class Steps {
     Chunk entry(long time) {
         Chunk entry = Chunk.ofSteps(1);
         entry.size = 1;
-        entry.times[0] = first(time);
+        entry.setTime(0, first(time));
         entry.steps[0] = none();
         return entry;
     }
 
     /** The entries that events become which an earlier version kept one by one. */
     Chunk entries(Chunk events) {
-        Chunk entries = Chunk.ofSteps(events.times.length);
+        Chunk entries = Chunk.ofSteps(Math.max(Chunk.FIRST_ROOM, events.size + 1));
         entries.previous = events.previous;
         entries.next = events.next;
         entries.size = events.size;
         for (int i = 0; i < events.size; i++) {
-            entries.times[i] = events.times[i];
+            entries.setTime(i, events.time(i));
             entries.steps[i] = none();
             for (Accumulator part : entries.steps[i]) {
                 part.add(events, i);

@@ -31,7 +31,7 @@ final class Sums extends Invertible {
     }
 
     private long integer(Chunk chunk, int i) {
-        long bits = chunk.bits[input.arg()][i];
+        long bits = chunk.bits(input.arg(), i);
         return scale == 0 ? bits : (long) Math.rint(Double.longBitsToDouble(bits) * scale);
     }
 

@@ -19,7 +19,7 @@ final class Versions {
     /** Puts another version of an event in its place, in the log and in every window but sessions. */
     void replace(KeyState state, Place place, Chunk version) throws Exception {
         Chunk old = log.change(place.chunk);
-        version.wheres[0] |= old.wheres[place.index] & Chunk.OUTSIDE;
+        version.setWheres(0, version.wheres(0) | old.wheres(place.index) & Chunk.OUTSIDE);
         boolean wasGone = old.isGone(place.index);
         Set<Integer> stale = wasGone ? Set.of() : retract(state, old, place.index);
         old.set(place.index, version, 0);
@@ -27,7 +27,7 @@ final class Versions {
             log.turnBack(place);
         }
         for (int w = 0; w < layout.windows.length; w++) {
-            if (counts(w, version.times[0], state.clock)) {
+            if (counts(w, version.time(0), state.clock)) {
                 for (int at : layout.byWindow[w]) {
                     if (stale.contains(at)) {
                         state.accumulators[at] = layout.emptied(state.accumulators[at], at);
@@ -44,7 +44,7 @@ final class Versions {
     private Set<Integer> retract(KeyState state, Chunk chunk, int index) {
         Set<Integer> stale = new HashSet<>();
         for (int w = 0; w < layout.windows.length; w++) {
-            if (counts(w, chunk.times[index], state.clock)) {
+            if (counts(w, chunk.time(index), state.clock)) {
                 for (int at : layout.byWindow[w]) {
                     if (!state.accumulators[at].retract(chunk, index)) {
                         stale.add(at);

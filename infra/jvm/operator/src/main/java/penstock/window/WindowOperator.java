@@ -93,7 +93,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         logs = new Logs(layout, chunks);
         blocks = layout.hasBlocks() ? blocks() : null;
         rows = new RowWriter(layout);
-        one = new Chunk(layout.textArgs, 1);
+        one = new Chunk(layout.columns, 1);
         one.size = 1;
         for (int i = 0; i < counters.length; i++) {
             counters[i].show(Counters.group(getRuntimeContext().getMetricGroup(), layout.view, i));
@@ -206,15 +206,15 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
     }
 
     private void load(Event event, boolean late) {
-        one.times[0] = event.time;
-        one.nulls[0] = event.nulls;
-        one.wheres[0] = event.wheres | (late ? Chunk.OUTSIDE : 0) | (event.gone ? Chunk.GONE : 0);
-        one.ids = event.id == null ? null : new String[] {event.id};
-        for (int a = 0; a < layout.textArgs.length; a++) {
-            if (layout.textArgs[a]) {
-                one.texts[a][0] = event.texts[a];
+        one.setTime(0, event.time);
+        one.setNulls(0, event.nulls);
+        one.setWheres(0, event.wheres | (late ? Chunk.OUTSIDE : 0) | (event.gone ? Chunk.GONE : 0));
+        one.setId(0, event.id);
+        for (int a = 0; a < layout.columns.size(); a++) {
+            if (layout.columns.isText(a)) {
+                one.setText(a, 0, event.texts[a]);
             } else {
-                one.bits[a][0] = event.bits[a];
+                one.setBits(a, 0, event.bits[a]);
             }
         }
     }

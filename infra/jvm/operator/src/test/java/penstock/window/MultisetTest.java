@@ -30,9 +30,9 @@ class MultisetTest {
     }
 
     private static Chunk event(String text) {
-        Chunk chunk = new Chunk(new boolean[] {true}, 1);
+        Chunk chunk = new Chunk(new Columns(true), 1);
         chunk.size = 1;
-        chunk.texts[0][0] = text;
+        chunk.setText(0, 0, text);
         return chunk;
     }
 

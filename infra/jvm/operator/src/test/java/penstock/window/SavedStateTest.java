@@ -31,24 +31,54 @@ class SavedStateTest {
     @ParameterizedTest
     @ValueSource(strings = {"plain", "changing", "union", "decayed", "stepped", "steps", "mixed", "divided"})
     void stateOfAnEarlierJarGoesOn(String name) throws Exception {
-        String plan = Files.readString(SAVED.resolve(name + ".plan.json"));
-        List<Event> events = events(name.equals("changing"), name.equals("union") ? 2 : 1);
-        if (!PlanReader.read(plan).hasIds()) {
-            events.forEach(event -> event.id = null);
-        }
+        String plan = plan(name);
+        List<Event> events = events(name, plan);
         List<String> expected = new ArrayList<>();
         try (Harness whole = new Harness(plan, new HashMapStateBackend())) {
             play(whole, events.subList(0, BEFORE));
             write(name, whole);
-            expected.addAll(play(whole, events.subList(BEFORE, BEFORE + AFTER)));
-            expected.addAll(whole.watermark(100_000));
+            expected.addAll(rest(whole, events));
         }
         OperatorSubtaskState state = OperatorSnapshotUtil.readStateHandle(file(name).toString());
         try (Harness later = new Harness(plan, new HashMapStateBackend(), state)) {
-            List<String> rows = play(later, events.subList(BEFORE, BEFORE + AFTER));
-            rows.addAll(later.watermark(100_000));
-            assertEquals(expected, rows);
+            assertEquals(expected, rest(later, events));
         }
+    }
+
+    /** Events go on while a checkpoint is written, key by key and state by state. */
+    @ParameterizedTest
+    @ValueSource(strings = {"plain", "changing", "union", "decayed", "steps", "divided"})
+    void aCheckpointHoldsWhatWasThereWhenItBegan(String name) throws Exception {
+        String plan = plan(name);
+        List<Event> events = events(name, plan);
+        try (Harness later = new Harness(plan, new HashMapStateBackend())) {
+            for (int bytes = 1_000; bytes <= 45_000; bytes += 1_500) {
+                List<String> expected = new ArrayList<>();
+                try (Harness whole = new Harness(plan, new HashMapStateBackend())) {
+                    play(whole, events.subList(0, BEFORE));
+                    later.restore(whole.snapshot(bytes, () -> expected.addAll(rest(whole, events))));
+                }
+                assertEquals(expected, rest(later, events), "after " + bytes + " bytes");
+            }
+        }
+    }
+
+    private static List<String> rest(Harness harness, List<Event> events) throws Exception {
+        List<String> rows = play(harness, events.subList(BEFORE, BEFORE + AFTER));
+        rows.addAll(harness.watermark(100_000));
+        return rows;
+    }
+
+    private static String plan(String name) throws IOException {
+        return Files.readString(SAVED.resolve(name + ".plan.json"));
+    }
+
+    private static List<Event> events(String name, String plan) throws IOException {
+        List<Event> events = events(name.equals("changing"), name.equals("union") ? 2 : 1);
+        if (!PlanReader.read(plan).hasIds()) {
+            events.forEach(event -> event.id = null);
+        }
+        return events;
     }
 
     private static Path file(String name) {

@@ -97,18 +97,18 @@ class SerializersTest {
 
     private static Chunk chunk(int size) {
         Layout layout = new Layout(PlanReader.read(PLAN));
-        Chunk chunk = new Chunk(layout.textArgs);
+        Chunk chunk = new Chunk(layout.columns);
         for (int i = 0; i < size; i++) {
             Event event = event(i);
-            Chunk one = new Chunk(layout.textArgs, 1);
+            Chunk one = new Chunk(layout.columns, 1);
             one.size = 1;
-            one.times[0] = event.time;
-            one.ids = event.id == null ? null : new String[] {event.id};
-            one.nulls[0] = event.nulls;
-            one.wheres[0] = event.wheres;
-            one.bits[0][0] = event.bits[0];
-            one.bits[1][0] = event.bits[1];
-            one.texts[2][0] = event.texts[2];
+            one.setTime(0, event.time);
+            one.setId(0, event.id);
+            one.setNulls(0, event.nulls);
+            one.setWheres(0, event.wheres);
+            one.setBits(0, 0, event.bits[0]);
+            one.setBits(1, 0, event.bits[1]);
+            one.setText(2, 0, event.texts[2]);
             chunk.insert(chunk.size, one, 0);
         }
         chunk.previous = 7;

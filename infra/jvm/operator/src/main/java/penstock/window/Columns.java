@@ -1,0 +1,53 @@
+package penstock.window;
+
+import penstock.plan.Arg;
+import penstock.plan.View;
+
+/** How the events of a view lie in a {@link Chunk}: which of its arguments are strings, and where the others stand. */
+final class Columns {
+    /** What an event has before its arguments: its time, the bits of those that are null, and those of its conditions. */
+    static final int TIME = 0;
+
+    static final int NULLS = 1;
+    static final int WHERES = 2;
+
+    /** By argument: is it a string? */
+    private final boolean[] text;
+    /** By argument its place among an event's numbers; without meaning for a string. */
+    private final int[] places;
+    /** Numbers that an event has. */
+    final int width;
+
+    /** @param text by argument: is it a string? */
+    Columns(boolean... text) {
+        this.text = text;
+        places = new int[text.length];
+        int next = WHERES + 1;
+        for (int a = 0; a < text.length; a++) {
+            places[a] = next;
+            next += text[a] ? 0 : 1;
+        }
+        width = next;
+    }
+
+    static Columns of(View view) {
+        boolean[] text = new boolean[view.args().size()];
+        int a = 0;
+        for (Arg arg : view.args()) {
+            text[a++] = arg.type().isText();
+        }
+        return new Columns(text);
+    }
+
+    int size() {
+        return text.length;
+    }
+
+    boolean isText(int arg) {
+        return text[arg];
+    }
+
+    int place(int arg) {
+        return places[arg];
+    }
+}
