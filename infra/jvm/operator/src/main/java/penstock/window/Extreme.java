@@ -22,9 +22,8 @@ final class Extreme extends Accumulator {
     // the deque lies at [from, to)
     private int from;
     private int to;
-    private long[] times = new long[FIRST_ROOM];
-    /** Null for strings. */
-    private long[] bits;
+    /** The time of each and beside it its bits, which mean nothing for a string. */
+    private long[] numbers = new long[2 * FIRST_ROOM];
     /** Null unless strings. */
     private String[] texts;
 
@@ -32,11 +31,7 @@ final class Extreme extends Accumulator {
         this.input = input;
         this.greatest = greatest;
         this.grid = grid;
-        if (input.type().isText()) {
-            texts = new String[FIRST_ROOM];
-        } else {
-            bits = new long[FIRST_ROOM];
-        }
+        texts = input.type().isText() ? new String[FIRST_ROOM] : null;
     }
 
     @Override
@@ -52,20 +47,19 @@ final class Extreme extends Accumulator {
 
     private void add(long time, long newBits, String newText) {
         makeRoom();
-        int place = to == from || times[to - 1] < time ? to : firstNotBefore(time);
+        int place = to == from || timeAt(to - 1) < time ? to : firstNotBefore(time);
         // the best of those that live at least as long stands first among them
         if (place < to && compare(place, newBits, newText) >= 0) {
             return;
         }
-        int after = place < to && times[place] == time ? place + 1 : place;
+        int after = place < to && timeAt(place) == time ? place + 1 : place;
         int before = place;
         while (before > from && compare(before - 1, newBits, newText) <= 0) {
             before--;
         }
         move(after, before + 1, to - after);
         to += 1 - (after - before);
-        times[before] = time;
-        put(before, newBits, newText);
+        put(before, time, newBits, newText);
     }
 
     // positive when the element beats the value
@@ -74,47 +68,61 @@ final class Extreme extends Accumulator {
         return greatest ? sign : -sign;
     }
 
+    private long timeAt(int i) {
+        return numbers[2 * i];
+    }
+
     private long bitsAt(int i) {
-        return bits == null ? 0 : bits[i];
+        return numbers[2 * i + 1];
     }
 
     private String textAt(int i) {
         return texts == null ? null : texts[i];
     }
 
-    private void put(int i, long newBits, String newText) {
-        if (bits != null) {
-            bits[i] = newBits;
-        } else {
+    private void put(int i, long time, long newBits, String newText) {
+        numbers[2 * i] = time;
+        numbers[2 * i + 1] = newBits;
+        if (texts != null) {
             texts[i] = newText;
         }
     }
 
     private int firstNotBefore(long time) {
-        int place = Arrays.binarySearch(times, from, to, time);
-        return place < 0 ? -place - 1 : place;
+        int low = from;
+        int high = to;
+        while (low < high) {
+            int middle = (low + high) >>> 1;
+            if (timeAt(middle) < time) {
+                low = middle + 1;
+            } else {
+                high = middle;
+            }
+        }
+        return low;
     }
 
     private void makeRoom() {
-        if (to < times.length) {
+        int room = numbers.length / 2;
+        if (to < room) {
             return;
         }
-        if (from > times.length / 2) {
+        if (from > room / 2) {
             move(from, 0, to - from);
             to -= from;
             from = 0;
         } else {
-            int room = 2 * times.length;
-            times = Arrays.copyOf(times, room);
-            bits = bits == null ? null : Arrays.copyOf(bits, room);
-            texts = texts == null ? null : Arrays.copyOf(texts, room);
+            numbers = Arrays.copyOf(numbers, 4 * room);
+            texts = texts == null ? null : Arrays.copyOf(texts, 2 * room);
         }
     }
 
     private void move(int source, int target, int count) {
         if (count > 0 && source != target) {
-            System.arraycopy(times, source, times, target, count);
-            System.arraycopy(bits != null ? bits : texts, source, bits != null ? bits : texts, target, count);
+            System.arraycopy(numbers, 2 * source, numbers, 2 * target, 2 * count);
+            if (texts != null) {
+                System.arraycopy(texts, source, texts, target, count);
+            }
         }
     }
 
@@ -130,8 +138,10 @@ final class Extreme extends Accumulator {
     }
 
     private void removeUpTo(long end) {
-        while (from < to && times[from] <= end) {
-            put(from, 0, null);
+        while (from < to && timeAt(from) <= end) {
+            if (texts != null) {
+                texts[from] = null;
+            }
             from++;
         }
         if (from == to) {
@@ -144,9 +154,9 @@ final class Extreme extends Accumulator {
     public void write(DataOutputView out) throws IOException {
         Wire.writeSize(to - from, out);
         for (int i = from; i < to; i++) {
-            out.writeLong(times[i]);
-            if (bits != null) {
-                out.writeLong(bits[i]);
+            out.writeLong(timeAt(i));
+            if (texts == null) {
+                out.writeLong(bitsAt(i));
             } else {
                 Wire.writeText(texts[i], out);
             }
@@ -158,8 +168,8 @@ final class Extreme extends Accumulator {
         int size = (int) Wire.readSize(in);
         for (int i = 0; i < size; i++) {
             makeRoom();
-            times[to] = in.readLong();
-            put(to, bits != null ? in.readLong() : 0, texts != null ? Wire.readText(in) : null);
+            long time = in.readLong();
+            put(to, time, texts == null ? in.readLong() : 0, texts == null ? null : Wire.readText(in));
             to++;
         }
     }
@@ -169,8 +179,7 @@ final class Extreme extends Accumulator {
         Extreme copy = new Extreme(input, greatest, grid);
         copy.from = from;
         copy.to = to;
-        copy.times = times.clone();
-        copy.bits = bits == null ? null : bits.clone();
+        copy.numbers = numbers.clone();
         copy.texts = texts == null ? null : texts.clone();
         return copy;
     }
