@@ -39,7 +39,7 @@ from jobs.serving.mirror import mirrored, streamed
 from jobs.serving.parse import Parser
 from jobs.serving.reader import Reader
 from jobs.serving.requests import Queue, Request, read_requests
-from jobs.serving.transactions import DELIVERY_MS, TRANSACTION_MS, WEIGHT, Transactions, alone, member_id
+from jobs.serving.transactions import DELIVERY_MS, TRANSACTION_MS, WEIGHT, Transactions, alone, ids, member_id
 from jobs.store.open import open_store
 from jobs.store.patience import Patience
 
@@ -294,14 +294,12 @@ def _request_topic(project: Project, plan: ModelPlan) -> str:
 
 @contextmanager
 def _transactions(project: Project, name: str) -> Iterator[Transactions]:
-    sender = producer(
-        project.config,
-        transactional_id=name,
-        transaction_timeout_ms=TRANSACTION_MS,
-        delivery_timeout_ms=DELIVERY_MS,
-        request_timeout_ms=DELIVERY_MS,
-    )
-    transactions = Transactions(sender)
+    timeouts = {
+        "transaction_timeout_ms": TRANSACTION_MS,
+        "delivery_timeout_ms": DELIVERY_MS,
+        "request_timeout_ms": DELIVERY_MS,
+    }
+    transactions = Transactions(*(producer(project.config, transactional_id=each, **timeouts) for each in ids(name)))
     try:
         transactions.start()
         yield transactions

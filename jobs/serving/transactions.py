@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from itertools import count
+from itertools import count, cycle
 from pathlib import Path
 
 from features.errors import PenstockError
@@ -28,9 +28,8 @@ TRANSACTION_MS = 10_000
 PATIENCE_S = 30.0
 #: How long a record or a request of it may be on its way: no more than the job waits for. In milliseconds.
 DELIVERY_MS = 20_000
-#: Seconds between a commit's answer and the next request to the broker. It answers before it has marked what it has
-#: committed, refuses another transaction until then, and a client asks again only after up to 20 ms.
-REST_S = 0.001
+#: Producers that take turns.
+PRODUCERS = 2
 #: What each time that something takes adds to how long it usually takes.
 WEIGHT = 0.1
 
@@ -74,14 +73,24 @@ def _locked(file: int) -> bool:
     return True
 
 
+def ids(name: str) -> list[str]:
+    """The transactional ids of the process of this name."""
+    return [name, *(f"{name}.{number}" for number in range(2, PRODUCERS + 1))]
+
+
 class Transactions:
-    """A transactional producer, one transaction at a time, which goes on while its caller prepares the next one.
+    """One transaction at a time, which goes on while its caller prepares the next one.
+
+    Transactional producers take turns: a broker says that it has committed before it has marked what, refuses another
+    transaction of the same id until then, and a client asks again only after up to 20 ms. A turn begins when the
+    commit of the one before is answered, so all keep their order.
 
     It gives up after ``PATIENCE_S``: by itself a producer waits for a broker for ever.
     """
 
-    def __init__(self, producer: Producer) -> None:
-        self._producer = producer
+    def __init__(self, *producers: Producer) -> None:
+        self._producers = producers
+        self._turns = cycle(producers)
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._done = threading.Event()
         self._done.set()
@@ -93,8 +102,9 @@ class Transactions:
 
     def start(self) -> None:
         """Ends what a former process of this name left open. Raises KafkaFailure, PenstockError."""
-        self._begin(self._producer.init_transactions)
-        self.settle()
+        for producer in self._producers:
+            self._begin(producer.init_transactions)
+            self.settle()
 
     def begin(self, messages: Sequence[Outgoing], offsets: Offsets, group: Membership) -> None:
         """Has the messages and the group's next offsets sent, all or nothing. ``group``: in which they were read.
@@ -133,10 +143,11 @@ class Transactions:
         return self._ended_at
 
     def close(self) -> None:
-        """Ends the producer; what Kafka did not finish is left to time out."""
+        """Ends the producers; what Kafka did not finish is left to time out."""
         self._work.put(None)
-        with suppress(Unanswered):
-            self._producer.close(int(PATIENCE_S * 1000) if self._done.is_set() else 0)
+        for producer in self._producers:
+            with suppress(Unanswered):
+                producer.close(int(PATIENCE_S * 1000) if self._done.is_set() else 0)
 
     def _begin(self, work: Callable[[], None]) -> None:
         self._done.clear()
@@ -155,15 +166,15 @@ class Transactions:
             self._done.set()
 
     def _transact(self, messages: Sequence[Outgoing], offsets: Offsets, group: Membership) -> None:
-        self._producer.begin_transaction()
-        time.sleep(max(0.0, self._ended_at + REST_S - time.time()))
+        producer = next(self._turns)
+        producer.begin_transaction()
         try:
-            self._producer.send_within(messages)
-            self._producer.send_offsets_to_transaction(offsets, group)
-            self._producer.commit_transaction()
+            producer.send_within(messages)
+            producer.send_offsets_to_transaction(offsets, group)
+            producer.commit_transaction()
         except Fenced:
             raise
         except KafkaFailure:
             with suppress(KafkaFailure):  # the first error says more
-                self._producer.abort_transaction()
+                producer.abort_transaction()
             raise
