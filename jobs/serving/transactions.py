@@ -1,8 +1,8 @@
 """Exactly once: answers and consumed offsets in one Kafka transaction.
 
 The group's generation goes with the offsets: Kafka refuses those of a process that has lost its partitions, and
-with them its answers. The transactional id is fixed for a place on a machine, so that a process started after a
-crash ends at once what the crashed one left open.
+with them its answers. Transactional ids are fixed for a place on a machine, so that a process started after a crash
+ends at once what the crashed one left open.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import struct
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from jobs.children import Child
 from jobs.inference import infer
 from jobs.kafka.broker import Broker
 from jobs.kafka.clients import consumer, producer
-from jobs.kafka.errors import KafkaFailure, LostPartitions
+from jobs.kafka.errors import Fenced, KafkaFailure, LostPartitions
 from jobs.kafka.interface import Outgoing, Place
 from jobs.models.folder import load_current
 from jobs.project import load_project
@@ -397,6 +397,32 @@ def test_answers_of_a_member_that_has_lost_its_partitions_are_taken_back(make_sh
             sending.settle()
         sending.close()
     assert shop.predictions() == []
+
+
+@both
+def test_a_follower_ends_what_each_of_the_producers_left_open(make_shop: MakeShop, client: str) -> None:
+    shop = make_shop(client=client)
+    config, names = shop.project.config, transactions.ids(shop.group)
+    former, later = ([producer(config, transactional_id=name) for name in names] for _ in range(2))
+    for sender in former:
+        sender.init_transactions()
+        sender.begin_transaction()
+        sender.send_within([Outgoing(shop.output, b"k", b"{}", [])])
+        sender.flush()
+    following = Transactions(*later)
+    following.start()
+    for sender in former:
+        with pytest.raises(Fenced):
+            sender.commit_transaction()
+        with suppress(KafkaFailure):
+            sender.close(0)
+    following.close()
+    assert shop.predictions() == []
+    # readers of committed records are held up by none of them
+    options = {"auto_offset_reset": "earliest", "isolation_level": "read_committed"}
+    with consumer(config, [shop.output], **options) as reader:
+        (place,) = reader.places(shop.output)
+        wait_until(lambda: not reader.poll(100) and reader.position(place) == 4, "the end behind two marks")
 
 
 @both
