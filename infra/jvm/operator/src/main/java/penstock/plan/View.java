@@ -50,6 +50,15 @@ public record View(
         return sources.stream().anyMatch(source -> source.id() != null);
     }
 
+    /** By argument: is it a string? */
+    public boolean[] textArgs() {
+        boolean[] text = new boolean[args.size()];
+        for (int a = 0; a < text.length; a++) {
+            text[a] = args.get(a).type().isText();
+        }
+        return text;
+    }
+
     /** Do events of some source change? */
     public boolean hasOps() {
         return sources.stream().anyMatch(source -> source.op() != null);

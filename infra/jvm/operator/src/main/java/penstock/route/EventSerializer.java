@@ -4,7 +4,6 @@ import java.io.IOException;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
-import penstock.plan.Arg;
 import penstock.plan.Op;
 import penstock.plan.PlanReader;
 import penstock.plan.View;
@@ -27,19 +26,9 @@ public final class EventSerializer extends PlainSerializer<Event> {
     public EventSerializer(String plan) {
         super(plan);
         View view = PlanReader.read(plan);
-        text = texts(view);
+        text = view.textArgs();
         hasOp = view.hasOps();
         union = view.isUnion();
-    }
-
-    private static boolean[] texts(View view) {
-        var args = view.args();
-        boolean[] text = new boolean[args.size()];
-        int i = 0;
-        for (Arg arg : args) {
-            text[i++] = arg.type().isText();
-        }
-        return text;
     }
 
     @Override

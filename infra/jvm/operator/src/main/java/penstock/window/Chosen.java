@@ -41,7 +41,7 @@ final class Chosen extends Accumulator {
     }
 
     private void add(Pick pick) {
-        int place = lasting ? from : firstNotBefore(pick.time);
+        int place = lasting ? from : Search.firstNotBefore(i -> picks.get(i).time, from, picks.size(), pick.time);
         // the best of those that live at least as long stands first among them
         if (place < picks.size() && !beats(pick, picks.get(place))) {
             return;
@@ -54,20 +54,6 @@ final class Chosen extends Accumulator {
         }
         picks.subList(before, after).clear();
         picks.add(before, pick);
-    }
-
-    private int firstNotBefore(long time) {
-        int low = from;
-        int high = picks.size();
-        while (low < high) {
-            int middle = (low + high) >>> 1;
-            if (picks.get(middle).time < time) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        return low;
     }
 
     private boolean beats(Pick a, Pick b) {

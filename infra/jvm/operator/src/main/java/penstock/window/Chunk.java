@@ -16,15 +16,15 @@ final class Chunk {
     /** A bit of {@link #wheres}: the event is not in the view (any more), and only remembered. */
     static final long GONE = 1L << 62;
 
-    private static final Columns NO_COLUMNS = new Columns();
+    private static final ChunkColumns NO_COLUMNS = new ChunkColumns();
 
     /** The chunks before and after; 0 where there is none. Of the list's first chunk {@code previous} means nothing. */
     long previous;
 
     long next;
     int size;
-    private final Columns columns;
-    /** Event by event, by {@link Columns#place}. */
+    private final ChunkColumns columns;
+    /** Event by event, by {@link ChunkColumns#place}. */
     private long[] numbers;
     /** Null when no event has an id. */
     private String[] ids;
@@ -33,7 +33,7 @@ final class Chunk {
     /** By entry the parts of a step, which then is all that the entry has beside its time; null where entries are events. */
     Accumulator[][] steps;
 
-    Chunk(Columns columns, int room) {
+    Chunk(ChunkColumns columns, int room) {
         this.columns = columns;
         numbers = new long[room * columns.width];
         texts = new String[columns.size()][];
@@ -42,7 +42,7 @@ final class Chunk {
         }
     }
 
-    Chunk(Columns columns) {
+    Chunk(ChunkColumns columns) {
         this(columns, FIRST_ROOM);
     }
 
@@ -78,29 +78,29 @@ final class Chunk {
     }
 
     long time(int i) {
-        return numbers[i * columns.width + Columns.TIME];
+        return numbers[i * columns.width + ChunkColumns.TIME];
     }
 
     void setTime(int i, long time) {
-        numbers[i * columns.width + Columns.TIME] = time;
+        numbers[i * columns.width + ChunkColumns.TIME] = time;
     }
 
     /** The bits of the arguments that are null. */
     long nulls(int i) {
-        return numbers[i * columns.width + Columns.NULLS];
+        return numbers[i * columns.width + ChunkColumns.NULLS];
     }
 
     void setNulls(int i, long nulls) {
-        numbers[i * columns.width + Columns.NULLS] = nulls;
+        numbers[i * columns.width + ChunkColumns.NULLS] = nulls;
     }
 
     /** The bits of the conditions that hold, {@link #OUTSIDE} and {@link #GONE}. */
     long wheres(int i) {
-        return numbers[i * columns.width + Columns.WHERES];
+        return numbers[i * columns.width + ChunkColumns.WHERES];
     }
 
     void setWheres(int i, long wheres) {
-        numbers[i * columns.width + Columns.WHERES] = wheres;
+        numbers[i * columns.width + ChunkColumns.WHERES] = wheres;
     }
 
     /** An argument that is no string. */
@@ -138,7 +138,8 @@ final class Chunk {
         }
     }
 
-    private int room() {
+    /** Events that fit in without more memory. */
+    int room() {
         return numbers.length / columns.width;
     }
 

@@ -18,7 +18,7 @@ final class ChunkSerializer extends PlainSerializer<Chunk> {
      */
     private static final int VERSION = 3;
 
-    private final Columns columns;
+    private final ChunkColumns columns;
     private final boolean hasWheres;
     private final boolean onlySteps;
     private final boolean isMixed;
@@ -27,7 +27,7 @@ final class ChunkSerializer extends PlainSerializer<Chunk> {
     ChunkSerializer(String plan) {
         super(plan);
         var view = PlanReader.read(plan);
-        columns = Columns.of(view);
+        columns = new ChunkColumns(view.textArgs());
         Steps steps = Steps.of(view);
         onlySteps = steps != null && steps.alone;
         isMixed = steps != null && !steps.alone;

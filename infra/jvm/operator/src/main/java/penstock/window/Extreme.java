@@ -47,7 +47,7 @@ final class Extreme extends Accumulator {
 
     private void add(long time, long newBits, String newText) {
         makeRoom();
-        int place = to == from || timeAt(to - 1) < time ? to : firstNotBefore(time);
+        int place = to == from || timeAt(to - 1) < time ? to : Search.firstNotBefore(this::timeAt, from, to, time);
         // the best of those that live at least as long stands first among them
         if (place < to && compare(place, newBits, newText) >= 0) {
             return;
@@ -86,20 +86,6 @@ final class Extreme extends Accumulator {
         if (texts != null) {
             texts[i] = newText;
         }
-    }
-
-    private int firstNotBefore(long time) {
-        int low = from;
-        int high = to;
-        while (low < high) {
-            int middle = (low + high) >>> 1;
-            if (timeAt(middle) < time) {
-                low = middle + 1;
-            } else {
-                high = middle;
-            }
-        }
-        return low;
     }
 
     private void makeRoom() {

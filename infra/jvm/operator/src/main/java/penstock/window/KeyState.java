@@ -36,7 +36,7 @@ final class KeyState {
     static final class Chunks {
         long first;
         long last;
-        /** The chunks of those ids as the backend has them; null where that is not known, and both may be one. */
+        /** The chunks of those ids as the backend has them; null where that is not known. One that is both is the last. */
         Chunk firstChunk;
 
         Chunk lastChunk;

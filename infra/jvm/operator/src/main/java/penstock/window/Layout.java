@@ -31,7 +31,7 @@ final class Layout {
     final long lateness;
     final boolean isUnion;
     final boolean hasSession;
-    final Columns columns;
+    final ChunkColumns columns;
     final Type[] argTypes;
     final Window[] windows;
     /** How steps are kept; null where there are none. */
@@ -83,7 +83,7 @@ final class Layout {
         isUnion = view.isUnion();
         hasSession = view.hasSession();
         argTypes = view.args().stream().map(Arg::type).toArray(Type[]::new);
-        columns = Columns.of(view);
+        columns = new ChunkColumns(view.textArgs());
         windows = view.windows().toArray(Window[]::new);
         steps = Steps.of(view);
         List<Role> headRoles = new ArrayList<>();

@@ -123,7 +123,7 @@ final class Steps {
 
     /** The entries that events become which an earlier version kept one by one. */
     Chunk entries(Chunk events) {
-        Chunk entries = Chunk.ofSteps(Math.max(Chunk.FIRST_ROOM, events.size + 1));
+        Chunk entries = Chunk.ofSteps(events.room());
         entries.previous = events.previous;
         entries.next = events.next;
         entries.size = events.size;

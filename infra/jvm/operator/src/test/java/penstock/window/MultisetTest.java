@@ -30,7 +30,7 @@ class MultisetTest {
     }
 
     private static Chunk event(String text) {
-        Chunk chunk = new Chunk(new Columns(true), 1);
+        Chunk chunk = new Chunk(new ChunkColumns(true), 1);
         chunk.size = 1;
         chunk.setText(0, 0, text);
         return chunk;

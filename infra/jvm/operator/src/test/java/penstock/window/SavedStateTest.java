@@ -33,11 +33,11 @@ class SavedStateTest {
     void stateOfAnEarlierJarGoesOn(String name) throws Exception {
         String plan = plan(name);
         List<Event> events = events(name, plan);
-        List<String> expected = new ArrayList<>();
+        List<String> expected;
         try (Harness whole = new Harness(plan, new HashMapStateBackend())) {
             play(whole, events.subList(0, BEFORE));
             write(name, whole);
-            expected.addAll(rest(whole, events));
+            expected = rest(whole, events);
         }
         OperatorSubtaskState state = OperatorSnapshotUtil.readStateHandle(file(name).toString());
         try (Harness later = new Harness(plan, new HashMapStateBackend(), state)) {

@@ -1,10 +1,7 @@
 package penstock.window;
 
-import penstock.plan.Arg;
-import penstock.plan.View;
-
 /** How the events of a view lie in a {@link Chunk}: which of its arguments are strings, and where the others stand. */
-final class Columns {
+final class ChunkColumns {
     /** What an event has before its arguments: its time, the bits of those that are null, and those of its conditions. */
     static final int TIME = 0;
 
@@ -19,7 +16,7 @@ final class Columns {
     final int width;
 
     /** @param text by argument: is it a string? */
-    Columns(boolean... text) {
+    ChunkColumns(boolean... text) {
         this.text = text;
         places = new int[text.length];
         int next = WHERES + 1;
@@ -28,15 +25,6 @@ final class Columns {
             next += text[a] ? 0 : 1;
         }
         width = next;
-    }
-
-    static Columns of(View view) {
-        boolean[] text = new boolean[view.args().size()];
-        int a = 0;
-        for (Arg arg : view.args()) {
-            text[a++] = arg.type().isText();
-        }
-        return new Columns(text);
     }
 
     int size() {
