@@ -32,7 +32,7 @@ from kafka.errors import KafkaError
 from features.errors import PenstockError
 from jobs.ports import HOST, free_port, port_problem
 
-#: Where ``make setup`` puts what stands before the broker's jars, and these.
+#: Where ``make setup`` puts the broker's jars, and the one of ours that stands before them: the first class counts.
 JARS = Path(__file__).parents[2] / "infra" / "jvm" / "broker" / "target"
 OURS, THEIRS = "penstock-broker.jar", "lib"
 #: Seconds. A start takes about 4 on two idle cores, a clean stop about 2.
