@@ -20,6 +20,7 @@ from jobs.kafka.interface import ANSWER_MS, Consumer, Producer
 from jobs.kafka.kafka_python import PythonConsumer, PythonProducer, connect, failure
 from jobs.kafka.security import bootstrap_servers, confluent_options, python_options
 from jobs.kafka.topics import ensure, require
+from jobs.kafka.transactional import transactional_producer
 
 #: How long a record may be on its way before its sending has failed: a broker's restart fits in.
 DELIVERY_MS = 60_000
@@ -73,7 +74,8 @@ def producer(config: Config, *, answer_ms: int = ANSWER_MS, **options: Any) -> P
         if config.kafka.client == "confluent":
             fast: Producer = _confluent().ConfluentProducer(named, confluent_options(config), answer_ms)
             return fast
-        return PythonProducer({**python_options(config), **named}, answer_ms)
+        kind = transactional_producer if "transactional_id" in options else PythonProducer
+        return kind({**python_options(config), **named}, answer_ms)
 
 
 def _confluent() -> Any:

@@ -87,10 +87,10 @@ def _bare(error: Exception) -> str:
     return str(error.args[0]) if error.args and error.args[0] else type(error).__name__
 
 
-_ours = translating(KafkaError, failure)
+ours = translating(KafkaError, failure)
 
 
-@_ours
+@ours
 def connect(kind: Callable[..., Any], options: Mapping[str, Any], answer_ms: int = ANSWER_MS) -> Any:
     """One of kafka-python's clients; what a failed one has begun is ended: its own constructor leaves it running.
 
@@ -122,7 +122,7 @@ class PythonConsumer(Consumer):
         if topics:
             self._client.subscribe(list(topics))
 
-    @_ours
+    @ours
     def poll(self, timeout_ms: float, max_records: int = _CONSUMER["max_poll_records"]) -> dict[Place, list[Record]]:
         try:
             found: dict[Place, list[Record]] = self._client.poll(timeout_ms=timeout_ms, max_records=max_records)
@@ -130,11 +130,11 @@ class PythonConsumer(Consumer):
             return {}
         return found
 
-    @_ours
+    @ours
     def places(self, topic: str) -> list[Place]:
         return [Place(topic, number) for number in sorted(self._client.partitions_for_topic(topic))]
 
-    @_ours
+    @ours
     def assign(self, places: Iterable[Place]) -> None:
         chosen = [TopicPartition(*place) for place in places]
         for topic in {place.topic for place in chosen}:
@@ -148,32 +148,32 @@ class PythonConsumer(Consumer):
         now = self._client.group_metadata()
         return Membership((now.generation_id, now.member_id), now) if now.state == MemberState.STABLE else None
 
-    @_ours
+    @ours
     def seek(self, place: Place, offset: int) -> None:
         self._client.seek(TopicPartition(*place), offset)
 
-    @_ours
+    @ours
     def position(self, place: Place) -> int:
         return int(self._client.position(TopicPartition(*place), timeout_ms=ANSWER_MS))
 
-    @_ours
+    @ours
     def committed(self, place: Place, timeout_ms: int = ANSWER_MS) -> int | None:
         found: int | None = self._client.committed(TopicPartition(*place), timeout_ms=timeout_ms)
         return found
 
-    @_ours
+    @ours
     def commit(self, offsets: Mapping[Place, int], timeout_ms: int = ANSWER_MS) -> None:
         self._client.commit(_offsets(offsets), timeout_ms=timeout_ms)
 
-    @_ours
+    @ours
     def beginning_offsets(self, places: Iterable[Place], timeout_ms: int = ANSWER_MS) -> dict[Place, int]:
         return _places(self._client.beginning_offsets([TopicPartition(*place) for place in places], timeout_ms))
 
-    @_ours
+    @ours
     def end_offsets(self, places: Iterable[Place], timeout_ms: int = ANSWER_MS) -> dict[Place, int]:
         return _places(self._client.end_offsets([TopicPartition(*place) for place in places], timeout_ms))
 
-    @_ours
+    @ours
     def offsets_for_times(self, times: Mapping[Place, int], timeout_ms: int = ANSWER_MS) -> dict[Place, int | None]:
         asked = {TopicPartition(*place): time for place, time in times.items()}
         found = self._client.offsets_for_times(asked, timeout_ms)
@@ -191,7 +191,7 @@ class PythonReceipt(Receipt):
     def __init__(self, future: Any) -> None:
         self._future = future
 
-    @_ours
+    @ours
     def get(self, timeout: float) -> Sent:
         found = self._future.get(timeout)
         return Sent(found.topic, found.partition, found.offset)
@@ -205,7 +205,7 @@ class PythonProducer(Producer):
         self._delivery_s = (self._client.config["delivery_timeout_ms"] + ANSWER_MS) / 1000
         self._in_transaction: list[PythonReceipt] | None = None
 
-    @_ours
+    @ours
     def send(
         self,
         topic: str,
@@ -221,24 +221,24 @@ class PythonProducer(Producer):
             self._in_transaction.append(receipt)
         return receipt
 
-    @_ours
+    @ours
     def flush(self) -> None:
         self._client.flush(self._delivery_s)
 
-    @_ours
+    @ours
     def init_transactions(self) -> None:
         self._client.init_transactions()
 
-    @_ours
+    @ours
     def begin_transaction(self) -> None:
         self._client.begin_transaction()
         self._in_transaction = []
 
-    @_ours
+    @ours
     def send_offsets_to_transaction(self, offsets: Mapping[Place, int], member: Membership) -> None:
         self._client.send_offsets_to_transaction(_offsets(offsets), member.metadata)
 
-    @_ours
+    @ours
     def commit_transaction(self) -> None:
         # kafka-python commits without a batch that it has given up for lack of time
         for receipt in self._in_transaction or ():
@@ -246,12 +246,12 @@ class PythonProducer(Producer):
         self._client.commit_transaction()
         self._in_transaction = None
 
-    @_ours
+    @ours
     def abort_transaction(self) -> None:
         self._in_transaction = None
         self._client.abort_transaction()
 
-    @_ours
+    @ours
     def close(self, timeout_ms: int | None = None) -> None:
         self._client.close(timeout=None if timeout_ms is None else timeout_ms / 1000)
 
