@@ -1,10 +1,18 @@
-"""A cluster that is asked on the thread that calls, through kafka-python's connections and messages."""
+"""A cluster that is asked on the thread that calls: kafka-python's messages, on connections that it has opened.
+
+kafka-python's clients ask through an event loop. One question with its answer takes a dozen turns of it, and in a
+process with other threads each turn may wait for Python's lock. Here a question is one write and one read; the loop
+only opens connections, with their TLS and login, and learns where topics lie. This reaches into kafka-python's own
+classes.
+"""
 
 from __future__ import annotations
 
+import selectors
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from kafka import TopicPartition
@@ -14,16 +22,18 @@ from kafka.errors import (
     CoordinatorLoadInProgressError,
     KafkaConnectionError,
     KafkaError,
+    KafkaProtocolError,
     KafkaTimeoutError,
     LeaderNotAvailableError,
     NoError,
+    RequestTimedOutError,
     RetriableError,
     UnknownBrokerIdError,
     UnknownTopicOrPartitionError,
     for_code,
 )
 from kafka.net.compat import KafkaNetClient
-from kafka.protocol.metadata import ApiVersionsRequest, CoordinatorType, FindCoordinatorRequest
+from kafka.protocol.metadata import ApiVersionsRequest, CoordinatorType, FindCoordinatorRequest, MetadataResponse
 from kafka.version import __version__
 
 from jobs.kafka.kafka_python import connect
@@ -32,7 +42,8 @@ from jobs.kafka.kafka_python import connect
 LEAST_S, MOST_S = 0.001, 0.1
 #: Errors that pass by themselves: the broker that was asked is the right one.
 _PASSING = (ConcurrentTransactionsError, CoordinatorLoadInProgressError)
-
+#: How much is read at once, in bytes.
+_READ = 64 << 10
 _CLIENT = {"client_software_name": "kafka-python", "client_software_version": __version__}
 
 _T = TypeVar("_T")
@@ -45,8 +56,47 @@ def check(code: int) -> None:
         raise kind()
 
 
+class _Line:
+    """A connection of kafka-python's that its event loop no longer reads."""
+
+    def __init__(self, connection: Any, timeout_s: float) -> None:
+        transport = connection.transport
+        transport.pause_reading()
+        transport._net.cancel(transport._read_task)
+        transport._net.unregister_event(transport._sock, selectors.EVENT_READ)
+        self._connection, self._parser, self._socket = connection, connection.parser, transport._sock
+        self._socket.settimeout(timeout_s)
+
+    @property
+    def open(self) -> bool:
+        return bool(self._connection.connected)
+
+    def ask(self, requests: tuple[Any, ...]) -> list[Any]:
+        """The answers. Raises OSError, KafkaProtocolError."""
+        for request in requests:
+            if request.API_VERSION is None:
+                request.API_VERSION = self._connection.broker_version_data.api_version(request)
+            self._parser.send_request(request)
+        self._socket.sendall(self._parser.send_bytes())
+        answers: list[Any] = []
+        while len(answers) < len(requests):
+            data = self._socket.recv(_READ)
+            if not data:
+                raise ConnectionError("the broker has closed the connection")
+            answers += (answer for _, answer in self._parser.receive_bytes(data))
+        return answers
+
+    def close(self, error: KafkaError) -> None:
+        self._connection.close(error)
+
+    def hang_up(self) -> None:
+        """Has a thread that waits for an answer go on without one."""
+        with suppress(OSError):
+            self._socket.shutdown(2)
+
+
 class Exchange:
-    """One cluster. Its coroutines run in ``run`` only, which is for one thread at a time; any may ``close`` it.
+    """One cluster. Everything but ``close`` is for one thread at a time, in a step of ``persist``.
 
     ``options``: kafka-python's. Raises Unanswered, with the reason, when no broker answers within ``answer_ms``, and
     LoginRefused.
@@ -55,61 +105,94 @@ class Exchange:
     def __init__(self, options: Mapping[str, Any], answer_ms: int) -> None:
         self._client: KafkaNetClient = connect(_connected, options, answer_ms)
         self._manager = self._client._manager
+        self._timeout_s = options["request_timeout_ms"] / 1000
+        self._lines: dict[int, _Line] = {}
         self._coordinators: dict[CoordinatorType, int] = {}
         self._one = threading.Lock()
         self._closed = False
-        #: What the cluster knows: topics, partitions and their leaders.
-        self.cluster = self._client.cluster
-
-    def run(self, work: Callable[[], Awaitable[_T]]) -> _T:
-        """Does the work on this thread. Raises what it raises, a KafkaError of kafka-python's mostly."""
-        with self._one:
-            try:
-                done: _T = self._manager.run(work)
-            finally:
-                if self._closed:
-                    self._client.close()
-        return done
+        self._cluster = self._client.cluster
 
     def close(self, timeout_s: float) -> None:
-        """Ends the connections. What another thread still waits for ends at its next step, and they with it."""
+        """Ends the connections, and what another thread still waits for after so many seconds."""
         self._closed = True
         if self._one.acquire(timeout=timeout_s):
             self._client.close()
             self._one.release()
+        for line in list(self._lines.values()):
+            line.hang_up()
 
-    async def persist(self, step: Callable[[], Awaitable[_T]], within_s: float) -> _T:
+    def persist(self, step: Callable[[], _T], within_s: float) -> _T:
         """Takes the step, again and again while it fails for a reason that may pass: a broker that is away, a leader
         or a coordinator that has moved. Raises the last of these when time is up.
         """
         until, pause = time.monotonic() + within_s, LEAST_S
-        while True:
+        with self._one:
             try:
-                return await step()
-            except (RetriableError, UnknownBrokerIdError) as error:
-                if self._closed or time.monotonic() + pause > until:
-                    raise self._last(error) from error
-                if not isinstance(error, _PASSING):
-                    self._coordinators.clear()
-                    self.cluster.request_update()
-            await self._client._net.sleep(pause)
-            pause = min(MOST_S, 2 * pause)
+                while True:
+                    try:
+                        return step()
+                    except (RetriableError, UnknownBrokerIdError) as error:
+                        if self._closed or time.monotonic() + pause > until:
+                            raise self._last(error) from error
+                        self._doubt(error)
+                    time.sleep(pause)
+                    pause = min(MOST_S, 2 * pause)
+            finally:
+                if self._closed:
+                    self._client.close()
 
     def _last(self, error: KafkaError) -> KafkaError:
         if isinstance(error, BrokerResponseError):
             return error
         return KafkaTimeoutError(str(self._manager.failure or error) or type(error).__name__)
 
-    def send(self, node: int, request: Any) -> Awaitable[Any]:
-        """A request on its way to a broker, its answer to be awaited. Those to one broker are taken in order."""
-        sent: Awaitable[Any] = self._manager.send(request, node_id=node)
-        return sent
+    def _doubt(self, error: KafkaError) -> None:
+        """Forgets who was asked, unless it was the right one."""
+        if not isinstance(error, _PASSING):
+            self._coordinators.clear()
+            with suppress(RetriableError):
+                self._manager.run(self._cluster.refresh_metadata)
 
-    async def coordinator(self, kind: CoordinatorType, key: str) -> int:
+    def ask(self, node: int, *requests: Any) -> list[Any]:
+        """A broker's answers. It takes the requests in order."""
+        line = self._line(node)
+        try:
+            return line.ask(requests)
+        except TimeoutError:
+            failure: KafkaError = RequestTimedOutError(f"no answer within {self._timeout_s:.0f} s")
+        except (OSError, KafkaProtocolError) as error:
+            failure = KafkaConnectionError(str(error))
+        line.close(failure)
+        raise failure
+
+    def _line(self, node: int) -> _Line:
+        line = self._lines.get(node)
+        if line is None or not line.open:
+            line = self._lines[node] = _Line(self._connection(node), self._timeout_s)
+        return line
+
+    def _connection(self, node: int) -> Any:
+        """One of its own: kafka-python reads answers to its own questions, about topics, from another."""
+        broker = self._cluster.broker_metadata(node)
+        if broker is None:
+            raise UnknownBrokerIdError(node)
+        name = f"exchange-{node}"
+        self._cluster._coordinator_brokers[name] = MetadataResponse.MetadataResponseBroker(
+            name, broker.host, broker.port, broker.rack
+        )
+        connection = self._manager.get_connection(name)
+        self._client.poll(timeout_ms=self._timeout_s * 1000, future=connection.init_future)
+        if not connection.init_future.is_done:
+            connection.close(RequestTimedOutError("not connected in time"))
+        if connection.init_future.exception is not None:
+            raise connection.init_future.exception
+        return connection
+
+    def coordinator(self, kind: CoordinatorType, key: str) -> int:
         """The broker that a group's offsets, or a transactional id's transactions, lie with."""
         if kind not in self._coordinators:
             request = FindCoordinatorRequest(key=key, key_type=kind.value, coordinator_keys=[key])
-            answer = await self.send(self._any(), request)
+            (answer,) = self.ask(self._any(), request)
             found = answer.coordinators[0] if answer.coordinators else answer
             check(found.error_code)
             self._coordinators[kind] = found.node_id
@@ -117,21 +200,25 @@ class Exchange:
 
     def leader(self, place: TopicPartition) -> int:
         """The broker that takes records for a partition. Raises LeaderNotAvailableError where there is none now."""
-        found = self.cluster.leader_for_partition(place)
+        found = self._cluster.leader_for_partition(place)
         if found is None or found < 0:
             raise LeaderNotAvailableError(f"{place.topic}-{place.partition} has no leader")
         return int(found)
 
-    async def learn(self, topic: str) -> None:
-        """Asks for a topic's partitions. Raises UnknownTopicOrPartitionError."""
-        self.cluster.add_topic(topic)
-        await self.cluster.refresh_metadata()
-        if topic not in self.cluster.topics():
+    def partitions(self, topic: str) -> int:
+        """How many a topic has. Raises UnknownTopicOrPartitionError."""
+        known = self._cluster._partitions.get(topic)
+        if known is None:
+            self._cluster.add_topic(topic)
+            self._manager.run(self._cluster.refresh_metadata)
+            known = self._cluster._partitions.get(topic)
+        if known is None:
             raise UnknownTopicOrPartitionError(topic)
+        return len(known)
 
-    async def level(self, feature: str) -> int:
+    def level(self, feature: str) -> int:
         """The level of a feature that the whole cluster has agreed on; 0 where it knows nothing of it."""
-        answer = await self.send(self._any(), ApiVersionsRequest(**_CLIENT))
+        (answer,) = self.ask(self._any(), ApiVersionsRequest(**_CLIENT))
         check(answer.error_code)
         return next((each.max_version_level for each in answer.finalized_features or () if each.name == feature), 0)
 

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from random import randrange
 from typing import Any
 
 from kafka import KafkaProducer, TopicPartition
@@ -29,7 +30,7 @@ from kafka.errors import (
     UnknownMemberIdError,
     for_code,
 )
-from kafka.partitioner import DefaultPartitioner
+from kafka.partitioner.default import murmur2
 from kafka.protocol.metadata import CoordinatorType
 from kafka.protocol.producer import EndTxnRequest, InitProducerIdRequest, ProduceRequest, TxnOffsetCommitRequest
 from kafka.record import MemoryRecordsBuilder
@@ -52,7 +53,7 @@ def transactional_producer(options: Mapping[str, Any], answer_ms: int) -> Produc
     Raises as ``kafka_python.connect`` does.
     """
     exchange = Exchange(options, answer_ms)
-    if exchange.run(lambda: exchange.persist(lambda: exchange.level(FEATURE), answer_ms / 1000)) >= LEVEL:
+    if exchange.persist(partial(exchange.level, FEATURE), answer_ms / 1000) >= LEVEL:
         return TransactionalProducer(exchange, options)
     exchange.close(0)
     return PythonProducer(options, answer_ms)
@@ -94,8 +95,10 @@ class TransactionalProducer(Producer):
         self._chunk_size = options["batch_size"]
         self._codec = KafkaProducer._COMPRESSORS[options["compression_type"]][1]
         self._longest = options.get("max_request_size", KafkaProducer.DEFAULT_CONFIG["max_request_size"])
-        self._partitioner = DefaultPartitioner()
+        self._persist = exchange.persist
         self._producer, self._epoch = -1, -1
+        #: How many partitions the topics have, as far as this transaction needed it.
+        self._partitions: dict[str, int] = {}
         #: Is there a transaction, and does the cluster know of it?
         self._begun, self._announced = False, False
         self._chunks: dict[TopicPartition, deque[_Chunk]] = {}
@@ -128,10 +131,11 @@ class TransactionalProducer(Producer):
         return TransactionalReceipt(self, place, chunk, len(chunk.records) - 1)
 
     def _partition(self, topic: str, key: bytes | None) -> int:
-        cluster = self._exchange.cluster
-        if topic not in cluster.topics():
-            self._run(partial(self._exchange.learn, topic), ANSWER_MS / 1000)
-        return int(self._partitioner.partition(topic, key, key, None, None, cluster))
+        """That of kafka-python, and of Java's clients: equal keys lie together."""
+        count = self._partitions.get(topic)
+        if count is None:
+            count = self._partitions[topic] = self._persist(partial(self._exchange.partitions, topic), ANSWER_MS / 1000)
+        return randrange(count) if key is None else (murmur2(key) & 0x7FFFFFFF) % count
 
     def _chunk(self, place: TopicPartition, size: int) -> _Chunk:
         """The one that has room for so many bytes more."""
@@ -143,11 +147,11 @@ class TransactionalProducer(Producer):
     @ours
     def flush(self, within_s: float | None = None) -> None:
         while self._chunks or self._offsets is not None:
-            self._run(self._send, self._within_s if within_s is None else within_s)
+            self._persist(self._send, self._within_s if within_s is None else within_s)
 
     @ours
     def init_transactions(self) -> None:
-        self._run(self._init, self._within_s)
+        self._persist(self._init, self._within_s)
 
     @ours
     def begin_transaction(self) -> None:
@@ -189,11 +193,8 @@ class TransactionalProducer(Producer):
 
     # -- exchanges -----------------------------------------------------------------------------------------------
 
-    def _run(self, step: Callable[[], Awaitable[Any]], within_s: float) -> None:
-        self._exchange.run(lambda: self._exchange.persist(step, within_s))
-
-    async def _init(self) -> None:
-        node = await self._exchange.coordinator(CoordinatorType.TRANSACTION, self._id)
+    def _init(self) -> None:
+        node = self._exchange.coordinator(CoordinatorType.TRANSACTION, self._id)
         request = InitProducerIdRequest(
             transactional_id=self._id,
             transaction_timeout_ms=self._timeout_ms,
@@ -201,7 +202,7 @@ class TransactionalProducer(Producer):
             producer_epoch=-1,
             max_version=5,
         )
-        answer = await self._exchange.send(node, request)
+        (answer,) = self._exchange.ask(node, request)
         check(answer.error_code)
         self._renew(answer)
 
@@ -210,10 +211,11 @@ class TransactionalProducer(Producer):
         self._producer, self._epoch = answer.producer_id, answer.producer_epoch
         self._taken.clear()
         self._chunks.clear()
+        self._partitions.clear()
         self._offsets = None
         self._begun = self._announced = False
 
-    async def _send(self) -> None:
+    def _send(self) -> None:
         """Sends the first chunk of each partition, and the offsets behind the last."""
         asked: defaultdict[int, list[tuple[Any, Callable[[Any], None]]]] = defaultdict(list)
         firsts: defaultdict[int, dict[TopicPartition, _Chunk]] = defaultdict(dict)
@@ -222,13 +224,13 @@ class TransactionalProducer(Producer):
         for node, each in firsts.items():
             asked[node].append((self._records_of(each), self._records_taken))
         if self._offsets is not None:
-            node = await self._exchange.coordinator(CoordinatorType.GROUP, self._offsets.group_id)
+            node = self._exchange.coordinator(CoordinatorType.GROUP, self._offsets.group_id)
             asked[node].append((self._offsets, self._offsets_taken))
         self._announced = True
         for node, requests in asked.items():
-            answers = [self._exchange.send(node, request) for request, _ in requests]
+            answers = self._exchange.ask(node, *(request for request, _ in requests))
             for answer, (_, take) in zip(answers, requests, strict=True):
-                take(await answer)
+                take(answer)
 
     def _records_of(self, chunks: Mapping[TopicPartition, _Chunk]) -> ProduceRequest:
         topics: defaultdict[str, list[Any]] = defaultdict(list)
@@ -289,12 +291,12 @@ class TransactionalProducer(Producer):
 
     def _end(self, committed: bool) -> None:
         if self._announced:
-            self._run(partial(self._end_announced, committed), self._within_s)
+            self._persist(partial(self._end_announced, committed), self._within_s)
         self._chunks.clear()
         self._begun = False
 
-    async def _end_announced(self, committed: bool) -> None:
-        node = await self._exchange.coordinator(CoordinatorType.TRANSACTION, self._id)
+    def _end_announced(self, committed: bool) -> None:
+        node = self._exchange.coordinator(CoordinatorType.TRANSACTION, self._id)
         request = EndTxnRequest(
             transactional_id=self._id,
             producer_id=self._producer,
@@ -303,7 +305,7 @@ class TransactionalProducer(Producer):
             min_version=5,
             max_version=5,
         )
-        answer = await self._exchange.send(node, request)
+        (answer,) = self._exchange.ask(node, request)
         check(answer.error_code)
         self._renew(answer)
 
