@@ -24,7 +24,7 @@ from features.errors import PenstockError, UsageError
 from features.plan import ModelPlan
 from jobs.kafka.clients import answering, consumer, ensure_topics, producer, require_topics
 from jobs.kafka.errors import KafkaFailure, LostPartitions
-from jobs.kafka.interface import Consumer
+from jobs.kafka.interface import Consumer, Record
 from jobs.lag import progress as progress_of
 from jobs.logs import about, logger
 from jobs.metrics.inference import InferenceMetrics
@@ -117,8 +117,9 @@ class Inference:
         #: The requests of the transaction under way.
         self._answered: list[Request] = []
         self._pause = LEAST_MS
-        #: How long a look-up and what is made of it usually take, in seconds.
-        self._work_s = 0.0
+        #: When the work of this turn began, in monotonic seconds, and how long it usually takes until its answers are
+        #: made: beside a transaction its reading belongs to it.
+        self._began, self._work_s = 0.0, 0.0
         self.counts = InferenceCounts()
 
     def run(self, stop: threading.Event, progress: Progress = lambda counts: None) -> None:
@@ -154,31 +155,49 @@ class Inference:
             self._reader.let_go()
 
     def _read(self) -> list[Request]:
-        """What has come: up to ``batch`` in all, and once there is one, for ``deadline_ms`` more.
+        """What has come, up to ``batch`` in all, while nothing is under way within ``deadline_ms`` of the first.
 
-        While a transaction is under way, what would only wait for its end is read until there is just the time left
-        to look it up. While requests are waiting for their events nothing is held back to read more.
+        While requests are waiting for their events nothing is held back to read more.
         """
         room = self._config.batch - len(self._queue)
         if room <= 0:
             return self._rest()
-        records = self._reader.poll(self._pause if self._queue or self._answered else IDLE_MS, room)
-        if 0 < len(records) < room and self._answered and not self._queue:
-            self._transactions.wait(self._transactions.due - self._work_s)
+        if self._queue:
+            records = self._reader.poll(self._pause, room)
+        elif self._answered:
+            return self._parsed(self._read_beside(room))
+        else:
+            records = self._gather(room)
+        self._began = time.monotonic()
+        return self._parsed(records)
+
+    def _read_beside(self, room: int) -> list[Record]:
+        """What has come when a transaction will just be under way until it is answered: any earlier it would only
+        wait for that.
+        """
+        due = self._transactions.due
+        self._transactions.wait(due - self._work_s)
+        self._began = time.monotonic()
+        return self._reader.poll(max(self._pause, (due - self._began) * 1000), room)
+
+    def _gather(self, room: int) -> list[Record]:
+        records = self._reader.poll(IDLE_MS, room)
         deadline = time.monotonic() + self._config.deadline_ms / 1000
-        while records and not self._queue and len(records) < room and (left := deadline - time.monotonic()) > 0:
+        while records and len(records) < room and (left := deadline - time.monotonic()) > 0:
             records += self._reader.poll(left * 1000, room - len(records))
-        until = time.monotonic() + self._config.wait_ms / 1000
-        return read_requests(self._parser, records, until)
+        return records
+
+    def _parsed(self, records: list[Record]) -> list[Request]:
+        return read_requests(self._parser, records, time.monotonic() + self._config.wait_ms / 1000)
 
     def _rest(self) -> list[Request]:
         """Nothing, after the pause."""
         time.sleep(self._pause / 1000)
+        self._began = time.monotonic()
         return []
 
     def _turn(self, fresh: list[Request]) -> None:
         """Looks up, and answers what is ready."""
-        began = time.monotonic()
         waiting = [request for request in self._queue if request.awaited]
         good = [request for request in fresh if request.bad is None]
         if good or waiting:
@@ -186,14 +205,14 @@ class Inference:
         self._queue.add(fresh)
         ready = self._queue.take_ready()
         if ready:
-            self._answer(ready, began)
+            self._answer(ready)
         elif self._transactions.ended:
             self._settle()
         self._pause = LEAST_MS if fresh or ready else min(MOST_MS, self._pause * GROWTH)
 
-    def _answer(self, ready: list[Request], began: float) -> None:
+    def _answer(self, ready: list[Request]) -> None:
         messages = self._answers.make(ready)
-        self._work_s += WEIGHT * (time.monotonic() - began - self._work_s)
+        self._work_s += WEIGHT * (time.monotonic() - self._began - self._work_s)
         offsets = {request.place: request.record.offset + 1 for request in ready}
         self._settle()
         assert self._reader.group is not None  # requests are read by a member only

@@ -38,6 +38,7 @@ from jobs.kafka.errors import (
     UnknownTopic,
     translating,
 )
+from jobs.kafka.fetching import unhurried
 from jobs.kafka.interface import ANSWER_MS, Consumer, Headers, Membership, Place, Producer, Receipt, Sent
 from jobs.kafka.lean import Record, lean
 from jobs.kafka.membership import steadfast
@@ -118,7 +119,7 @@ class PythonConsumer(Consumer):
 
     def __init__(self, topics: Iterable[str], options: Mapping[str, Any], answer_ms: int) -> None:
         self.group_id: str | None = options.get("group_id")
-        self._client = steadfast(lean(connect(KafkaConsumer, {**_CONSUMER, **options}, answer_ms)))
+        self._client = unhurried(steadfast(lean(connect(KafkaConsumer, {**_CONSUMER, **options}, answer_ms))))
         if topics:
             self._client.subscribe(list(topics))
 
