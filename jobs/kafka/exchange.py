@@ -199,7 +199,10 @@ class Exchange:
         return self._coordinators[kind]
 
     def leader(self, place: TopicPartition) -> int:
-        """The broker that takes records for a partition. Raises LeaderNotAvailableError where there is none now."""
+        """The broker that takes records for a partition. Raises UnknownTopicOrPartitionError, and
+        LeaderNotAvailableError where there is none now.
+        """
+        self.partitions(place.topic)
         found = self._cluster.leader_for_partition(place)
         if found is None or found < 0:
             raise LeaderNotAvailableError(f"{place.topic}-{place.partition} has no leader")

@@ -88,13 +88,14 @@ class TransactionalProducer(Producer):
     """
 
     def __init__(self, exchange: Exchange, options: Mapping[str, Any]) -> None:
+        named = {**KafkaProducer.DEFAULT_CONFIG, **options}
         self._exchange = exchange
-        self._id = options["transactional_id"]
-        self._timeout_ms = options["transaction_timeout_ms"]
-        self._within_s = options["delivery_timeout_ms"] / 1000
-        self._chunk_size = options["batch_size"]
-        self._codec = KafkaProducer._COMPRESSORS[options["compression_type"]][1]
-        self._longest = options.get("max_request_size", KafkaProducer.DEFAULT_CONFIG["max_request_size"])
+        self._id = named["transactional_id"]
+        self._timeout_ms = named["transaction_timeout_ms"]
+        self._within_s = named["delivery_timeout_ms"] / 1000
+        self._chunk_size = named["batch_size"]
+        self._codec = KafkaProducer._COMPRESSORS[named["compression_type"]][1]
+        self._longest = named["max_request_size"]
         self._persist = exchange.persist
         self._producer, self._epoch = -1, -1
         #: How many partitions the topics have, as far as this transaction needed it.
