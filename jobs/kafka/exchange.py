@@ -25,6 +25,7 @@ from kafka.errors import (
     KafkaProtocolError,
     KafkaTimeoutError,
     LeaderNotAvailableError,
+    NodeNotReadyError,
     NoError,
     RequestTimedOutError,
     RetriableError,
@@ -36,7 +37,7 @@ from kafka.net.compat import KafkaNetClient
 from kafka.protocol.metadata import ApiVersionsRequest, CoordinatorType, FindCoordinatorRequest, MetadataResponse
 from kafka.version import __version__
 
-from jobs.kafka.kafka_python import connect
+from jobs.kafka.kafka_python import bare, connect
 
 #: The pause before a question is asked again, in seconds: the first one, and the longest.
 LEAST_S, MOST_S = 0.001, 0.1
@@ -107,7 +108,7 @@ class Exchange:
         self._manager = self._client._manager
         self._timeout_s = options["request_timeout_ms"] / 1000
         self._lines: dict[int, _Line] = {}
-        self._coordinators: dict[CoordinatorType, int] = {}
+        self._coordinators: dict[tuple[CoordinatorType, str], int] = {}
         self._one = threading.Lock()
         self._closed = False
         self._cluster = self._client.cluster
@@ -144,7 +145,9 @@ class Exchange:
     def _last(self, error: KafkaError) -> KafkaError:
         if isinstance(error, BrokerResponseError):
             return error
-        return KafkaTimeoutError(str(self._manager.failure or error) or type(error).__name__)
+        # one that waits until it may connect again does not say why it must
+        reason = self._manager.failure if isinstance(error, NodeNotReadyError) else None
+        return KafkaTimeoutError(bare(reason or error))
 
     def _doubt(self, error: KafkaError) -> None:
         """Forgets who was asked, unless it was the right one."""
@@ -190,13 +193,13 @@ class Exchange:
 
     def coordinator(self, kind: CoordinatorType, key: str) -> int:
         """The broker that a group's offsets, or a transactional id's transactions, lie with."""
-        if kind not in self._coordinators:
+        if (kind, key) not in self._coordinators:
             request = FindCoordinatorRequest(key=key, key_type=kind.value, coordinator_keys=[key])
             (answer,) = self.ask(self._any(), request)
             found = answer.coordinators[0] if answer.coordinators else answer
             check(found.error_code)
-            self._coordinators[kind] = found.node_id
-        return self._coordinators[kind]
+            self._coordinators[kind, key] = found.node_id
+        return self._coordinators[kind, key]
 
     def leader(self, place: TopicPartition) -> int:
         """The broker that takes records for a partition. Raises UnknownTopicOrPartitionError, and

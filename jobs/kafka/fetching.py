@@ -6,11 +6,12 @@ from typing import Any
 
 
 def unhurried(consumer: Any) -> Any:
-    """The same kafka-python consumer, which asks for more no earlier than in the ``poll`` that wants it.
+    """The same kafka-python consumer, which asks for more only in the ``poll`` that wants it, unless it is behind.
 
-    By itself it asks as soon as it hands out what it has. A broker answers at the first new record, so the next
-    ``poll`` gives that one only, and all that came after it must be asked for once more. Here that ``poll`` asks, and
-    gets whatever has come by then. A consumer that is behind still asks ahead: what it wants lies ready.
+    By itself it asks when it hands out what it has, or when a ``poll`` ends without records. A broker answers at the
+    first new record, so the next ``poll`` gives that one only, and all that came after it must be asked for once more.
+    Here that ``poll`` asks, and gets whatever has come by then. A consumer that is behind asks ahead: what it wants
+    lies ready, and comes while it works.
 
     This reaches into kafka-python's fetcher.
     """
@@ -19,11 +20,13 @@ def unhurried(consumer: Any) -> Any:
 
     def fetch_records(most: int | None = None, update_offsets: bool = True, timeout_ms: float | None = None) -> Any:
         records, more = fetcher.fetched_records(most, update_offsets=update_offsets)
+        idle = False
         if not records:
-            return fetch(most, update_offsets=update_offsets, timeout_ms=timeout_ms)
-        if not more and _behind(fetcher._subscriptions):
+            records, idle = fetch(most, update_offsets=update_offsets, timeout_ms=timeout_ms)
+            more = bool(fetcher._completed_fetches)
+        if records and not more and _behind(fetcher._subscriptions):
             fetcher.send_fetches()
-        return records, False
+        return records, idle
 
     fetcher.fetch_records = fetch_records
     return consumer

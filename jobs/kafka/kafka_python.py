@@ -73,17 +73,17 @@ _KINDS: tuple[tuple[type[KafkaError], type[KafkaFailure]], ...] = (
 def failure(error: KafkaError) -> KafkaFailure:
     """What kafka-python raised, as ours."""
     if ProducerFencedError.__name__ in repr(error):  # calls after the first only quote it
-        return Fenced(_bare(error))
+        return Fenced(bare(error))
     if isinstance(error, OffsetOutOfRangeError) and error.args and isinstance(error.args[0], Mapping):
         (place, offset), *_ = error.args[0].items()
         return OffsetGone(place.topic, place.partition, offset)
     for kind, ours in _KINDS:
         if isinstance(error, kind):
-            return ours(_bare(error))
+            return ours(bare(error))
     return KafkaFailure(str(error))
 
 
-def _bare(error: Exception) -> str:
+def bare(error: Exception) -> str:
     """Its text without the name of its class, where there is one."""
     return str(error.args[0]) if error.args and error.args[0] else type(error).__name__
 
@@ -110,7 +110,7 @@ def connect(kind: Callable[..., Any], options: Mapping[str, Any], answer_ms: int
             client.close()
         reason = begun[0]._manager.failure if begun else None
         if isinstance(error, KafkaTimeoutError) and reason is not None:
-            raise KafkaTimeoutError(_bare(reason)) from None
+            raise KafkaTimeoutError(bare(reason)) from None
         raise
 
 

@@ -208,13 +208,9 @@ class TransactionalProducer(Producer):
         self._renew(answer)
 
     def _renew(self, answer: Any) -> None:
-        """Begins an epoch, in which nothing has been sent yet."""
+        """Begins an epoch, in which no record has been sent yet."""
         self._producer, self._epoch = answer.producer_id, answer.producer_epoch
         self._taken.clear()
-        self._chunks.clear()
-        self._partitions.clear()
-        self._offsets = None
-        self._begun = self._announced = False
 
     def _send(self) -> None:
         """Sends the first chunk of each partition, and the offsets behind the last."""
@@ -293,8 +289,10 @@ class TransactionalProducer(Producer):
     def _end(self, committed: bool) -> None:
         if self._announced:
             self._persist(partial(self._end_announced, committed), self._within_s)
+        self._begun = self._announced = False
         self._chunks.clear()
-        self._begun = False
+        self._partitions.clear()
+        self._offsets = None
 
     def _end_announced(self, committed: bool) -> None:
         node = self._exchange.coordinator(CoordinatorType.TRANSACTION, self._id)

@@ -1,0 +1,159 @@
+"""The producer of the second transaction protocol, and what stands for it where a cluster knows the first one only."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kafka import KafkaAdminClient
+from kafka.admin import UpdateFeatureType
+
+from jobs.config import Config
+from jobs.kafka.broker import Broker
+from jobs.kafka.clients import ensure_topics
+from jobs.kafka.errors import KafkaFailure
+from jobs.kafka.interface import Outgoing, Place
+from jobs.kafka.kafka_python import PythonProducer
+from jobs.kafka.transactional import FEATURE, TransactionalProducer
+from tests.jobs.kafka.test_behaviour import COMMITTED, PATIENCE_S, all_of, member, transactional, until, values
+from tests.kafka_broker import Kafka
+from tests.projects import config, unique
+
+
+@pytest.fixture
+def two(kafka: Kafka, tmp_path: Path) -> Config:
+    """With topics of two partitions."""
+    return config(tmp_path, kafka.servers, partitions=2)
+
+
+@pytest.fixture
+def topic(two: Config) -> str:
+    name = unique("topic")
+    ensure_topics(two, [name])
+    return name
+
+
+def test_a_transaction_of_many_chunks_keeps_the_order_of_each_partition(two: Config, topic: str) -> None:
+    numbers = random.Random(1)
+    sent = [
+        (b"%d" % numbers.randrange(9), b"%d " % n + numbers.randbytes(numbers.randrange(2_000))) for n in range(2_000)
+    ]
+    with transactional(two, topic) as sender:
+        assert isinstance(sender, TransactionalProducer)
+        sender.init_transactions()
+        sender.begin_transaction()
+        sender.send_within(Outgoing(topic, key, value, [("n", value[:4])]) for key, value in sent)
+        sender.commit_transaction()
+    found = all_of(two, topic, **COMMITTED)
+    assert len({record.partition for record in found}) == 2
+    for key in {key for key, _ in sent}:
+        assert [r.value for r in found if r.key == key] == [value for k, value in sent if k == key]
+    assert all(record.carries("n", (record.value or b"")[:4]) for record in found)
+
+
+def test_a_receipt_tells_where_the_record_lies(two: Config, topic: str) -> None:
+    with transactional(two, topic) as sender:
+        sender.init_transactions()
+        for last in (sender.commit_transaction, sender.abort_transaction, sender.commit_transaction):
+            sender.begin_transaction()
+            receipts = [sender.send(topic, b"%d" % n, partition=n % 2) for n in range(5)]
+            places = [receipt.get(PATIENCE_S) for receipt in receipts]
+            last()
+            found = {(r.topic, r.partition, r.offset): r.value for r in all_of(two, topic)}
+            assert [found[place] for place in places] == [b"%d" % n for n in range(5)]
+
+
+def test_a_record_is_sent_in_a_transaction_only(two: Config, topic: str) -> None:
+    with transactional(two, topic) as sender:
+        sender.init_transactions()
+        with pytest.raises(KafkaFailure, match="no transaction"):
+            sender.send(topic, b"x")
+        sender.begin_transaction()
+        with pytest.raises(KafkaFailure, match="open"):
+            sender.begin_transaction()
+        sender.abort_transaction()
+    assert not all_of(two, topic)
+
+
+def test_a_record_that_is_too_large_is_refused_and_the_others_go(two: Config, topic: str) -> None:
+    with transactional(two, topic, compression_type=None) as sender:
+        sender.init_transactions()
+        sender.begin_transaction()
+        sender.send(topic, bytes(1_000_000))
+        with pytest.raises(KafkaFailure, match="1048576 at most"):
+            sender.send(topic, bytes(1_100_000))
+        sender.commit_transaction()
+    assert values(all_of(two, topic, **COMMITTED)) == [bytes(1_000_000)]
+
+
+def test_an_empty_transaction_ends_and_so_does_one_that_was_never_sent(two: Config, topic: str) -> None:
+    with transactional(two, topic) as sender:
+        sender.init_transactions()
+        sender.begin_transaction()
+        sender.commit_transaction()
+        sender.begin_transaction()
+        sender.send(topic, b"void")
+        sender.abort_transaction()
+        sender.begin_transaction()
+        sender.send(topic, b"good")
+        sender.commit_transaction()
+    assert values(all_of(two, topic)) == [b"good"]
+
+
+def test_a_restart_of_the_broker_is_survived_at_each_step(tmp_path: Path) -> None:
+    with Broker(tmp_path / "kafka") as broker:
+        settings = config(tmp_path, broker.bootstrap_servers)
+        ensure_topics(settings, ["in", "out"])
+        place = Place("in", 0)
+        with member(settings, "in") as reader, transactional(settings, "name") as sender:
+            sender.init_transactions()
+            for step in range(4):
+                until(reader, lambda: reader.membership() is not None)
+                for now in range(4):
+                    if now == step:
+                        broker.stop()
+                        broker.start()
+                        until(reader, lambda: reader.membership() is not None)
+                    match now:
+                        case 0:
+                            sender.begin_transaction()
+                            sender.send("out", b"%d" % step)
+                        case 1:
+                            sender.flush()
+                        case 2:
+                            group = reader.membership()
+                            assert group is not None
+                            sender.send_offsets_to_transaction({place: step + 1}, group)
+                        case 3:
+                            sender.commit_transaction()
+                assert reader.committed(place) == step + 1
+        assert values(all_of(settings, "out", **COMMITTED)) == [b"0", b"1", b"2", b"3"]
+
+
+@pytest.fixture(scope="module")
+def older(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a broker that knows the first protocol only."""
+    with Broker(tmp_path_factory.mktemp("older")) as broker:
+        with KafkaAdminClient(bootstrap_servers=broker.bootstrap_servers) as admin:
+            admin.update_features({FEATURE: (UpdateFeatureType.SAFE_DOWNGRADE, 1)})
+        yield broker.bootstrap_servers
+
+
+def test_before_kafka_4_it_is_the_librarys_own(older: str, tmp_path: Path) -> None:
+    settings, place = config(tmp_path, older), Place("in", 0)
+    ensure_topics(settings, ["in", "out"])
+    with member(settings, "in") as reader, transactional(settings, "name") as sender:
+        assert isinstance(sender, PythonProducer)
+        until(reader, lambda: reader.membership() is not None)
+        group = reader.membership()
+        assert group is not None
+        sender.init_transactions()
+        for number, end in enumerate([sender.commit_transaction, sender.abort_transaction], 1):
+            sender.begin_transaction()
+            sender.send_within([Outgoing("out", b"k", b"%d" % number, [])])
+            sender.send_offsets_to_transaction({place: number}, group)
+            end()
+            assert reader.committed(place) == 1
+    assert values(all_of(settings, "out", **COMMITTED)) == [b"1"]
