@@ -77,7 +77,8 @@ class StreamConfig(_Section):
 
 
 class InferenceConfig(_Section):
-    """Micro-batches: at most ``batch`` requests or ``deadline_ms``; ``wait_ms`` bounds the wait for one's own event.
+    """Micro-batches: at most ``batch`` requests, of ``deadline_ms`` or, while a transaction is under way, until its
+    end; ``wait_ms`` bounds the wait for one's own event.
 
     ``store``: where rows are read, ``"mirrored"`` for a copy of the feature topics in memory, which is read as long as
     it is at most ``mirror_lag_ms`` behind them.

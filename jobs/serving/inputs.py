@@ -47,6 +47,12 @@ class Input:
         return schema_of(self.view)
 
     @cached_property
+    def said(self) -> bytes:
+        """What a prediction says of one of its rows, as a form: view, key, t and seq."""
+        key = form({name: HOLE for name, _ in self.schema.key})
+        return form({"view": fixed(str(self.view.name)), "key": key, "t": HOLE, "seq": HOLE})
+
+    @cached_property
     def columns(self) -> tuple[str, ...]:
         """The request columns of the key, in the view's order."""
         by_key = dict(self.plan.key)
@@ -106,16 +112,8 @@ class Rows:
 
     @cached_property
     def read(self) -> list[bytes]:
-        """What a prediction says of each row, as JSON: view, key, t and seq."""
-        key, seq = self.input.schema.key, self._there(self.columns.seq)
-        said = form(
-            {
-                "view": fixed(str(self.input.view.name)),
-                "key": form({name: HOLE for name, _ in key}),
-                "t": HOLE,
-                "seq": HOLE,
-            }
-        )
+        """What a prediction says of each row, as JSON."""
+        key, seq, said = self.input.schema.key, self._there(self.columns.seq), self.input.said
         parts = [written(type, [one[place] for one in self.keys]) for place, (_, type) in enumerate(key)]
         return [said % row for row in zip(*parts, written("int64", self.t), written("int64", seq), strict=True)]
 
