@@ -31,6 +31,7 @@ def test_what_came_since_the_last_poll_comes_at_once(settings: Config, topic: st
     with consumer(settings, None) as reader, producer(settings, linger_ms=0) as sender:
         reader.assign([place])
         for turn in range(20):
+            assert not reader.poll(10)  # what it has asked for comes later
             sender.send(topic, b"first", partition=0)
             sender.flush()
             assert values(read(reader, 1)) == [b"first"]
