@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
+
+from kafka.errors import KafkaTimeoutError
+from kafka.future import Future
 
 
 def unhurried(consumer: Any) -> Any:
@@ -16,20 +20,35 @@ def unhurried(consumer: Any) -> Any:
     This reaches into kafka-python's fetcher.
     """
     fetcher = consumer._fetcher
-    fetch = fetcher.fetch_records
 
     def fetch_records(most: int | None = None, update_offsets: bool = True, timeout_ms: float | None = None) -> Any:
         records, more = fetcher.fetched_records(most, update_offsets=update_offsets)
         idle = False
         if not records:
-            records, idle = fetch(most, update_offsets=update_offsets, timeout_ms=timeout_ms)
-            more = bool(fetcher._completed_fetches)
+            idle = not fetcher._manager.run(_ask_and_wait, fetcher, timeout_ms)
+            records, more = fetcher.fetched_records(most, update_offsets=update_offsets)
         if records and not more and _behind(fetcher._subscriptions):
             fetcher.send_fetches()
         return records, idle
 
     fetcher.fetch_records = fetch_records
     return consumer
+
+
+async def _ask_and_wait(fetcher: Any, timeout_ms: float | None) -> bool:
+    """Returns when something has come or time is up. False, at once: there is nothing to wait for."""
+    await fetcher._send_fetches_async()
+    if fetcher._completed_fetches:  # meanwhile
+        return True
+    awaited = [*fetcher._fetch_futures, *([fetcher._reset_task] if fetcher._reset_task is not None else [])]
+    awaited = [each for each in awaited if not each.is_done]
+    come = Future()
+    for each in awaited:
+        each.add_both(lambda _: come.is_done or come.success(None))
+    if awaited:
+        with suppress(KafkaTimeoutError):
+            await fetcher._manager.wait_for(come, timeout_ms)
+    return bool(awaited)
 
 
 def _behind(subscriptions: Any) -> bool:
