@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -225,7 +225,9 @@ def _backlog(project: Project, n: int, run: Runs | None = None) -> Run:
 def _paced(project: Project, rate: int, run: Runs | None = None, *, known: bool = False) -> Run:
     """``known``: the store knows all of them already."""
     n, sent, start = int(rate * PACED_SECONDS), {}, _end(project)
-    with _job(project, start, run) as job, _arrivals(project, n) as arrivals, _Knowing(project) as knowing:
+    # a thread that has nothing to write would only take the others' time
+    stream = nullcontext() if known else _Knowing(project)
+    with _job(project, start, run) as job, _arrivals(project, n) as arrivals, stream as knowing:
         arrivals.ready()
         job.ready()
         with producer(_load(project), linger_ms=0) as sender:
@@ -235,7 +237,7 @@ def _paced(project: Project, rate: int, run: Runs | None = None, *, known: bool 
                 t = T if known else int(time.time() * 1000)
                 sent[start + number] = time.time()
                 sender.send("requests", _request(number, t))
-                if not known:
+                if knowing is not None:
                     knowing.add(number % KEYS, t)
         arrivals.wait()
     delays = np.array([(arrivals.times[offset] - at) * 1000 for offset, at in sent.items()])
