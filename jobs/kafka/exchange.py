@@ -9,6 +9,7 @@ classes.
 from __future__ import annotations
 
 import selectors
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -65,6 +66,8 @@ class _Line:
         transport.pause_reading()
         transport._net.cancel(transport._read_task)
         transport._net.unregister_event(transport._sock, selectors.EVENT_READ)
+        # a login that lasts for a while only ends with its connection, and the next one has a new one
+        connection._reauth.cancel()
         self._connection, self._parser, self._socket = connection, connection.parser, transport._sock
         self._socket.settimeout(timeout_s)
 
@@ -93,7 +96,7 @@ class _Line:
     def hang_up(self) -> None:
         """Has a thread that waits for an answer go on without one."""
         with suppress(OSError):
-            self._socket.shutdown(2)
+            self._socket.shutdown(socket.SHUT_RDWR)
 
 
 class Exchange:
@@ -153,7 +156,7 @@ class Exchange:
         """Forgets who was asked, unless it was the right one."""
         if not isinstance(error, _PASSING):
             self._coordinators.clear()
-            with suppress(RetriableError):
+            with suppress(RetriableError, UnknownBrokerIdError):
                 self._manager.run(self._cluster.refresh_metadata)
 
     def ask(self, node: int, *requests: Any) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import UpdateFeatureType
 
 from jobs.config import Config
+from jobs.kafka import broker as broker_module
 from jobs.kafka.broker import Broker
 from jobs.kafka.clients import ensure_topics
 from jobs.kafka.errors import KafkaFailure
@@ -130,6 +132,26 @@ def test_a_restart_of_the_broker_is_survived_at_each_step(tmp_path: Path) -> Non
                             sender.commit_transaction()
                 assert reader.committed(place) == step + 1
         assert values(all_of(settings, "out", **COMMITTED)) == [b"0", b"1", b"2", b"3"]
+
+
+def test_a_connection_that_the_broker_closes_for_idleness_is_opened_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker_module, "PROPERTIES", broker_module.PROPERTIES + "connections.max.idle.ms=500\n")
+    with Broker(tmp_path / "kafka") as broker:
+        settings = config(tmp_path, broker.bootstrap_servers)
+        ensure_topics(settings, ["out"])
+        with transactional(settings, "name") as sender:
+            sender.init_transactions()
+            for number in range(2):
+                time.sleep(3)
+                sender.begin_transaction()
+                sender.send("out", b"%d" % number)
+                time.sleep(3)
+                sender.flush()
+                time.sleep(3)
+                sender.commit_transaction()
+        assert values(all_of(settings, "out", **COMMITTED)) == [b"0", b"1"]
 
 
 @pytest.fixture(scope="module")
