@@ -73,7 +73,8 @@ LOOPS = {"own loop, record by record": (1, 1_000), "own loop, batch of 500": (50
 COMPARED_RATE = 50
 RATES = (100, 400, 1_000)
 CLIENTS = ("kafka-python", "confluent")
-PACED_SECONDS = 5.0
+#: How long requests come at a steady rate, and before that until a process that has just begun is as fast as it gets.
+PACED_SECONDS, WARM_SECONDS = 8.0, 6.0
 #: How long after a request the rows that know it are in the store, in seconds.
 STREAM_S = 0.010
 T = 1_700_000_000_000
@@ -133,7 +134,7 @@ def main() -> None:
                     for rate in RATES
                     for client in CLIENTS
                 }
-                console.print(_grid(f"requests that their views {title}", paced))
+                console.print(_grid(f"requests that their views {title}, {WARM_SECONDS:.0f} s after the start", paced))
 
 
 def _load(project: Project) -> Config:
@@ -223,8 +224,8 @@ def _backlog(project: Project, n: int, run: Runs | None = None) -> Run:
 
 
 def _paced(project: Project, rate: int, run: Runs | None = None, *, known: bool = False) -> Run:
-    """``known``: the store knows all of them already."""
-    n, sent, start = int(rate * PACED_SECONDS), {}, _end(project)
+    """``known``: the store knows all of them already. Those of the first ``WARM_SECONDS`` have no delay."""
+    warm, n, sent, start = int(rate * WARM_SECONDS), int(rate * (WARM_SECONDS + PACED_SECONDS)), {}, _end(project)
     # a thread that has nothing to write would only take the others' time
     stream = nullcontext() if known else _Knowing(project)
     with _job(project, start, run) as job, _arrivals(project, n) as arrivals, stream as knowing:
@@ -240,7 +241,8 @@ def _paced(project: Project, rate: int, run: Runs | None = None, *, known: bool 
                 if knowing is not None:
                     knowing.add(number % KEYS, t)
         arrivals.wait()
-    delays = np.array([(arrivals.times[offset] - at) * 1000 for offset, at in sent.items()])
+    timed = list(sent.items())[warm:]
+    delays = np.array([(arrivals.times[offset] - at) * 1000 for offset, at in timed])
     return job.run(n / (max(arrivals.times.values()) - began), delays)
 
 
