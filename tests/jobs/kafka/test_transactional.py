@@ -20,7 +20,8 @@ from jobs.kafka.interface import Outgoing, Place
 from jobs.kafka.kafka_python import PythonProducer
 from jobs.kafka.transactional import FEATURE, TransactionalProducer
 from tests.jobs.kafka.test_behaviour import COMMITTED, PATIENCE_S, all_of, member, transactional, until, values
-from tests.kafka_broker import Kafka
+from tests.jobs.kafka.test_clients import VARIABLE
+from tests.kafka_broker import PASSWORD, Kafka, kafka_broker
 from tests.projects import config, unique
 
 
@@ -152,6 +153,28 @@ def test_a_connection_that_the_broker_closes_for_idleness_is_opened_again(
                 time.sleep(3)
                 sender.commit_transaction()
         assert values(all_of(settings, "out", **COMMITTED)) == [b"0", b"1"]
+
+
+def test_a_login_that_ends_is_followed_by_a_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broker_module, "PROPERTIES", broker_module.PROPERTIES + "connections.max.reauth.ms=2000\n")
+    monkeypatch.setenv(VARIABLE, PASSWORD)
+    with kafka_broker(tmp_path) as kafka:
+        settings = config(tmp_path, kafka.secure_servers, sasl_mechanism="PLAIN", **kafka.secure)
+        ensure_topics(settings, ["out"])
+        with transactional(settings, "name") as sender:
+            assert isinstance(sender, TransactionalProducer)
+            sender.init_transactions()
+            first = dict(sender._exchange._lines)
+            for number in range(10):
+                sender.begin_transaction()
+                sender.send("out", b"%d" % number)
+                time.sleep(0.4)
+                sender.flush()
+                time.sleep(0.4)
+                sender.commit_transaction()
+            assert sender._exchange._lines.keys() == first.keys()
+            assert all(line is not first[node] for node, line in sender._exchange._lines.items())
+        assert values(all_of(settings, "out", **COMMITTED)) == [b"%d" % number for number in range(10)]
 
 
 @pytest.fixture(scope="module")
