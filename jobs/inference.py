@@ -49,8 +49,7 @@ _LOG = logger("infer")
 IDLE_MS = 100.0
 #: The pause before the store is asked again for a request's own event, in milliseconds, and how it grows.
 LEAST_MS, MOST_MS, GROWTH = 1.0, 8.0, 1.5
-#: New objects after which Python looks for cycles, while everything waits: those of about a second with kafka-python,
-#: which leaves some at each transaction.
+#: New objects after which Python looks for cycles, while everything waits: soon, so that there are few to look through.
 COLLECT_AFTER = 5_000
 #: How long a thread of Python may have to wait for another one, in seconds: a tenth of a transaction.
 SWITCH_S = 0.0005

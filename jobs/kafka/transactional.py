@@ -11,6 +11,7 @@ takes up one partition at a time, and has a broker that comes meanwhile ask agai
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
@@ -53,7 +54,12 @@ def transactional_producer(options: Mapping[str, Any], answer_ms: int) -> Produc
     Raises as ``kafka_python.connect`` does.
     """
     exchange = Exchange(options, answer_ms)
-    if exchange.persist(partial(exchange.level, FEATURE), answer_ms / 1000) >= LEVEL:
+    try:
+        level = exchange.persist(partial(exchange.level, FEATURE), answer_ms / 1000)
+    except BaseException:
+        exchange.close(0)
+        raise
+    if level >= LEVEL:
         return TransactionalProducer(exchange, options)
     exchange.close(0)
     return PythonProducer(options, answer_ms)
@@ -195,7 +201,6 @@ class TransactionalProducer(Producer):
     # -- exchanges -----------------------------------------------------------------------------------------------
 
     def _init(self) -> None:
-        node = self._exchange.coordinator(CoordinatorType.TRANSACTION, self._id)
         request = InitProducerIdRequest(
             transactional_id=self._id,
             transaction_timeout_ms=self._timeout_ms,
@@ -203,12 +208,13 @@ class TransactionalProducer(Producer):
             producer_epoch=-1,
             max_version=5,
         )
+        self._renew(request)
+
+    def _renew(self, request: Any) -> None:
+        """Has the coordinator begin an epoch, in which no record has been sent yet."""
+        node = self._exchange.coordinator(CoordinatorType.TRANSACTION, self._id)
         (answer,) = self._exchange.ask(node, request)
         check(answer.error_code)
-        self._renew(answer)
-
-    def _renew(self, answer: Any) -> None:
-        """Begins an epoch, in which no record has been sent yet."""
         self._producer, self._epoch = answer.producer_id, answer.producer_epoch
         self._taken.clear()
 
@@ -246,7 +252,7 @@ class TransactionalProducer(Producer):
         packed = MemoryRecordsBuilder(
             _FORMAT,
             self._codec,
-            chunk.size + self._longest,  # no bound: the chunk has its own
+            sys.maxsize,  # the chunk has its own bound
             transactional=True,
             producer_id=self._producer,
             producer_epoch=self._epoch,
@@ -295,7 +301,6 @@ class TransactionalProducer(Producer):
         self._offsets = None
 
     def _end_announced(self, committed: bool) -> None:
-        node = self._exchange.coordinator(CoordinatorType.TRANSACTION, self._id)
         request = EndTxnRequest(
             transactional_id=self._id,
             producer_id=self._producer,
@@ -304,9 +309,7 @@ class TransactionalProducer(Producer):
             min_version=5,
             max_version=5,
         )
-        (answer,) = self._exchange.ask(node, request)
-        check(answer.error_code)
-        self._renew(answer)
+        self._renew(request)
 
 
 _Topic = ProduceRequest.TopicProduceData
