@@ -12,7 +12,7 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -70,25 +70,35 @@ class _Line:
         connection._reauth.cancel()
         self._connection, self._parser, self._socket = connection, connection.parser, transport._sock
         self._socket.settimeout(timeout_s)
+        #: What has no answer yet, in order.
+        self._written: list[Any] = []
 
     @property
     def open(self) -> bool:
         return bool(self._connection.connected)
 
-    def ask(self, requests: tuple[Any, ...]) -> list[Any]:
-        """The answers. Raises OSError, KafkaProtocolError."""
+    def write(self, requests: Iterable[Any]) -> None:
+        """Asks without waiting for the answers. Raises OSError, KafkaProtocolError."""
         for request in requests:
             if request.API_VERSION is None:
                 request.API_VERSION = self._connection.broker_version_data.api_version(request)
             self._parser.send_request(request)
+            self._written.append(request)
         self._socket.sendall(self._parser.send_bytes())
+
+    def ask(self, requests: tuple[Any, ...]) -> list[Any]:
+        """The answers; what was written before is not written again. Raises OSError, KafkaProtocolError."""
+        before = set(map(id, self._written))
+        self.write(request for request in requests if id(request) not in before)
         answers: list[Any] = []
-        while len(answers) < len(requests):
+        while len(answers) < len(self._written):
             data = self._socket.recv(_READ)
             if not data:
                 raise ConnectionError("the broker has closed the connection")
             answers += (answer for _, answer in self._parser.receive_bytes(data))
-        return answers
+        found = dict(zip(map(id, self._written), answers, strict=True))
+        self._written = []
+        return [found[id(request)] for request in requests]
 
     def close(self, error: KafkaError) -> None:
         self._connection.close(error)
@@ -160,7 +170,7 @@ class Exchange:
                 self._manager.run(self._cluster.refresh_metadata)
 
     def ask(self, node: int, *requests: Any) -> list[Any]:
-        """A broker's answers. It takes the requests in order."""
+        """A broker's answers. It takes the requests in order, those that it has already been asked first."""
         line = self._line(node)
         try:
             return line.ask(requests)
@@ -170,6 +180,20 @@ class Exchange:
             failure = KafkaConnectionError(str(error))
         line.close(failure)
         raise failure
+
+    def begin_to_ask(self, kind: CoordinatorType, key: str, request: Any) -> bool:
+        """Has a coordinator begin with a request that a later ``ask`` gets the answer to.
+
+        False, and nothing is done, where that would take any waiting: it is not known, or not connected.
+        """
+        line = self._lines.get(self._coordinators.get((kind, key), -1))
+        if line is None or not line.open:
+            return False
+        try:
+            line.write([request])
+        except (OSError, KafkaProtocolError) as error:
+            line.close(KafkaConnectionError(str(error)))  # it may have come all the same: ``ask`` says
+        return True
 
     def _line(self, node: int) -> _Line:
         line = self._lines.get(node)

@@ -186,6 +186,13 @@ class Producer(Protocol):
     def begin_transaction(self) -> None:
         """Records sent from now on belong to one transaction."""
 
+    def begin_with_offsets(self, offsets: Mapping[Place, int], member: Membership) -> bool:
+        """Begins a transaction, with these offsets on their way while its records are made.
+
+        ``send_offsets_to_transaction`` is then for the same ones. False: nothing is begun, for it would have to wait.
+        """
+        return False
+
     def send_offsets_to_transaction(self, offsets: Mapping[Place, int], member: Membership) -> None:
         """Makes a group's next offsets part of the transaction. Raises LostPartitions for a member that was."""
 

@@ -110,6 +110,8 @@ class TransactionalProducer(Producer):
         self._begun, self._announced = False, False
         self._chunks: dict[TopicPartition, deque[_Chunk]] = {}
         self._offsets: TxnOffsetCommitRequest | None = None
+        #: Has the cluster been asked to take the offsets, and not answered?
+        self._ahead = False
         #: Records of this epoch that each partition has taken.
         self._taken: defaultdict[TopicPartition, int] = defaultdict(int)
 
@@ -167,12 +169,25 @@ class TransactionalProducer(Producer):
         self._begun = True
 
     @ours
+    def begin_with_offsets(self, offsets: Mapping[Place, int], member: Membership) -> bool:
+        request = self._offsets_of(offsets, member)
+        self._ahead = self._exchange.begin_to_ask(CoordinatorType.GROUP, request.group_id, request)
+        if self._ahead:
+            self._begun, self._announced, self._offsets = True, True, request
+        return self._ahead
+
+    @ours
     def send_offsets_to_transaction(self, offsets: Mapping[Place, int], member: Membership) -> None:
+        if not self._ahead:
+            self._offsets = self._offsets_of(offsets, member)
+        self.flush()
+
+    def _offsets_of(self, offsets: Mapping[Place, int], member: Membership) -> TxnOffsetCommitRequest:
         topics: defaultdict[str, list[Any]] = defaultdict(list)
         for (topic, partition), offset in offsets.items():
             topics[topic].append(_Offset(partition_index=partition, committed_offset=offset, committed_metadata=""))
         group = member.metadata
-        self._offsets = TxnOffsetCommitRequest(
+        return TxnOffsetCommitRequest(
             transactional_id=self._id,
             group_id=group.group_id,
             producer_id=self._producer,
@@ -184,7 +199,6 @@ class TransactionalProducer(Producer):
             min_version=5,
             max_version=5,
         )
-        self.flush()
 
     @ours
     def commit_transaction(self) -> None:
@@ -219,21 +233,28 @@ class TransactionalProducer(Producer):
         self._taken.clear()
 
     def _send(self) -> None:
-        """Sends the first chunk of each partition, and the offsets behind the last."""
+        """Sends the first chunk of each partition, and the offsets behind the last unless they are on their way."""
         asked: defaultdict[int, list[tuple[Any, Callable[[Any], None]]]] = defaultdict(list)
+        ahead, self._ahead = self._ahead, False
+        if ahead:
+            self._ask_for_offsets(asked)
         firsts: defaultdict[int, dict[TopicPartition, _Chunk]] = defaultdict(dict)
         for place, chunks in self._chunks.items():
             firsts[self._exchange.leader(place)][place] = chunks[0]
         for node, each in firsts.items():
             asked[node].append((self._records_of(each), self._records_taken))
-        if self._offsets is not None:
-            node = self._exchange.coordinator(CoordinatorType.GROUP, self._offsets.group_id)
-            asked[node].append((self._offsets, self._offsets_taken))
+        if not ahead:
+            self._ask_for_offsets(asked)
         self._announced = True
         for node, requests in asked.items():
             answers = self._exchange.ask(node, *(request for request, _ in requests))
             for answer, (_, take) in zip(answers, requests, strict=True):
                 take(answer)
+
+    def _ask_for_offsets(self, asked: Mapping[int, list[tuple[Any, Callable[[Any], None]]]]) -> None:
+        if self._offsets is not None:
+            node = self._exchange.coordinator(CoordinatorType.GROUP, self._offsets.group_id)
+            asked[node].append((self._offsets, self._offsets_taken))
 
     def _records_of(self, chunks: Mapping[TopicPartition, _Chunk]) -> ProduceRequest:
         topics: defaultdict[str, list[Any]] = defaultdict(list)
@@ -295,7 +316,7 @@ class TransactionalProducer(Producer):
     def _end(self, committed: bool) -> None:
         if self._announced:
             self._persist(partial(self._end_announced, committed), self._within_s)
-        self._begun = self._announced = False
+        self._begun = self._announced = self._ahead = False
         self._chunks.clear()
         self._partitions.clear()
         self._offsets = None

@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import count, cycle
 from pathlib import Path
 
@@ -91,6 +92,9 @@ class Transactions:
     def __init__(self, *producers: Producer) -> None:
         self._producers = producers
         self._turns = cycle(producers)
+        self._next = next(self._turns)
+        #: The offsets that the next one has sent already.
+        self._offered: Offsets | None = None
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._done = threading.Event()
         self._done.set()
@@ -106,12 +110,30 @@ class Transactions:
             self._begin(producer.init_transactions)
             self.settle()
 
+    def offer(self, offsets: Offsets, group: Membership) -> None:
+        """Has the group's next offsets sent while their answers are still being made, where the client can.
+
+        It is for ``begin`` or ``take_back`` to say what becomes of them, soon: a transaction is open.
+        """
+        if self._next.begin_with_offsets(offsets, group):
+            self._offered = offsets
+
+    def take_back(self) -> None:
+        """Ends what was offered. Raises KafkaFailure."""
+        if self._offered is not None:
+            self._offered = None
+            self._next.abort_transaction()
+
     def begin(self, messages: Sequence[Outgoing], offsets: Offsets, group: Membership) -> None:
         """Has the messages and the group's next offsets sent, all or nothing. ``group``: in which they were read.
 
         The one before must be settled.
         """
-        self._begin(lambda: self._transact(messages, offsets, group))
+        if offsets != self._offered:
+            self.take_back()
+        begun, self._offered = self._offered is not None, None
+        producer, self._next = self._next, next(self._turns)
+        self._begin(partial(self._transact, producer, begun, messages, offsets, group))
 
     @property
     def ended(self) -> bool:
@@ -165,9 +187,11 @@ class Transactions:
             self._ended_at = time.time()
             self._done.set()
 
-    def _transact(self, messages: Sequence[Outgoing], offsets: Offsets, group: Membership) -> None:
-        producer = next(self._turns)
-        producer.begin_transaction()
+    def _transact(
+        self, producer: Producer, begun: bool, messages: Sequence[Outgoing], offsets: Offsets, group: Membership
+    ) -> None:
+        if not begun:
+            producer.begin_transaction()
         try:
             producer.send_within(messages)
             producer.send_offsets_to_transaction(offsets, group)

@@ -19,6 +19,7 @@ from jobs.kafka.errors import KafkaFailure
 from jobs.kafka.interface import Outgoing, Place
 from jobs.kafka.kafka_python import PythonProducer
 from jobs.kafka.transactional import FEATURE, TransactionalProducer
+from jobs.serving.transactions import Transactions
 from tests.jobs.kafka.test_behaviour import COMMITTED, PATIENCE_S, all_of, member, transactional, until, values
 from tests.jobs.kafka.test_clients import VARIABLE
 from tests.kafka_broker import PASSWORD, Kafka, kafka_broker
@@ -175,6 +176,73 @@ def test_a_login_that_ends_is_followed_by_a_new_one(tmp_path: Path, monkeypatch:
             assert sender._exchange._lines.keys() == first.keys()
             assert all(line is not first[node] for node, line in sender._exchange._lines.items())
         assert values(all_of(settings, "out", **COMMITTED)) == [b"%d" % number for number in range(10)]
+
+
+def test_offsets_that_are_sent_ahead_are_committed_or_taken_back(tmp_path: Path) -> None:
+    with Broker(tmp_path / "kafka") as broker:
+        settings, place = config(tmp_path, broker.bootstrap_servers), Place("in", 0)
+        ensure_topics(settings, ["in", "out"])
+        with member(settings, "in") as reader, transactional(settings, "name") as sender:
+            sender.init_transactions()
+            until(reader, lambda: reader.membership() is not None)
+            group = reader.membership()
+            assert group is not None
+
+            def transact(number: int) -> None:
+                sender.send("out", b"%d" % number)
+                sender.send_offsets_to_transaction({place: number}, group)
+                sender.commit_transaction()
+                assert reader.committed(place) == number
+
+            assert not sender.begin_with_offsets({place: 9}, group)  # nobody knows yet who takes them
+            sender.begin_transaction()
+            transact(1)
+            assert sender.begin_with_offsets({place: 2}, group)
+            transact(2)
+            assert sender.begin_with_offsets({place: 9}, group)
+            sender.abort_transaction()
+            assert reader.committed(place) == 2
+            assert sender.begin_with_offsets({place: 3}, group)
+            sender.flush()
+            transact(3)
+            assert sender.begin_with_offsets({place: 4}, group)
+            broker.stop()
+            broker.start()
+            until(reader, lambda: reader.membership() is not None)
+            sender.send("out", b"4")
+            sender.commit_transaction()
+            assert reader.committed(place) == 4
+        assert values(all_of(settings, "out", **COMMITTED)) == [b"1", b"2", b"3", b"4"]
+
+
+def test_what_was_offered_counts_only_when_its_answers_are_begun(two: Config, topic: str) -> None:
+    place, other = Place(topic, 0), Place(topic, 1)
+    output = unique("out")
+    ensure_topics(two, [output])
+    with member(two, topic) as reader, transactional(two, topic) as first, transactional(two, f"{topic}.2") as second:
+        until(reader, lambda: reader.membership() is not None)
+        group = reader.membership()
+        assert group is not None
+        transactions = Transactions(first, second)
+        transactions.start()
+
+        def begin(number: int) -> None:
+            transactions.begin([Outgoing(output, None, b"%d" % number, [])], {place: number}, group)
+            transactions.settle()
+
+        for number in (1, 2):
+            begin(number)
+        transactions.offer({place: 3}, group)
+        begin(3)
+        transactions.offer({place: 9, other: 9}, group)
+        begin(4)
+        transactions.offer({place: 9}, group)
+        transactions.take_back()
+        transactions.take_back()
+        begin(5)
+        assert (reader.committed(place), reader.committed(other)) == (5, None)
+        transactions.close()
+    assert sorted(values(all_of(two, output, **COMMITTED))) == [b"%d" % number for number in range(1, 6)]
 
 
 @pytest.fixture(scope="module")
