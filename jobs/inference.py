@@ -24,7 +24,7 @@ from features.errors import PenstockError, UsageError
 from features.plan import ModelPlan
 from jobs.kafka.clients import answering, consumer, ensure_topics, producer, require_topics
 from jobs.kafka.errors import KafkaFailure, LostPartitions
-from jobs.kafka.interface import Consumer, Membership, Record
+from jobs.kafka.interface import Consumer, Record
 from jobs.lag import progress as progress_of
 from jobs.logs import about, logger
 from jobs.metrics.inference import InferenceMetrics
@@ -39,16 +39,7 @@ from jobs.serving.mirror import mirrored, streamed
 from jobs.serving.parse import Parser
 from jobs.serving.reader import Reader
 from jobs.serving.requests import Queue, Request, read_requests
-from jobs.serving.transactions import (
-    DELIVERY_MS,
-    TRANSACTION_MS,
-    WEIGHT,
-    Offsets,
-    Transactions,
-    alone,
-    ids,
-    member_id,
-)
+from jobs.serving.transactions import DELIVERY_MS, TRANSACTION_MS, WEIGHT, Transactions, alone, ids, member_id
 from jobs.store.open import open_store
 from jobs.store.patience import Patience
 
@@ -125,8 +116,6 @@ class Inference:
         #: The requests of the transaction under way.
         self._answered: list[Request] = []
         self._pause = LEAST_MS
-        #: Were all requests of the last reading answered at once?
-        self._prompt = False
         #: When the work of this turn began, in monotonic seconds, and how long it usually takes until its answers are
         #: made: beside a transaction its reading belongs to it.
         self._began, self._work_s = 0.0, 0.0
@@ -151,7 +140,6 @@ class Inference:
         except BaseException:
             with suppress(PenstockError, KafkaFailure):  # the first error says more
                 self._settle()
-                self._transactions.take_back()
             raise
 
     @contextmanager
@@ -210,35 +198,28 @@ class Inference:
 
     def _turn(self, fresh: list[Request]) -> None:
         """Looks up, and answers what is ready."""
-        if fresh and self._prompt and not self._queue:
-            self._transactions.offer(_offsets(fresh), self._group)
         waiting = [request for request in self._queue if request.awaited]
         good = [request for request in fresh if request.bad is None]
         if good or waiting:
             self._lookup.read(good, waiting, time.monotonic())
         self._queue.add(fresh)
         ready = self._queue.take_ready()
-        if fresh:
-            self._prompt = not self._queue
         if ready:
             self._answer(ready)
-        else:
-            self._transactions.take_back()
-            if self._transactions.ended:
-                self._settle()
+        elif self._transactions.ended:
+            self._settle()
         self._pause = LEAST_MS if fresh or ready else min(MOST_MS, self._pause * GROWTH)
 
     def _answer(self, ready: list[Request]) -> None:
+        group = self._reader.group
+        assert group is not None  # requests are read by a member only
+        offsets = {request.place: request.record.offset + 1 for request in ready}
+        self._transactions.offer(offsets, group)
         messages = self._answers.make(ready)
         self._work_s += WEIGHT * (time.monotonic() - self._began - self._work_s)
         self._settle()
-        self._transactions.begin(messages, _offsets(ready), self._group)
+        self._transactions.begin(messages, offsets, group)
         self._answered = ready
-
-    @property
-    def _group(self) -> Membership:
-        assert self._reader.group is not None  # requests are read by a member only
-        return self._reader.group
 
     def _settle(self) -> None:
         """Counts the requests of the transaction under way, when it is committed."""
@@ -253,11 +234,6 @@ class Inference:
             _log_refused(request)
         if self._metrics is not None:
             _measure(self._metrics, answered, stale, self._inputs, committed_at)
-
-
-def _offsets(requests: Sequence[Request]) -> Offsets:
-    """The group's next ones, once these are answered."""
-    return {request.place: request.record.offset + 1 for request in requests}
 
 
 def _log_refused(request: Request) -> None:

@@ -93,8 +93,8 @@ class Transactions:
         self._producers = producers
         self._turns = cycle(producers)
         self._next = next(self._turns)
-        #: The offsets that the next one has sent already.
-        self._offered: Offsets | None = None
+        #: Has the next one begun, with its offsets?
+        self._offered = False
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._done = threading.Event()
         self._done.set()
@@ -113,15 +113,14 @@ class Transactions:
     def offer(self, offsets: Offsets, group: Membership) -> None:
         """Has the group's next offsets sent while their answers are still being made, where the client can.
 
-        It is for ``begin`` or ``take_back`` to say what becomes of them, soon: a transaction is open.
+        A transaction is open then: ``begin``, with the same offsets, or ``take_back`` must follow soon.
         """
-        if self._next.begin_with_offsets(offsets, group):
-            self._offered = offsets
+        self._offered = self._next.begin_with_offsets(offsets, group)
 
     def take_back(self) -> None:
         """Ends what was offered. Raises KafkaFailure."""
-        if self._offered is not None:
-            self._offered = None
+        if self._offered:
+            self._offered = False
             self._next.abort_transaction()
 
     def begin(self, messages: Sequence[Outgoing], offsets: Offsets, group: Membership) -> None:
@@ -129,9 +128,7 @@ class Transactions:
 
         The one before must be settled.
         """
-        if offsets != self._offered:
-            self.take_back()
-        begun, self._offered = self._offered is not None, None
+        begun, self._offered = self._offered, False
         producer, self._next = self._next, next(self._turns)
         self._begin(partial(self._transact, producer, begun, messages, offsets, group))
 
