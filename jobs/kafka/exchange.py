@@ -110,7 +110,7 @@ class _Line:
 
 
 class Exchange:
-    """One cluster. Everything but ``close`` is for one thread at a time, in a step of ``persist``.
+    """One cluster. Everything but ``close`` is for one thread at a time; what may wait, in a step of ``persist``.
 
     ``options``: kafka-python's. Raises Unanswered, with the reason, when no broker answers within ``answer_ms``, and
     LoginRefused.
