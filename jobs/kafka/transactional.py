@@ -12,7 +12,6 @@ takes up one partition at a time, and has a broker that comes meanwhile ask agai
 from __future__ import annotations
 
 import sys
-import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -67,9 +66,12 @@ def transactional_producer(options: Mapping[str, Any], answer_ms: int) -> Produc
 
 @dataclass(eq=False, slots=True)
 class _Chunk:
-    """Records that go into a partition together; ``offset``: where the first of them came to lie."""
+    """Records that go into a partition together; ``offset``: where the first of them came to lie.
 
-    records: list[tuple[int, bytes | None, bytes | None, Headers]] = field(default_factory=list)
+    A record without a timestamp gets that of the moment in which it is packed.
+    """
+
+    records: list[tuple[int | None, bytes | None, bytes | None, Headers]] = field(default_factory=list)
     size: int = 0
     offset: int = -1
 
@@ -128,8 +130,7 @@ class TransactionalProducer(Producer):
     ) -> TransactionalReceipt:
         if not self._begun:
             raise IllegalStateError("a record of no transaction")
-        time_ms = int(time.time() * 1000) if timestamp_ms is None else timestamp_ms
-        record = (time_ms, key, value, headers or [])
+        record = (timestamp_ms, key, value, headers or [])
         size = DefaultRecordBatchBuilder.size_of(*record[1:]) + _FRAME
         if size > self._longest:
             raise MessageSizeTooLargeError(f"a record of {size} bytes, of {self._longest} at most")

@@ -1,6 +1,7 @@
 """A wall clock that is wrong, for the Python jobs; what measures durations is right.
 
-It is the function ``time.time``: under faketime Python's locks hang or fail, and Flink takes minutes to start.
+It is the function ``time.time``: under faketime Python's locks hang or fail, and Flink takes minutes to start. The
+times of Kafka's records stay right: a broker refuses those that are more than an hour ahead of its own clock.
 What the job in the JVM does with the wall clock is told by the tests of its operator.
 """
 
