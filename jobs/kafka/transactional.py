@@ -174,7 +174,8 @@ class TransactionalProducer(Producer):
         request = self._offsets_of(offsets, member)
         self._ahead = self._exchange.begin_to_ask(CoordinatorType.GROUP, request.group_id, request)
         if self._ahead:
-            self._begun, self._announced, self._offsets = True, True, request
+            self.begin_transaction()
+            self._announced, self._offsets = True, request
         return self._ahead
 
     @ours

@@ -69,6 +69,24 @@ def test_a_receipt_tells_where_the_record_lies(two: Config, topic: str) -> None:
             assert [found[place] for place in places] == [b"%d" % n for n in range(5)]
 
 
+def test_a_record_without_a_time_has_that_of_kafka_pythons_own_records(
+    two: Config, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = time.time
+    began_ms = right() * 1000
+    with transactional(two, topic) as sender:
+        sender.init_transactions()
+        sender.begin_transaction()
+        with monkeypatch.context() as wrong:
+            wrong.setattr(time, "time", lambda: right() + 86_400)  # the broker would refuse this
+            sender.send(topic, b"now")
+            sender.send(topic, b"then", timestamp_ms=1_700_000_000_000)
+            sender.commit_transaction()
+    times = {record.value: record.timestamp for record in all_of(two, topic, **COMMITTED)}
+    assert times.keys() == {b"now", b"then"}
+    assert began_ms - 1 <= times[b"now"] <= right() * 1000 and times[b"then"] == 1_700_000_000_000
+
+
 def test_a_record_is_sent_in_a_transaction_only(two: Config, topic: str) -> None:
     with transactional(two, topic) as sender:
         sender.init_transactions()
