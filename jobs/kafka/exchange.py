@@ -1,18 +1,13 @@
-"""A cluster that is asked on the thread that calls: kafka-python's messages, on connections that it has opened.
+"""A cluster that is asked on the thread that calls, over lines; kafka-python's event loop learns where topics lie.
 
-kafka-python's clients ask through an event loop. One question with its answer takes a dozen turns of it, and in a
-process with other threads each turn may wait for Python's lock. Here a question is one write and one read; the loop
-only opens connections, with their TLS and login, and learns where topics lie. This reaches into kafka-python's own
-classes.
+This reaches into kafka-python's own classes.
 """
 
 from __future__ import annotations
 
-import selectors
-import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, TypeVar
 
@@ -23,29 +18,26 @@ from kafka.errors import (
     CoordinatorLoadInProgressError,
     KafkaConnectionError,
     KafkaError,
-    KafkaProtocolError,
     KafkaTimeoutError,
     LeaderNotAvailableError,
     NodeNotReadyError,
     NoError,
-    RequestTimedOutError,
     RetriableError,
     UnknownBrokerIdError,
     UnknownTopicOrPartitionError,
     for_code,
 )
 from kafka.net.compat import KafkaNetClient
-from kafka.protocol.metadata import ApiVersionsRequest, CoordinatorType, FindCoordinatorRequest, MetadataResponse
+from kafka.protocol.metadata import ApiVersionsRequest, CoordinatorType, FindCoordinatorRequest
 from kafka.version import __version__
 
 from jobs.kafka.kafka_python import bare, connect
+from jobs.kafka.line import Line, open_line
 
 #: The pause before a question is asked again, in seconds: the first one, and the longest.
 LEAST_S, MOST_S = 0.001, 0.1
 #: Errors that pass by themselves: the broker that was asked is the right one.
 _PASSING = (ConcurrentTransactionsError, CoordinatorLoadInProgressError)
-#: How much is read at once, in bytes.
-_READ = 64 << 10
 _CLIENT = {"client_software_name": "kafka-python", "client_software_version": __version__}
 
 _T = TypeVar("_T")
@@ -56,57 +48,6 @@ def check(code: int) -> None:
     kind = for_code(code)
     if kind is not NoError:
         raise kind()
-
-
-class _Line:
-    """A connection of kafka-python's that its event loop no longer reads."""
-
-    def __init__(self, connection: Any, timeout_s: float) -> None:
-        transport = connection.transport
-        transport.pause_reading()
-        transport._net.cancel(transport._read_task)
-        transport._net.unregister_event(transport._sock, selectors.EVENT_READ)
-        # a login that lasts for a while only ends with its connection, and the next one has a new one
-        connection._reauth.cancel()
-        self._connection, self._parser, self._socket = connection, connection.parser, transport._sock
-        self._socket.settimeout(timeout_s)
-        #: What has no answer yet, in order.
-        self._written: list[Any] = []
-
-    @property
-    def open(self) -> bool:
-        return bool(self._connection.connected)
-
-    def write(self, requests: Iterable[Any]) -> None:
-        """Asks without waiting for the answers. Raises OSError, KafkaProtocolError."""
-        for request in requests:
-            if request.API_VERSION is None:
-                request.API_VERSION = self._connection.broker_version_data.api_version(request)
-            self._parser.send_request(request)
-            self._written.append(request)
-        self._socket.sendall(self._parser.send_bytes())
-
-    def ask(self, requests: tuple[Any, ...]) -> list[Any]:
-        """The answers; what was written before is not written again. Raises OSError, KafkaProtocolError."""
-        before = set(map(id, self._written))
-        self.write(request for request in requests if id(request) not in before)
-        answers: list[Any] = []
-        while len(answers) < len(self._written):
-            data = self._socket.recv(_READ)
-            if not data:
-                raise ConnectionError("the broker has closed the connection")
-            answers += (answer for _, answer in self._parser.receive_bytes(data))
-        found = dict(zip(map(id, self._written), answers, strict=True))
-        self._written = []
-        return [found[id(request)] for request in requests]
-
-    def close(self, error: KafkaError) -> None:
-        self._connection.close(error)
-
-    def hang_up(self) -> None:
-        """Has a thread that waits for an answer go on without one."""
-        with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
 
 
 class Exchange:
@@ -120,7 +61,7 @@ class Exchange:
         self._client: KafkaNetClient = connect(_connected, options, answer_ms)
         self._manager = self._client._manager
         self._timeout_s = options["request_timeout_ms"] / 1000
-        self._lines: dict[int, _Line] = {}
+        self._lines: dict[int, Line] = {}
         self._coordinators: dict[tuple[CoordinatorType, str], int] = {}
         self._one = threading.Lock()
         self._closed = False
@@ -171,15 +112,7 @@ class Exchange:
 
     def ask(self, node: int, *requests: Any) -> list[Any]:
         """A broker's answers. It takes the requests in order, those that it has already been asked first."""
-        line = self._line(node)
-        try:
-            return line.ask(requests)
-        except TimeoutError:
-            failure: KafkaError = RequestTimedOutError(f"no answer within {self._timeout_s:.0f} s")
-        except (OSError, KafkaProtocolError) as error:
-            failure = KafkaConnectionError(str(error))
-        line.close(failure)
-        raise failure
+        return self._line(node).ask(requests)
 
     def begin_to_ask(self, kind: CoordinatorType, key: str, request: Any) -> bool:
         """Has a coordinator begin with a request that a later ``ask`` gets the answer to.
@@ -189,34 +122,16 @@ class Exchange:
         line = self._lines.get(self._coordinators.get((kind, key), -1))
         if line is None or not line.open:
             return False
-        try:
+        with suppress(RetriableError):  # it may have come all the same: ``ask`` says
             line.write([request])
-        except (OSError, KafkaProtocolError) as error:
-            line.close(KafkaConnectionError(str(error)))  # it may have come all the same: ``ask`` says
         return True
 
-    def _line(self, node: int) -> _Line:
+    def _line(self, node: int) -> Line:
         line = self._lines.get(node)
         if line is None or not line.open:
-            line = self._lines[node] = _Line(self._connection(node), self._timeout_s)
+            line = self._manager.run(open_line, self._manager, node, f"exchange-{node}", self._timeout_s)
+            self._lines[node] = line
         return line
-
-    def _connection(self, node: int) -> Any:
-        """One of its own: kafka-python reads answers to its own questions, about topics, from another."""
-        broker = self._cluster.broker_metadata(node)
-        if broker is None:
-            raise UnknownBrokerIdError(node)
-        name = f"exchange-{node}"
-        self._cluster._coordinator_brokers[name] = MetadataResponse.MetadataResponseBroker(
-            name, broker.host, broker.port, broker.rack
-        )
-        connection = self._manager.get_connection(name)
-        self._client.poll(timeout_ms=self._timeout_s * 1000, future=connection.init_future)
-        if not connection.init_future.is_done:
-            connection.close(RequestTimedOutError("not connected in time"))
-        if connection.init_future.exception is not None:
-            raise connection.init_future.exception
-        return connection
 
     def coordinator(self, kind: CoordinatorType, key: str) -> int:
         """The broker that a group's offsets, or a transactional id's transactions, lie with."""

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from jobs.config import Config
+from jobs.kafka import broker as broker_module
+from jobs.kafka.broker import Broker
 from jobs.kafka.clients import consumer, ensure_topics, producer
-from jobs.kafka.interface import Place
+from jobs.kafka.interface import Consumer, Place
+from jobs.kafka.line import Line
 from tests.jobs.kafka.test_behaviour import read, values
-from tests.kafka_broker import Kafka
+from tests.jobs.kafka.test_clients import VARIABLE
+from tests.kafka_broker import PASSWORD, Kafka, kafka_broker
 from tests.projects import config, unique
 
 
@@ -57,3 +65,87 @@ def test_a_consumer_that_is_behind_asks_ahead(settings: Config, topic: str) -> N
         assert reader.position(place) == 8
     assert not ahead[-1]
     assert any(ahead[:-1])
+
+
+def line_of(reader: Consumer) -> Line | None:
+    """The line that it has now, open or not."""
+    line: Line | None = reader._client._fetcher.fetch_records.__self__._line  # type: ignore[attr-defined]
+    return line
+
+
+def read_over_a_line(reader: Consumer, send: Callable[[bytes], None], before: Line | None = None) -> Line:
+    """Sends and reads records, one by one, until the reader has a line, another one than ``before``."""
+    for number in range(1_000):
+        send(b"%d" % number)
+        assert values(read(reader, 1)) == [b"%d" % number]
+        line = line_of(reader)
+        if line is not None and line.open and line is not before:
+            return line
+    raise AssertionError("no line")
+
+
+def test_partitions_of_one_broker_are_asked_for_over_a_line(kafka: Kafka, tmp_path: Path) -> None:
+    settings, topic = config(tmp_path, kafka.servers, partitions=3), unique("topic")
+    ensure_topics(settings, [topic])
+    with consumer(settings, None) as reader, producer(settings, linger_ms=0) as sender:
+        reader.assign([Place(topic, number) for number in range(3)])
+        line = read_over_a_line(reader, lambda value: sender.send(topic, value, partition=0).get(9))
+        fetcher = reader._client._fetcher  # type: ignore[attr-defined]
+        fetcher._send_fetches_async = lambda: pytest.fail("asked through the event loop")
+        for turn in range(30):
+            for number in range(3):
+                sender.send(topic, b"%d %d" % (turn, number), partition=number).get(9)
+            found = read(reader, 3)
+            assert sorted((record.partition, record.value) for record in found) == [
+                (number, b"%d %d" % (turn, number)) for number in range(3)
+            ]
+        assert line_of(reader) is line
+
+
+def test_a_broker_that_is_silent_or_away_holds_up_no_poll(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broker_module, "PROPERTIES", broker_module.PROPERTIES + "connections.max.idle.ms=2000\n")
+    place = Place("in", 0)
+    with Broker(tmp_path / "kafka") as broker:
+        settings = config(tmp_path, broker.bootstrap_servers)
+        ensure_topics(settings, ["in"])
+        with consumer(settings, None) as reader, producer(settings, linger_ms=0) as sender:
+            reader.assign([place])
+
+            def send(value: bytes) -> None:
+                sender.send("in", value).get(20)
+
+            line = read_over_a_line(reader, send)
+            pid = broker.status().pid
+            assert pid is not None
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                for _ in range(5):
+                    assert not reader.poll(20)
+            finally:
+                os.kill(pid, signal.SIGCONT)
+            send(b"after silence")
+            assert values(read(reader, 1)) == [b"after silence"]
+            time.sleep(6)  # the broker closes connections on which it sees nothing for two seconds
+            line = read_over_a_line(reader, send, line)
+            broker.stop()
+            for _ in range(5):
+                assert not reader.poll(20)
+            broker.start()
+            read_over_a_line(reader, send, line)
+
+
+def test_a_reader_whose_login_ends_logs_in_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broker_module, "PROPERTIES", broker_module.PROPERTIES + "connections.max.reauth.ms=2000\n")
+    monkeypatch.setenv(VARIABLE, PASSWORD)
+    with kafka_broker(tmp_path) as kafka:
+        settings = config(tmp_path, kafka.secure_servers, sasl_mechanism="PLAIN", **kafka.secure)
+        ensure_topics(settings, ["in"])
+        with consumer(settings, None) as reader, producer(settings, linger_ms=0) as sender:
+            reader.assign([Place("in", 0)])
+            line = None
+            for _ in range(2):
+                line = read_over_a_line(reader, lambda value: sender.send("in", value).get(20), line)
+                for number in range(8):
+                    sender.send("in", b"%d" % number).get(20)
+                    assert values(read(reader, 1)) == [b"%d" % number]
+                    time.sleep(0.4)
