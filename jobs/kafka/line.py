@@ -18,6 +18,7 @@ from kafka.errors import (
     KafkaConnectionError,
     KafkaError,
     KafkaProtocolError,
+    KafkaTimeoutError,
     RequestTimedOutError,
     UnknownBrokerIdError,
 )
@@ -122,5 +123,11 @@ async def open_line(manager: Any, node: int, name: str, timeout_s: float) -> Lin
     manager.cluster._coordinator_brokers[name] = MetadataResponse.MetadataResponseBroker(
         name, broker.host, broker.port, broker.rack
     )
-    connection = await manager.get_connection(name)
+    connection = manager.get_connection(name)
+    try:
+        await manager.wait_for(connection.init_future, timeout_s * 1000)
+    except KafkaTimeoutError:
+        late = RequestTimedOutError("not connected in time")
+        connection.close(late)
+        raise late from None
     return Line(manager, connection, timeout_s)

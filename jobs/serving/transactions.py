@@ -95,6 +95,8 @@ class Transactions:
         self._next = next(self._turns)
         #: Has the next one begun, with its offsets?
         self._offered = False
+        #: Has Kafka taken the offsets of the last one?
+        self._taken = True
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._done = threading.Event()
         self._done.set()
@@ -113,9 +115,12 @@ class Transactions:
     def offer(self, offsets: Offsets, group: Membership) -> None:
         """Has the group's next offsets sent while their answers are still being made, where the client can.
 
+        Not before Kafka has taken those of the transaction under way: of two offsets that it takes in the wrong order
+        the first one would stay, whichever is committed last, and what lies between them would be answered again.
+
         A transaction is open then: ``begin``, with the same offsets, or ``take_back`` must follow soon.
         """
-        self._offered = self._next.begin_with_offsets(offsets, group)
+        self._offered = self._taken and self._next.begin_with_offsets(offsets, group)
 
     def take_back(self) -> None:
         """Ends what was offered. Raises KafkaFailure."""
@@ -129,6 +134,7 @@ class Transactions:
         The one before must be settled.
         """
         begun, self._offered = self._offered, False
+        self._taken = False
         producer, self._next = self._next, next(self._turns)
         self._begin(partial(self._transact, producer, begun, messages, offsets, group))
 
@@ -192,6 +198,7 @@ class Transactions:
         try:
             producer.send_within(messages)
             producer.send_offsets_to_transaction(offsets, group)
+            self._taken = True
             producer.commit_transaction()
         except Fenced:
             raise

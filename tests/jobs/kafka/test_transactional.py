@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kafka import KafkaAdminClient
@@ -286,3 +288,36 @@ def test_before_kafka_4_it_is_the_librarys_own(older: str, tmp_path: Path) -> No
             end()
             assert reader.committed(place) == 1
     assert values(all_of(settings, "out", **COMMITTED)) == [b"1"]
+
+
+def test_offsets_are_not_offered_before_those_of_the_transaction_under_way_are_taken(two: Config, topic: str) -> None:
+    place, output = Place(topic, 0), unique("out")
+    ensure_topics(two, [output])
+    with member(two, topic) as reader, transactional(two, topic) as first, transactional(two, f"{topic}.2") as second:
+        until(reader, lambda: reader.membership() is not None)
+        group = reader.membership()
+        assert group is not None
+        transactions = Transactions(first, second)
+        transactions.start()
+        take = first.send_offsets_to_transaction
+        go_on = threading.Event()
+
+        def take_late(*arguments: Any) -> None:
+            assert go_on.wait(PATIENCE_S)
+            take(*arguments)
+
+        for number in range(1, 7):
+            if number == 5:
+                first.send_offsets_to_transaction = take_late  # type: ignore[method-assign]
+            else:
+                transactions.offer({place: number}, group)  # from the third on there is a connection for them
+            if number == 6:
+                time.sleep(0.5)
+                go_on.set()
+            transactions.settle()
+            time.sleep(0.5)  # until the broker has marked what is committed, it takes nothing of that producer
+            transactions.begin([Outgoing(output, None, b"%d" % number, [])], {place: number}, group)
+        transactions.settle()
+        assert reader.committed(place) == 6
+        transactions.close()
+    assert sorted(values(all_of(two, output, **COMMITTED))) == [b"%d" % number for number in range(1, 7)]
