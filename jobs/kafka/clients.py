@@ -15,7 +15,7 @@ from kafka.errors import KafkaError
 
 from features.errors import PenstockError, UsageError
 from jobs.config import FILE, LOCAL, Config
-from jobs.kafka.errors import KafkaFailure, LoginRefused, NotAllowed, Unanswered
+from jobs.kafka.errors import KafkaFailure, LoginRefused, NotAllowed, Unanswered, WrongTime
 from jobs.kafka.interface import ANSWER_MS, Consumer, Producer
 from jobs.kafka.kafka_python import PythonConsumer, PythonProducer, connect, failure
 from jobs.kafka.security import bootstrap_servers, confluent_options, python_options
@@ -146,4 +146,7 @@ def _unanswered(config: Config, error: KafkaFailure) -> PenstockError:
     if isinstance(error, Unanswered):
         hint = "is it up, and is [kafka] in penstock.toml right?"
         return PenstockError(f"Kafka does not answer: {error}", where=servers, hint=hint)
+    if isinstance(error, WrongTime):
+        hint = "is this machine's clock right? message.timestamp.after.max.ms says how far ahead a record may be"
+        return PenstockError(f"Kafka refuses a record's time: {error}", where=servers, hint=hint)
     return PenstockError(f"Kafka fails: {error}", where=servers)

@@ -24,6 +24,7 @@ from jobs.kafka.errors import (
     OffsetGone,
     Unanswered,
     UnknownTopic,
+    WrongTime,
     translating,
 )
 from jobs.kafka.interface import (
@@ -86,6 +87,7 @@ _KINDS: dict[type[KafkaFailure], tuple[str, ...]] = {
         "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
     ),
     UnknownTopic: ("_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION", "UNKNOWN_TOPIC_OR_PART"),
+    WrongTime: ("INVALID_TIMESTAMP",),
     Unanswered: (
         "_TIMED_OUT",
         "_TIMED_OUT_QUEUE",

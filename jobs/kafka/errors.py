@@ -31,6 +31,10 @@ class UnknownTopic(KafkaFailure):
     """There is no such topic or partition."""
 
 
+class WrongTime(KafkaFailure):
+    """The cluster does not take a record with this time."""
+
+
 class Fenced(KafkaFailure):
     """Another process goes by this one's name (transactional id, name in the group): nothing more is taken from it."""
 

@@ -12,6 +12,7 @@ from kafka.errors import (
     CommitFailedError,
     FencedInstanceIdError,
     InvalidProducerEpochError,
+    InvalidTimestampError,
     KafkaConnectionError,
     KafkaError,
     KafkaTimeoutError,
@@ -36,6 +37,7 @@ from jobs.kafka.errors import (
     OffsetGone,
     Unanswered,
     UnknownTopic,
+    WrongTime,
     translating,
 )
 from jobs.kafka.fetching import unhurried
@@ -60,6 +62,7 @@ _KINDS: tuple[tuple[type[KafkaError], type[KafkaFailure]], ...] = (
     (SaslAuthenticationFailedError, LoginRefused),
     (AuthorizationError, NotAllowed),
     (UnknownTopicOrPartitionError, UnknownTopic),
+    (InvalidTimestampError, WrongTime),
     (KafkaTimeoutError, Unanswered),
     (RequestTimedOutError, Unanswered),
     (KafkaConnectionError, Unanswered),

@@ -145,7 +145,10 @@ class Disturber:
             set_clock(self._world.pauses, ahead)
             end_both(self._world)
             self._world.ready()
+            before = self._world.starts.copy()
             time.sleep(self._lengths.clock_s)
+            # one that is started again and again runs, too
+            assert self._world.starts == before, self._world.inference.said()
 
 
 def end_both(world: World) -> None:

@@ -18,7 +18,7 @@ from features.errors import PenstockError
 from jobs.config import Config, KafkaConfig
 from jobs.kafka.broker import Broker
 from jobs.kafka.clients import answering, consumer, ensure_topics, producer
-from jobs.kafka.errors import Fenced, KafkaFailure, LostPartitions, OffsetGone, Unanswered
+from jobs.kafka.errors import Fenced, KafkaFailure, LostPartitions, OffsetGone, Unanswered, WrongTime
 from jobs.kafka.interface import Consumer, Place, Producer, Record
 from jobs.ports import free_port
 from tests.kafka_broker import Kafka
@@ -170,6 +170,24 @@ def test_a_large_record_and_one_that_is_too_large(settings: Config, topic: str) 
             sender.send(topic, bytes(1_100_000)).get(PATIENCE_S)
         sender.send(topic, b"small").get(PATIENCE_S)
     assert values(all_of(settings, topic)) == [large, b"small"]
+
+
+def test_a_record_that_is_too_far_ahead_is_refused_for_its_time(settings: Config, topic: str) -> None:
+    ahead_ms = int((time.time() + 2 * 86_400) * 1000)
+    with (
+        producer(settings) as sender,
+        pytest.raises(PenstockError, match=r"refuses a record's time(.|\n)*clock"),
+        answering(settings),
+    ):
+        sender.send(topic, b"v", timestamp_ms=ahead_ms).get(PATIENCE_S)
+    with transactional(settings, topic) as sender:
+        sender.init_transactions()
+        sender.begin_transaction()
+        sender.send(topic, b"v", timestamp_ms=ahead_ms)
+        with pytest.raises(WrongTime):
+            sender.commit_transaction()
+        sender.abort_transaction()
+    assert not all_of(settings, topic)
 
 
 def test_equal_keys_lie_in_one_partition_whatever_the_client(kafka: Kafka, tmp_path: Path) -> None:
