@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from jobs.kafka import broker as broker_module
 from jobs.kafka.broker import Broker
 from jobs.kafka.clients import ensure_topics
 from jobs.kafka.errors import KafkaFailure
-from jobs.kafka.interface import Outgoing, Place
+from jobs.kafka.interface import Consumer, Membership, Outgoing, Place, Producer
 from jobs.kafka.kafka_python import PythonProducer
 from jobs.kafka.transactional import FEATURE, TransactionalProducer
 from jobs.serving.transactions import Transactions
@@ -235,16 +236,28 @@ def test_offsets_that_are_sent_ahead_are_committed_or_taken_back(tmp_path: Path)
         assert values(all_of(settings, "out", **COMMITTED)) == [b"1", b"2", b"3", b"4"]
 
 
-def test_what_was_offered_counts_only_when_its_answers_are_begun(two: Config, topic: str) -> None:
-    place, other = Place(topic, 0), Place(topic, 1)
-    output = unique("out")
-    ensure_topics(two, [output])
-    with member(two, topic) as reader, transactional(two, topic) as first, transactional(two, f"{topic}.2") as second:
+@contextmanager
+def taking_turns(settings: Config, topic: str) -> Iterator[tuple[Consumer, Membership, Producer, Transactions]]:
+    """A member of a group that reads the topic, the first of two producers, and their transactions."""
+    with (
+        member(settings, topic) as reader,
+        transactional(settings, topic) as first,
+        transactional(settings, f"{topic}.2") as second,
+    ):
         until(reader, lambda: reader.membership() is not None)
         group = reader.membership()
         assert group is not None
         transactions = Transactions(first, second)
         transactions.start()
+        yield reader, group, first, transactions
+        transactions.close()
+
+
+def test_what_was_offered_counts_only_when_its_answers_are_begun(two: Config, topic: str) -> None:
+    place, other = Place(topic, 0), Place(topic, 1)
+    output = unique("out")
+    ensure_topics(two, [output])
+    with taking_turns(two, topic) as (reader, group, _, transactions):
 
         def begin(number: int) -> None:
             transactions.begin([Outgoing(output, None, b"%d" % number, [])], {place: number}, group)
@@ -259,8 +272,34 @@ def test_what_was_offered_counts_only_when_its_answers_are_begun(two: Config, to
         transactions.take_back()
         begin(4)
         assert (reader.committed(place), reader.committed(other)) == (4, None)
-        transactions.close()
-    assert sorted(values(all_of(two, output, **COMMITTED))) == [b"%d" % number for number in range(1, 5)]
+    assert sorted(values(all_of(two, output, **COMMITTED))) == [b"1", b"2", b"3", b"4"]
+
+
+def test_offsets_are_not_offered_before_those_of_the_transaction_under_way_are_taken(two: Config, topic: str) -> None:
+    place, output = Place(topic, 0), unique("out")
+    ensure_topics(two, [output])
+    with taking_turns(two, topic) as (reader, group, first, transactions):
+        take = first.send_offsets_to_transaction
+        go_on = threading.Event()
+
+        def take_late(*arguments: Any) -> None:
+            assert go_on.wait(PATIENCE_S)
+            take(*arguments)
+
+        for number in range(1, 7):
+            if number == 5:
+                first.send_offsets_to_transaction = take_late  # type: ignore[method-assign]
+            else:
+                transactions.offer({place: number}, group)  # from the third on there is a connection for them
+            if number == 6:
+                time.sleep(0.5)
+                go_on.set()
+            transactions.settle()
+            time.sleep(0.5)  # until the broker has marked what is committed, it takes nothing of that producer
+            transactions.begin([Outgoing(output, None, b"%d" % number, [])], {place: number}, group)
+        transactions.settle()
+        assert reader.committed(place) == 6
+    assert sorted(values(all_of(two, output, **COMMITTED))) == [b"%d" % number for number in range(1, 7)]
 
 
 @pytest.fixture(scope="module")
@@ -288,36 +327,3 @@ def test_before_kafka_4_it_is_the_librarys_own(older: str, tmp_path: Path) -> No
             end()
             assert reader.committed(place) == 1
     assert values(all_of(settings, "out", **COMMITTED)) == [b"1"]
-
-
-def test_offsets_are_not_offered_before_those_of_the_transaction_under_way_are_taken(two: Config, topic: str) -> None:
-    place, output = Place(topic, 0), unique("out")
-    ensure_topics(two, [output])
-    with member(two, topic) as reader, transactional(two, topic) as first, transactional(two, f"{topic}.2") as second:
-        until(reader, lambda: reader.membership() is not None)
-        group = reader.membership()
-        assert group is not None
-        transactions = Transactions(first, second)
-        transactions.start()
-        take = first.send_offsets_to_transaction
-        go_on = threading.Event()
-
-        def take_late(*arguments: Any) -> None:
-            assert go_on.wait(PATIENCE_S)
-            take(*arguments)
-
-        for number in range(1, 7):
-            if number == 5:
-                first.send_offsets_to_transaction = take_late  # type: ignore[method-assign]
-            else:
-                transactions.offer({place: number}, group)  # from the third on there is a connection for them
-            if number == 6:
-                time.sleep(0.5)
-                go_on.set()
-            transactions.settle()
-            time.sleep(0.5)  # until the broker has marked what is committed, it takes nothing of that producer
-            transactions.begin([Outgoing(output, None, b"%d" % number, [])], {place: number}, group)
-        transactions.settle()
-        assert reader.committed(place) == 6
-        transactions.close()
-    assert sorted(values(all_of(two, output, **COMMITTED))) == [b"%d" % number for number in range(1, 7)]
