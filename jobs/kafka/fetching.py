@@ -138,7 +138,8 @@ class _Fetching:
         return None
 
 
-async def _ask_and_wait(fetcher: Any, timeout_ms: float | None) -> bool:
+async def _ask_and_wait(fetcher: Any, timeout_ms: float) -> bool:
+    """As ``_Fetching._wait``, through the event loop."""
     await fetcher._send_fetches_async()
     if fetcher._completed_fetches:  # meanwhile
         return True

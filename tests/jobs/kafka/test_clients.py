@@ -3,6 +3,8 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from features.errors import PenstockError, UsageError
 from jobs.config import Config
+from jobs.kafka import broker as broker_module
 from jobs.kafka.clients import (
     admin,
     consumer,
@@ -20,7 +23,7 @@ from jobs.kafka.clients import (
     topic_ids,
 )
 from jobs.ports import free_port
-from tests.kafka_broker import MECHANISMS, PASSWORD, USER, Kafka
+from tests.kafka_broker import MECHANISMS, PASSWORD, USER, Kafka, kafka_broker
 from tests.projects import config, unique
 
 VARIABLE = "PENSTOCK_KAFKA_PASSWORD"
@@ -40,6 +43,15 @@ def client(request: pytest.FixtureRequest) -> str:
 def secure(kafka: Kafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: str) -> Config:
     monkeypatch.setenv(VARIABLE, PASSWORD)
     return config(tmp_path, kafka.secure_servers, client=client, sasl_mechanism="PLAIN", **kafka.secure)
+
+
+@contextmanager
+def short_logins(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Config]:
+    """A broker of its own, with TLS, on which a login lasts two seconds."""
+    monkeypatch.setattr(broker_module, "PROPERTIES", broker_module.PROPERTIES + "connections.max.reauth.ms=2000\n")
+    monkeypatch.setenv(VARIABLE, PASSWORD)
+    with kafka_broker(folder) as kafka:
+        yield config(folder, kafka.secure_servers, sasl_mechanism="PLAIN", **kafka.secure)
 
 
 def round_trip(settings: Config, topic: str, **options: object) -> list[bytes]:

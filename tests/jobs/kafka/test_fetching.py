@@ -17,8 +17,8 @@ from jobs.kafka.clients import consumer, ensure_topics, producer
 from jobs.kafka.interface import Consumer, Place
 from jobs.kafka.line import Line
 from tests.jobs.kafka.test_behaviour import read, values
-from tests.jobs.kafka.test_clients import VARIABLE
-from tests.kafka_broker import PASSWORD, Kafka, kafka_broker
+from tests.jobs.kafka.test_clients import short_logins
+from tests.kafka_broker import Kafka
 from tests.projects import config, unique
 
 
@@ -135,10 +135,7 @@ def test_a_broker_that_is_silent_or_away_holds_up_no_poll(tmp_path: Path, monkey
 
 
 def test_a_reader_whose_login_ends_logs_in_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broker_module, "PROPERTIES", broker_module.PROPERTIES + "connections.max.reauth.ms=2000\n")
-    monkeypatch.setenv(VARIABLE, PASSWORD)
-    with kafka_broker(tmp_path) as kafka:
-        settings = config(tmp_path, kafka.secure_servers, sasl_mechanism="PLAIN", **kafka.secure)
+    with short_logins(tmp_path, monkeypatch) as settings:
         ensure_topics(settings, ["in"])
         with consumer(settings, None) as reader, producer(settings, linger_ms=0) as sender:
             reader.assign([Place("in", 0)])

@@ -24,8 +24,8 @@ from jobs.kafka.kafka_python import PythonProducer
 from jobs.kafka.transactional import FEATURE, TransactionalProducer
 from jobs.serving.transactions import Transactions
 from tests.jobs.kafka.test_behaviour import COMMITTED, PATIENCE_S, all_of, member, transactional, until, values
-from tests.jobs.kafka.test_clients import VARIABLE
-from tests.kafka_broker import PASSWORD, Kafka, kafka_broker
+from tests.jobs.kafka.test_clients import short_logins
+from tests.kafka_broker import Kafka
 from tests.projects import config, unique
 
 
@@ -178,10 +178,7 @@ def test_a_connection_that_the_broker_closes_for_idleness_is_opened_again(
 
 
 def test_a_login_that_ends_is_followed_by_a_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broker_module, "PROPERTIES", broker_module.PROPERTIES + "connections.max.reauth.ms=2000\n")
-    monkeypatch.setenv(VARIABLE, PASSWORD)
-    with kafka_broker(tmp_path) as kafka:
-        settings = config(tmp_path, kafka.secure_servers, sasl_mechanism="PLAIN", **kafka.secure)
+    with short_logins(tmp_path, monkeypatch) as settings:
         ensure_topics(settings, ["out"])
         with transactional(settings, "name") as sender:
             assert isinstance(sender, TransactionalProducer)
