@@ -60,6 +60,7 @@ soak: setup ## The parity suite on many more random views and events (EXAMPLES=3
 chaos: setup ## Kill and disturb every part while requests are answered, and prove that nothing is lost (SEED=1)
 	$(BIN)/python -m tests.chaos.matrix $(SEED)
 	$(BIN)/python -m tests.chaos.disturbances
+	$(BIN)/python -m tests.chaos.leaders
 	$(BIN)/python -m tests.chaos.backpressure
 
 clean: ## Remove what setup and tests built; data and state in .penstock stay

@@ -66,6 +66,11 @@ _PRODUCER = {
     "message.max.bytes": 1 << 20,
     "topic.metadata.propagation.max.ms": ANSWER_MS,
 }
+_TRANSACTIONAL = {
+    # offsets whose coordinator has left the cluster wait until any connection changes, beyond all limits of time
+    # (librdkafka's issues 5511 and 5456): one that is idle must do so before the transaction's time is up
+    "connections.max.idle.ms": 4_000,
+}
 #: librdkafka wants a group's name of every consumer; that of one without a group is never used.
 _NO_GROUP = "penstock.none"
 #: Who is no member has no session, but its commits wait for a broker as long as one lasts.
@@ -99,7 +104,7 @@ _KINDS: dict[type[KafkaFailure], tuple[str, ...]] = {
         "REQUEST_TIMED_OUT",
     ),
     LostPartitions: ("ILLEGAL_GENERATION", "UNKNOWN_MEMBER_ID", "REBALANCE_IN_PROGRESS", "_ASSIGNMENT_LOST"),
-    Fenced: ("_FENCED", "PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH", "FENCED_INSTANCE_ID"),
+    Fenced: ("_FENCED", "PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH", "INVALID_TXN_STATE", "FENCED_INSTANCE_ID"),
 }
 #: A partition or a group is about to have a leader, or a transaction is about to set the group's offset.
 _SOON = {
@@ -469,6 +474,8 @@ class ConfluentProducer(Producer):
     def __init__(self, options: Mapping[str, Any], login: Mapping[str, Any], answer_ms: int) -> None:
         self._notes, self._calls = _Notes(), _Calls()
         named = _dotted(options)
+        if "transactional.id" in named:
+            named = {**_TRANSACTIONAL, **named}
         if (longest := named.get("transaction.timeout.ms")) is not None:
             # librdkafka refuses a record that may be on its way for longer than its transaction
             named |= {name: min(named[name], longest) for name in ("delivery.timeout.ms", "request.timeout.ms")}

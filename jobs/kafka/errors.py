@@ -36,7 +36,9 @@ class WrongTime(KafkaFailure):
 
 
 class Fenced(KafkaFailure):
-    """Another process goes by this one's name (transactional id, name in the group): nothing more is taken from it."""
+    """Nothing more is taken from this process: another one goes by its name (transactional id, name in the group), or
+    Kafka has ended its transaction.
+    """
 
 
 class LostPartitions(KafkaFailure):
@@ -44,7 +46,7 @@ class LostPartitions(KafkaFailure):
 
 
 class OffsetGone(KafkaFailure):
-    """A partition does not have the offset that is to be read next.."""
+    """A partition does not have the offset that is to be read next."""
 
     def __init__(self, topic: str, partition: int, offset: int) -> None:
         super().__init__(f"{topic}-{partition} has no offset {offset}")

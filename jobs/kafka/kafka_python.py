@@ -13,6 +13,7 @@ from kafka.errors import (
     FencedInstanceIdError,
     InvalidProducerEpochError,
     InvalidTimestampError,
+    InvalidTxnStateError,
     KafkaConnectionError,
     KafkaError,
     KafkaTimeoutError,
@@ -70,6 +71,7 @@ _KINDS: tuple[tuple[type[KafkaError], type[KafkaFailure]], ...] = (
     (CommitFailedError, LostPartitions),
     (FencedInstanceIdError, Fenced),
     (InvalidProducerEpochError, Fenced),
+    (InvalidTxnStateError, Fenced),
 )
 
 

@@ -20,7 +20,7 @@ from itertools import count, cycle
 from pathlib import Path
 
 from features.errors import PenstockError
-from jobs.kafka.errors import Fenced, KafkaFailure, Unanswered
+from jobs.kafka.errors import Fenced, KafkaFailure
 from jobs.kafka.interface import Membership, Outgoing, Place, Producer
 
 #: What a process that died left open ends by itself after this, where nobody takes its id. In milliseconds.
@@ -59,8 +59,8 @@ def alone(name: str) -> Iterator[None]:
         yield
     except Fenced:
         raise PenstockError(
-            f"Kafka takes nothing more from this process: it stood still for over {TRANSACTION_MS // 1000} s in a "
-            "transaction, or another one has its name",
+            "Kafka takes nothing more from this process: it or a broker stood still in a transaction, which lasts "
+            f"{TRANSACTION_MS // 1000} s at most, or another one has its name",
             where=name,
             hint="nothing is lost: start it again. Machines of one group need different host names",
         ) from None
@@ -171,7 +171,7 @@ class Transactions:
         """Ends the producers; what Kafka did not finish is left to time out."""
         self._work.put(None)
         for producer in self._producers:
-            with suppress(Unanswered):
+            with suppress(KafkaFailure):  # all that matters has been settled
                 producer.close(int(PATIENCE_S * 1000) if self._done.is_set() else 0)
 
     def _begin(self, work: Callable[[], None]) -> None:

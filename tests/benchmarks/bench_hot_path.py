@@ -39,14 +39,13 @@ from jobs.store.rows import FeatureRow
 from jobs.store.schema import schema_of
 from tests.benchmarks.own_loop import answering
 from tests.jobs.models.examples import write_set
-from tests.jobs.shop import YAML, make_project
+from tests.jobs.shop import make_project
+from tests.projects import REDIS, SQLITE
 from tests.redis_server import redis_server
 
 KEYS, ROWS, T = 1_000, 8_000, 1_700_000_000_000
 #: What is timed lasts at least so many seconds, and counts by its fastest of so many turns.
 LEAST_S, TURNS = 0.1, 3
-SQLITE = "type: jobs.store.sqlite.PenstockSqliteOnlineStore\n  path: online.db"
-REDIS = 'type: jobs.store.redis.PenstockRedisOnlineStore\n  connection_string: "{}"'
 
 
 @dataclass(frozen=True)
@@ -161,9 +160,7 @@ def _seconds(work: Callable[[], Any]) -> float:
 @contextmanager
 def _prepared(folder: Path, case: Case, address: str) -> Iterator[tuple[Project, LoadedModel, BulkStore]]:
     """A project with rows of all keys, and a model whose compiled trees predict."""
-    project = make_project(folder, _definitions(case))
-    if case.redis:
-        (folder / "feature_store.yaml").write_text(YAML.replace(SQLITE, REDIS.format(address)))
+    project = make_project(folder, _definitions(case), online=REDIS.format(address) if case.redis else SQLITE)
     models = _train(project, case)
     plan = project.model("guess").model_plan
     model, said = load_current(models, plan), threading.Event()

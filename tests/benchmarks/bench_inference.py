@@ -1,6 +1,6 @@
-"""Inference with each Kafka client: requests per second, and where the time goes.
+"""Inference with each online store and each Kafka client: requests per second, and where the time goes.
 
-Run: ``python -m tests.benchmarks.bench_inference``.
+Run: ``python -m tests.benchmarks.bench_inference``; broker, store and those that send and read are on this machine.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ from jobs.store.schema import schema_of
 from tests.benchmarks.own_loop import run_loop
 from tests.jobs.models.examples import write_set
 from tests.jobs.shop import make_project
+from tests.projects import REDIS, SQLITE
+from tests.redis_server import redis_server
 
 #: Three views that the request's own event feeds and two others, 30 features in all.
 DEFINITIONS = """
@@ -73,6 +75,8 @@ LOOPS = {"own loop, record by record": (1, 1_000), "own loop, batch of 500": (50
 COMPARED_RATE = 50
 RATES = (100, 400, 1_000)
 CLIENTS = ("kafka-python", "confluent")
+#: The lines of each, without the address.
+STORES = {"SQLite": SQLITE, "Redis": REDIS}
 #: How long requests come at a steady rate, and before that until a process that has just begun is as fast as it gets.
 PACED_SECONDS, WARM_SECONDS = 8.0, 6.0
 #: How long after a request the rows that know it are in the store, in seconds.
@@ -106,35 +110,44 @@ class Run:
 
 
 def main() -> None:
-    """Prints a table for a backlog and one for paced requests."""
+    """Prints for each store a table beside the loops, two for a backlog, and two for paced requests."""
     console = Console()
     # those that send and those that read back are threads of this process: none may wait long for another
     sys.setswitchinterval(SWITCH_S)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with Broker(folder / "kafka") as broker:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        with Broker(folder / "kafka") as broker, redis_server(folder) as redis:
+            for name, lines in STORES.items():
+                settings = {"servers": broker.bootstrap_servers, "online": lines.format(redis.connection_string)}
+                _measure(console, name, partial(_project, folder / name, **settings))
 
-            def project(client: str, batch: int = 500, store: str = "online") -> Project:
-                # the processes that run read the folder: one configuration at a time
-                settings = {"servers": broker.bootstrap_servers, "client": client, "batch": batch, "store": store}
-                return make_project(folder / "shop", DEFINITIONS, **settings)
 
-            _prepare(project("confluent"))
-            console.print(_compared(project))
-            backlog = {
-                f"batch of {batch}, {client}": _backlog(project(client, batch), BACKLOG)
-                for batch in BATCHES
-                for client in CLIENTS
-            }
-            console.print(_grid("requests that lie ready", backlog))
-            console.print(_mirrored(project))
-            for title, known in ((f"know {STREAM_S * 1000:.0f} ms later", False), ("know when they come", True)):
-                paced = {
-                    f"{rate}/s sent, {client}": _paced(project(client), rate, known=known)
-                    for rate in RATES
-                    for client in CLIENTS
-                }
-                console.print(_grid(f"requests that their views {title}, {WARM_SECONDS:.0f} s after the start", paced))
+def _project(
+    folder: Path, client: str, batch: int = 500, store: str = "online", *, servers: str, online: str
+) -> Project:
+    # the processes that run read the folder: one configuration at a time
+    settings = {"servers": servers, "client": client, "batch": batch, "store": store}
+    return make_project(folder, DEFINITIONS, online=online, **settings)
+
+
+def _measure(console: Console, name: str, project: Callable[..., Project]) -> None:
+    _prepare(project("confluent"))
+    console.print(_compared(name, project))
+    backlog = {
+        f"batch of {batch}, {client}": _backlog(project(client, batch), BACKLOG)
+        for batch in BATCHES
+        for client in CLIENTS
+    }
+    console.print(_grid(f"{name}: requests that lie ready", backlog))
+    console.print(_mirrored(name, project))
+    for title, known in ((f"know {STREAM_S * 1000:.0f} ms later", False), ("know when they come", True)):
+        paced = {
+            f"{rate}/s sent, {client}": _paced(project(client), rate, known=known)
+            for rate in RATES
+            for client in CLIENTS
+        }
+        title = f"{name}: requests that their views {title}, {WARM_SECONDS:.0f} s after the start"
+        console.print(_grid(title, paced))
 
 
 def _load(project: Project) -> Config:
@@ -159,13 +172,13 @@ def _prepare(project: Project) -> None:
     _know(project, range(KEYS), T)
 
 
-def _compared(project: Callable[[str], Project]) -> Table:
+def _compared(name: str, project: Callable[..., Project]) -> Table:
     """Ours beside the loops, one after the other: requests that lie ready, and some that come at a steady rate."""
     loops = {name: (partial(run_loop, most=most), "kafka-python", n) for name, (most, n) in LOOPS.items()}
     runs = {**loops, **{f"penstock infer, {client}": (_run_job, client, BACKLOG) for client in CLIENTS}}
     ready = {name: _backlog(project(client), n, run) for name, (run, client, n) in runs.items()}
     paced = {name: _paced(project(client), COMPARED_RATE, run, known=True) for name, (run, client, _) in runs.items()}
-    grid = Table("", *runs, title="beside the loop that people write: 5 views, 30 features, SQLite")
+    grid = Table("", *runs, title=f"{name}: beside the loop that people write, 5 views, 30 features")
     grid.add_row("predictions/s, requests that lie ready", *(f"{run.rate:,.0f}" for run in ready.values()))
     for name in LOOPS:
         grid.add_row(f"times {name}", *(f"{run.rate / ready[name].rate:.1f}" for run in ready.values()))
@@ -175,7 +188,7 @@ def _compared(project: Callable[[str], Project]) -> Table:
     return grid
 
 
-def _mirrored(project: Callable[..., Project]) -> Table:
+def _mirrored(name: str, project: Callable[..., Project]) -> Table:
     """Requests that lie ready, their rows in the store and in memory."""
     _stream(project("confluent"), range(KEYS), T)
     runs = {
@@ -183,7 +196,7 @@ def _mirrored(project: Callable[..., Project]) -> Table:
         for batch in BATCHES
         for store in ("online", "mirrored")
     }
-    return _grid("requests that lie ready, confluent, SQLite: the store and its mirror", runs)
+    return _grid(f"{name}: requests that lie ready, confluent, the store and its mirror", runs)
 
 
 def _stream(project: Project, keys: Sequence[int], t: int) -> None:

@@ -18,10 +18,11 @@ from rich.console import Console
 from jobs.children import Child
 from jobs.kafka.broker import Broker
 from jobs.kafka.clients import consumer
+from jobs.ports import HOST
 from tests.chaos.door import door
 from tests.jobs.serving.running import Shop, train_model
 from tests.jobs.shop import make_project
-from tests.projects import REDIS, SQLITE
+from tests.projects import REDIS
 from tests.redis_server import redis_server
 
 CLIENTS = ("kafka-python", "confluent")
@@ -62,9 +63,8 @@ def _shop(folder: Path, client: str) -> Iterator[Shop]:
     """The shop with a broker of its own and its store behind a slow door."""
     with Broker(folder / "kafka") as broker, redis_server(folder) as redis, door(redis.port) as entrance:
         entrance.delay_s = DELAY_S
-        shop = Shop(folder / "shop", servers=broker.bootstrap_servers, client=client, batch=BATCH)
-        yaml = folder / "shop" / "feature_store.yaml"
-        yaml.write_text(yaml.read_text().replace(SQLITE, REDIS.format(f"127.0.0.1:{entrance.port}")))
+        online = REDIS.format(f"{HOST}:{entrance.port}")
+        shop = Shop(folder / "shop", servers=broker.bootstrap_servers, client=client, batch=BATCH, online=online)
         models = train_model(folder / "model", make_project(folder / "model").model("cost").model_plan)
         shutil.copytree(models, shop.project.config.state / "models")
         yield shop

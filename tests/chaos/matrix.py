@@ -182,7 +182,7 @@ def run(
     with (
         consumer(config, [output], isolation_level="read_committed") as reader,
         producer(config, linger_ms=0, max_request_size=LARGEST, delivery_timeout_ms=300_000) as sender,
-        Verifier(project) as verifier,
+        Verifier(config, output) as verifier,
         Lead(reader, "departures", LEAD_MS, patience_s=120.0) as lead,
     ):
         with all.supervised():

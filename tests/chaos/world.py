@@ -18,6 +18,7 @@ from kafka.admin import ConfigResource, ConfigResourceType
 
 from features.errors import PenstockError
 from jobs.children import Child
+from jobs.config import Config
 from jobs.demo.outcome import MODEL
 from jobs.flink.rest import FlinkRest
 from jobs.kafka.broker import Broker
@@ -53,13 +54,16 @@ class Pausing(Child):
 
 
 class Verifier:
-    """Reads what is committed, all the while: the ids of predictions in the order in which a reader sees them."""
+    """Reads what is committed, all the while: the ids of predictions in the order in which a reader sees them, and
+    when it saw each, in seconds since 1970.
+    """
 
-    def __init__(self, project: Project) -> None:
-        self._project, self._topic = project, project.model(MODEL).output
+    def __init__(self, config: Config, topic: str) -> None:
+        self._config, self._topic = config, topic
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._read, daemon=True)
         self.ids: list[str] = []
+        self.times: list[float] = []
 
     def __enter__(self) -> Verifier:
         self._thread.start()
@@ -70,10 +74,11 @@ class Verifier:
         self._thread.join(30)
 
     def _read(self) -> None:
-        with consumer(self._project.config, [self._topic], isolation_level="read_committed") as reader:
+        with consumer(self._config, [self._topic], isolation_level="read_committed") as reader:
             while not self._stop.is_set():
                 for records in reader.poll(timeout_ms=100).values():
-                    self.ids += [record.key.decode() for record in records]
+                    self.times += [time.time()] * len(records)
+                    self.ids += [(record.key or b"").decode() for record in records]
 
 
 @dataclass

@@ -14,6 +14,7 @@ from features.oracle import batch
 from features.plan import SourcePlan, ViewPlan
 from jobs.parts import ARROW_TYPES, TIMESTAMP, ViewParts, part_schema
 from jobs.project import Project, load_project
+from tests.projects import SQLITE
 
 DEFINITIONS = """
 from features import Model, Stream, Table, View, coalesce, count, last, lifetime, max, mean, sliding, sum
@@ -59,6 +60,7 @@ mirror_lag_ms = {mirror_lag_ms}
 [kafka]
 bootstrap_servers = "{servers}"
 partitions = {partitions}
+replication = {replication}
 client = "{client}"
 """
 
@@ -69,6 +71,7 @@ SETTINGS = {
     "mirror_lag_ms": 1_000,
     "servers": "local",
     "partitions": 1,
+    "replication": 1,
     "client": "kafka-python",
 }
 
@@ -76,19 +79,18 @@ YAML = """project: shop
 provider: local
 registry: registry.db
 online_store:
-  type: jobs.store.sqlite.PenstockSqliteOnlineStore
-  path: online.db
+{online}
 offline_store:
   type: file
 entity_key_serialization_version: 3
 """
 
 
-def make_project(folder: Path, definitions: str = DEFINITIONS, **settings: Any) -> Project:
-    """The shop in ``folder``, without data. ``settings``: those of ``TOML``."""
+def make_project(folder: Path, definitions: str = DEFINITIONS, *, online: str = SQLITE, **settings: Any) -> Project:
+    """The shop in ``folder``, without data. ``online``: the lines of its store; ``settings``: those of ``TOML``."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "penstock.toml").write_text(TOML.format(**{**SETTINGS, **settings}))
-    (folder / "feature_store.yaml").write_text(YAML)
+    (folder / "feature_store.yaml").write_text(YAML.format(online=online))
     (folder / "definitions.py").write_text(definitions)
     return load_project(folder)
 
