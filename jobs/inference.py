@@ -24,7 +24,7 @@ from features.errors import PenstockError, UsageError
 from features.plan import ModelPlan
 from jobs.kafka.clients import answering, consumer, ensure_topics, producer, require_topics
 from jobs.kafka.errors import KafkaFailure, LostPartitions
-from jobs.kafka.interface import Consumer, Record
+from jobs.kafka.interface import CLOSE_MS, Consumer, Record
 from jobs.lag import progress as progress_of
 from jobs.logs import about, logger
 from jobs.metrics.inference import InferenceMetrics
@@ -55,8 +55,6 @@ COLLECT_AFTER = 5_000
 SWITCH_S = 0.0005
 #: A member that is silent for so long loses its partitions, in milliseconds.
 SESSION_MS = 10_000
-#: How long the consumer may take to say good-bye, in milliseconds: there may be no broker to say it to.
-CLOSE_MS = 5_000
 #: A member that does not read for so long loses them too: more than any wait for a request's own event.
 READING_MS = 300_000
 
@@ -346,4 +344,4 @@ def _consumer(project: Project, topic: str, group: str, name: str) -> Iterator[C
     try:
         yield reader
     finally:
-        reader.close(CLOSE_MS)
+        reader.close(CLOSE_MS)  # there may be no broker to say good-bye to

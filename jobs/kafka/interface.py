@@ -16,7 +16,7 @@ from jobs.kafka.errors import KafkaFailure
 #: How long one request may take unless the caller says otherwise, in milliseconds.
 ANSWER_MS = 10_000
 
-#: How long the records of a block that has failed are still tried to be sent, in milliseconds.
+#: How long a client may take to end where nothing of it matters any more, in milliseconds.
 CLOSE_MS = 5_000
 
 #: Name and value of each, in order.

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from features.errors import PenstockError
 from jobs.kafka.errors import Fenced, KafkaFailure
-from jobs.kafka.interface import Membership, Outgoing, Place, Producer
+from jobs.kafka.interface import CLOSE_MS, Membership, Outgoing, Place, Producer
 
 #: What a process that died left open ends by itself after this, where nobody takes its id. In milliseconds.
 TRANSACTION_MS = 10_000
@@ -168,11 +168,11 @@ class Transactions:
         return self._ended_at
 
     def close(self) -> None:
-        """Ends the producers; what Kafka did not finish is left to time out."""
+        """Ends the producers, soon; what Kafka did not finish is left to the next process of this name."""
         self._work.put(None)
         for producer in self._producers:
             with suppress(KafkaFailure):  # all that matters has been settled
-                producer.close(int(PATIENCE_S * 1000) if self._done.is_set() else 0)
+                producer.close(CLOSE_MS if self._done.is_set() else 0)
 
     def _begin(self, work: Callable[[], None]) -> None:
         self._done.clear()

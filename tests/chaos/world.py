@@ -61,9 +61,10 @@ class Verifier:
     def __init__(self, config: Config, topic: str) -> None:
         self._config, self._topic = config, topic
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self.ids: list[str] = []
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._error: BaseException | None = None
         self.times: list[float] = []
+        self._ids: list[str] = []
 
     def __enter__(self) -> Verifier:
         self._thread.start()
@@ -73,12 +74,25 @@ class Verifier:
         self._stop.set()
         self._thread.join(30)
 
+    @property
+    def ids(self) -> list[str]:
+        """What it has seen so far. Raises what ended it."""
+        if self._error is not None:
+            raise self._error
+        return self._ids
+
+    def _run(self) -> None:
+        try:
+            self._read()
+        except BaseException as error:
+            self._error = error
+
     def _read(self) -> None:
         with consumer(self._config, [self._topic], isolation_level="read_committed") as reader:
             while not self._stop.is_set():
                 for records in reader.poll(timeout_ms=100).values():
                     self.times += [time.time()] * len(records)
-                    self.ids += [(record.key or b"").decode() for record in records]
+                    self._ids += [(record.key or b"").decode() for record in records]
 
 
 @dataclass
