@@ -108,14 +108,8 @@ class _Fetching:
         if answers is not None:
             self._asked = None
             self._fetcher._clear_pending_fetch_request(node, None)
+            # throttled or not: a broker with a quota takes up the next question only when that is due
             self._fetcher._handle_fetch_response(node, offsets, time.monotonic(), *answers)
-            self._slow_down(node, *answers)
-
-    def _slow_down(self, node: int, answer: Any) -> None:
-        """A broker with a quota says when it wants to be asked again: kafka-python keeps that with its connection."""
-        connection = self._manager._conns.get(node)
-        if answer.throttle_time_ms and connection is not None:
-            self._manager.call_soon(connection._maybe_throttle, answer)
 
     def _give_up(self, error: KafkaError) -> None:
         if self._asked is not None:

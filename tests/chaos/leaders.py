@@ -27,7 +27,7 @@ from jobs.children import Child
 from jobs.kafka.clients import producer
 from jobs.kafka.interface import Producer
 from jobs.replay import identity
-from tests.chaos.matrix import assert_once
+from tests.chaos.matrix import Cell, assert_once
 from tests.chaos.world import Verifier
 from tests.jobs.serving.running import Shop, T, train_model
 from tests.jobs.shop import make_project
@@ -41,14 +41,6 @@ WAYS = ("dies", "stands still")
 RATE, WHOLE_S, AWAY_S = 100, 2.0, 8.0
 #: Seconds within which what was sent is answered; milliseconds within which what is sent is taken.
 PATIENCE_S, DELIVERY_MS = 60.0, 60_000
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A part whose leader is lost in a way."""
-
-    part: str
-    way: str
 
 
 @dataclass
@@ -89,7 +81,7 @@ def lose(folder: Path, client: str, cells: Sequence[Cell]) -> dict[Cell, float]:
         silences = {}
         for cell in cells:
             node, began = _leader(cluster, shop, cell.part), time.time()
-            if cell.way == "dies":
+            if cell.moment == "dies":
                 cluster.kill(node)
                 requests.send(AWAY_S)
                 _answered(requests, verifier, job.check)
@@ -98,7 +90,7 @@ def lose(folder: Path, client: str, cells: Sequence[Cell]) -> dict[Cell, float]:
                 with cluster.frozen(node):
                     requests.send(AWAY_S)
             requests.send(WHOLE_S)
-            _answered(requests, verifier, job.check if cell.way == "dies" else lambda: _keep(job))
+            _answered(requests, verifier, job.check if cell.moment == "dies" else lambda: _keep(job))
             cluster.await_whole(*NODES)
             times = [began, *(at for at in verifier.times if at > began)]
             silences[cell] = max(b - a for a, b in itertools.pairwise(times))
@@ -158,7 +150,7 @@ def main() -> None:
             found[client] = lose(Path(folder), client, cells)
     table = Table("leader of", "it", *CLIENTS, title="the longest time without a prediction, in seconds")
     for cell in cells:
-        table.add_row(cell.part, cell.way, *(f"{found[client][cell]:.1f}" for client in CLIENTS))
+        table.add_row(cell.part, cell.moment, *(f"{found[client][cell]:.1f}" for client in CLIENTS))
     Console().print(table)
     Console().print("every request answered once")
 

@@ -58,7 +58,7 @@ POISON: tuple[bytes | None, ...] = (
 
 @dataclass(frozen=True)
 class Cell:
-    """A part and the moment at which it dies."""
+    """A part and the moment at which it dies, or what else becomes of it."""
 
     part: str
     moment: str

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.leaders import CLIENTS, Cell, lose
+from tests.chaos.leaders import CLIENTS, lose
+from tests.chaos.matrix import Cell
 
 DEATH, STILL = Cell("predictions", "dies"), Cell("group", "stands still")
 #: librdkafka may need a new process after a broker that stood still, which takes its time.

@@ -7,8 +7,11 @@ import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+from kafka import KafkaAdminClient
+from kafka.protocol.admin.client_quotas import AlterClientQuotasRequest
 
 from jobs.config import Config
 from jobs.kafka import broker as broker_module
@@ -20,6 +23,8 @@ from tests.jobs.kafka.test_behaviour import read, values
 from tests.jobs.kafka.test_clients import short_logins
 from tests.kafka_broker import Kafka
 from tests.projects import config, unique
+
+_Quota = AlterClientQuotasRequest.EntryData
 
 
 @pytest.fixture
@@ -100,6 +105,34 @@ def test_partitions_of_one_broker_are_asked_for_over_a_line(kafka: Kafka, tmp_pa
                 (number, b"%d %d" % (turn, number)) for number in range(3)
             ]
         assert line_of(reader) is line
+
+
+def test_a_broker_with_a_quota_is_waited_for(kafka: Kafka, settings: Config, topic: str) -> None:
+    name, large = unique("reader"), bytes(10_000)
+    with KafkaAdminClient(bootstrap_servers=kafka.servers) as admin:
+        entity = _Quota.EntityData(entity_type="client-id", entity_name=name)
+        quota = _Quota(entity=[entity], ops=[_Quota.OpData(key="consumer_byte_rate", value=20_000.0, remove=False)])
+        admin._manager.run(admin._manager.send, AlterClientQuotasRequest(entries=[quota], validate_only=False))
+    with (
+        consumer(settings, None, client_id=name) as reader,
+        producer(settings, linger_ms=0, compression_type=None) as sender,
+    ):
+        reader.assign([Place(topic, 0)])
+        read_over_a_line(reader, lambda value: sender.send(topic, value, partition=0).get(9))
+        fetcher = reader._client._fetcher  # type: ignore[attr-defined]
+        handle, waits = fetcher._handle_fetch_response, []
+
+        def noting(*arguments: Any) -> None:
+            waits.append(arguments[-1].throttle_time_ms)
+            handle(*arguments)
+
+        fetcher._handle_fetch_response = noting
+        for _ in range(30):
+            sender.send(topic, large, partition=0).get(9)
+            assert values(read(reader, 1)) == [large]
+        line = line_of(reader)
+        assert line is not None and line.open
+    assert any(waits)
 
 
 def test_a_broker_that_is_silent_or_away_holds_up_no_poll(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
