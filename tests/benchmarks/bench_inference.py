@@ -1,7 +1,7 @@
 """Inference with each online store and each Kafka client: requests per second, and where the time goes.
 
 Run: ``python -m tests.benchmarks.bench_inference``; broker, store and those that send and read are on this machine.
-The broker has the JVM's settings of a cluster's, and minutes of load behind it when requests come at a steady rate.
+The broker has the JVM's settings of a cluster's, and has had two minutes of load.
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ CLIENTS = ("kafka-python", "confluent")
 #: The lines of each, without the address.
 STORES = {"SQLite": SQLITE, "Redis": REDIS}
 #: How long requests come at a steady rate, and before that until a process that has just begun is as fast as it gets.
-PACED_SECONDS, WARM_SECONDS = 8.0, 6.0
+PACED_SECONDS, WARM_SECONDS = 20.0, 6.0
+#: How long they come from each client until a broker is: its second compiler makes it stand still meanwhile.
+BROKER_SECONDS = 60.0
 #: How long after a request the rows that know it are in the store, in seconds.
 STREAM_S = 0.010
 T = 1_700_000_000_000
@@ -118,9 +120,21 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         with Broker(folder / "kafka", jvm=CLUSTER) as broker, redis_server(folder) as redis:
-            for name, lines in STORES.items():
-                settings = {"servers": broker.bootstrap_servers, "online": lines.format(redis.connection_string)}
-                _measure(console, name, partial(_project, folder / name, **settings))
+            projects = {
+                name: partial(
+                    _project,
+                    folder / name,
+                    servers=broker.bootstrap_servers,
+                    online=lines.format(redis.connection_string),
+                )
+                for name, lines in STORES.items()
+            }
+            for project in projects.values():
+                _prepare(project("confluent"))
+            for client in CLIENTS:
+                _paced(projects["Redis"](client), RATES[-1], known=True, seconds=BROKER_SECONDS)
+            for name, project in projects.items():
+                _measure(console, name, project)
 
 
 def _project(
@@ -132,7 +146,6 @@ def _project(
 
 
 def _measure(console: Console, name: str, project: Callable[..., Project]) -> None:
-    _prepare(project("confluent"))
     console.print(_compared(name, project))
     backlog = {
         f"batch of {batch}, {client}": _backlog(project(client, batch), BACKLOG)
@@ -237,9 +250,11 @@ def _backlog(project: Project, n: int, run: Runs | None = None) -> Run:
     return job.run(n / max(times[-1] - times[0], 1e-9), np.array([]))
 
 
-def _paced(project: Project, rate: int, run: Runs | None = None, *, known: bool = False) -> Run:
+def _paced(
+    project: Project, rate: int, run: Runs | None = None, *, known: bool = False, seconds: float = PACED_SECONDS
+) -> Run:
     """``known``: the store knows all of them already. Those of the first ``WARM_SECONDS`` have no delay."""
-    warm, n, sent, start = int(rate * WARM_SECONDS), int(rate * (WARM_SECONDS + PACED_SECONDS)), {}, _end(project)
+    warm, n, sent, start = int(rate * WARM_SECONDS), int(rate * (WARM_SECONDS + seconds)), {}, _end(project)
     # a thread that has nothing to write would only take the others' time
     stream = nullcontext() if known else _Knowing(project)
     with _job(project, start, run) as job, _arrivals(project, n) as arrivals, stream as knowing:
