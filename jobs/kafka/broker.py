@@ -47,16 +47,7 @@ TAIL = 12
 #: A laptop's load is short and light: a broker spends more on the second compiler, which needs a minute of load to win
 #: anything, and on a concurrent collector than they save. Without them it takes half the time of a processor.
 LAPTOP = ("-Xms64m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
-#: What Kafka's own ``kafka-server-start.sh`` gives a broker.
-CLUSTER = (
-    "-Xms1g",
-    "-Xmx1g",
-    "-XX:+UseG1GC",
-    "-XX:MaxGCPauseMillis=20",
-    "-XX:InitiatingHeapOccupancyPercent=35",
-    "-XX:+ExplicitGCInvokesConcurrent",
-)
-#: Beside either: no file of the JVM's outside the broker's folder, and no half-dead broker.
+#: Beside these or any others: no file of the JVM's outside the broker's folder, and no half-dead broker.
 _JVM = ("-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError", "-Djava.io.tmpdir=tmp")
 LOGGING = (
     "-Dorg.slf4j.simpleLogger.showDateTime=true",

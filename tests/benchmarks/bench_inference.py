@@ -27,7 +27,7 @@ from rich.table import Table
 from jobs.catalogue import apply
 from jobs.config import Config
 from jobs.inference import SWITCH_S, infer
-from jobs.kafka.broker import CLUSTER, Broker
+from jobs.kafka.broker import Broker
 from jobs.kafka.clients import consumer, ensure_topics, producer
 from jobs.models.compiling import compiling
 from jobs.models.folder import LoadedModel, load_current
@@ -78,6 +78,15 @@ RATES = (100, 400, 1_000)
 CLIENTS = ("kafka-python", "confluent")
 #: The lines of each, without the address.
 STORES = {"SQLite": SQLITE, "Redis": REDIS}
+#: The JVM's settings that ``kafka-server-start.sh`` gives a broker.
+CLUSTER = (
+    "-Xms1g",
+    "-Xmx1g",
+    "-XX:+UseG1GC",
+    "-XX:MaxGCPauseMillis=20",
+    "-XX:InitiatingHeapOccupancyPercent=35",
+    "-XX:+ExplicitGCInvokesConcurrent",
+)
 #: How long requests come at a steady rate, and before that until a process that has just begun is as fast as it gets.
 PACED_SECONDS, WARM_SECONDS = 20.0, 6.0
 #: How long they come from each client until a broker is: its second compiler makes it stand still meanwhile.
@@ -121,12 +130,7 @@ def main() -> None:
         folder = Path(temporary)
         with Broker(folder / "kafka", jvm=CLUSTER) as broker, redis_server(folder) as redis:
             projects = {
-                name: partial(
-                    _project,
-                    folder / name,
-                    servers=broker.bootstrap_servers,
-                    online=lines.format(redis.connection_string),
-                )
+                name: partial(_project, folder / name, broker.bootstrap_servers, lines.format(redis.connection_string))
                 for name, lines in STORES.items()
             }
             for project in projects.values():
@@ -137,9 +141,7 @@ def main() -> None:
                 _measure(console, name, project)
 
 
-def _project(
-    folder: Path, client: str, batch: int = 500, store: str = "online", *, servers: str, online: str
-) -> Project:
+def _project(folder: Path, servers: str, online: str, client: str, batch: int = 500, store: str = "online") -> Project:
     # the processes that run read the folder: one configuration at a time
     settings = {"servers": servers, "client": client, "batch": batch, "store": store}
     return make_project(folder, DEFINITIONS, online=online, **settings)
