@@ -29,6 +29,9 @@ COMMANDS = {
     "demo": "The whole path on real flights, from nothing to checked predictions.",
 }
 
+#: Commands that import Feast.
+_WITH_FEAST = ("materialize", "stream", "infer", "explain", "audit", "demo")
+
 
 class Commands(click.Group):
     """Looks a command up in its module, with ``-`` for ``_``."""
@@ -62,6 +65,8 @@ def penstock() -> None:
 
 def main() -> None:
     """The entry point. Exit codes: 0 done, 1 it failed, 2 it was asked wrongly."""
+    if sys.argv[1:2] and sys.argv[1] in _WITH_FEAST:
+        importlib.import_module("jobs.store.quick_start").leave_feast_unchecked()
     try:
         penstock.main(args=sys.argv[1:], prog_name="penstock")
     except PenstockError as error:  # of an option that could not be read, or of a command with --debug

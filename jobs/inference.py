@@ -11,8 +11,6 @@ brokers that check the group's generation with the offsets (Kafka 2.5 and later)
 
 from __future__ import annotations
 
-import gc
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,6 +32,7 @@ from jobs.models.folder import LoadedModel, load_current
 from jobs.project import DEAD_LETTERS_TOPIC, INFER_GROUP, Project
 from jobs.serving.answers import Answers
 from jobs.serving.inputs import Input, inputs_of
+from jobs.serving.interpreter import answering_pace
 from jobs.serving.lookup import Lookup, Rowed
 from jobs.serving.mirror import mirrored, streamed
 from jobs.serving.parse import Parser
@@ -49,10 +48,6 @@ _LOG = logger("infer")
 IDLE_MS = 100.0
 #: The pause before the store is asked again for a request's own event, in milliseconds, and how it grows.
 LEAST_MS, MOST_MS, GROWTH = 1.0, 8.0, 1.5
-#: New objects after which Python looks for cycles, while everything waits: soon, so that there are few to look through.
-COLLECT_AFTER = 5_000
-#: How long a thread of Python may have to wait for another one, in seconds: a tenth of a transaction.
-SWITCH_S = 0.0005
 #: A member that is silent for so long loses its partitions, in milliseconds.
 SESSION_MS = 10_000
 #: A member that does not read for so long loses them too: more than any wait for a request's own event.
@@ -124,21 +119,19 @@ class Inference:
 
         Raises PenstockError for a store, a broker or a model that fails, and KafkaFailure.
         """
-        # what is loaded by now stays: the collector would look through all of it again and again
-        gc.freeze()
-        # what a turn makes is gone without it, and it would stop at each few requests to look for more
-        gc.set_threshold(COLLECT_AFTER)
-        # a transaction's thread waits for Python so long, while the next requests are worked on
-        sys.setswitchinterval(SWITCH_S)
         try:
-            while not stop.is_set() or self._queue or self._answered:
-                with self._forgetting():
-                    self._turn(self._rest() if stop.is_set() else self._read())
-                progress(self.counts)
+            with answering_pace():
+                self._turns(stop, progress)
         except BaseException:
             with suppress(PenstockError, KafkaFailure):  # the first error says more
                 self._settle()
             raise
+
+    def _turns(self, stop: threading.Event, progress: Progress) -> None:
+        while not stop.is_set() or self._queue or self._answered:
+            with self._forgetting():
+                self._turn(self._rest() if stop.is_set() else self._read())
+            progress(self.counts)
 
     @contextmanager
     def _forgetting(self) -> Iterator[None]:

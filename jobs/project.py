@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import runpy
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from features.definitions import Model, Stream, Table, View
-from features.errors import DefinitionError, DefinitionErrors, Mistakes, PenstockError, UsageError, did_you_mean
-from features.mistakes import as_mistake, read_to_the_end
+from features.errors import DefinitionError, Mistakes, UsageError, did_you_mean
+from features.mistakes import read_to_the_end
 from features.plan import ViewPlan
 from features.union import Union
 from jobs.config import FILE, Config, read_config
@@ -124,21 +123,12 @@ def read_definitions(path: Path) -> Definitions:
     """
     if not path.is_file():
         raise UsageError("there is no definitions file here", where=str(path))
-    try:
-        return _collected(runpy.run_path(str(path)), path)
-    except Exception as error:
-        raise _all_mistakes(path, error) from error
-
-
-def _all_mistakes(path: Path, first: Exception) -> PenstockError:
-    """What is wrong with a definitions file that fails with this error, and all else that is."""
     mistakes = Mistakes()
-    made, mistakes.found = read_to_the_end(path)
+    names, mistakes.found = read_to_the_end(path)
     with mistakes.caught():
-        _collected(made, path)
-    if not mistakes.found:  # it failed once, for a reason of the moment
-        return as_mistake(first, path)
-    return mistakes.found[0] if len(mistakes.found) == 1 else DefinitionErrors(mistakes.found)
+        definitions = _collected(names, path)
+    mistakes.raise_found()
+    return definitions
 
 
 def _collected(names: dict[str, Any], path: Path) -> Definitions:

@@ -26,7 +26,7 @@ from rich.table import Table
 
 from jobs.catalogue import apply
 from jobs.config import Config
-from jobs.inference import SWITCH_S, infer
+from jobs.inference import infer
 from jobs.kafka.broker import Broker
 from jobs.kafka.clients import consumer, ensure_topics, producer
 from jobs.models.compiling import compiling
@@ -34,6 +34,7 @@ from jobs.models.folder import LoadedModel, load_current
 from jobs.models.train import train
 from jobs.project import DEAD_LETTERS_TOPIC, FEATURES_TOPIC, Project, load_project
 from jobs.serving.answers import Answers
+from jobs.serving.interpreter import SWITCH_S
 from jobs.serving.lookup import Lookup
 from jobs.serving.reader import Reader
 from jobs.serving.transactions import Transactions

@@ -135,3 +135,46 @@ def test_an_expression_in_a_comprehension_is_one_place(tmp_path: Path) -> None:
 def test_displays_of_every_kind_are_looked_into(tmp_path: Path) -> None:
     text = "a = [orders.b, *[orders.c], {'x': orders.d, **{'y': orders.e}}, (orders.f, {orders.g}), -orders.h]\n"
     assert [what[-2] for what, _ in found(tmp_path, text)] == list("bcdefgh")
+
+
+def test_each_expression_is_evaluated_once_whatever_fails_around_it(tmp_path: Path) -> None:
+    text = """calls = []
+def called(x):
+    calls.append(x)
+    return x
+v = View("v", orders, key=called("customer"), filter=called(orders.no), features=dict(
+    a=count(where=called(orders.paid)).over("1x"), b=called(count()).over("1h")))
+assert calls[0] == "customer" and len(calls) == 3, calls
+"""
+    assert [what for what, _ in found(tmp_path, text)] == ["orders has no 'no'", "'1x' is not a duration"]
+
+
+def test_a_file_means_what_python_says(tmp_path: Path) -> None:
+    file = tmp_path / "definitions.py"
+    file.write_text(
+        """'''A docstring.'''
+from __future__ import annotations
+from dataclasses import dataclass
+
+@dataclass
+class Shop:
+    name: Nothing
+    size: int = 1
+
+a, *b = [1, *range(3)]
+c = d = {"x": a, **{"y": b}}["y"][0:2]
+e: int = (f := 5) + f
+g = [Shop(n).name for n in "ab"] + list(x for x in "c")
+h = 1 < 2 < 3 or 1 / 0
+i = (lambda *args, **named: (args, named))(*b, k=1, **{"l": 2})
+j = -a if not b else f"{b[0]}{e:>3}"
+k = 1"""
+        + " + 1" * 900
+        + "\n"
+    )
+    names, mistakes = read_to_the_end(file)
+    assert not mistakes
+    assert names["__doc__"] == "A docstring."
+    assert [names[name] for name in "abcdefghijk"] == [
+        1, [0, 1, 2], [0, 1], [0, 1], 10, 5, ["a", "b", "c"], True, ((0, 1, 2), {"k": 1, "l": 2}), "0 10", 901,
+    ]  # fmt: skip

@@ -112,6 +112,20 @@ def test_the_oracle_and_the_plan_cost_no_engine_either() -> None:
     assert python(script).strip() == "[]"
 
 
+def test_an_import_changes_no_other_package() -> None:
+    script = """import gc, importlib, pkgutil, sys
+import typeguard
+before = (typeguard.typechecked, sys.getswitchinterval(), gc.get_threshold(), gc.isenabled(), gc.get_freeze_count())
+import features, jobs
+for package in (features, jobs):
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+        importlib.import_module(module.name)
+after = (typeguard.typechecked, sys.getswitchinterval(), gc.get_threshold(), gc.isenabled(), gc.get_freeze_count())
+print(before == after)
+"""
+    assert python(script).splitlines()[-1] == "True"
+
+
 def test_the_version_is_told(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(monkeypatch, "--version") == 0
     assert capsys.readouterr().out.startswith("penstock, version ")
