@@ -112,5 +112,6 @@ class RefusedError(PenstockError):
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
     """``did you mean 'x'?`` for the nearest known name, or None when nothing is near."""
-    near = difflib.get_close_matches(name, list(known), n=1)
+    names = list(known)
+    near = [each for each in names if each.lower() == name.lower()] or difflib.get_close_matches(name, names, n=1)
     return f"did you mean {near[0]!r}?" if near else None

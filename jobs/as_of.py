@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from features.compilers.duckdb.types import in_milliseconds, literal, quote, text
+from features.compilers.duckdb.types import in_milliseconds, literal, quote
 from features.plan import FeaturePlan, ViewPlan
 
 
@@ -13,7 +13,7 @@ def as_of(view: ViewPlan, features: Sequence[str], points: str, asked: str, keys
     values over nothing where there is no point.
 
     ``asked``: a query for the askers, who ask at ``_at``; ``keys``: their columns, quoted, in the order of the view's
-    key; ``kept``: that one of their columns which says who they are; ``points``: the glob of the view's change points.
+    key; ``kept``: that one of their columns which says who they are; ``points``: the view's change points in SQL.
     """
     wanted = [feature for name in features for feature in view.features if feature.name == name]
     stored = [f"{in_milliseconds(f.type, quote(f.name))} AS {f_column(f.name)}" for f in wanted]
@@ -21,7 +21,7 @@ def as_of(view: ViewPlan, features: Sequence[str], points: str, asked: str, keys
     found = ", ".join([f"a.{kept}", "c.t AS point", *map(_or_default, wanted)])
     same = " AND ".join(f"a.{asking} = c.{quote(key.name)}" for asking, key in zip(keys, view.key, strict=True))
     return f"""SELECT {found} FROM ({asked}) AS a
-        ASOF LEFT JOIN (SELECT {columns} FROM read_parquet({text(points)})) AS c ON {same} AND a._at >= c.t"""
+        ASOF LEFT JOIN (SELECT {columns} FROM {points}) AS c ON {same} AND a._at >= c.t"""
 
 
 def f_column(name: str) -> str:

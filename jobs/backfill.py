@@ -22,15 +22,17 @@ import pyarrow.parquet as pq
 from features.canonical import canonical_json
 from features.compilers.duckdb.change_points import ChangePoints, change_points
 from features.compilers.duckdb.chunks import chunks_of_keys
-from features.compilers.duckdb.events import History, events_query, listed
+from features.compilers.duckdb.events import Files, History, events_query
 from features.compilers.duckdb.frames import most_keys
+from features.compilers.duckdb.parquet import FILE, ROW
 from features.compilers.duckdb.types import quote, text
 from features.compilers.duckdb.versions import ROWS, VERSIONS, repeats_query, versions_queries
 from features.compilers.duckdb.view import ViewQuery
 from features.ingest import CLASSES
 from features.plan import SourcePlan, UnionPlan, ViewPlan
 from jobs.database import explained, memory_limit, one_row, scratch_database
-from jobs.history import column_types, history_files
+from jobs.history import history_files
+from jobs.parquet.schemas import by_schema
 from jobs.parts import ViewParts, stored, timestamps
 
 #: Bytes that numpy takes at most for a change point of a slice's busiest key, measured: for itself, for each window and
@@ -111,9 +113,10 @@ def backfill(
     with explained(str(plan.name), ", ".join(globs.values())), scratch_database(folder, memory, share=_SHARE) as db:
         # order is by file and row where it matters
         db.execute("SET preserve_insertion_order = false")
-        _load(db, plan, files, globs, _needed(plan, from_ms, to_ms))
+        histories = [by_schema(db, each) for each in files.values()]
+        _load(db, plan, histories, _needed(plan, from_ms, to_ms))
         _count(db, plan, report)
-        _reject(db, plan, files, folder, report)
+        _reject(db, plan, histories, folder, report)
         signature = _signature([file for found in files.values() for file in found])
         slices = _slices(db, plan, from_ms, to_ms, memory)
         report.replaced = parts.make_room(from_ms, to_ms, [(a, b) for a, b, _ in slices], signature)
@@ -133,14 +136,9 @@ def _needed(plan: ViewPlan, from_ms: int, to_ms: int) -> tuple[int, int] | None:
 
 
 def _load(
-    db: duckdb.DuckDBPyConnection,
-    plan: ViewPlan,
-    files: Mapping[str, Sequence[str]],
-    globs: Mapping[str, str],
-    span: tuple[int, int] | None,
+    db: duckdb.DuckDBPyConnection, plan: ViewPlan, histories: Sequence[History], span: tuple[int, int] | None
 ) -> None:
     """Makes the table ``events`` of all rows, good and bad."""
-    histories = [History(listed(found), column_types(db, found), globs[name]) for name, found in files.items()]
     db.execute(f"CREATE TABLE events AS {events_query(plan, histories, span)}")
 
 
@@ -215,28 +213,26 @@ def _end_sessions(db: duckdb.DuckDBPyConnection, plan: ViewPlan) -> None:
 
 
 def _reject(
-    db: duckdb.DuckDBPyConnection,
-    plan: ViewPlan,
-    files: Mapping[str, Sequence[str]],
-    folder: Path,
-    report: BackfillReport,
+    db: duckdb.DuckDBPyConnection, plan: ViewPlan, histories: Sequence[History], folder: Path, report: BackfillReport
 ) -> None:
     """Writes each bad row with its place, its reason and its own values."""
     path = folder / REJECTS
     path.unlink(missing_ok=True)
     if report.counts["dead"] == 0:
         return
-    rejects = " UNION ALL ".join(_rejects(plan, source, files[source.name]) for source in plan.source.sources)
+    sources = zip(plan.source.sources, histories, strict=True)
+    rejects = " UNION ALL ".join(_rejects(plan, source, files) for source, history in sources for files in history)
     db.execute(f"COPY (FROM ({rejects}) ORDER BY source, file, row) TO {text(str(path))} (FORMAT json)")
     report.rejects = str(path)
 
 
-def _rejects(plan: ViewPlan, source: SourcePlan, files: Sequence[str]) -> str:
-    """The bad rows of one source."""
-    values = ", ".join(f"{text(c.name)}: CAST(history.{quote(c.name)} AS VARCHAR)" for c in source.columns)
+def _rejects(plan: ViewPlan, source: SourcePlan, files: Files) -> str:
+    """The bad rows of one source's files of one schema."""
+    columns = [(column.name, quote(files.columns[column.name].name)) for column in source.columns]
+    values = ", ".join(f"{text(name)}: CAST(history.{x} AS VARCHAR)" for name, x in columns)
     return f"""SELECT {text(plan.name)} AS view, _source AS source, _file AS file, _row AS row, _error AS error,
       to_json({{{values}}}) AS values
-    FROM refused JOIN {listed(files)} AS history ON filename = _file AND file_row_number = _row
+    FROM refused JOIN {files.rows} AS history ON {FILE} = _file AND {ROW} = _row
     WHERE _source = {text(source.name)}"""
 
 

@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Sequence
 from typing import Any
 
 import duckdb
 
-from features.compilers.duckdb.events import History, listed, source_query
+from features.compilers.duckdb.events import source_query
 from features.compilers.duckdb.types import quote
 from features.errors import UsageError
 from features.plan import SourcePlan
 from jobs.database import explained, one_row, prepare
+from jobs.parquet.schemas import by_schema
 from jobs.project import Project
 
 
 def history_files(source: SourcePlan, history: str) -> list[str]:
-    """A source's files, sorted. ``history``: a path or glob. Raises UsageError when there are none."""
+    """A source's files, sorted. ``history``: a glob. Raises UsageError when there are none, and for a folder."""
     files = sorted(glob.glob(history, recursive=True))
+    for folder in filter(os.path.isdir, files):
+        raise UsageError(
+            f"the history of {source.name} is a folder",
+            where=folder,
+            allowed="a path or glob of Parquet files",
+            hint="name the files in it: '…/*.parquet'",
+        )
     if not files:
         raise UsageError(
             f"{source.name} has no history files", where=history, allowed="a path or glob of Parquet files"
         )
     return files
-
-
-def column_types(db: duckdb.DuckDBPyConnection, files: Sequence[str]) -> dict[str, str]:
-    """Name → DuckDB's type of each column."""
-    return {name: type for name, type, *_ in db.execute(f"DESCRIBE SELECT * FROM {listed(files)}").fetchall()}
 
 
 def source_rows(
@@ -39,9 +43,8 @@ def source_rows(
     Columns: the source's (timestamps in milliseconds), ``_file``, ``_row``, and ``_bad``, why a row is bad or null.
     Raises UsageError for a history that is missing or does not fit.
     """
-    history = project.history(source.name)
-    files = history_files(source, history)
-    return source_query(source, History(listed(files), column_types(db, files), history), span)
+    files = history_files(source, project.history(source.name))
+    return source_query(source, by_schema(db, files), span)
 
 
 def first_time(project: Project, sources: Sequence[SourcePlan]) -> int | None:

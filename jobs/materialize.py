@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from features.compilers.duckdb.types import in_milliseconds, quote
 from features.errors import RefusedError, UsageError
 from features.plan import ViewPlan
-from jobs.parts import FINGERPRINT
+from jobs.parts import FINGERPRINT, part_rows
 from jobs.store.rows import FeatureRow
 from jobs.store.schema import schema_of
 
@@ -57,7 +57,7 @@ def newest_rows(plan: ViewPlan, folder: Path, at_ms: int) -> pa.Table:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         return connection.execute(
-            f"""SELECT {keys}, t, {values} FROM read_parquet('{folder}/part-*.parquet') WHERE t <= {at_ms}
+            f"""SELECT {keys}, t, {values} FROM {part_rows(folder)} WHERE t <= {at_ms}
             QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY t DESC) = 1"""
         ).to_arrow_table()
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from features.compilers.duckdb.parquet import parquet
 from features.plan import ViewPlan
 from features.types import list_of
 
@@ -77,6 +78,11 @@ def stored(type: str, column: pa.Array) -> pa.Array:
 def _repeating(schema: pa.Schema) -> list[str]:
     """The columns worth a dictionary. One of numbers costs three times the writing and saves next to nothing."""
     return [field.name for field in schema if pa.types.is_string(field.type)]
+
+
+def part_rows(folder: Path) -> str:
+    """The rows of a view's parts in SQL."""
+    return parquet(sorted(folder.glob("part-*.parquet")))
 
 
 class ViewParts:

@@ -19,6 +19,7 @@ from features.vector import leaf_names
 from jobs.as_of import as_of, f_column
 from jobs.database import one_row
 from jobs.history import source_rows
+from jobs.parts import part_rows
 from jobs.project import Project
 
 
@@ -76,7 +77,7 @@ def join_input(
     at = f"{2**62}" if view.static else "t - 1" if before else "t"
     asked = f"SELECT *, {at} AS _at FROM requests"
     keys = [column(asking[key.name]) for key in view.key]
-    found = as_of(view, features, str(folder / "part-*.parquet"), asked, keys, "n")
+    found = as_of(view, features, part_rows(folder), asked, keys, "n")
     db.execute(f"CREATE TABLE input_{number} AS {found} ORDER BY n")
     return int(one_row(db, f"SELECT count(*) FILTER (point IS NULL) FROM input_{number}")[0])
 

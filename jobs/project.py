@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -43,13 +44,18 @@ class Project:
         return self.models[name]
 
     def history(self, name: str) -> str:
-        """The glob of a source's history files. Raises UsageError when it has none."""
+        """The glob of a source's history files; a name that a file has is that file's. Raises UsageError when the
+        source has none.
+        """
         source = self.streams[name]
         if source.history is None:
             raise UsageError(
                 f"{name} has no history", where=str(self.config.definitions), hint="give it history='…/*.parquet'"
             )
-        return str(self.config.data / source.history)
+        path = self.config.data / source.history
+        if path.is_file():
+            return glob.escape(str(path))
+        return str(Path(glob.escape(str(self.config.data))) / source.history)
 
     def histories(self, view: str) -> dict[str, str]:
         """The globs of the history files of a view's sources, by name. Raises UsageError when one has none."""

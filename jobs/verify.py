@@ -14,10 +14,12 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from features.compilers.duckdb.parquet import listed
 from features.compilers.duckdb.types import SQL_TYPES, in_milliseconds
 from features.plan import ModelPlan, ViewPlan
 from features.types import list_of
 from jobs.bits import differing
+from jobs.parts import part_rows
 
 _ARROW_TYPES = {
     "int64": pa.int64(),
@@ -77,7 +79,7 @@ class Evidence:
         self._db.execute(
             f"""CREATE OR REPLACE TABLE "stream_{view}" AS
             SELECT {_columns(plan, "key.")}, t, seq, {_features(plan, '"values".')}
-            FROM read_json('{file}', format = 'newline_delimited', columns = {{
+            FROM read_json({listed([file])}, format = 'newline_delimited', hive_partitioning = false, columns = {{
               'key': 'STRUCT({key})', 't': 'BIGINT', 'seq': 'BIGINT', 'values': 'STRUCT({values})'}})"""
         )
         return int(self._scalar(f'SELECT count(*) FROM "stream_{view}"'))
@@ -101,7 +103,7 @@ class Evidence:
         return result
 
     def _against_batch(self, plan: ViewPlan, rows: str) -> Comparison:
-        batch = f"read_parquet('{self._batch[plan.name]}/part-*.parquet')"
+        batch = part_rows(self._batch[plan.name])
         if plan.off_points:
             batch = self._as_of(plan, rows, batch)
         return self._compare(plan, rows, batch, [*(k.name for k in plan.key), "t"])
@@ -143,9 +145,7 @@ class Evidence:
     def keys(self, view: str) -> list[tuple[Any, ...]]:
         """Every key that batch knows."""
         names = ", ".join(f'"{k.name}"' for k in self._plans[view].key)
-        return self._db.execute(
-            f"SELECT DISTINCT {names} FROM read_parquet('{self._batch[view]}/part-*.parquet')"
-        ).fetchall()
+        return self._db.execute(f"SELECT DISTINCT {names} FROM {part_rows(self._batch[view])}").fetchall()
 
     def vectors_against_rows(self, model: ModelPlan, predictions: Path) -> Comparison:
         """Every prediction's vector against the feature rows it names by ``(view, key, t, seq)``.
@@ -172,12 +172,13 @@ class Evidence:
             f"""CREATE OR REPLACE TEMP TABLE named AS SELECT
               {", ".join(f'v.key."{k.name}" AS "{k.name}"' for k in plan.key)}, v.t AS t, v.seq AS seq,
               {", ".join(f'vector."{name}.{f.name}" AS "{f.name}"' for f in kept)}
-            FROM (SELECT "views"."{name}" AS v, vector FROM read_json('{predictions}', format = 'newline_delimited',
+            FROM (SELECT "views"."{name}" AS v, vector FROM read_json({listed([predictions])},
+              format = 'newline_delimited', hive_partitioning = false,
               maximum_object_size = 16777216, columns = {{'views': '{views}', 'vector': 'STRUCT({vector})'}}))"""
         )
         keys = [k.name for k in plan.key]
         result = Comparison()
-        batch = f"read_parquet('{self._batch[plan.name]}/part-*.parquet')"
+        batch = part_rows(self._batch[plan.name])
         if self._scalar(f"SELECT count(*) FROM information_schema.tables WHERE table_name = 'stream_{plan.name}'"):
             result.add(
                 self._compare(part, "(SELECT * FROM named WHERE seq > 0)", f'"stream_{plan.name}"', [*keys, "seq", "t"])

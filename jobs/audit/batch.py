@@ -6,17 +6,20 @@ holds then (null: the key has none), and the used features of input i as f_<name
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
 
-from features.compilers.duckdb.types import quote, text
+from features.compilers.duckdb.parquet import parquet
+from features.compilers.duckdb.types import quote
 from features.plan import ModelPlan, ViewPlan
 from jobs.as_of import as_of
 from jobs.audit.known import LONG_AGO, Known, known_events, reach
 from jobs.backfill import backfill
 from jobs.database import one_row
+from jobs.parts import part_rows
 from jobs.point_in_time import used_features
 from jobs.project import Project
 
@@ -54,20 +57,20 @@ def change_points(
     span: tuple[int, int],
     out: Path,
 ) -> str:
-    """The glob of a view's change points, from what holds at ``span[0]`` to ``span[1]``. ``files``: globs of its events
-    by source.
+    """A view's change points in SQL, from what holds at ``span[0]`` to ``span[1]``. ``files``: globs of its events by
+    source.
     """
     needed = reach(view, *span)
     start, end = needed if needed is not None else (0, 1)
     if start == LONG_AGO:
         times = (
-            f"SELECT min({quote(str(source.time))}) AS t FROM read_parquet({text(files[source.name])})"
+            f"SELECT min({quote(str(source.time))}) AS t FROM {parquet(glob.glob(files[source.name]))}"
             for source in view.source.sources
         )
         first = one_row(db, f"SELECT min(t) FROM ({' UNION ALL '.join(times)})")[0]
         start = span[0] if first is None else min(first, span[0])
     backfill(view, files, start, end, out, memory=project.config.batch.memory)
-    return str(out / view.name / "part-*.parquet")
+    return part_rows(out / view.name)
 
 
 def _load_keys(db: duckdb.DuckDBPyConnection, view: ViewPlan, numbers: list[int]) -> tuple[int, int]:

@@ -78,7 +78,7 @@ def _known_events(
     if span is not None and project.streams[source.name].topic is not None and (last is None or last < span[1] - 1):
         tail = _from_topic(db, project, plan, source, (last, span[1]), folder / "1-topic.parquet")
         first, last = _least(first, *tail), _greatest(last, *tail)
-    return Known(str(folder / "*.parquet"), first, last)
+    return Known(f"{glob.escape(str(folder))}/*.parquet", first, last)
 
 
 def _from_history(

@@ -6,6 +6,7 @@ by ``_case`` what batch says without them, features as f_<name>.
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -14,6 +15,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from features.compilers.duckdb.parquet import parquet
 from features.compilers.duckdb.types import quote, text
 from features.compilers.duckdb.view import ViewQuery
 from features.ingest import Row
@@ -127,13 +129,13 @@ def _load_without(
     """Every case becomes a key of its own, with the events that count for it but for the late ones."""
     events = folder / "without" / view.name
     events.mkdir(parents=True)
-    files = {source.name: str(events / f"{source.name}.parquet") for source in view.source.sources}
+    files = {source.name: events / f"{source.name}.parquet" for source in view.source.sources}
     for source in view.source.sources:
         remaining = _remaining(view, source, known[source.name])
-        db.execute(f"COPY ({remaining}) TO {text(files[source.name])} (FORMAT parquet)")
+        db.execute(f"COPY ({remaining}) TO {text(str(files[source.name]))} (FORMAT parquet)")
     low, high = one_row(db, "SELECT min(_at), max(_at) FROM since")
     cases = _by_case(view)
-    points = change_points(db, project, cases, files, (low, high), events / "points")
+    points = change_points(db, project, cases, _globs(files), (low, high), events / "points")
     asked = f"SELECT _case, _at FROM since WHERE _case IN (SELECT _case FROM {quote(f'late_{view.name}')})"
     # no vector has a list in it
     plain = [feature.name for feature in view.features if feature.type in TYPES]
@@ -141,11 +143,15 @@ def _load_without(
     db.execute(f"CREATE TABLE {quote(f'without_{view.name}')} AS {found}")
 
 
+def _globs(files: Mapping[str, Path]) -> dict[str, str]:
+    return {source: glob.escape(str(file)) for source, file in files.items()}
+
+
 def _remaining(view: ViewPlan, source: SourcePlan, known: Known) -> str:
     """The query for a source's events of the cases to which something came late, without what came late."""
     columns = ", ".join(f"e.{quote(column.name)}" for column in source.columns)
     whole = (
-        f"SELECT c._case, {columns} FROM read_parquet({text(known.files)}) AS e JOIN since AS c "
+        f"SELECT c._case, {columns} FROM {parquet(glob.glob(known.files))} AS e JOIN since AS c "
         f"ON {_counts(view, source, 'e')} WHERE c._case IN (SELECT _case FROM {quote(f'late_{view.name}')})"
     )
     if source.id is None:

@@ -9,8 +9,9 @@ from typing import Any
 import click
 from rich.table import Table as Grid
 
-from features.compilers.duckdb.events import History, events_query, listed
-from features.compilers.duckdb.types import SQL_TYPES
+from features.compilers.duckdb.events import Files, History, events_query
+from features.compilers.duckdb.parquet import placed
+from features.compilers.duckdb.types import SQL_TYPES, FileColumn, text
 from features.compilers.duckdb.versions import versions_queries
 from features.compilers.duckdb.view import ViewQuery
 from features.compilers.flink.state_size import StateSize, state_size
@@ -164,4 +165,5 @@ def _history(project: Project, source: SourcePlan) -> History:
     """A history that has the source's own types."""
     history = project.streams[source.name].history
     files = str(project.config.data / history) if history is not None else "history.parquet"
-    return History(listed([files]), {column.name: SQL_TYPES[column.type] for column in source.columns}, files)
+    columns = {column.name: FileColumn(column.name, SQL_TYPES[column.type]) for column in source.columns}
+    return [Files(placed(f"[{text(files)}]"), columns, files)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import numpy.typing as npt
 import orjson
 import pyarrow.parquet as pq
 
+from features.compilers.duckdb.parquet import parquet
 from jobs.demo.outcome import MODEL, TIMED_REQUESTS, Outcome
 from jobs.demo.span import Span
 from jobs.models.folder import load_current
@@ -82,7 +84,7 @@ def _mae(predicted: Doubles, actual: Doubles, known: Doubles) -> float:
 
 def _labels(project: Project) -> dict[str, float]:
     with duckdb.connect() as connection:
-        arrived = f"read_parquet('{project.history('arrivals')}')"
+        arrived = parquet(glob.glob(project.history("arrivals")))
         rows = connection.execute(f"SELECT flight_id, arr_delay FROM {arrived} WHERE arr_delay IS NOT NULL").fetchall()
         return dict(rows)
 
@@ -102,7 +104,7 @@ def _route_means(project: Project, span: Span, requests: list[dict[str, Any]]) -
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         rows = connection.execute(
-            f"""SELECT origin, dest, avg(arr_delay) FROM read_parquet('{project.history("arrivals")}')
+            f"""SELECT origin, dest, avg(arr_delay) FROM {parquet(glob.glob(project.history("arrivals")))}
             WHERE epoch_ms(CAST(ts AS TIMESTAMP)) < {span.live} GROUP BY GROUPING SETS ((origin, dest), ())"""
         ).fetchall()
     means = {(origin, dest): mean for origin, dest, mean in rows}

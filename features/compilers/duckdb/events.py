@@ -20,30 +20,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from features.compilers.duckdb.expressions import Expressions
-from features.compilers.duckdb.types import quote, read_column, text
+from features.compilers.duckdb.parquet import FILE, ROW
+from features.compilers.duckdb.types import FileColumn, ReadColumn, quote, read_column, text
+from features.errors import UsageError, did_you_mean
 from features.ingest import OPS
-from features.plan import ArgPlan, SourcePlan, UnionPlan, ViewPlan
+from features.plan import ArgPlan, ColumnPlan, SourcePlan, UnionPlan, ViewPlan
 from features.row_size import holds_text
 
 #: The greatest integer that a scaled float64 may become, exclusive (section 3 of the semantics).
 LIMIT = 2**53
 
 
-def listed(files: Sequence[str]) -> str:
-    """The rows of Parquet files (paths or globs) in SQL, each with ``filename`` and ``file_row_number``."""
-    names = ", ".join(map(text, files))
-    return f"read_parquet([{names}], union_by_name = true, filename = true, file_row_number = true)"
-
-
 @dataclass(frozen=True)
-class History:
-    """Where a source's rows lie. ``files``: a table function call that gives the columns, ``filename`` and
-    ``file_row_number``. ``types``: the files' columns and their DuckDB types. ``where`` names the history in errors.
+class Files:
+    """Files of one schema. ``rows``: a table function call that gives their columns, ``FILE`` and ``ROW``; ``columns``:
+    by the names that the files give them; ``where`` names the files in errors.
     """
 
-    files: str
-    types: Mapping[str, str]
+    rows: str
+    columns: Mapping[str, FileColumn]
     where: str
+
+
+#: The files of a source, by their schemas.
+History = Sequence[Files]
 
 
 def events_query(plan: ViewPlan, histories: Sequence[History], span: tuple[int, int] | None) -> str:
@@ -84,13 +84,27 @@ def source_query(source: SourcePlan, history: History, span: tuple[int, int] | N
 
 
 def _read(source: SourcePlan, history: History) -> str:
-    types, where = history.types, history.where
-    read = {column.name: read_column(column, types.get(column.name), where) for column in source.columns}
+    return "\n  UNION ALL\n  ".join(_read_files(source, files) for files in history)
+
+
+def _read_files(source: SourcePlan, files: Files) -> str:
+    read = {column.name: _read_column(column, files) for column in source.columns}
     lost = [f"({way.lost})" for way in read.values() if way.lost]
     columns = [f"{way.sql} AS {quote(name)}" for name, way in read.items()]
-    columns += [f"{' OR '.join(lost) or 'FALSE'} AS _lost", "filename AS _file", "file_row_number AS _row"]
+    columns += [f"{' OR '.join(lost) or 'FALSE'} AS _lost", f"{FILE} AS _file", f"{ROW} AS _row"]
     # the alias keeps a column's own name from being taken for what is made of it
-    return "SELECT " + ",\n    ".join(columns) + f"\n  FROM {history.files} AS history"
+    return "SELECT " + ",\n    ".join(columns) + f"\n  FROM {files.rows} AS history"
+
+
+def _read_column(column: ColumnPlan, files: Files) -> ReadColumn:
+    if column.name not in files.columns:
+        raise UsageError(
+            f"the file has no column {column.name!r}",
+            where=files.where,
+            allowed=f"{column.type}; a file that knows none of its values has nulls",
+            hint=did_you_mean(column.name, files.columns),
+        )
+    return read_column(column, files.columns[column.name], files.where)
 
 
 def _source_error(source: SourcePlan) -> str:

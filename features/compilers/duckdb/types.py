@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +15,14 @@ from features.types import list_of
 SQL_TYPES = {"int64": "BIGINT", "float64": "DOUBLE", "string": "VARCHAR", "bool": "BOOLEAN", "timestamp": "BIGINT"}
 SQL_TYPES |= {list_of(name): f"{type}[]" for name, type in SQL_TYPES.items()}
 
-#: Functions that every query may call. ``ceil_to`` and ``floor_to`` are on the epoch grid, below zero too. ``rint``
+#: Functions that every query may call. ``ceil_to`` and ``floor_to`` are on the epoch grid, below zero too, and
+#: ``floor_by`` is a division that no integer overflows. ``rint``
 #: rounds halves to the even side as IEEE 754 does: ``round_even`` does not above 2**53 / 10, and adding 2**52 leaves
 #: no room for a fraction. ``floor_divide`` and ``modulo`` are Python's, of HUGEINT; by zero they are null.
 MACROS = (
     "CREATE OR REPLACE TEMP MACRO floor_to(x, step) AS x - ((x % step) + step) % step",
     "CREATE OR REPLACE TEMP MACRO ceil_to(x, step) AS -floor_to(-x, step)",
+    "CREATE OR REPLACE TEMP MACRO floor_by(x, step) AS x // step - CAST(x % step < 0 AS BIGINT)",
     "CREATE OR REPLACE TEMP MACRO finite(x) AS CASE WHEN isfinite(x) THEN x + 0.0 END",
     "CREATE OR REPLACE TEMP MACRO rint(x) AS CASE WHEN x >= 4503599627370496::DOUBLE OR x <= -4503599627370496::DOUBLE "
     "THEN x WHEN x < 0 THEN (x - 4503599627370496::DOUBLE) + 4503599627370496::DOUBLE "
@@ -29,7 +32,10 @@ MACROS = (
 )
 
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER")
-_MICROSECONDS = ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "DATE")
+
+#: Types of a file that DuckDB gives other names: a column of nothing but nulls, and nanoseconds with a zone, which it
+#: reads as microseconds, cut towards 1970.
+ALL_NULL, ZONED_NANOSECONDS = "NULL", "TIMESTAMP_NS WITH TIME ZONE"
 
 #: Type → the file's type → how it is read; ``{x}`` is the file's column.
 READ: dict[str, dict[str, str]] = {
@@ -38,13 +44,26 @@ READ: dict[str, dict[str, str]] = {
     "string": {"VARCHAR": "{x}"},
     "bool": {"BOOLEAN": "{x}"},
     "timestamp": {
-        **dict.fromkeys(_MICROSECONDS, "floor_to(epoch_us(CAST({x} AS TIMESTAMP)), 1000) // 1000"),
+        **dict.fromkeys(("TIMESTAMP_S", "TIMESTAMP_MS"), "floor_by(epoch_us(CAST({x} AS TIMESTAMP)), 1000)"),
         # a cast would ask a calendar for every row
-        "TIMESTAMP WITH TIME ZONE": "floor_to(epoch_us({x}), 1000) // 1000",
-        "TIMESTAMP_NS": "floor_to(epoch_ns({x}), 1000000) // 1000000",
+        **dict.fromkeys(("TIMESTAMP", "TIMESTAMP WITH TIME ZONE", ZONED_NANOSECONDS), "floor_by(epoch_us({x}), 1000)"),
+        "TIMESTAMP_NS": "floor_by(epoch_ns({x}), 1000000)",
+        # the days of every date fit, a timestamp of each would not
+        "DATE": "CAST({x} - DATE '1970-01-01' AS BIGINT) * 86400000",
         "BIGINT": "{x}",
     },
 }
+
+
+@dataclass(frozen=True)
+class FileColumn:
+    """A column of a file: its name in DuckDB and its type. ``earlier``: of a time, the numbers of the rows that lie a
+    millisecond before what DuckDB reads.
+    """
+
+    name: str
+    type: str
+    earlier: Collection[int] = ()
 
 
 @dataclass(frozen=True)
@@ -55,26 +74,29 @@ class ReadColumn:
     lost: str | None
 
 
-def read_column(column: ColumnPlan, found: str | None, where: str) -> ReadColumn:
-    """How a column is read from a file's type. Raises UsageError, naming ``where``, for a missing or unlike one."""
+def read_column(column: ColumnPlan, found: FileColumn, where: str) -> ReadColumn:
+    """How a column is read from a file's. Raises UsageError, naming ``where``, for one of an unlike type."""
+    if found.type == ALL_NULL:
+        return ReadColumn(f"CAST(NULL AS {SQL_TYPES[column.type]})", None)
     ways = READ[column.type]
-    if found is None:
-        raise UsageError(f"the history has no column {column.name!r}", where=where, allowed=f"{column.type}")
-    if found not in ways:
+    if found.type not in ways:
         raise UsageError(
-            f"the history's column {column.name!r} is {found}, not {column.type}",
+            f"the file's column {column.name!r} is {found.type}, not {column.type}",
             where=where,
             allowed=" ".join(ways),
-            hint="write the files with that type, or change the definition",
+            hint="write the file with that type, or change the definition",
         )
-    x = quote(column.name)
-    sql = ways[found].format(x=x)
+    x = quote(found.name)
+    sql = ways[found.type].format(x=x)
+    if found.earlier:
+        sql = f"{sql} - CAST(file_row_number IN ({', '.join(map(str, found.earlier))}) AS BIGINT)"
     return ReadColumn(sql, _lost(column, x, sql))
 
 
 def _lost(column: ColumnPlan, x: str, sql: str) -> str | None:
     if column.type == "timestamp":
-        return f"{sql} NOT BETWEEN {TIME_MIN} AND {TIME_MAX}"
+        # DuckDB has infinite times, which are no number
+        return f"{x} IS NOT NULL AND coalesce({sql} NOT BETWEEN {TIME_MIN} AND {TIME_MAX}, TRUE)"
     return f"{x} IS NOT NULL AND {sql} IS NULL" if sql.startswith("TRY_CAST") else None
 
 

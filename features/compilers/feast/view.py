@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -41,7 +42,9 @@ def _entity_keys(plans: Iterable[ViewPlan]) -> Iterable[KeyPlan]:
 def feature_view(plan: ViewPlan, change_points: Path, entities: Mapping[str, Entity]) -> FeatureView:
     """The feature view over the view's change points (a folder of Parquet parts)."""
     source = FileSource(
-        name=f"{plan.name}_change_points", path=f"{change_points}/*.parquet", timestamp_field="event_timestamp"
+        name=f"{plan.name}_change_points",
+        path=f"{glob.escape(str(change_points))}/*.parquet",
+        timestamp_field="event_timestamp",
     )
     keys = [Field(name=key.name, dtype=KEY_FIELDS[key.type]) for key in plan.key]
     features = [Field(name=f.name, dtype=FEATURE_TYPES[f.type]) for f in plan.features]

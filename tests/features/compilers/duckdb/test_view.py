@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from features import Stream, View, count, distinct, lifetime
-from features.compilers.duckdb.events import History, events_query
+from features.compilers.duckdb.events import Files, events_query
+from features.compilers.duckdb.types import FileColumn
 from features.compilers.duckdb.view import ViewQuery, held_of
 from features.plan import ViewPlan
 from jobs.project import read_definitions
@@ -27,7 +28,13 @@ PLANS = {name: view.plan for name, view in read_definitions(DEFINITIONS)[1].item
 
 def compiled(plan: ViewPlan) -> str:
     histories = [
-        History("read_parquet(['history.parquet'])", {c.name: FILE_TYPES[c.type] for c in source.columns}, "history")
+        [
+            Files(
+                "read_parquet(['history.parquet'])",
+                {c.name: FileColumn(c.name, FILE_TYPES[c.type]) for c in source.columns},
+                "",
+            )
+        ]
         for source in plan.source.sources
     ]
     events = events_query(plan, histories, (0, 2_000))

@@ -5,7 +5,7 @@ WITH read AS (
     finite(CAST("lon" AS DOUBLE)) AS "lon",
     finite(CAST("alt" AS DOUBLE)) AS "alt",
     FALSE AS _lost,
-    filename AS _file,
+    _penstock_file AS _file,
     file_row_number AS _row
   FROM read_parquet(['history.parquet']) AS history
 ),

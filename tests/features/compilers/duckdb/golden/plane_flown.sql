@@ -7,9 +7,9 @@ WITH read AS (
     "tailnum" AS "tailnum",
     finite(CAST("dep_delay" AS DOUBLE)) AS "dep_delay",
     finite(CAST("arr_delay" AS DOUBLE)) AS "arr_delay",
-    floor_to(epoch_us("ts"), 1000) // 1000 AS "ts",
-    (floor_to(epoch_us("ts"), 1000) // 1000 NOT BETWEEN -62135596800000 AND 253402300799999) AS _lost,
-    filename AS _file,
+    floor_by(epoch_us("ts"), 1000) AS "ts",
+    ("ts" IS NOT NULL AND coalesce(floor_by(epoch_us("ts"), 1000) NOT BETWEEN -62135596800000 AND 253402300799999, TRUE)) AS _lost,
+    _penstock_file AS _file,
     file_row_number AS _row
   FROM read_parquet(['history.parquet']) AS history
 ),

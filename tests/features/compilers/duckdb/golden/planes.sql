@@ -6,7 +6,7 @@ WITH read AS (
     CAST("engines" AS BIGINT) AS "engines",
     "manufacturer" AS "manufacturer",
     FALSE AS _lost,
-    filename AS _file,
+    _penstock_file AS _file,
     file_row_number AS _row
   FROM read_parquet(['history.parquet']) AS history
 ),

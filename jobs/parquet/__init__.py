@@ -1,0 +1,1 @@
+"""Parquet files: each as it says itself, and our own as they were written."""
