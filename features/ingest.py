@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Callable
+from decimal import ROUND_FLOOR, Decimal
 from typing import Any, NoReturn
 
 from features.expressions import INT64_MAX, INT64_MIN
@@ -12,6 +14,9 @@ from features.plan import ColumnPlan, SourcePlan
 
 #: Timestamps are those of the years 1 to 9999, in milliseconds since the epoch.
 TIME_MIN, TIME_MAX = -62_135_596_800_000, 253_402_300_799_999
+
+#: How many objects and arrays of a JSON record may stand one in another, the record itself among them.
+NESTING = 256
 
 #: What a row can do to its event; a null is an insert.
 OPS = ("insert", "update", "delete")
@@ -51,6 +56,10 @@ def _constant(text: str) -> NoReturn:
     raise BadEvent("not json", f"{text} is not a value")
 
 
+#: A bracket, or a string with those that are in it.
+_BRACKETS = re.compile(r'[\[\]{}]|"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+
+
 class _Decimal(str):
     """A JSON number with a fraction or an exponent, kept as written."""
 
@@ -77,13 +86,30 @@ def decode(source: SourcePlan, raw: bytes | None) -> Row:
     """
     try:
         text = (raw or b"").decode("utf-8")
+        if may_be_deep(raw or b"") and _depth(text) > NESTING:
+            raise BadEvent("not json", f"nested deeper than {NESTING} levels")
         # a byte order mark is no white space in JSON
         value = json.loads(text, parse_constant=_constant, parse_float=_Decimal, parse_int=_integer)
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise BadEvent("not json", str(error)) from None
     if not isinstance(value, dict):
         raise BadEvent("not json", "a JSON object is wanted")
     return {column.name: _typed(column, value.get(column.name)) for column in source.columns}
+
+
+def may_be_deep(raw: bytes) -> bool:
+    """Could a record be nested deeper than ``NESTING``? Cheap, and true of all that are."""
+    return raw.count(b"[") + raw.count(b"{") > NESTING
+
+
+def _depth(text: str) -> int:
+    """How deep brackets stand one in another, but for those in strings."""
+    depth = deepest = 0
+    for token in _BRACKETS.findall(text):
+        depth += token in ("[", "{")
+        depth -= token in ("]", "}")
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def check_row(source: SourcePlan, row: Row, kafka_ms: int | None = None) -> None:
@@ -144,9 +170,19 @@ def _float64(name: str, value: Any) -> float:
 
 def _timestamp(name: str, value: Any) -> int:
     if type(value) is _Decimal:
-        number = float(value)
-        return _in_years(name, math.floor(number) if math.isfinite(number) else TIME_MAX + 1)
+        return _in_years(name, _floor(value))
     return _in_years(name, _int64(name, value))
+
+
+def _floor(number: str) -> int:
+    """The greatest whole number not above a decimal number; beyond the years of a timestamp, some that is, too."""
+    mantissa, _, exponent = number.lower().partition("e")
+    if len(exponent) > 9:
+        # of thousands of digits; it makes the number as good as nothing or endless
+        exponent = "-999999999" if exponent.startswith("-") else "999999999"
+    exact = Decimal(f"{mantissa}e{exponent or 0}")
+    bounded = min(max(exact, Decimal(TIME_MIN - 1)), Decimal(TIME_MAX + 1))
+    return int(bounded.to_integral_value(ROUND_FLOOR))
 
 
 def _in_years(name: str, time: int) -> int:

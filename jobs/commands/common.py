@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +130,9 @@ metrics_option = click.option(
 )
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 class Time(click.ParamType[int]):
     """A point in time as an ISO date or date-time; UTC unless it says otherwise. Gives milliseconds."""
 
@@ -148,7 +151,7 @@ class Time(click.ParamType[int]):
                 allowed="2013-10-31 or 2013-10-31T18:30:00, in UTC unless it ends with an offset",
             ) from None
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return int(moment.timestamp() * 1000)
+        return (moment - _EPOCH) // timedelta(milliseconds=1)
 
 
 TIME = Time()

@@ -62,7 +62,7 @@ def _source(raw: bytes, sources: Mapping[str, SourcePlan], place: str) -> str:
         return next(iter(sources))
     try:
         name = json.loads(raw)[SOURCE]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise UsageError(
             f"an event does not say its source in {SOURCE!r}", where=place, allowed=", ".join(sources)
         ) from None

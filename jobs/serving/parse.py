@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from features.expressions import INT64_MAX, INT64_MIN
-from features.ingest import TIME_MAX, TIME_MIN, BadEvent, Row, parse
+from features.ingest import TIME_MAX, TIME_MIN, BadEvent, Row, may_be_deep, parse
 from features.plan import ColumnPlan, SourcePlan
 
 #: What orjson makes of each type's plain values. A number with a fraction or an exponent is a float to it, as is an
@@ -76,9 +76,12 @@ class Parser:
         return {kept[number]: row for number, row in rows.items()}
 
     def _strange_types(self, columns: Sequence[Column]) -> Iterator[int]:
-        for plain, column in zip(self._plain, columns, strict=True):
-            if not plain.issuperset(map(type, column)):
+        for wanted, plain, column in zip(self._types, self._plain, columns, strict=True):
+            types = set(map(type, column))
+            if not plain.issuperset(types):
                 yield from (number for number, value in enumerate(column) if type(value) not in plain)
+            if wanted == "timestamp" and float in types:
+                yield from _rounded(column)
 
     def _strange_values(self, columns: Sequence[Column], stamps: Sequence[int]) -> Iterator[int]:
         for type, column in zip(self._types, columns, strict=True):
@@ -98,6 +101,8 @@ def _plain_types(column: ColumnPlan) -> frozenset[type]:
 
 def _document(record: Any) -> dict[str, Any] | None:
     """None for what is no JSON object, or none to orjson, which takes nothing that ``json`` refuses."""
+    if may_be_deep(record.value or b""):
+        return None
     try:
         document = orjson.loads(record.value or b"")
     except orjson.JSONDecodeError:
@@ -112,6 +117,11 @@ def _typed(type: str, column: Column) -> Column:
     if type == "timestamp":
         return [None if value is None else math.floor(value) for value in column]
     return column
+
+
+def _rounded(column: Column) -> Iterator[int]:
+    """Whole doubles: a number just below may have been rounded to one, and is floored by its text."""
+    return (number for number, value in enumerate(column) if type(value) is float and value.is_integer())
 
 
 def _beyond(column: Column, least: int, most: int) -> Iterator[int]:

@@ -66,7 +66,10 @@ def test_minus_zero_becomes_zero(text: str) -> None:
     assert bits(row(f'"f": {text}')["f"]) == bits(0.0)
 
 
-@pytest.mark.parametrize(("text", "value"), [("1500", 1500), ("1500.999", 1500), ("-1.5", -2), ("1.5e3", 1500)])
+@pytest.mark.parametrize(("text", "value"), [("1500", 1500), ("1500.999", 1500), ("-1.5", -2), ("1.5e3", 1500), *[
+    ("1700000000000.9999", 1_700_000_000_000), ("-1700000000000.00001", -1_700_000_000_001), ("-1e-999999999", -1),
+    ("1e-" + "9" * 5_000, 0), ("0e" + "9" * 5_000, 0), ("1." + "9" * 5_000, 1), ("253402300799999.9999", TIME_MAX),
+]])  # fmt: skip
 def test_a_finer_time_is_floored(text: str, value: int) -> None:
     assert row(f'"at": {text}')["at"] == value
 

@@ -1117,6 +1117,38 @@ CASES = (
         [("a", -2, 1), ("a", 1, 2), ("a", 8, 1), ("a", 11, 0)],
     ),
     Case(
+        "a timestamp with a fraction is floored by its text, and not by the nearest double",
+        view(plain, c=count().over("10ms"), w=last(plain.w).over("10ms")),
+        [
+            b'{"ts":1700000000000.9999,"k":"a","w":253402300799999.99999}',
+            b'{"ts":1700000000004.99999999999999999999999999999999e0,"k":"a","w":-1700000000000.00001}',
+            b'{"ts":1.70000000000599999999999E12,"k":"a","w":-1e-999999999999999}',
+            b'{"ts":1700000000006,"k":"a","w":-62135596800000.00001}',
+        ],
+        [
+            ("a", 1_700_000_000_000, 1, 253_402_300_799_999),
+            ("a", 1_700_000_000_004, 2, -1_700_000_000_001),
+            ("a", 1_700_000_000_005, 3, -1),
+            ("a", 1_700_000_000_010, 2, -1),
+            ("a", 1_700_000_000_014, 1, -1),
+            ("a", 1_700_000_000_015, 0, None),
+        ],
+        dead=[(3, "out of range")],
+    ),
+    Case(
+        "a record may be nested 256 deep, in a field that is declared or not, and brackets in a text do not count",
+        view(plain, c=count().over("10ms")),
+        [
+            b'{"ts":1,"k":"a","z":' + b"[" * 255 + b"]" * 255 + b"}",
+            b'{"ts":1,"k":"a","z":' + b"[" * 256 + b"]" * 256 + b"}",
+            b'{"ts":1,"k":"a","z":' + b'{"y":[' * 128 + b"]}" * 128 + b"}",
+            b'{"ts":1,"k":"a","x":' + b"[" * 1_200 + b"]" * 1_200 + b"}",
+            b'{"ts":1,"k":"a","z":"' + b"[{" * 1_000 + b'\\"[","y":[' + b"[],{}," * 500 + b"1]}",
+        ],
+        [("a", 1, 2), ("a", 11, 0)],
+        dead=[(1, "not json"), (2, "not json"), (3, "not json")],
+    ),
+    Case(
         "a table is its latest row, and ties are decided by the values, null below all",
         Table("v", topic="t", time="ts", key="k", columns=dict(k="string", x="float64", s="string")).plan,
         [event(5, x=1.0, s="b"), event(5, x=None, s="z"), event(5, x=1.0, s=None), event(9, x=None, s=None)],

@@ -19,9 +19,14 @@ final class JsonScanner {
 
     private static final long EXACT = 1L << 53;
 
+    /** How many objects and arrays may stand one in another, the record itself among them. */
+    static final int NESTING = 256;
+
     private byte[] in;
     private int at;
     private int end;
+    // objects and arrays around the value that is read next
+    private int around;
 
     // the number read last
     private int numberStart;
@@ -34,6 +39,7 @@ final class JsonScanner {
     void open(byte[] raw) throws BadRecord {
         in = raw;
         at = 0;
+        around = 0;
         end = raw.length;
         checkUtf8();
     }
@@ -206,13 +212,21 @@ final class JsonScanner {
         };
     }
 
-    /** Passes any value, however deeply nested. */
+    /** Tells that the values which follow are in one more object. */
+    void enter() {
+        around++;
+    }
+
+    /** Passes any value of at most {@link #NESTING} levels. */
     void skipValue() throws BadRecord {
         BitSet objects = new BitSet();
         int depth = 0;
         do {
             int next = peek();
             if (next == '{' || next == '[') {
+                if (around + depth >= NESTING) {
+                    throw bad("nested deeper than " + NESTING + " levels");
+                }
                 at++;
                 objects.set(depth++, next == '{');
                 if (!closes(next)) {
@@ -342,6 +356,42 @@ final class JsonScanner {
 
     long asLong() {
         return negative ? digits : -digits;
+    }
+
+    /** The greatest whole number that is not above it; the least or greatest long for one beyond. */
+    long floor() {
+        int mantissa = 0;
+        int numberEnd = numberStart + (negative ? 1 : 0);
+        while (numberEnd < at && (in[numberEnd] | 0x20) != 'e') {
+            mantissa += in[numberEnd++] == '.' ? 0 : 1;
+        }
+        return floor(numberEnd, mantissa, mantissa + exponent);
+    }
+
+    // of so many digits that end there the first {@code whole} are before the point
+    private long floor(int numberEnd, int mantissa, int whole) {
+        long floor = 0;
+        boolean more = false;
+        int place = 0;
+        for (int i = numberStart + (negative ? 1 : 0); i < numberEnd; i++) {
+            if (in[i] == '.') {
+                continue;
+            }
+            if (place++ < whole) {
+                floor = tenfold(floor, in[i] - '0');
+            } else {
+                more |= in[i] != '0';
+            }
+        }
+        for (int i = mantissa; i < whole && floor != 0 && floor != Long.MIN_VALUE; i++) {
+            floor = tenfold(floor, 0);
+        }
+        return negative ? floor - (more && floor != Long.MIN_VALUE ? 1 : 0) : floor == Long.MIN_VALUE ? Long.MAX_VALUE : -floor;
+    }
+
+    // runs negative, as the digits do, and stays at the least
+    private static long tenfold(long floor, int digit) {
+        return floor < (Long.MIN_VALUE + digit) / 10 ? Long.MIN_VALUE : floor * 10 - digit;
     }
 
     /** The nearest double; infinite when there is none. */

@@ -73,6 +73,7 @@ public final class RowParser {
             throw json.bad("a JSON object is wanted");
         }
         json.take('{');
+        json.enter();
         if (!json.tryTake('}')) {
             fields(row);
         }
@@ -183,8 +184,7 @@ public final class RowParser {
         if (json.isInteger()) {
             integer(row, column);
         } else {
-            // a double beyond long becomes the nearest long, which is out of range as well
-            row.bits[column] = (long) Math.floor(json.asDouble());
+            row.bits[column] = json.floor();
         }
         long ms = row.bits[column];
         if (json.isInteger() && !json.fits() || ms < TIME_MIN || ms > TIME_MAX) {

@@ -5,6 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.math.RoundingMode;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 import java.util.Random;
@@ -140,12 +143,51 @@ class RowParserTest {
         assertEquals(-2, good("{\"ts\":-1.5}").time);
         assertEquals(1500, good("{\"ts\":1.5e3}").time);
         assertEquals(0, good("{\"ts\":1e-400}").time);
+        assertEquals(-1, good("{\"ts\":-1e-400}").time);
+        assertEquals(0, good("{\"ts\":-0.0}").time);
+        assertEquals(1_700_000_000_000L, good("{\"ts\":1700000000000.9999}").time);
+        assertEquals(1_700_000_000_000L, good("{\"ts\":1700000000000" + ".9".repeat(1) + "9".repeat(5_000) + "}").time);
+        assertEquals(-1_700_000_000_001L, good("{\"ts\":-1700000000000.00000001}").time);
+        assertEquals(1_700_000_000_000L, good("{\"ts\":1.7000000000009e12,\"ts\":1.700000000000000009E+12}").time);
+        assertEquals(253402300799999L, good("{\"ts\":253402300799999.99999}").time);
+        bad(Bad.OUT_OF_RANGE, "{\"ts\":-62135596800000.00001}");
+        bad(Bad.OUT_OF_RANGE, "{\"ts\":9223372036854775807.5}");
+        bad(Bad.OUT_OF_RANGE, "{\"ts\":-9223372036854775808.5}");
+        bad(Bad.OUT_OF_RANGE, "{\"ts\":1e99999999999999999999}");
+        bad(Bad.OUT_OF_RANGE, "{\"ts\":-1e400}");
     }
 
     @Test
-    void nestingMayBeDeep() {
-        assertEquals(1, good("{\"o\":" + "[".repeat(100_000) + "]".repeat(100_000) + ",\"ts\":1}").time);
+    void timestampsAreFlooredAsDecimals() {
+        Random random = new Random(6);
+        for (int i = 0; i < 50_000; i++) {
+            BigDecimal value = new BigDecimal(new BigInteger(random.nextInt(80), random), random.nextInt(40) - 8);
+            String text = (random.nextBoolean() ? "-" : "") + (i % 2 == 0 ? value : value.toPlainString()) + (i % 3 == 0 ? "e0" : "");
+            if (!text.matches("-?[0-9]+(\\.[0-9]+)?([eE][+-]?[0-9]+)?")) {
+                continue;
+            }
+            BigDecimal floor = new BigDecimal(text).setScale(0, RoundingMode.FLOOR);
+            boolean fits = floor.abs().compareTo(BigDecimal.valueOf(62_000_000_000_000L)) < 0;
+            if (fits) {
+                assertEquals(floor.longValueExact(), good("{\"ts\":" + text + "}").time, text);
+            } else if (floor.abs().compareTo(BigDecimal.valueOf(253_402_300_799_999L)) > 0) {
+                bad(Bad.OUT_OF_RANGE, "{\"ts\":" + text + "}");
+            }
+        }
+    }
+
+    @Test
+    void nestingHasALimit() {
+        for (String[] kind : new String[][] {{"[", "]"}, {"{\"a\":", "}"}, {"[{\"b\":[", "]}]"}}) {
+            int levels = kind[0].startsWith("[{") ? 3 : 1;
+            int most = (JsonScanner.NESTING - 1) / levels;
+            String middle = kind[0].startsWith("{") ? "1" : "";
+            assertEquals(1, good("{\"o\":" + kind[0].repeat(most) + middle + kind[1].repeat(most) + ",\"ts\":1}").time);
+            bad(Bad.NOT_JSON, "{\"o\":" + kind[0].repeat(most + 1) + middle + kind[1].repeat(most + 1) + ",\"ts\":1}");
+        }
+        bad(Bad.NOT_JSON, "{\"ts\":1,\"s\":" + "[".repeat(100_000) + "]".repeat(100_000) + "}");
         bad(Bad.NOT_JSON, "{\"o\":" + "[".repeat(100_000));
+        assertEquals(1, good("{\"o\":\"" + "[".repeat(1_000) + "\",\"p\":[" + "[],".repeat(1_000) + "1],\"ts\":1}").time);
     }
 
     @Test
