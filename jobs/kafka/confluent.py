@@ -15,16 +15,15 @@ from typing import Any, NamedTuple, TypeVar
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
+from jobs.kafka.codes import KIND
 from jobs.kafka.errors import (
     Fenced,
     KafkaFailure,
     LoginRefused,
     LostPartitions,
-    NotAllowed,
     OffsetGone,
     Unanswered,
     UnknownTopic,
-    WrongTime,
     translating,
 )
 from jobs.kafka.interface import (
@@ -82,17 +81,10 @@ _LOOK_S = 0.2
 #: Until a question is asked again that the cluster cannot answer yet, in seconds.
 _AGAIN_S = 0.02
 
-#: librdkafka's errors and ours.
+#: Errors that are librdkafka's own and ours; the brokers' are told by their codes.
 _KINDS: dict[type[KafkaFailure], tuple[str, ...]] = {
-    LoginRefused: ("_AUTHENTICATION", "SASL_AUTHENTICATION_FAILED"),
-    NotAllowed: (
-        "TOPIC_AUTHORIZATION_FAILED",
-        "GROUP_AUTHORIZATION_FAILED",
-        "CLUSTER_AUTHORIZATION_FAILED",
-        "TRANSACTIONAL_ID_AUTHORIZATION_FAILED",
-    ),
-    UnknownTopic: ("_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION", "UNKNOWN_TOPIC_OR_PART"),
-    WrongTime: ("INVALID_TIMESTAMP",),
+    LoginRefused: ("_AUTHENTICATION",),
+    UnknownTopic: ("_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION"),
     Unanswered: (
         "_TIMED_OUT",
         "_TIMED_OUT_QUEUE",
@@ -101,10 +93,9 @@ _KINDS: dict[type[KafkaFailure], tuple[str, ...]] = {
         "_ALL_BROKERS_DOWN",
         "_RESOLVE",
         "_WAIT_COORD",
-        "REQUEST_TIMED_OUT",
     ),
-    LostPartitions: ("ILLEGAL_GENERATION", "UNKNOWN_MEMBER_ID", "REBALANCE_IN_PROGRESS", "_ASSIGNMENT_LOST"),
-    Fenced: ("_FENCED", "PRODUCER_FENCED", "INVALID_PRODUCER_EPOCH", "INVALID_TXN_STATE", "FENCED_INSTANCE_ID"),
+    LostPartitions: ("_ASSIGNMENT_LOST",),
+    Fenced: ("_FENCED",),
 }
 #: A partition or a group is about to have a leader, or a transaction is about to set the group's offset.
 _SOON = {
@@ -119,7 +110,7 @@ _SOON = {
     KafkaError._UNKNOWN_PARTITION,
 }
 _R = TypeVar("_R")
-_KIND: dict[int, type[KafkaFailure]] = {
+_KIND: dict[int, type[KafkaFailure]] = KIND | {
     getattr(KafkaError, name): kind for kind, names in _KINDS.items() for name in names
 }
 

@@ -8,12 +8,8 @@ from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.errors import (
-    AuthorizationError,
+    BrokerResponseError,
     CommitFailedError,
-    FencedInstanceIdError,
-    InvalidProducerEpochError,
-    InvalidTimestampError,
-    InvalidTxnStateError,
     KafkaConnectionError,
     KafkaError,
     KafkaTimeoutError,
@@ -21,26 +17,13 @@ from kafka.errors import (
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
     ProducerFencedError,
-    RequestTimedOutError,
-    SaslAuthenticationFailedError,
-    UnknownTopicOrPartitionError,
 )
 from kafka.net.compat import KafkaNetClient
 from kafka.structs import MemberState
 
+from jobs.kafka.codes import KIND
 from jobs.kafka.connections import telling_client
-from jobs.kafka.errors import (
-    Fenced,
-    KafkaFailure,
-    LoginRefused,
-    LostPartitions,
-    NotAllowed,
-    OffsetGone,
-    Unanswered,
-    UnknownTopic,
-    WrongTime,
-    translating,
-)
+from jobs.kafka.errors import Fenced, KafkaFailure, LostPartitions, OffsetGone, Unanswered, translating
 from jobs.kafka.fetching import unhurried
 from jobs.kafka.interface import ANSWER_MS, Consumer, Headers, Membership, Place, Producer, Receipt, Sent
 from jobs.kafka.lean import Record, lean
@@ -58,20 +41,12 @@ _UNMEASURED = {"metrics_enabled": False}
 _CONSUMER = {**_UNMEASURED, "max_poll_records": 20_000}
 _PRODUCER = {**_UNMEASURED, "max_block_ms": ANSWER_MS}
 
-#: kafka-python's errors and ours, the first that fits.
+#: Errors that are kafka-python's own and ours, the first that fits; the brokers' are told by their codes.
 _KINDS: tuple[tuple[type[KafkaError], type[KafkaFailure]], ...] = (
-    (SaslAuthenticationFailedError, LoginRefused),
-    (AuthorizationError, NotAllowed),
-    (UnknownTopicOrPartitionError, UnknownTopic),
-    (InvalidTimestampError, WrongTime),
     (KafkaTimeoutError, Unanswered),
-    (RequestTimedOutError, Unanswered),
     (KafkaConnectionError, Unanswered),
     (NodeNotReadyError, Unanswered),
     (CommitFailedError, LostPartitions),
-    (FencedInstanceIdError, Fenced),
-    (InvalidProducerEpochError, Fenced),
-    (InvalidTxnStateError, Fenced),
 )
 
 
@@ -85,6 +60,8 @@ def failure(error: KafkaError) -> KafkaFailure:
     for kind, ours in _KINDS:
         if isinstance(error, kind):
             return ours(bare(error))
+    if isinstance(error, BrokerResponseError) and error.errno in KIND:
+        return KIND[error.errno](bare(error))
     return KafkaFailure(str(error))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,16 +26,7 @@ from feast.infra.online_stores.helpers import _mmh3, _redis_key_prefix, compute_
 from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreConfig
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
-from redis.exceptions import (
-    AuthenticationError,
-    AuthorizationError,
-    BusyLoadingError,
-    ClusterDownError,
-    NoScriptError,
-    RedisError,
-)
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.exceptions import NoScriptError
 
 from features.errors import PenstockError
 from jobs.store.bulk import BulkStore, EncodedRows, KeyRequest
@@ -44,12 +36,9 @@ from jobs.store.encoding import Cell
 from jobs.store.packed import Features, OtherLayout, layout_of, split
 from jobs.store.patience import StoreAway
 from jobs.store.protos import encode_feast_rows
+from jobs.store.redis_errors import REDIS_ERRORS, cause_of
 from jobs.store.resp import Command, bulk, exchange, head
 from jobs.store.rows import ViewSchema
-
-#: What passes when the server is back; and what is among that by its class, and does not pass.
-_AWAY = (RedisConnectionError, RedisTimeoutError, BusyLoadingError, ClusterDownError, OSError)
-_REFUSED = (AuthenticationError, AuthorizationError)
 
 _SCRIPT = Path(__file__).with_name("apply_row.lua").read_bytes()
 
@@ -84,6 +73,11 @@ class _Fields:
     pieces: tuple[bytes, ...]
     features: tuple[bytes, ...]
     others: tuple[bytes, ...]
+
+    @property
+    def all(self) -> tuple[bytes, ...]:
+        """All that a row of the view has."""
+        return (self.clock, self.time, *self.pieces, *self.features)
 
     @property
     def by_feature(self) -> tuple[bytes, ...]:
@@ -125,7 +119,10 @@ def _own_fields(view: str, fields: Iterable[bytes]) -> list[bytes]:
 class PenstockRedisOnlineStore(BulkStore, RedisOnlineStore):
     """Feast's Redis store in which an older row never wins, whoever writes."""
 
-    _script: bytes | None = None
+    def __init__(self) -> None:
+        super().__init__()
+        self._script: bytes | None = None
+        self._connecting = threading.Lock()
 
     @staticmethod
     def _parse_connection_string(connection_string: str) -> tuple[list[dict[str, str]], dict[str, Any]]:
@@ -165,18 +162,18 @@ class PenstockRedisOnlineStore(BulkStore, RedisOnlineStore):
 
     def delete_table(self, config: RepoConfig, table: FeatureView) -> None:
         """Deletes a view's rows, with their clocks and its fingerprint."""
-        with _answering(config):
+        with self._answering(config):
             super().delete_table(config, table)
             self._delete_clocks(config, table)
 
     def teardown(self, config: RepoConfig, tables: Sequence[FeatureView], entities: Sequence[Any]) -> None:
         """Deletes all rows of the project and its fingerprints."""
-        with _answering(config):
+        with self._answering(config):
             super().teardown(config, tables, entities)
             self._get_client(config.online_store).delete(_fingerprints_key(config), _batches_key(config))
 
     def _read_hash_fields(self, config: RepoConfig, commands: list[Any]) -> list[Any]:
-        with _answering(config):
+        with self._answering(config):
             replies: list[Any] = super()._read_hash_fields(config, commands)
             return replies
 
@@ -192,7 +189,7 @@ class PenstockRedisOnlineStore(BulkStore, RedisOnlineStore):
         return self._apply_in(self._config, batch)
 
     def _apply_in(self, config: RepoConfig, batch: list[tuple[str, EncodedRows]]) -> int:
-        with _answering(config):
+        with self._answering(config):
             client = self._get_client(config.online_store)
             if self._script is None:
                 self._script = _load_script(client)
@@ -210,6 +207,13 @@ class PenstockRedisOnlineStore(BulkStore, RedisOnlineStore):
         except NoScriptError:  # the server was restarted; rows that it has taken since are not written twice
             _load_script(client)
             return sum(exchange(client, commands))
+
+    def _erase(self, batch: list[tuple[ViewSchema, list[bytes]]]) -> None:
+        with self._answering(self._config):
+            client = self._get_client(self._config.online_store)
+            commands = [command for schema, keys in batch for command in _erase_commands(self._config, schema, keys)]
+            for start in range(0, len(commands), _ROWS_AT_ONCE):
+                exchange(client, commands[start : start + _ROWS_AT_ONCE])
 
     def _fetch(self, requests: list[KeyRequest]) -> list[Columns]:
         fields = [_fields(request.schema.name, request.schema.features) for request in requests]
@@ -232,7 +236,7 @@ class PenstockRedisOnlineStore(BulkStore, RedisOnlineStore):
         if not requests:
             return []
         groups = _by_keys(requests)
-        with _answering(self._config):
+        with self._answering(self._config):
             commands = [
                 _read_commands(self._config, requests[places[0]].keys, [wanted[place] for place in places])
                 for places in groups
@@ -247,7 +251,7 @@ class PenstockRedisOnlineStore(BulkStore, RedisOnlineStore):
         return [found[place] for place in range(len(requests))]
 
     def _fingerprint(self, view: str, claim: str | None) -> str | None:
-        with _answering(self._config):
+        with self._answering(self._config):
             client, key = self._get_client(self._config.online_store), _fingerprints_key(self._config)
             if claim is not None:
                 client.hsetnx(key, view, claim)
@@ -258,16 +262,43 @@ class PenstockRedisOnlineStore(BulkStore, RedisOnlineStore):
         self._count_batch_in(self._config, view)
 
     def _count_batch_in(self, config: RepoConfig, view: str) -> None:
-        with _answering(config):
+        with self._answering(config):
             self._get_client(config.online_store).hincrby(_batches_key(config), view, 1)
 
     def _batches(self, views: Sequence[str]) -> list[int]:
-        with _answering(self._config):
+        with self._answering(self._config):
             counts = self._get_client(self._config.online_store).hmget(_batches_key(self._config), list(views))
         return [int(count or 0) for count in counts]
 
     def _place(self) -> str:
         return _address(self._config)
+
+    def _get_client(self, online_store_config: Any) -> Any:
+        with self._connecting:
+            return super()._get_client(online_store_config)
+
+    def _forget_client(self) -> None:
+        """The next question connects anew: the address may be another server's, the cluster may be another one.
+
+        Threads that use the connections keep them.
+        """
+        with self._connecting:
+            self._client = None
+
+    @contextmanager
+    def _answering(self, config: RepoConfig) -> Iterator[None]:
+        """Turns what redis-py raises into one sentence without secrets."""
+        try:
+            yield
+        except REDIS_ERRORS as error:
+            cause = cause_of(error)
+            if cause.passes:
+                self._forget_client()
+            raise (StoreAway if cause.passes else PenstockError)(
+                f"the Redis store does not answer as it should: {_without_secrets(str(error), config)}",
+                where=_address(config),
+                hint=cause.hint,
+            ) from None
 
 
 def _view_name(table: FeatureView, config: RepoConfig) -> str:
@@ -304,6 +335,14 @@ def _write_commands(config: RepoConfig, view: str, rows: EncodedRows, script: by
         (key + project, b"".join((start, bulk(key + project), clock_field, bulk(clock), ttl, *cells)))
         for key, clock, *cells in zip(rows.keys, clocks, *packed, strict=True)
     ]
+
+
+def _erase_commands(config: RepoConfig, schema: ViewSchema, keys: list[bytes]) -> list[Command]:
+    """One HDEL for each key: other views' rows may lie in the same hash."""
+    fields = _fields(schema.name, schema.features).all
+    start, rest = head(2 + len(fields), b"HDEL"), b"".join(map(bulk, fields))
+    names = [key + config.project.encode() for key in keys]
+    return [(name, b"".join((start, bulk(name), rest))) for name in names]
 
 
 def _pieces(rows: EncodedRows, count: int) -> list[list[bytes]]:
@@ -367,20 +406,6 @@ def _heads(pieces: list[Sequence[Cell]], blank: bytes) -> list[bytes]:
         return list(map(b"".join, zip(*pieces, strict=True)))
     except TypeError:
         return [b"".join(filter(None, row)) if row[0] else blank for row in zip(*pieces, strict=True)]
-
-
-@contextmanager
-def _answering(config: RepoConfig) -> Iterator[None]:
-    """Turns what redis-py raises into one sentence without secrets."""
-    try:
-        yield
-    except (RedisError, OSError) as error:
-        away = isinstance(error, _AWAY) and not isinstance(error, _REFUSED)
-        raise (StoreAway if away else PenstockError)(
-            f"the Redis store does not answer as it should: {_without_secrets(str(error), config)}",
-            where=_address(config),
-            hint="is the server up, and are connection_string and its password right in feature_store.yaml?",
-        ) from None
 
 
 def _without_secrets(text: str, config: RepoConfig) -> str:

@@ -26,7 +26,10 @@ from jobs.store.bulk import BulkStore, EncodedRows, KeyRequest
 from jobs.store.clock import feast_seconds
 from jobs.store.columns import Columns
 from jobs.store.packed import OtherLayout, layout_of
+from jobs.store.patience import StoreAway
 from jobs.store.protos import encode_feast_rows
+from jobs.store.rows import ViewSchema
+from jobs.store.sqlite_errors import cause_of
 
 #: How long a writer waits for another one, in seconds.
 _BUSY_SECONDS = 30.0
@@ -54,6 +57,8 @@ _COMPARE_AND_SET = """INSERT INTO {clocks} AS held (entity_key, t, seq, row) VAL
     WHERE (excluded.t, excluded.seq) > (held.t, held.seq)"""
 _SET_VALUE = """INSERT INTO {values} (entity_key, feature_name, value, event_ts) VALUES (?, ?, ?, ?)
     ON CONFLICT (entity_key, feature_name) DO UPDATE SET value = excluded.value, event_ts = excluded.event_ts"""
+
+_ERASE = ("DELETE FROM {values} WHERE entity_key = ?", "DELETE FROM {clocks} WHERE entity_key = ?")
 
 _GET_ROWS = "SELECT entity_key, row FROM {clocks} WHERE entity_key IN ({keys})"
 
@@ -154,6 +159,11 @@ class PenstockSqliteOnlineStore(BulkStore, SqliteOnlineStore):
         with self._answering(config), _transaction(self._get_conn(config), "IMMEDIATE") as connection:
             return sum(_apply_rows(connection, table, rows) for table, rows in batch)
 
+    def _erase(self, batch: list[tuple[ViewSchema, list[bytes]]]) -> None:
+        with self._answering(self._config), _transaction(self._get_conn(self._config), "IMMEDIATE") as connection:
+            for schema, keys in batch:
+                _erase_rows(connection, self._table(schema.name), keys)
+
     def _fetch(self, requests: list[KeyRequest]) -> list[Columns]:
         with self._answering(self._config), _transaction(self._get_conn(self._config), "DEFERRED") as connection:
             rows = [self._read(connection, request) for request in requests]
@@ -226,10 +236,11 @@ class PenstockSqliteOnlineStore(BulkStore, SqliteOnlineStore):
         try:
             yield
         except (sqlite3.Error, OSError) as error:
-            raise PenstockError(
+            cause = cause_of(error)
+            raise (StoreAway if cause.passes else PenstockError)(
                 f"the SQLite store does not answer as it should: {error}",
                 where=self._get_db_path(config),
-                hint="can the file be written, is its disk full, was 'feast apply' run, and did this version write it?",
+                hint=cause.hint,
             ) from None
 
 
@@ -289,11 +300,21 @@ def _sql(template: str, table: str, keys: int = 0) -> str:
 
 
 def _apply_rows(connection: sqlite3.Connection, table: str, rows: EncodedRows) -> int:
-    connection.execute(_sql(_VALUES, table))
-    connection.execute(_sql(_CLOCKS, table))
+    _make_tables(connection, table)
     applied = _compare_and_set(connection, table, rows)
     connection.executemany(_sql(_SET_VALUE, table), _value_rows(rows, applied))
     return len(applied)
+
+
+def _erase_rows(connection: sqlite3.Connection, table: str, keys: list[bytes]) -> None:
+    _make_tables(connection, table)
+    for statement in _ERASE:
+        connection.executemany(_sql(statement, table), [(key,) for key in keys])
+
+
+def _make_tables(connection: sqlite3.Connection, table: str) -> None:
+    connection.execute(_sql(_VALUES, table))
+    connection.execute(_sql(_CLOCKS, table))
 
 
 def _compare_and_set(connection: sqlite3.Connection, table: str, rows: EncodedRows) -> list[int]:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from redis import Redis
+from redis.exceptions import ResponseError
 
 from features.errors import PenstockError
+from jobs.ports import free_port
 from jobs.store.bulk import BulkStore
 from jobs.store.open import open_store
 from jobs.store.patience import Patience, StoreAway
 from jobs.store.rows import FeatureRow, ViewSchema
 from tests.jobs.store.projects import REDIS, make_project
+from tests.jobs.store.switch import Switch
 from tests.redis_server import RedisServer, redis_server
 
 SCHEMA = ViewSchema("sales", (("customer", "int64"),), (("n", "int64"),), (0,), "aa11")
@@ -68,6 +73,70 @@ def test_a_frozen_store_is_asked_again(server: RedisServer, store: BulkStore) ->
     (columns,) = store.read_rows([(SCHEMA, [(1,)])])
     thaw.join()
     assert columns["n"].values.tolist() == [1]
+
+
+def test_a_failover_is_waited_for(server: RedisServer, store: BulkStore, tmp_path: Path) -> None:
+    said: list[str] = []
+    store.wait_while_away(Patience(threading.Event(), said.append))
+    store.write_rows(SCHEMA, [row(1)])
+    with redis_server(tmp_path, port=free_port()) as other, Redis(port=server.port) as client:
+        client.replicaof("127.0.0.1", other.port)
+        promotion = threading.Timer(0.5, client.replicaof, ("NO", "ONE"))
+        promotion.start()
+        assert store.write_rows(SCHEMA, [row(2)]) == 1
+        promotion.join()
+    assert "read only replica" in said[0] and "answers again" in said[1]
+
+
+def test_a_connection_to_the_old_master_does_not_stay(server: RedisServer, tmp_path: Path) -> None:
+    """Behind one address another server answers, and connections to the old one are still open."""
+    with redis_server(tmp_path, port=free_port()) as other, Switch(server.port) as switch:
+        folder = make_project(tmp_path / "switched", REDIS, f"connection_string: 127.0.0.1:{switch.port}")
+        with open_store(folder) as store, Redis(port=server.port) as old, Redis(port=other.port) as new:
+            store.wait_while_away(Patience(threading.Event(), lambda line: None))
+            new.replicaof("127.0.0.1", server.port)
+            store.write_rows(SCHEMA, [row(1)])
+            old.wait(1, 5_000)
+            switch.target = other.port
+            new.replicaof("NO", "ONE")
+            old.replicaof("127.0.0.1", other.port)
+            assert store.write_rows(SCHEMA, [row(1)]) == 0
+            assert store.write_rows(SCHEMA, [row(2)]) == 1
+            assert len(new.keys("*shop")) == 1
+
+
+def test_a_full_server_is_waited_for_until_it_has_room(server: RedisServer, store: BulkStore) -> None:
+    said: list[str] = []
+    store.wait_while_away(Patience(threading.Event(), said.append))
+    store.write_rows(SCHEMA, [row(1)])
+    with Redis(port=server.port) as client:
+        client.config_set("maxmemory", 1)
+        (columns,) = store.read_rows([(SCHEMA, [(1,)])])  # who only reads goes on
+        assert columns["n"].values.tolist() == [1]
+        room = threading.Timer(0.5, client.config_set, ("maxmemory", 0))
+        room.start()
+        assert store.write_rows(SCHEMA, [row(t) for t in (2, 3)]) == 2
+        room.join()
+    assert "maxmemory" in said[0] and "answers again" in said[1]
+
+
+def test_a_server_that_is_busy_with_a_script_is_waited_for(server: RedisServer, store: BulkStore) -> None:
+    store.wait_while_away(Patience(threading.Event(), lambda line: None))
+    store.write_rows(SCHEMA, [row(1)])
+    with Redis(port=server.port) as client, Redis(port=server.port) as killer:
+        client.config_set("busy-reply-threshold", 50)
+        script = threading.Thread(target=_run_for_ever, args=(client,))
+        script.start()
+        kill = threading.Timer(1.0, killer.script_kill)
+        kill.start()
+        (columns,) = store.read_rows([(SCHEMA, [(1,)])])
+        script.join()
+    assert columns["n"].values.tolist() == [1]
+
+
+def _run_for_ever(client: Redis) -> None:
+    with suppress(ResponseError):
+        client.eval("while true do end", 0)
 
 
 def test_patience_has_an_end(server: RedisServer, store: BulkStore) -> None:
