@@ -2,6 +2,9 @@
 
 Offsets are committed after the write, and the store compares ``(t, seq)`` itself: a redelivered row, or one
 that another writer has overtaken, changes nothing.
+
+A record without a value is a tombstone: the store forgets the key, and takes whatever row comes for it later. What is
+redelivered goes by in the topic's order, the tombstone after the rows that it erases.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -21,10 +24,14 @@ from jobs.collection import no_collection
 from jobs.kafka.clients import answering, consumer
 from jobs.kafka.errors import Unanswered
 from jobs.kafka.interface import Consumer, Place, Record
+from jobs.logs import about, logger
 from jobs.project import FEATURES_TOPIC, WRITER_GROUP, Project
 from jobs.store.bulk import BulkStore
+from jobs.store.key_json import parse_key
 from jobs.store.rows import FeatureRow, ViewSchema
 from jobs.store.schema import schema_of
+
+_LOG = logger("stream")
 
 #: Rows in one batch at most: the more, the more of them are overtaken within it and need not be written.
 BATCH = 50_000
@@ -44,7 +51,8 @@ Clock = tuple[int, int]
 
 @dataclass
 class WriterCounts:
-    """``read``: records read; ``kept``: newest rows after each batch; ``applied``: rows that the store took.
+    """``read``: records read; ``kept``: newest rows after each batch; ``applied``: rows that the store took;
+    ``erased``: keys that tombstones have erased.
 
     ``by_view``: records read, ``newest``: the greatest ``t`` written; ``store_seconds``: spent in writes.
     """
@@ -52,6 +60,7 @@ class WriterCounts:
     read: int = 0
     kept: int = 0
     applied: int = 0
+    erased: int = 0
     batches: int = 0
     by_view: dict[str, int] = field(default_factory=dict)
     newest: dict[str, int] = field(default_factory=dict)
@@ -74,20 +83,46 @@ def _topics(project: Project) -> dict[str, ViewPlan]:
     return {FEATURES_TOPIC.format(view=plan.name): plan for plan in project.streamed_views}
 
 
-def newest(plan: ViewPlan, records: Iterable[Record]) -> list[FeatureRow]:
-    """The row with the greatest ``(t, seq)`` of each key.
+class Changes(NamedTuple):
+    """What records of a view's topic change: first the rows of the keys ``erased`` go, then ``rows`` come."""
 
-    Raises RefusedError for rows of another plan and PenstockError for records that are no rows.
+    rows: list[FeatureRow]
+    erased: list[tuple[Any, ...]]
+
+
+def newest(plan: ViewPlan, records: Iterable[Record]) -> Changes:
+    """The row with the greatest ``(t, seq)`` of each key since its last tombstone, and the keys with a tombstone.
+
+    Each key's records are in the topic's order. Raises RefusedError for rows of another plan and PenstockError for
+    records that are no rows. A tombstone that erases nothing is told in the log.
     """
     fingerprint = plan.fingerprint.encode()
     held: dict[bytes | None, tuple[Clock, Record]] = {}
+    tombstones: dict[bytes | None, Record] = {}
     for record in records:
+        if not record.value:
+            held.pop(record.key, None)
+            tombstones[record.key] = record
+            continue
         if not record.carries("fingerprint", fingerprint):
             raise _foreign(plan, record)
         clock, known = _clock(record), held.get(record.key)
         if known is None or clock > known[0]:
             held[record.key] = clock, record
-    return [_row(plan, record) for _, record in held.values()]
+    return Changes([_row(plan, record) for _, record in held.values()], list(_erased(plan, tombstones.values())))
+
+
+def _erased(plan: ViewPlan, tombstones: Iterable[Record]) -> Iterator[tuple[Any, ...]]:
+    """Their keys. One that is no key of the view erases nothing, which the log tells."""
+    for record in tombstones:
+        key = parse_key(schema_of(plan), record.key)
+        if key is not None:
+            yield key
+        else:
+            columns = ", ".join(sorted(f"{column.name}: {column.type}" for column in plan.key))
+            place = about(topic=record.topic, partition=record.partition, offset=record.offset)
+            line = "a tombstone erases nothing: %r is not the canonical JSON of a key of %s (%s)"
+            _LOG.warning(line, record.key, plan.name, columns, extra=place)
 
 
 def _clock(record: Record) -> Clock:
@@ -200,10 +235,13 @@ class Writer:
 
     def _write(self, by_topic: dict[str, list[Record]]) -> None:
         views = [(*self._views[topic], records) for topic, records in by_topic.items()]
-        batch = [(schema, newest(plan, records)) for plan, schema, records in views]
+        changes = [(schema, newest(plan, records)) for plan, schema, records in views]
+        batch = [(schema, rows) for schema, (rows, _) in changes if rows]
         began = time.monotonic()
+        self._store.erase_rows([(schema, erased) for schema, (_, erased) in changes])
         self.counts.applied += self._store.write_views(batch)
         self.counts.store_seconds += time.monotonic() - began
+        self.counts.erased += sum(len(erased) for _, (_, erased) in changes)
         self.counts.kept += sum(len(rows) for _, rows in batch)
         self.counts.batches += 1
         for plan, _, records in views:

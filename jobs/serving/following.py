@@ -92,6 +92,10 @@ class Following:
         with self._lock:
             self._tables[view].put(keys, rows)
 
+    def _leave_out(self, view: str, keys: Keys) -> None:
+        with self._lock:
+            self._tables[view].leave_out(keys)
+
     def take(self, view: str, keys: Keys) -> Columns | None:
         """As ``Table.take``; None for a view that is not followed."""
         table = self._tables.get(view)
@@ -118,7 +122,9 @@ class Following:
     def _take_in(self, polled: Mapping[Place, Sequence[Record]]) -> None:
         for topic, places in groupby(sorted(polled), key=lambda place: place.topic):
             plan = self._plans[topic]
-            rows = newest(plan, [record for place in places for record in polled[place]])
+            rows, erased = newest(plan, [record for place in places for record in polled[place]])
+            if erased:
+                self._leave_out(str(plan.name), erased)
             if rows:
                 columns = as_stored(schema_of(plan), rows)
                 self.put(str(plan.name), [row.key for row in rows], columns)

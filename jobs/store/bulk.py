@@ -81,6 +81,20 @@ class BulkStore(ABC):
             self._accept(schema, claim=True)
         return self._apply(encoded)
 
+    def erase_rows(self, batch: Sequence[Request]) -> None:
+        """Deletes the rows of keys, with their clocks: whatever row comes next for such a key is written.
+
+        A key without a row is passed over. Raises RefusedError and PenstockError as ``write_views`` does.
+        """
+        encoded = [(schema, encode_keys(schema, keys)) for schema, keys in batch if keys]
+        if encoded:
+            self._answered(lambda: self._erase_accepted(encoded))
+
+    def _erase_accepted(self, encoded: list[tuple[ViewSchema, list[bytes]]]) -> None:
+        for schema, _ in encoded:
+            self._accept(schema, claim=False)
+        self._erase(encoded)
+
     def read_rows(self, requests: Sequence[Request]) -> list[Columns]:
         """All views of all keys in one round trip: for each request its columns, in the order of its keys.
 
@@ -126,6 +140,10 @@ class BulkStore(ABC):
     @abstractmethod
     def _apply(self, batch: list[tuple[str, EncodedRows]]) -> int:
         """The compare-and-set of views' rows. Returns how many were written."""
+
+    @abstractmethod
+    def _erase(self, batch: list[tuple[ViewSchema, list[bytes]]]) -> None:
+        """Deletes all that is kept of these keys' rows."""
 
     @abstractmethod
     def _fetch(self, requests: list[KeyRequest]) -> list[Columns]:

@@ -40,6 +40,8 @@ class Table:
     def __init__(self, schema: ViewSchema) -> None:
         self.schema = schema
         self._slots: dict[tuple[Any, ...], int] = {}
+        #: Slots that no key has any more, and the keys that none is given to.
+        self._emptied, self._left_out = 0, set[tuple[Any, ...]]()
         (self._columns,) = decode([Cells.nothing(schema, ROOM)])
 
     def __len__(self) -> int:
@@ -54,9 +56,24 @@ class Table:
 
         The keys differ. Only a key that the table knows may come with a row that is not ``present``: nothing changes.
         """
+        if not self._left_out.isdisjoint(keys):
+            taken = [place for place, key in enumerate(keys) if key not in self._left_out]
+            keys, rows = [keys[place] for place in taken], rows.at(np.array(taken, dtype=np.int64))
         slots = self._make_slots(keys)
         newer = np.flatnonzero(rows.later_than(self._columns.t[slots], self._columns.seq[slots]))
         overlay(self._columns, slots[newer], rows, newer)
+
+    def leave_out(self, keys: Keys) -> None:
+        """Drops these keys' rows, and takes none of them again.
+
+        They were erased, and only who has erased them knows what comes after: the clocks do not tell.
+        """
+        self._left_out.update(keys)
+        gone = [self._slots.pop(key) for key in set(keys) if key in self._slots]
+        if gone:
+            (nothing,) = decode([Cells.nothing(self.schema, len(gone))])
+            overlay(self._columns, np.array(gone, dtype=np.int64), nothing)
+            self._emptied += len(gone)
 
     def take(self, keys: Keys) -> Columns:
         """The rows of n keys, copied. Of a key that is not ``present`` the rest means nothing, defaults included."""
@@ -66,8 +83,8 @@ class Table:
 
     def _make_slots(self, keys: Keys) -> Int64s:
         # what a default is given for has its own length: the next one
-        slots = [self._slots.setdefault(key, len(self._slots)) for key in keys]
-        while len(self._slots) > len(self._columns):
+        slots = [self._slots.setdefault(key, len(self._slots) + self._emptied) for key in keys]
+        while len(self._slots) + self._emptied > len(self._columns):
             self._columns = _doubled(self._columns)
         return np.array(slots, dtype=np.int64)
 

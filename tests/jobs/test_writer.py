@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
+from features.canonical import canonical_json
 from features.errors import PenstockError, RefusedError
 from features.plan import ViewPlan
 from jobs.kafka.clients import consumer, ensure_topics, producer
@@ -85,7 +86,7 @@ def send(
             sender.begin_transaction()
         for key, t, seq, values in rows:
             headers = [("fingerprint", plan.fingerprint.encode()), ("topic", b"orders")]
-            sender.send(topic_of(project), row(plan, key, t, seq, values), orjson.dumps(key), headers)
+            sender.send(topic_of(project), row(plan, key, t, seq, values), canonical_json(key).encode(), headers)
         if transaction:
             sender.commit_transaction()
 
@@ -126,26 +127,26 @@ def test_the_newest_row_of_each_key_is_kept_whatever_the_order(plan: ViewPlan, o
     clocks = [(5, 9), (6, 1), (6, 2), (-7, 10)]
     records = [record(plan, row(plan, key_of("a", 1), *clocks[i]), b"a") for i in order]
     records.insert(2, record(plan, row(plan, key_of("b", 1), 0, 1, NOTHING), b"b"))
-    found = {kept.key: kept for kept in newest(plan, records)}
+    found = {kept.key: kept for kept in newest(plan, records).rows}
     assert found.keys() == {("a", 1), ("b", 1)}
     assert (found["a", 1].t, found["a", 1].seq, found["a", 1].values) == (6, 2, VALUES)
     assert found["b", 1].values == NOTHING
 
 
 def test_an_empty_batch(plan: ViewPlan) -> None:
-    assert newest(plan, []) == []
+    assert newest(plan, []) == ([], [])
 
 
 def test_a_key_that_looks_like_a_clock_is_a_key(plan: ViewPlan) -> None:
     key = key_of('x","t":99,"seq":98,"values":{', 2)
-    (kept,) = newest(plan, [record(plan, row(plan, key, 5, 1)), record(plan, row(plan, key, 4, 100))])
+    (kept,) = newest(plan, [record(plan, row(plan, key, 5, 1)), record(plan, row(plan, key, 4, 100))]).rows
     assert kept == (tuple(key.values()), 5, 1, VALUES)
 
 
 def test_rows_written_with_spaces_and_in_another_order_are_read_too(plan: ViewPlan) -> None:
     old, new = (json.loads(row(plan, key_of("a", 1), t, 1)) for t in (4, 5))
     spaced = json.dumps(dict(reversed(new.items())), indent=1).encode()
-    (kept,) = newest(plan, [record(plan, spaced), record(plan, json.dumps(old).encode())])
+    (kept,) = newest(plan, [record(plan, spaced), record(plan, json.dumps(old).encode())]).rows
     assert kept == (("a", 1), 5, 1, VALUES)
 
 
@@ -166,7 +167,6 @@ def test_rows_without_a_fingerprint_are_refused(plan: ViewPlan) -> None:
     ("value", "message"),
     [
         (b"{", "not JSON"),
-        (None, "not JSON"),
         (b'{"key":{},"t":5,"seq":1,"values":', "not JSON"),
         (b'{"key":{},"t":5,"seq":1,"values":{}}', "lacks a part: 'shop'"),
         (b'{"key":{"shop":"a","city":1},"t":5,"seq":1,"values":{}}', "lacks a part: 'orders_1h'"),
@@ -178,6 +178,46 @@ def test_what_is_no_row_is_said_with_its_place(plan: ViewPlan, value: bytes | No
     with pytest.raises(PenstockError, match=message) as caught:
         newest(plan, [record(plan, value)])
     assert caught.value.where == "penstock.features.spent-0 offset 7"
+
+
+@pytest.mark.parametrize("nothing", [None, b""])
+@pytest.mark.parametrize(("after", "expected"), [((), []), ((4,), [4]), ((4, 3), [4])])
+def test_a_tombstone_erases_what_came_before_it_and_nothing_later(
+    plan: ViewPlan, nothing: bytes | None, after: tuple[int, ...], expected: list[int]
+) -> None:
+    ann, other = canonical_json(key_of("ann", 1)).encode(), canonical_json(key_of("bob", 1)).encode()
+    before = [record(plan, row(plan, key_of("ann", 1), t, 1), ann) for t in (5, 6)]
+    later = [record(plan, row(plan, key_of("ann", 1), t, 1), ann) for t in after]
+    bare = record(plan, nothing, ann)._replace(packed_headers=b"\x00")
+    bob = record(plan, row(plan, key_of("bob", 1), 9, 1), other)
+    rows, erased = newest(plan, [*before, bob, bare, bare, *later])
+    assert erased == [("ann", 1)]
+    assert sorted(kept.t for kept in rows) == [*expected, 9]
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        None,
+        b"ann",
+        b"{}",
+        b'["ann",1]',
+        b'{"city": 1, "shop": "ann"}',
+        b'{"shop":"ann","city":1}',
+        b'{"city":true,"shop":"ann"}',
+        b'{"city":1.0,"shop":"ann"}',
+        b'{"city":"1","shop":"ann"}',
+        b'{"city":null,"shop":"ann"}',
+        b'{"city":9223372036854775808,"shop":"ann"}',
+        b'{"city":1,"shop":"ann","x":1}',
+        b'{"city":1,"shop":"\xff"}',
+    ],
+)
+def test_a_tombstone_of_no_key_erases_nothing_and_the_log_says_so(
+    plan: ViewPlan, key: bytes | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert newest(plan, [record(plan, None)._replace(key=key)]) == ([], [])
+    assert "a tombstone erases nothing" in caplog.text and "(city: int64, shop: string)" in caplog.text
 
 
 # --- from Kafka to the store -----------------------------------------------------------------------------------------
@@ -219,6 +259,43 @@ def test_positions_that_move_without_a_record_are_committed(project: Project) ->
     send(project, [(key_of("a", 1), 5, 1, VALUES)], transaction=unique("marks"))
     assert write(project).read == 1
     assert committed(project) == 2  # the row, and the end mark of its transaction
+
+
+def erase(project: Project, key: dict[str, Any]) -> None:
+    """As a user does: no header, and the key as the topic has it."""
+    with producer(project.config) as sender:
+        sender.send(topic_of(project), None, canonical_json(key).encode(), [])
+
+
+def test_a_tombstone_erases_its_key_from_the_store(project: Project) -> None:
+    send(project, [(key_of(shop, 1), 50, 7, VALUES) for shop in ("a", "b")])
+    erase(project, key_of("a", 1))
+    counts = write(project)
+    assert (counts.read, counts.erased, counts.applied) == (3, 1, 1)
+    assert stored(project, [("a", 1), ("b", 1)]) == [None, (50, 7, VALUES)]
+    # of an earlier time and a lower number: the key is new
+    send(project, [(key_of("a", 1), 40, 1, NOTHING)])
+    assert write(project).applied == 1
+    assert stored(project, [("a", 1)]) == [(40, 1, NOTHING)]
+    erase(project, key_of("a", 1))
+    erase(project, {"who": "knows"})
+    assert write(project, batch=1).erased == 1
+    assert stored(project, [("a", 1)]) == [None]
+
+
+@pytest.mark.parametrize("batch", [1, 20_000])
+def test_rows_that_are_read_again_do_not_bring_an_erased_key_back(project: Project, batch: int) -> None:
+    send(project, [(key_of("a", 1), 50, 7, VALUES)])
+    erase(project, key_of("a", 1))
+    with open_store(project.folder) as store, reader(project) as rows:
+        writer = Writer(project, rows, store)
+        writer._commit = lambda: None  # type: ignore[method-assign]
+        while writer.counts.read < 2:
+            writer.step()
+    assert stored(project, [("a", 1)]) == [None]
+    assert committed(project) == 0
+    assert write(project, batch=batch).erased == 1
+    assert stored(project, [("a", 1)]) == [None]
 
 
 def test_two_writers_at_once_do_no_harm(project: Project) -> None:

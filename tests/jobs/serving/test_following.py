@@ -86,6 +86,18 @@ def test_topics_that_are_not_there_yet_are_made_and_followed(project: Project) -
         assert tables.take(b.name, [("s1",)]) is None
 
 
+def test_a_key_with_a_tombstone_is_left_to_the_store(project: Project) -> None:
+    (a, _) = plans_of(project)
+    with following(project, [a], 0.05) as tables:
+        send(project, a, ("s1", 5, 1, 3), ("s2", 5, 1, 4))
+        wait_until(lambda: taken(tables, a, "s1", "s2") == [(5, 1, 3), (5, 1, 4)], "rows")
+        with producer(project.config) as sender:
+            sender.send(FEATURES_TOPIC.format(view=a.name), None, b'{"shop":"s1"}', [])
+        wait_until(lambda: taken(tables, a, "s1", "s2") == [None, (5, 1, 4)], "tombstone")
+        send(project, a, ("s1", 6, 1, 5), ("s2", 6, 1, 6))
+        wait_until(lambda: taken(tables, a, "s1", "s2") == [None, (6, 1, 6)], "later rows")
+
+
 def test_its_age_stays_small_though_nothing_comes(project: Project) -> None:
     (a, _) = plans_of(project)
     with following(project, [a], 0.05) as tables:

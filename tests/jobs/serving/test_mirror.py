@@ -221,6 +221,28 @@ def test_a_key_that_is_new_in_its_topic_is_compared_with_the_store(make_shop: Ma
         assert rows.present.tolist() == [True, False, True, False]
 
 
+def test_an_erased_key_is_what_the_store_says(make_shop: MakeShop) -> None:
+    shop = make_shop(mirror_lag_ms=NEVER_MS)
+    plans = [shop.project.plans["customer"]]
+    schema = schema_of(plans[0])
+    stream(shop, "customer", ("ann",), T, 1, 1, 5.0, None)
+    with (
+        open_store(shop.project.folder) as store,
+        mirrored(shop.project, plans, store, threading.Event(), print) as mirror,
+    ):
+        with producer(shop.project.config) as sender:
+            sender.send(FEATURES_TOPIC.format(view="customer"), None, b'{"customer":"ann"}', [])
+        wait_until(lambda: mirror.figures().rows["customer"] == 0, "tombstone")
+        # the writer has not come to it
+        assert clock(mirror, shop, "ann") == T
+        store.erase_rows([(schema, [("ann",)])])
+        (rows,) = mirror.read_rows([(schema, [("ann",)])])
+        assert not rows.present[0]
+        emit(shop, "customer", ("ann",), T - 5, 1, 1, 5.0, None)
+        shop.write("customer", ("ann",), T - 5, 1, 1, 5.0, None)
+        assert clock(mirror, shop, "ann") == T - 5
+
+
 def test_a_model_without_a_streamed_input_has_nothing_to_mirror(tmp_path: Path) -> None:
     still = 'Model("still", on=orders, output="p", inputs=[orders.amount, shops])\n'
     project = make_project(tmp_path, f"{DEFINITIONS}\nstill = {still}")

@@ -19,7 +19,7 @@ SCHEMA = ViewSchema("sales", (("customer", "int64"),), (("n", "int64"), ("name",
 ROW = FeatureRow((1,), 1_500, 1, (7, "é"))
 USER, PASSWORD, VARIABLE = "penstock", "correct=horse", "TESTED_REDIS_PASSWORD"
 #: All that the store asks for, as docs/operations.md says it.
-COMMANDS = "+hello +auth +client +ping +select +hmget +hget +hset +hsetnx +hincrby +evalsha +script|load"
+COMMANDS = "+hello +auth +client +ping +select +hmget +hget +hset +hsetnx +hdel +hincrby +evalsha +script|load"
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,7 @@ def test_tls_and_a_user_with_these_commands_only(
         assert columns["name"].values.tolist() == ["é"]
         store.note_batch("sales")
         assert store.batches(["sales"]) == [1]
+        store.erase_rows([(SCHEMA, [(2,)])])
     response = applied(folder, SCHEMA).get_online_features(["sales:n"], [{"customer": 1}])
     assert response.to_dict() == {"customer": [1], "n": [7]}
 

@@ -112,3 +112,16 @@ def test_a_value_that_does_not_fit_is_named() -> None:
     with pytest.raises(PenstockError, match="not int64") as caught:
         as_stored(SCHEMA, [FeatureRow((1, "x"), 5, 1, ("three", *VALUES[1:]))])
     assert caught.value.where == "all.f0"
+
+
+def test_keys_that_are_left_out_are_gone_and_never_come_back() -> None:
+    schema = wide_schema("left")
+    table, keys = Table(schema), ROOM + 3
+    put(table, *wide_rows(schema, ROOM - 1, 5))
+    table.leave_out([(0,), (1,), (keys,)])
+    put(table, *wide_rows(schema, keys, 6), *wide_rows(schema, keys + 1, 6)[-1:])
+    assert len(table) == keys - 2
+    assert not {(0,), (1,), (keys,)} & set(table.keys())
+    expected = as_stored(schema, wide_rows(schema, keys, 6)[2:])
+    assert same(table.take([(key,) for key in range(2, keys)]), expected)
+    assert table.take([(0,), (1,), (keys,)]).present.tolist() == [False] * 3
