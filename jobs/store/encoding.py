@@ -1,8 +1,9 @@
 """Columns of values to and from the bytes of Feast's protobuf ``Value``, without protobuf.
 
 A null is an empty message. A timestamp is kept in whole seconds by Feast; the milliseconds left over follow as a
-field that ``Value`` does not know, which every protobuf reader passes over. A list is a message of its own within
-``Value``: field 1 of it, packed for numbers.
+field that ``Value`` does not know, which every protobuf reader passes over. What Feast itself writes for a null
+timestamp, the least int64, is read as null, too. A list is a message of its own within ``Value``: field 1 of it, packed
+for numbers.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ _DOUBLE_CELL = np.dtype([("tag", "u1"), ("value", "<f8")])
 _DOUBLE_NULL = bytes(_DOUBLE_CELL.itemsize)
 
 _INT64_LIMIT = 1 << 63
+#: The seconds that Feast writes for a null timestamp: pandas' NaT.
+_NO_TIME = -_INT64_LIMIT
 _UINT64_MASK = (1 << 64) - 1
 #: A tag and at most ten bytes of varint.
 _VARINT_CELL = 11
@@ -154,7 +157,7 @@ def decode_column(type: str, cells: Sequence[Cell], *, where: str) -> Decoded:
     """
     try:
         return _DECODERS[type](cells)
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError, OverflowError) as error:
         raise PenstockError(f"the store holds a value that is not {type}: {error}", where=where) from None
 
 
@@ -207,8 +210,9 @@ def _decode_string(cells: Sequence[Cell]) -> Decoded:
 
 
 def _decode_timestamp(cells: Sequence[Cell]) -> Decoded:
-    values = np.array([_timestamp(cell) if cell else 0 for cell in cells], dtype=np.int64)
-    return values, np.array([not cell for cell in cells], dtype=np.bool_)
+    values = [_timestamp(cell) if cell else None for cell in cells]
+    null = np.array([value is None for value in values], dtype=np.bool_)
+    return np.array([value or 0 for value in values], dtype=np.int64), null
 
 
 def _decode_list(type: str) -> Callable[[Sequence[Cell]], Decoded]:
@@ -245,10 +249,14 @@ def _string(cell: bytes) -> str:
     return cell[start:].decode()
 
 
-def _timestamp(cell: bytes) -> int:
+def _timestamp(cell: bytes) -> int | None:
     seconds, end = _read_varint(cell, _expect(cell, 0, _TIMESTAMP))
     millis = _read_varint(cell, _expect(cell, end, _MILLIS))[0] if end < len(cell) else 0
-    return (seconds - (1 << 64) if seconds >= _INT64_LIMIT else seconds) * 1000 + millis
+    return _milliseconds(seconds - (1 << 64) if seconds >= _INT64_LIMIT else seconds, millis)
+
+
+def _milliseconds(seconds: int, millis: int) -> int | None:
+    return None if seconds == _NO_TIME else seconds * 1000 + millis
 
 
 def _list(type: str, cell: bytes) -> list[Any]:
@@ -264,7 +272,7 @@ def _list(type: str, cell: bytes) -> list[Any]:
     numbers = [value - (1 << 64) if value >= _INT64_LIMIT else value for value in _varints(packed)]
     if type == "timestamp":
         millis = _varints(rest) if rest else [0] * len(numbers)
-        return [second * 1000 + milli for second, milli in zip(numbers, millis, strict=True)]
+        return [_milliseconds(second, milli) for second, milli in zip(numbers, millis, strict=True)]
     return numbers
 
 
