@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from features.errors import UsageError, did_you_mean
+from jobs.kafka.names import Names
 
 FILE = "penstock.toml"
 #: The broker that ``penstock up`` starts, found through the project's state folder.
@@ -25,11 +26,13 @@ class KafkaConfig(_Section):
     ``password_env`` names.
 
     ``client``: which library the Python jobs use. ``ca_file``, ``cert_file``, ``key_file``: PEM; the last two are for a
-    cluster that asks its clients for a certificate (the key: PKCS #8, without a password of its own). ``partitions``
-    and ``replication``: of the topics that are made.
+    cluster that asks its clients for a certificate (the key: PKCS #8, without a password of its own). ``prefix``: what
+    the names of topics, groups and transactional ids begin with; the project's name unless given. ``partitions`` and
+    ``replication``: of the topics that are made.
     """
 
     bootstrap_servers: str = LOCAL
+    prefix: str | None = Field(None, pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$", max_length=100)
     client: Literal["kafka-python", "confluent"] = "kafka-python"
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
@@ -116,6 +119,11 @@ class Config(_Section):
     inference: InferenceConfig = InferenceConfig()
     metrics: MetricsConfig = MetricsConfig()
     logs: LogsConfig = LogsConfig()
+
+    @property
+    def names(self) -> Names:
+        """What the project's topics and groups are called."""
+        return Names(self.kafka.prefix or self.project)
 
 
 def read_config(folder: Path) -> Config:

@@ -23,13 +23,14 @@ from features.plan import ModelPlan
 from jobs.kafka.clients import answering, consumer, ensure_topics, producer, require_topics
 from jobs.kafka.errors import KafkaFailure, LostPartitions
 from jobs.kafka.interface import CLOSE_MS, Consumer, Record
+from jobs.kafka.owner import check_output, claim
 from jobs.lag import progress as progress_of
 from jobs.logs import about, logger
 from jobs.metrics.inference import InferenceMetrics
 from jobs.metrics.serve import served
 from jobs.models.compiling import compiling
 from jobs.models.folder import LoadedModel, load_current
-from jobs.project import DEAD_LETTERS_TOPIC, INFER_GROUP, Project
+from jobs.project import Project
 from jobs.serving.answers import Answers
 from jobs.serving.inputs import Input, inputs_of
 from jobs.serving.interpreter import answering_pace
@@ -103,7 +104,7 @@ class Inference:
         self._inputs, self._metrics = inputs, metrics
         self._config = project.config.inference
         self._parser = Parser(plan.on)
-        self._lookup, self._answers = Lookup(inputs, store), Answers(plan, inputs, model)
+        self._lookup, self._answers = Lookup(inputs, store), Answers(project.config, plan, inputs, model)
         self._reader, self._transactions = reader, transactions
         self._queue = Queue()
         #: The requests of the transaction under way.
@@ -266,7 +267,7 @@ def infer(
     plan = project.model(model_name).model_plan
     model = load_current(project.config.state / "models", plan)
     topic = _request_topic(project, plan)
-    group = group or INFER_GROUP.format(model=plan.name)
+    group = group or project.names.infer_group(plan.name)
     with ExitStack() as opened, answering(project.config):
         store = opened.enter_context(open_store(project.folder))
         # a store that is down, or holds rows of other definitions, is found before there are requests
@@ -274,11 +275,13 @@ def infer(
         store.read_rows([(item.schema, []) for item in inputs])
         store.wait_while_away(Patience(stop, told))
         require_topics(project.config, [topic])
-        ensure_topics(project.config, [plan.output, DEAD_LETTERS_TOPIC])
+        claim(project)
+        ensure_topics(project.config, [plan.output, project.names.dead_letters])
+        check_output(project, plan.output)
         mirror = None
         if project.config.inference.store == "mirrored":
             mirror = opened.enter_context(mirrored(project, streamed(project, inputs), store, stop, told))
-        name = opened.enter_context(member_id(project.config.state / "infer", group))
+        name = opened.enter_context(member_id(project.config.state / "infer", project.names.member(group)))
         transactions = opened.enter_context(_transactions(project, name))
         reader = opened.enter_context(_consumer(project, topic, group, name))
         metrics = None

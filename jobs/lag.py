@@ -10,7 +10,7 @@ from kafka.admin import OffsetSpec
 
 from jobs.config import Config
 from jobs.kafka.clients import admin, answering
-from jobs.project import FEATURES_TOPIC, STREAM_GROUP, WRITER_GROUP, Project
+from jobs.project import Project
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,13 @@ Pair = tuple[str, str]
 
 def written_by_stream(project: Project) -> dict[str, Pair]:
     """View → what the writer reads of it, for every view that is streamed."""
-    return {plan.name: (WRITER_GROUP, FEATURES_TOPIC.format(view=plan.name)) for plan in project.streamed_views}
+    names = project.names
+    return {plan.name: (names.writer_group, names.features(plan.name)) for plan in project.streamed_views}
 
 
 def read_by_stream(project: Project) -> dict[str, Pair]:
     """Source → what the Flink job reads of it, for every source that is streamed."""
-    return {source: (STREAM_GROUP, project.topic(source)) for source in project.streamed}
+    return {source: (project.names.stream_group, project.topic(source)) for source in project.streamed}
 
 
 def progress(config: Config, wanted: Iterable[Pair]) -> dict[Pair, Progress]:

@@ -10,7 +10,7 @@ from jobs.flink.rest import FlinkRest
 from jobs.kafka.security import bootstrap_servers
 from jobs.lag import NOTHING, Pair, Progress, progress, read_by_stream, written_by_stream
 from jobs.models.pointer import current_version
-from jobs.project import DEAD_LETTERS_TOPIC, INFER_GROUP, STREAM_GROUP, Project
+from jobs.project import Project
 from jobs.status import Counted, read_counted, running_job
 
 
@@ -65,7 +65,7 @@ class Overview:
 def look(project: Project) -> Overview:
     """The state of everything at this moment. What does not run is said, not raised."""
     read, written, asked = read_by_stream(project), written_by_stream(project), _models(project)
-    letters = (STREAM_GROUP, DEAD_LETTERS_TOPIC)
+    letters = (project.names.stream_group, project.names.dead_letters)
     wanted = [letters, *read.values(), *written.values(), *(pair for _, pair in asked)]
     servers, problem, reached = _kafka(project, wanted)
     job, counted = _flink(project)
@@ -92,7 +92,7 @@ def look(project: Project) -> Overview:
 def _models(project: Project) -> list[tuple[str, Pair]]:
     """Of each model that has a request topic its name, and what its group reads."""
     return [
-        (name, (INFER_GROUP.format(model=name), project.topic(model.on.name)))
+        (name, (project.names.infer_group(name), project.topic(model.on.name)))
         for name, model in project.models.items()
         if project.streams[model.on.name].topic is not None
     ]

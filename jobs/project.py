@@ -14,6 +14,7 @@ from features.mistakes import read_to_the_end
 from features.plan import ViewPlan
 from features.union import Union
 from jobs.config import FILE, Config, read_config
+from jobs.kafka.names import Names
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,11 @@ class Project:
         return self.config.state / "backfill"
 
     @property
+    def names(self) -> Names:
+        """What its topics and groups are called on Kafka."""
+        return self.config.names
+
+    @property
     def streamed(self) -> dict[str, list[ViewPlan]]:
         """Source name → plans of its views, for every source that has a topic and a view. The view of a union stands
         under each of its streams.
@@ -92,15 +98,6 @@ class Project:
         topic = self.streams[source].topic
         assert topic is not None
         return str(topic)
-
-
-#: The topic of a view's rows, and that of the dead letters.
-FEATURES_TOPIC = "penstock.features.{view}"
-DEAD_LETTERS_TOPIC = "penstock.dead_letters"
-#: Consumer groups: of the Flink job (for whoever watches its lag), of the store's writer, of a model's inference.
-STREAM_GROUP = "penstock.stream"
-WRITER_GROUP = "penstock.writer"
-INFER_GROUP = "penstock.infer.{model}"
 
 
 def find_project(start: Path) -> Path:

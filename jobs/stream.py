@@ -24,11 +24,12 @@ from jobs.flink.rest import Failure
 from jobs.flink.room import check_room, room
 from jobs.flink.state import check_identity, date_back, forget_older, newest_state, savepoints
 from jobs.kafka.clients import ensure_topics, provide_topics, topic_ids
+from jobs.kafka.owner import claim
 from jobs.kafka.security import flink_properties
 from jobs.metrics.serve import served
 from jobs.metrics.stream import StreamMetrics
 from jobs.ports import free_port
-from jobs.project import DEAD_LETTERS_TOPIC, FEATURES_TOPIC, STREAM_GROUP, Project
+from jobs.project import Project
 from jobs.status import status_file
 from jobs.store.open import open_store
 from jobs.store.patience import Patience
@@ -128,7 +129,9 @@ def _identity(project: Project, plans: list[ViewPlan]) -> dict[str, str]:
     """Makes the topics that are missing; what the job's state belongs to."""
     sources = {name: project.topic(name) for name in project.streamed}
     provide_topics(project.config, list(sources.values()))
-    ensure_topics(project.config, [DEAD_LETTERS_TOPIC, *(FEATURES_TOPIC.format(view=plan.name) for plan in plans)])
+    claim(project)
+    names = project.names
+    ensure_topics(project.config, [names.dead_letters, *(names.features(plan.name) for plan in plans)])
     ids = topic_ids(project.config, list(sources.values()))
     views = {f"view {plan.name}": plan.fingerprint for plan in plans}
     return views | {f"topic of {name}": f"{topic} {ids[topic]}" for name, topic in sources.items()}
@@ -144,9 +147,9 @@ def _submit(project: Project, settings: JobSettings, restored: Path | None) -> F
         build(
             env,
             sources,
-            Topics(FEATURES_TOPIC, DEAD_LETTERS_TOPIC),
+            Topics(project.names.features("{view}"), project.names.dead_letters),
             kafka=flink_properties(project.config),
-            group=STREAM_GROUP,
+            group=project.names.stream_group,
             live=project.config.stream.live,
         )
         return FlinkJob.submit(env, settings, f"penstock {project.config.project}")

@@ -25,7 +25,7 @@ from jobs.kafka.clients import answering, consumer
 from jobs.kafka.errors import Unanswered
 from jobs.kafka.interface import Consumer, Place, Record
 from jobs.logs import about, logger
-from jobs.project import FEATURES_TOPIC, WRITER_GROUP, Project
+from jobs.project import Project
 from jobs.store.bulk import BulkStore
 from jobs.store.key_json import parse_key
 from jobs.store.rows import FeatureRow, ViewSchema
@@ -74,13 +74,13 @@ def reader(project: Project) -> Iterator[Consumer]:
     It takes its partitions itself: a group would wait for the session of a killed writer to run out, and two writers
     at once only do the same work twice.
     """
-    with answering(project.config), consumer(project.config, None, group_id=WRITER_GROUP) as found:
+    with answering(project.config), consumer(project.config, None, group_id=project.names.writer_group) as found:
         found.assign([place for topic in _topics(project) for place in found.places(topic)])
         yield found
 
 
 def _topics(project: Project) -> dict[str, ViewPlan]:
-    return {FEATURES_TOPIC.format(view=plan.name): plan for plan in project.streamed_views}
+    return {project.names.features(plan.name): plan for plan in project.streamed_views}
 
 
 class Changes(NamedTuple):

@@ -18,7 +18,7 @@ from features.canonical import canonical_json
 from features.compilers.duckdb.types import quote
 from features.plan import ViewPlan
 from jobs.kafka.interface import Record
-from jobs.project import FEATURES_TOPIC, Project
+from jobs.project import Project
 from jobs.reading import read_records
 
 _SCHEMA = pa.schema(
@@ -51,7 +51,7 @@ def _find(project: Project, view: ViewPlan, cases: list[dict[str, Any]]) -> list
     # an event is no further ahead of its record than max_ahead, and its rows come after it
     since = min(case["_at"] for case in cases) - max(source.max_ahead_ms for source in view.source.sources)
     found: list[dict[str, Any]] = []
-    with closing(read_records(project, FEATURES_TOPIC.format(view=view.name), since)) as records:
+    with closing(read_records(project, project.names.features(view.name), since)) as records:
         for record in records:
             rows = wanted.get(record.key or b"")
             if rows is None or record.value is None:

@@ -38,7 +38,7 @@ class Offsets(click.ParamType[dict[int, int]]):
 @click.command()
 @click.argument("model")
 @click.option("--from-offsets", type=Offsets(), default=None, help="First offsets, where the group has committed none.")
-@click.option("--group", help="The consumer group; penstock.infer.MODEL unless given.")
+@click.option("--group", help="The consumer group; PROJECT.infer.MODEL unless given.")
 @metrics_option
 @shared
 def command(

@@ -11,7 +11,7 @@ from pathlib import Path
 from jobs.backfill import BackfillReport, backfill
 from jobs.commands.common import Context
 from jobs.models.train import TrainReport
-from jobs.project import FEATURES_TOPIC, Project
+from jobs.project import Project
 from jobs.status import StreamStatus
 
 MODEL = "arrival_delay"
@@ -58,4 +58,4 @@ def backfill_all(context: Context, project: Project, start: int, end: int, out: 
 
 def feature_topics(project: Project) -> dict[str, str]:
     """View → the topic of its rows, for every streamed view."""
-    return {plan.name: FEATURES_TOPIC.format(view=plan.name) for plan in project.streamed_views}
+    return {plan.name: project.names.features(plan.name) for plan in project.streamed_views}

@@ -15,7 +15,7 @@ from features.definitions import Model
 from features.errors import PenstockError, UsageError, did_you_mean
 from jobs.audit.requests import place_of
 from jobs.kafka.interface import Record
-from jobs.project import DEAD_LETTERS_TOPIC, Project
+from jobs.project import Project
 from jobs.reading import CLOCKS_MS, bounds, read_records
 
 
@@ -100,7 +100,7 @@ def find_prediction(project: Project, model: Model, place: RequestPlace, request
 
 
 def _unanswered(project: Project, model: Model, place: RequestPlace, since: int | None) -> PenstockError:
-    with closing(read_records(project, DEAD_LETTERS_TOPIC, since)) as records:
+    with closing(read_records(project, project.names.dead_letters, since)) as records:
         for record in records:
             if record.value is None:
                 continue
@@ -108,7 +108,7 @@ def _unanswered(project: Project, model: Model, place: RequestPlace, since: int 
             if (letter["topic"], letter["partition"], letter["offset"]) == place and letter["view"] is None:
                 return PenstockError(
                     f"{place} was refused: {letter['error']}: {letter['detail']}",
-                    where=f"{DEAD_LETTERS_TOPIC}-{record.partition}-{record.offset}",
+                    where=f"{record.topic}-{record.partition}-{record.offset}",
                     hint="a request that is refused is answered by a dead letter, not by a prediction",
                 )
     return PenstockError(

@@ -9,15 +9,12 @@ from kafka.errors import NoError, TopicAlreadyExistsError, for_code
 
 from features.errors import PenstockError, did_you_mean
 from jobs.config import Config
-from jobs.project import FEATURES_TOPIC
 
 #: For so long every row of a feature topic can be read back; then a key's older rows may go. In milliseconds.
 KEPT_MS = 24 * 60 * 60 * 1000
 
 #: How long a new topic may take to have leaders everywhere, in milliseconds.
 READY_MS = 10_000
-
-_FEATURES = FEATURES_TOPIC.format(view="")
 
 
 def ensure(client: Any, config: Config, topics: Sequence[str]) -> None:
@@ -47,11 +44,16 @@ def require(client: Any, config: Config, topics: Sequence[str]) -> None:
 
 
 def _layout(config: Config, topic: str) -> dict[str, Any]:
+    names = config.names
     return {
-        "num_partitions": config.kafka.partitions,
+        "num_partitions": 1 if topic == names.owner else config.kafka.partitions,
         "replication_factor": config.kafka.replication,
-        "configs": _feature_topic() if topic.startswith(_FEATURES) else {},
+        "configs": _feature_topic() if topic.startswith(names.features("")) else _KEPT if topic == names.owner else {},
     }
+
+
+#: Records that are never deleted, whatever the cluster's default is.
+_KEPT = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 
 
 def _feature_topic() -> dict[str, str]:

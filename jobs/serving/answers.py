@@ -14,9 +14,10 @@ from features.ingest import BadEvent
 from features.plan import ModelPlan
 from features.row_size import ROW_BYTES
 from features.vector import Values, leaf_names, vectors
+from jobs.config import Config
 from jobs.kafka.interface import Headers, Outgoing
+from jobs.kafka.owner import PROJECT
 from jobs.models.folder import LoadedModel
-from jobs.project import DEAD_LETTERS_TOPIC
 from jobs.serving.gather import gathered
 from jobs.serving.inputs import Input
 from jobs.serving.json_columns import HOLE, fixed, form, written
@@ -29,13 +30,14 @@ _RAW_LIMIT = 700_000
 class Answers:
     """Makes the records of one model version."""
 
-    def __init__(self, plan: ModelPlan, inputs: Sequence[Input], model: LoadedModel) -> None:
+    def __init__(self, config: Config, plan: ModelPlan, inputs: Sequence[Input], model: LoadedModel) -> None:
         self._plan, self._inputs, self._model = plan, inputs, model
         self._form = _form(plan, inputs, model)
         self._output, self._event = plan.output, plan.on.id
         self._types = {column.name: column.type for column in plan.on.columns}
         self._columns = leaf_names(plan, "column")
-        self._headers: Headers = [("fingerprint", plan.fingerprint.encode())]
+        self._headers: Headers = [("fingerprint", plan.fingerprint.encode()), (PROJECT, config.project.encode())]
+        self._dead_letters = config.names.dead_letters
 
     def make(self, requests: Sequence[Request]) -> list[Outgoing]:
         """A record for each request, in order: a prediction from the features found, or a dead letter for a bad one.
@@ -87,7 +89,7 @@ class Answers:
 
     def _dead(self, request: Request) -> Outgoing:
         assert request.bad is not None
-        return Outgoing(DEAD_LETTERS_TOPIC, None, *dead_letter(self._plan.on.name, request.record, request.bad))
+        return Outgoing(self._dead_letters, None, *dead_letter(self._plan.on.name, request.record, request.bad))
 
     def _leaves(self, requests: Sequence[Request], found: Sequence[Sequence[Found]]) -> dict[str, Values]:
         leaves = {name: Values.of(self._types[name], [r.row[name] for r in requests]) for name in self._columns}

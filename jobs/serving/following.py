@@ -13,7 +13,7 @@ from features.plan import ViewPlan
 from jobs.kafka.clients import consumer, ensure_topics
 from jobs.kafka.errors import Unanswered
 from jobs.kafka.interface import Consumer, Place, Record
-from jobs.project import FEATURES_TOPIC, Project
+from jobs.project import Project
 from jobs.store.columns import Columns
 from jobs.store.schema import schema_of
 from jobs.store.table import Keys, Table, as_stored
@@ -34,13 +34,14 @@ TELL_S = 5.0
 class Following:
     """Reads ``reader`` (assigned all partitions) into ``tables``, by view, from the beginning on; a context manager.
 
+    ``plans``: by the topic of their rows.
     ``every_s``: seconds between two questions where the topics end.
     """
 
-    def __init__(self, reader: Consumer, plans: Sequence[ViewPlan], every_s: float) -> None:
+    def __init__(self, reader: Consumer, plans: Mapping[str, ViewPlan], every_s: float) -> None:
         self._reader, self._every_s = reader, every_s
-        self._plans = {FEATURES_TOPIC.format(view=plan.name): plan for plan in plans}
-        self._tables = {str(plan.name): Table(schema_of(plan)) for plan in plans}
+        self._plans = plans
+        self._tables = {str(plan.name): Table(schema_of(plan)) for plan in plans.values()}
         self._lock = threading.Lock()
         self._stop, self._whole = threading.Event(), threading.Event()
         self._error: BaseException | None = None
@@ -148,9 +149,9 @@ def following(project: Project, plans: Sequence[ViewPlan], every_s: float) -> It
 
     Topics that are missing are made. Raises PenstockError for a broker that does not answer.
     """
-    topics = [FEATURES_TOPIC.format(view=plan.name) for plan in plans]
-    ensure_topics(project.config, topics)
+    topics = {project.names.features(plan.name): plan for plan in plans}
+    ensure_topics(project.config, list(topics))
     with consumer(project.config, None, fetch_max_wait_ms=FETCH_MS) as reader:
         reader.assign([place for topic in topics for place in reader.places(topic)])
-        with Following(reader, plans, every_s) as tables:
+        with Following(reader, topics, every_s) as tables:
             yield tables

@@ -113,7 +113,7 @@ def _parts(project: Project, model: LoadedModel, store: BulkStore, case: Case) -
     """Seconds for a batch: all, and its parts."""
     plan = project.model("guess").model_plan
     inputs, records = inputs_of(plan, project.plans), _records(case)
-    parser, lookup, answers = Parser(plan.on), Lookup(inputs, store), Answers(plan, inputs, model)
+    parser, lookup, answers = Parser(plan.on), Lookup(inputs, store), Answers(project.config, plan, inputs, model)
     requests = read_requests(parser, records, 0.0)
     lookup.read(requests, [], 0.0)
     matrix = np.random.default_rng(1).normal(size=(case.batch, len(plan.vector))) * 50
@@ -131,7 +131,7 @@ def _parts(project: Project, model: LoadedModel, store: BulkStore, case: Case) -
 def _ours(project: Project, model: LoadedModel, store: BulkStore, case: Case) -> Callable[[], Sequence[Any]]:
     plan = project.model("guess").model_plan
     inputs, records = inputs_of(plan, project.plans), _records(case)
-    parser, lookup, answers = Parser(plan.on), Lookup(inputs, store), Answers(plan, inputs, model)
+    parser, lookup, answers = Parser(plan.on), Lookup(inputs, store), Answers(project.config, plan, inputs, model)
 
     def answer() -> Sequence[Any]:
         requests = read_requests(parser, records, 0.0)

@@ -32,7 +32,7 @@ from jobs.kafka.clients import consumer, ensure_topics, producer
 from jobs.models.compiling import compiling
 from jobs.models.folder import LoadedModel, load_current
 from jobs.models.train import train
-from jobs.project import DEAD_LETTERS_TOPIC, FEATURES_TOPIC, Project, load_project
+from jobs.project import Project, load_project
 from jobs.serving.answers import Answers
 from jobs.serving.interpreter import SWITCH_S
 from jobs.serving.lookup import Lookup
@@ -174,7 +174,7 @@ def _load(project: Project) -> Config:
 
 def _prepare(project: Project) -> None:
     plan = project.model("guess").model_plan
-    ensure_topics(project.config, ["requests", plan.output, DEAD_LETTERS_TOPIC])
+    ensure_topics(project.config, ["requests", plan.output, project.names.dead_letters])
     numbers, n = np.random.default_rng(1), 5_000
     columns: dict[str, Any] = {item.name: numbers.integers(0, 99, n).tolist() for item in plan.vector}
     columns |= {"id": [""] * n, "t": range(n), "label": numbers.normal(size=n).tolist()}
@@ -219,7 +219,7 @@ def _mirrored(name: str, project: Callable[..., Project]) -> Table:
 def _stream(project: Project, keys: Sequence[int], t: int) -> None:
     """Rows of these keys in the topics of all views, as the Flink job writes them."""
     plans = project.streamed_views
-    ensure_topics(project.config, [FEATURES_TOPIC.format(view=plan.name) for plan in plans])
+    ensure_topics(project.config, [project.names.features(plan.name) for plan in plans])
     with producer(_load(project)) as sender:
         for plan in plans:
             headers = [("fingerprint", plan.fingerprint.encode())]
@@ -227,7 +227,7 @@ def _stream(project: Project, keys: Sequence[int], t: int) -> None:
             for number in keys:
                 key = {plan.key[0].name: number}
                 row = {"key": key, "t": t, "seq": 1, "values": values}
-                sender.send(FEATURES_TOPIC.format(view=plan.name), orjson.dumps(row), orjson.dumps(key), headers)
+                sender.send(project.names.features(plan.name), orjson.dumps(row), orjson.dumps(key), headers)
 
 
 def _know(project: Project, keys: Sequence[int], t: int) -> None:

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from jobs.kafka.broker import Broker
 from jobs.kafka.clients import ensure_topics, producer
-from jobs.project import FEATURES_TOPIC, Project
+from jobs.project import Project
 from jobs.store.open import open_store
 from jobs.writer import BATCH, Writer, reader
 from tests.projects import REDIS, SQLITE, make_project
@@ -56,7 +56,7 @@ def _filled(folder: Path, keys: int) -> Iterator[Path]:
     """A project whose feature topic holds the rows, in order of time."""
     project = make_project(folder, DEFINITIONS)
     (plan,) = project.plans.values()
-    topic = FEATURES_TOPIC.format(view=plan.name)
+    topic = project.names.features(plan.name)
     numbers = random.Random(7)
     with Broker(project.config.state):
         ensure_topics(project.config, [topic])

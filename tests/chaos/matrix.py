@@ -27,7 +27,7 @@ from jobs.commands.common import Context
 from jobs.demo.outcome import MODEL, backfill_all, feature_topics
 from jobs.demo.proofs import parity_of
 from jobs.kafka.clients import consumer, producer
-from jobs.project import DEAD_LETTERS_TOPIC, Project
+from jobs.project import Project
 from jobs.readback import read_values
 from jobs.replay import Lead, identity, replay
 from jobs.status import wait_caught_up
@@ -218,7 +218,7 @@ def assert_once(found: list[str], wanted: list[str]) -> None:
 def assert_dead(project: Project, wanted: set[str]) -> None:
     """The requests in the dead-letter topic are the poisonous ones, each with its place and a reason."""
     file = project.config.state / "dead.ndjson"
-    read_values(project, DEAD_LETTERS_TOPIC, file)
+    read_values(project, project.names.dead_letters, file)
     letters = [orjson.loads(line) for line in file.read_bytes().splitlines()]
     assert {f"{letter['topic']}-{letter['partition']}-{letter['offset']}" for letter in letters} == wanted
     assert all(letter["error"] and letter["detail"] for letter in letters)

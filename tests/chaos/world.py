@@ -24,7 +24,7 @@ from jobs.flink.rest import FlinkRest
 from jobs.kafka.broker import Broker
 from jobs.kafka.clients import admin, consumer, ensure_topics, producer
 from jobs.ports import HOST
-from jobs.project import DEAD_LETTERS_TOPIC, Project
+from jobs.project import Project
 from jobs.replay import FullSpeed, replay
 from jobs.status import status_file, wait_caught_up, wait_stream
 from tests.chaos.disk import can_mount, small_disk
@@ -228,7 +228,7 @@ def _reach(redis: RedisServer, before: Door | None) -> str:
 
 def _topics(project: Project) -> None:
     requests = project.topic(project.model(MODEL).on.name)
-    outputs = [project.model(MODEL).output, DEAD_LETTERS_TOPIC]
+    outputs = [project.model(MODEL).output, project.names.dead_letters]
     ensure_topics(project.config, [*(project.topic(name) for name in project.streamed), *outputs])
     with admin(project.config) as client:
         client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, requests, {"max.message.bytes": str(LARGEST)})])

@@ -33,7 +33,7 @@ from jobs.children import Child
 from jobs.kafka.clients import ensure_topics, producer
 from jobs.materialize import materialize
 from jobs.models.train import train
-from jobs.project import DEAD_LETTERS_TOPIC, Project, load_project
+from jobs.project import Project, load_project
 from jobs.reading import read_records
 from jobs.status import wait_caught_up, wait_stream
 from jobs.store.open import open_store
@@ -124,7 +124,9 @@ def told(folder: Path, kafka: Kafka) -> Iterator[Story]:
     """Plays the story; its processes have ended when the block begins."""
     topic, view = unique("orders"), unique("customer")
     project = make_project(folder, definitions(topic, view), servers=kafka.servers, wait_ms=2_000)
-    ensure_topics(project.config, [topic, project.topic("returns"), project.model("cost").output, DEAD_LETTERS_TOPIC])
+    ensure_topics(
+        project.config, [topic, project.topic("returns"), project.model("cost").output, project.names.dead_letters]
+    )
     for source, rows in {"ratings": RATINGS, "shops": SHOPS}.items():
         write_history(project, source, rows)
     _materialize(project)

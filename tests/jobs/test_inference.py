@@ -12,6 +12,7 @@ import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def test_every_request_is_answered_once_with_all_that_it_rests_on(make_shop: Mak
     assert (first["event"], first["t"], first["stale"]) == ("o0", T, False)
     record = shop.read(shop.topic)[0]
     assert first["requested_at"] == record.timestamp
-    assert shop.predictions()[0].headers == [("fingerprint", shop.plan.fingerprint.encode())]
+    assert shop.predictions()[0].headers == [("fingerprint", shop.plan.fingerprint.encode()), ("project", b"shop")]
     assert first["views"]["customer"] == {"view": "customer", "key": {"customer": "ann"}, "t": T, "seq": 1}
     assert counts.to_dict() == {"requests": 2, "predictions": 2, "dead": 0, "stale": 0, "batches": counts.batches}
 
@@ -465,6 +466,41 @@ def read_all(reader: Reader, n: int) -> list[Any]:
     while reader.group is None or len(found) < n:
         found += reader.poll(100, 10)
     return found
+
+
+# -- beside another project -------------------------------------------------------------------------------------------
+
+
+def other_project(shop: Shop, folder: Path, output: str) -> Shop:
+    """The same definitions, requests and model in a project of another name."""
+    shutil.copytree(shop.project.folder, folder)
+    for file, before, after in [
+        ("penstock.toml", 'project = "shop"', 'project = "other"'),
+        ("definitions.py", shop.output, output),
+    ]:
+        (folder / file).write_text((folder / file).read_text().replace(before, after))
+    other = copy(shop)
+    other.project, other.output = load_project(folder), output
+    return other
+
+
+def test_two_projects_answer_the_same_requests_each_for_itself(make_shop: MakeShop, tmp_path: Path) -> None:
+    shop = make_shop(wait_ms=0)
+    other = other_project(shop, tmp_path / "other", f"{shop.output}.other")
+    sent = shop.send({}, {"customer": "ann"})
+    with running(shop, group=None) as first, running(other, group=None) as second:
+        first.wait(2)
+        second.wait(2)
+    assert ids(shop.predictions()) == ids(other.predictions()) == sent
+
+
+def test_an_output_topic_belongs_to_one_project(make_shop: MakeShop, tmp_path: Path) -> None:
+    shop = make_shop(wait_ms=0)
+    other = other_project(shop, tmp_path / "other", shop.output)
+    shop.send({})
+    answered(shop, 1)
+    with pytest.raises(RefusedError, match="has records of the project 'shop'"):
+        run(other)
 
 
 # -- what is refused -----------------------------------------------------------------------------------------------

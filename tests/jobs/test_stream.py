@@ -30,7 +30,7 @@ from jobs.kafka.clients import consumer, ensure_topics, producer
 from jobs.lag import Progress
 from jobs.overview import look
 from jobs.ports import free_port
-from jobs.project import DEAD_LETTERS_TOPIC, FEATURES_TOPIC, Project, load_project
+from jobs.project import Project, load_project
 from jobs.readback import read_values
 from jobs.status import StreamStatus, read_counts, status_file, wait_caught_up, wait_stream
 from jobs.store.open import open_store
@@ -210,7 +210,7 @@ def check_metrics(child: Child, found: StreamStatus) -> None:
     rows = {s.labels["view"]: s.value for s in families["penstock_writer_rows"].samples}
     assert rows == found.rows
     lag = {(s.labels["group"], s.labels["topic"]): s.value for s in families["penstock_lag_records"].samples}
-    assert {value for (group, _), value in lag.items() if group == "penstock.writer"} == {0}
+    assert {value for (group, _), value in lag.items() if group == story.project.names.writer_group} == {0}
     dead = sum(sample.value for sample in families["penstock_dead_letters"].samples)
     assert dead == len({raw for raw in BAD}) + 1
 
@@ -263,7 +263,7 @@ def check_rows(story: Story, plan: ViewPlan) -> None:
     """The last row of every ``(key, t)`` in the topic is batch's; every event has left one."""
     wanted = {(key, t): list(values) for key, t, _, values in expected(story, plan).rows}
     file = story.project.folder / "rows.ndjson"
-    read_values(story.project, FEATURES_TOPIC.format(view=plan.name), file)
+    read_values(story.project, story.project.names.features(plan.name), file)
     last: dict[tuple[Any, int], list[Any]] = {}
     for line in file.read_text().splitlines():
         row = json.loads(line)
@@ -314,7 +314,7 @@ def cells(column: Any) -> list[Any]:
 
 def check_dead_letters(story: Story) -> None:
     """Each bad event at least once (a restart may write one again), with its raw bytes and its place."""
-    with consumer(story.project.config, [DEAD_LETTERS_TOPIC]) as reader:
+    with consumer(story.project.config, [story.project.names.dead_letters]) as reader:
         letters: list[dict[str, Any]] = []
         while part := reader.poll(timeout_ms=3_000):
             letters += [json.loads(record.value) for records in part.values() for record in records]

@@ -24,7 +24,7 @@ from jobs.backfill import backfill
 from jobs.catalogue import project_objects
 from jobs.children import Child
 from jobs.kafka.clients import consumer, ensure_topics, producer
-from jobs.project import DEAD_LETTERS_TOPIC, FEATURES_TOPIC, Project
+from jobs.project import Project
 from jobs.readback import read_values
 from jobs.status import read_counted, read_counts, running_job, wait_caught_up, wait_stream
 from jobs.store.open import open_store
@@ -124,7 +124,7 @@ def story(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
 
 def rows_of(story: Story, view: str) -> list[dict[str, Any]]:
     file = story.project.folder / f"{view}.ndjson"
-    read_values(story.project, FEATURES_TOPIC.format(view=story.names[view]), file)
+    read_values(story.project, story.project.names.features(story.names[view]), file)
     return [json.loads(line) for line in file.read_text().splitlines()]
 
 
@@ -215,7 +215,7 @@ def check_counts(story: Story) -> None:
 
 def test_a_row_names_the_topic_of_the_event_that_led_to_it(story: Story) -> None:
     topics = {story.names[source]: source for source in ("orders", "returns")}
-    with consumer(story.project.config, [FEATURES_TOPIC.format(view=story.names["both"])]) as reader:
+    with consumer(story.project.config, [story.project.names.features(story.names["both"])]) as reader:
         records: list[Any] = []
         while part := reader.poll(timeout_ms=3_000):
             records += [record for found in part.values() for record in found]
@@ -231,7 +231,7 @@ def test_a_row_names_the_topic_of_the_event_that_led_to_it(story: Story) -> None
 
 
 def test_dead_letters_name_the_stream(story: Story) -> None:
-    with consumer(story.project.config, [DEAD_LETTERS_TOPIC]) as reader:
+    with consumer(story.project.config, [story.project.names.dead_letters]) as reader:
         letters: list[dict[str, Any]] = []
         while part := reader.poll(timeout_ms=3_000):
             letters += [json.loads(record.value) for records in part.values() for record in records]

@@ -16,7 +16,7 @@ from features.errors import PenstockError, RefusedError
 from features.plan import ViewPlan
 from jobs.kafka.clients import consumer, ensure_topics, producer
 from jobs.kafka.lean import Record, packed_header
-from jobs.project import FEATURES_TOPIC, WRITER_GROUP, Project
+from jobs.project import Project
 from jobs.store.open import open_store
 from jobs.store.schema import schema_of
 from jobs.writer import Writer, WriterCounts, newest, reader
@@ -57,7 +57,7 @@ def plan_of(project: Project) -> ViewPlan:
 
 
 def topic_of(project: Project) -> str:
-    return FEATURES_TOPIC.format(view=plan_of(project).name)
+    return project.names.features(plan_of(project).name)
 
 
 def key_of(shop: str, city: int) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def row(plan: ViewPlan, key: dict[str, Any], t: int, seq: int, values: Values = 
 
 def record(plan: ViewPlan, value: bytes | None, key: bytes = b"k", fingerprint: str | None = None) -> Record:
     headers = b"\x02" + packed_header("fingerprint", (fingerprint or plan.fingerprint).encode())
-    return Record("penstock.features.spent", 0, 7, key, value, headers)
+    return Record("tested.features.spent", 0, 7, key, value, headers)
 
 
 def send(
@@ -102,7 +102,7 @@ def write(project: Project, *, batch: int = 20_000) -> WriterCounts:
 
 
 def committed(project: Project) -> int:
-    with consumer(project.config, None, group_id=WRITER_GROUP) as asking:
+    with consumer(project.config, None, group_id=project.names.writer_group) as asking:
         return sum(asking.committed(place) or 0 for place in asking.places(topic_of(project)))
 
 
@@ -154,7 +154,7 @@ def test_rows_of_another_definition_are_refused(plan: ViewPlan) -> None:
     with pytest.raises(RefusedError, match="made by another definition: abc") as caught:
         newest(plan, [record(plan, row(plan, key_of("a", 1), 5, 1), fingerprint="abc")])
     assert caught.value.allowed == plan.fingerprint
-    assert caught.value.where == "penstock.features.spent-0 offset 7"
+    assert caught.value.where == "tested.features.spent-0 offset 7"
 
 
 def test_rows_without_a_fingerprint_are_refused(plan: ViewPlan) -> None:
@@ -177,7 +177,7 @@ def test_rows_without_a_fingerprint_are_refused(plan: ViewPlan) -> None:
 def test_what_is_no_row_is_said_with_its_place(plan: ViewPlan, value: bytes | None, message: str) -> None:
     with pytest.raises(PenstockError, match=message) as caught:
         newest(plan, [record(plan, value)])
-    assert caught.value.where == "penstock.features.spent-0 offset 7"
+    assert caught.value.where == "tested.features.spent-0 offset 7"
 
 
 @pytest.mark.parametrize("nothing", [None, b""])

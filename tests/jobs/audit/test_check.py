@@ -14,7 +14,7 @@ from features.canonical import canonical_json
 from jobs.audit.check import checked
 from jobs.audit.findings import Finding
 from jobs.kafka.clients import ensure_topics, producer
-from jobs.project import FEATURES_TOPIC, Project
+from jobs.project import Project
 from tests.jobs.shop import make_project
 from tests.kafka_broker import Kafka
 from tests.projects import unique
@@ -70,7 +70,7 @@ class World:
         packed = [(name, str(value).encode()) for name, value in headers.items()]
         value = orjson.dumps({"key": {"k": "a"}, "t": T, "seq": seq, "values": values})
         key = canonical_json({"k": "a"}).encode()
-        self._send(FEATURES_TOPIC.format(view=view.name), value, sent, 0, key=key, headers=packed)
+        self._send(self.project.names.features(view.name), value, sent, 0, key=key, headers=packed)
 
     def _send(self, topic: str, value: bytes, after: float, partition: int, **more: Any) -> None:
         with producer(self.project.config) as sender:
@@ -103,7 +103,7 @@ def world(kafka: Kafka, tmp_path: Path) -> Iterator[World]:
     name = unique("w")
     project = make_project(tmp_path / "project", DEFINITIONS.replace("NAME", name), servers=kafka.servers, partitions=2)
     topics = [project.topic(source) for source in project.streamed]
-    ensure_topics(project.config, topics + [FEATURES_TOPIC.format(view=view) for view in project.plans])
+    ensure_topics(project.config, topics + [project.names.features(view) for view in project.plans])
     yield World(project, name, tmp_path / "check")
 
 

@@ -169,7 +169,7 @@ def test_topics_are_made_as_the_configuration_says(kafka: Kafka, tmp_path: Path)
 
 
 def test_feature_topics_keep_every_row_for_a_day_and_the_newest_for_ever(plain: Config) -> None:
-    topic = unique("penstock.features.view")
+    topic = unique(plain.names.features("view"))
     ensure_topics(plain, [topic])
     found = topic_settings(plain, topic)
     assert found["cleanup.policy"] == "compact"

@@ -18,7 +18,7 @@ from features.types import TYPES
 from jobs.inference import InferenceCounts, infer
 from jobs.kafka.clients import consumer, ensure_topics, producer
 from jobs.models.train import train
-from jobs.project import DEAD_LETTERS_TOPIC, Project
+from jobs.project import Project
 from jobs.store.open import open_store
 from jobs.store.rows import FeatureRow
 from jobs.store.schema import schema_of
@@ -60,7 +60,7 @@ class Shop:
         self.project: Project = make_project(folder, text, **settings)
         self.topic, self.group = f"orders{suffix}", f"group{suffix}"
         self.output = self.project.model("cost").output
-        ensure_topics(self.project.config, [self.topic, self.output, DEAD_LETTERS_TOPIC])
+        ensure_topics(self.project.config, [self.topic, self.output, self.project.names.dead_letters])
 
     @property
     def plan(self) -> ModelPlan:
@@ -93,7 +93,7 @@ class Shop:
 
     def dead_letters(self) -> list[Any]:
         """The dead letters of this shop's topic."""
-        return [r for r in self.read(DEAD_LETTERS_TOPIC) if orjson.loads(r.value)["topic"] == self.topic]
+        return [r for r in self.read(self.project.names.dead_letters) if orjson.loads(r.value)["topic"] == self.topic]
 
     def read(self, topic: str, isolation: str = "read_committed") -> list[Any]:
         """Everything in a topic, to the end that it had at the start."""

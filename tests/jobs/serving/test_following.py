@@ -12,7 +12,7 @@ import pytest
 from features.errors import PenstockError, RefusedError
 from features.plan import ViewPlan
 from jobs.kafka.clients import ensure_topics, producer
-from jobs.project import FEATURES_TOPIC, Project
+from jobs.project import Project
 from jobs.serving.following import Following, following
 from tests.jobs.serving.running import wait_until
 from tests.kafka_broker import Kafka
@@ -41,12 +41,12 @@ def plans_of(project: Project) -> list[ViewPlan]:
 def send(project: Project, plan: ViewPlan, *rows: tuple[str, int, int, int], fingerprint: str | None = None) -> None:
     """Rows of key, t, seq and the count, as the Flink job writes them."""
     headers = [("fingerprint", (fingerprint or plan.fingerprint).encode())]
-    ensure_topics(project.config, [FEATURES_TOPIC.format(view=plan.name)])
+    ensure_topics(project.config, [project.names.features(plan.name)])
     with producer(project.config) as sender:
         for name, t, seq, n in rows:
             key = {plan.key[0].name: name}
             value = orjson.dumps({"key": key, "t": t, "seq": seq, "values": {"orders_1h": n}})
-            sender.send(FEATURES_TOPIC.format(view=plan.name), value, orjson.dumps(key), headers)
+            sender.send(project.names.features(plan.name), value, orjson.dumps(key), headers)
 
 
 def taken(tables: Following, plan: ViewPlan, *names: str) -> list[tuple[Any, ...] | None]:
@@ -92,7 +92,7 @@ def test_a_key_with_a_tombstone_is_left_to_the_store(project: Project) -> None:
         send(project, a, ("s1", 5, 1, 3), ("s2", 5, 1, 4))
         wait_until(lambda: taken(tables, a, "s1", "s2") == [(5, 1, 3), (5, 1, 4)], "rows")
         with producer(project.config) as sender:
-            sender.send(FEATURES_TOPIC.format(view=a.name), None, b'{"shop":"s1"}', [])
+            sender.send(project.names.features(a.name), None, b'{"shop":"s1"}', [])
         wait_until(lambda: taken(tables, a, "s1", "s2") == [None, (5, 1, 4)], "tombstone")
         send(project, a, ("s1", 6, 1, 5), ("s2", 6, 1, 6))
         wait_until(lambda: taken(tables, a, "s1", "s2") == [None, (6, 1, 6)], "later rows")

@@ -18,7 +18,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from features.errors import UsageError
 from jobs.kafka.broker import Broker
 from jobs.kafka.clients import ensure_topics, producer
-from jobs.project import FEATURES_TOPIC
 from jobs.serving.inputs import inputs_of
 from jobs.serving.mirror import Mirror, mirrored, streamed
 from jobs.store.open import open_store
@@ -59,7 +58,7 @@ def make_shop(servers: Broker, models: Path, tmp_path: Path) -> MakeShop:
 def emit(shop: Shop, view: str, key: tuple[Any, ...], t: int, *values: Any, seq: int = 1) -> None:
     """A row into the view's topic, as the Flink job writes it."""
     plan = shop.project.plans[view]
-    topic = FEATURES_TOPIC.format(view=view)
+    topic = shop.project.names.features(view)
     ensure_topics(shop.project.config, [topic])
     named = {column.name: value for column, value in zip(plan.key, key, strict=True)}
     features = {feature.name: value for feature, value in zip(plan.features, values, strict=True)}
@@ -231,7 +230,7 @@ def test_an_erased_key_is_what_the_store_says(make_shop: MakeShop) -> None:
         mirrored(shop.project, plans, store, threading.Event(), print) as mirror,
     ):
         with producer(shop.project.config) as sender:
-            sender.send(FEATURES_TOPIC.format(view="customer"), None, b'{"customer":"ann"}', [])
+            sender.send(shop.project.names.features("customer"), None, b'{"customer":"ann"}', [])
         wait_until(lambda: mirror.figures().rows["customer"] == 0, "tombstone")
         # the writer has not come to it
         assert clock(mirror, shop, "ann") == T
