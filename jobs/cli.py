@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 
 import click
 
-from features.errors import PenstockError
+from features.errors import PenstockError, UsageError
 
 #: Command → one line of help: what ``penstock --help`` lists without importing any of them.
 COMMANDS = {
@@ -68,12 +69,40 @@ def main() -> None:
     if sys.argv[1:2] and sys.argv[1] in _WITH_FEAST:
         importlib.import_module("jobs.store.quick_start").leave_feast_unchecked()
     try:
-        penstock.main(args=sys.argv[1:], prog_name="penstock")
+        sys.exit(penstock.main(args=sys.argv[1:], prog_name="penstock", standalone_mode=False))
     except PenstockError as error:  # of an option that could not be read, or of a command with --debug
         if "--debug" in sys.argv:
             raise
-        click.echo(f"error: {error.render()}", err=True)
+        _fail(error)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
         sys.exit(error.exit_code)
+    except click.ClickException as error:
+        _fail(_as_usage_error(error))
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        sys.exit(130)
+
+
+def _fail(error: PenstockError) -> None:
+    """As a command does: no command has begun yet."""
+    click.echo(f"error: {error.render()}", err=True)
+    if "--json" in sys.argv:
+        click.echo(json.dumps({"error": error.to_json()}))
+    sys.exit(error.exit_code)
+
+
+def _as_usage_error(error: click.ClickException) -> PenstockError:
+    """What click says of a command line that it cannot read, in one sentence."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is None:
+        return UsageError(error.format_message().rstrip("."))
+    return UsageError(
+        error.format_message().rstrip("."),
+        where=context.command_path,
+        allowed=", ".join(COMMANDS) if isinstance(context.command, Commands) else None,
+        hint=f"see '{context.command_path} --help'",
+    )
 
 
 if __name__ == "__main__":

@@ -268,6 +268,7 @@ def infer(
     model = load_current(project.config.state / "models", plan)
     topic = _request_topic(project, plan)
     group = group or project.names.infer_group(plan.name)
+    told(f"{plan.name} {model.version}: requests from {topic}, predictions to {plan.output}, as the group {group}")
     with ExitStack() as opened, answering(project.config):
         store = opened.enter_context(open_store(project.folder))
         # a store that is down, or holds rows of other definitions, is found before there are requests

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from features.errors import PenstockError
 from jobs.flink.rest import FlinkRest
 from jobs.kafka.security import bootstrap_servers
-from jobs.lag import NOTHING, Pair, Progress, progress, read_by_stream, written_by_stream
+from jobs.lag import Pair, Progress, progress, read_by_stream, written_by_stream
 from jobs.models.pointer import current_version
 from jobs.project import Project
-from jobs.status import Counted, read_counted, running_job
+from jobs.status import Counted, kept_counted, read_counted, running_job
 
 
 @dataclass(frozen=True)
@@ -25,32 +25,35 @@ class JobState:
 
 @dataclass(frozen=True)
 class ViewState:
-    """A view and one of its sources. ``counts``: class → events, None while no job runs. ``read``: the job in the
-    source's topic, as of its newest checkpoint. ``written``: the writer in the view's topic.
+    """A view and one of its sources. ``counts``: class → events. ``read``: the job in the source's topic, as of its
+    newest checkpoint. ``written``: the writer in the view's topic. Each None where it is not known.
     """
 
     view: str
     source: str
     topic: str
     counts: dict[str, int] | None
-    read: Progress
-    written: Progress
+    read: Progress | None
+    written: Progress | None
 
 
 @dataclass(frozen=True)
 class ModelState:
-    """``version``: the current one, None before training; ``requests``: the model's group in its request topic."""
+    """``version``: the current one, None before training. ``requests``: the model's group in its request topic, None
+    where it is not known.
+    """
 
     model: str
     version: str | None
     topic: str
-    requests: Progress
+    requests: Progress | None
 
 
 @dataclass(frozen=True)
 class Overview:
     """``servers`` None: no broker answers, and ``problem`` says why. ``dead``: source → reason → dead letters that the
-    running job has counted; ``dead_letters``: all in the topic.
+    job has counted; ``dead_letters``: all in the topic, None where it is not known. ``counted_at``: when the job had
+    counted this, in milliseconds; None while it is asked itself, and where nothing is known.
     """
 
     servers: str | None
@@ -59,7 +62,8 @@ class Overview:
     views: list[ViewState]
     models: list[ModelState]
     dead: dict[str, dict[str, int]]
-    dead_letters: int
+    dead_letters: int | None
+    counted_at: int | None
 
 
 def look(project: Project) -> Overview:
@@ -69,24 +73,28 @@ def look(project: Project) -> Overview:
     wanted = [letters, *read.values(), *written.values(), *(pair for _, pair in asked)]
     servers, problem, reached = _kafka(project, wanted)
     job, counted = _flink(project)
+    kept = kept_counted(project) if counted is None else None
+    if kept is not None:
+        counted = kept.counted
     views = [
         ViewState(
             plan.name,
             source,
             project.topic(source),
             None if counted is None else counted.of_sources.get((plan.name, source)),
-            reached.get(read[source], NOTHING),
-            reached.get(written[plan.name], NOTHING),
+            reached.get(read[source]),
+            reached.get(written[plan.name]),
         )
         for source, plans in project.streamed.items()
         for plan in plans
     ]
     models = [
-        ModelState(name, current_version(project.config.state / "models", name), pair[1], reached.get(pair, NOTHING))
+        ModelState(name, current_version(project.config.state / "models", name), pair[1], reached.get(pair))
         for name, pair in asked
     ]
     dead = {} if counted is None else counted.dead
-    return Overview(servers, problem, job, views, models, dead, reached.get(letters, NOTHING).end)
+    total = reached[letters].end if letters in reached else None
+    return Overview(servers, problem, job, views, models, dead, total, None if kept is None else kept.t)
 
 
 def _models(project: Project) -> list[tuple[str, Pair]]:

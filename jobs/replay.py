@@ -59,6 +59,18 @@ def count_events(project: Project, start_ms: int, end_ms: int) -> dict[str, int]
         }
 
 
+def history_reach(project: Project) -> tuple[int, int] | None:
+    """The times of the first and the last event of all streamed sources, in milliseconds; None without events."""
+    with _history(project) as (db, sources):
+        plans = [project.streams[name].source_plan for name in sources]
+        times = (
+            f"SELECT {quote(str(plan.time))} AS t FROM ({source_rows(db, project, plan)}) WHERE _lost IS NOT TRUE"
+            for plan in plans
+        )
+        first, last = one_row(db, f"SELECT min(t), max(t) FROM ({' UNION ALL '.join(times)})")
+    return None if first is None else (first, last)
+
+
 @contextmanager
 def _history(project: Project) -> Iterator[tuple[duckdb.DuckDBPyConnection, list[str]]]:
     """A database, and the streamed sources that have a history, in the order of the definitions."""

@@ -44,6 +44,38 @@ class Counted:
     dead: dict[str, dict[str, int]]
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What the job had counted at ``t`` (milliseconds): what is known of one that has ended."""
+
+    t: int
+    counted: Counted
+
+
+def keep_counted(project: Project, rest: FlinkRest) -> None:
+    """Writes down what the job has counted. Raises PenstockError when it does not answer."""
+    counted = read_counted(project, rest)
+    file = _kept_file(project)
+    whole = file.with_suffix(".new")
+    events = [[view, source, counts] for (view, source), counts in counted.of_sources.items()]
+    whole.write_text(json.dumps({"t": time.time_ns() // 1_000_000, "events": events, "dead": counted.dead}))
+    whole.replace(file)
+
+
+def kept_counted(project: Project) -> Kept | None:
+    """What ``keep_counted`` has written last; None where there is nothing of it."""
+    try:
+        found = json.loads(_kept_file(project).read_text())
+        events = {(view, source): counts for view, source, counts in found["events"]}
+        return Kept(found["t"], Counted(events, found["dead"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _kept_file(project: Project) -> Path:
+    return project.config.state / "stream" / "counts.json"
+
+
 def status_file(project: Project) -> Path:
     """Where a running ``penstock stream`` says how to reach it."""
     return project.config.state / "stream" / "status.json"

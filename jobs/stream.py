@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,14 +31,14 @@ from jobs.metrics.serve import served
 from jobs.metrics.stream import StreamMetrics
 from jobs.ports import free_port
 from jobs.project import Project
-from jobs.status import status_file
+from jobs.status import keep_counted, status_file
 from jobs.store.open import open_store
 from jobs.store.patience import Patience
 from jobs.store.schema import schema_of
 from jobs.writer import Writer, WriterCounts, reader
 
-#: Seconds between two looks at what runs.
-LOOK_S = 0.5
+#: Seconds between two looks at what runs, and between two notes of what it has counted.
+LOOK_S, KEEP_S = 0.5, 5.0
 
 Say = Callable[[str], None]
 
@@ -71,6 +72,7 @@ def run(
         raise UsageError(
             "no view has a stream", where=str(project.config.definitions), hint="give a stream a topic=, and it a view"
         )
+    say(f"the Flink job of {', '.join(project.streamed)} and the writer of {len(plans)} views start")
     settings = _settings(project)
     with _alone(settings), contextlib.ExitStack() as running:
         end_leftover(settings)
@@ -94,7 +96,7 @@ def run(
         metrics = StreamMetrics(project, job.rest, counts)
         if metrics_port is not None:
             say(f"metrics: {running.enter_context(served(metrics, project.config.metrics.host, metrics_port))}")
-        watch = _Watch(settings, job, jvm, writing, restored, say)
+        watch = _Watch(settings, job, jvm, writing, restored, say, lambda: keep_counted(project, job.rest))
         watch.until(stop)
         state = watch.end()
         done.set()
@@ -218,7 +220,9 @@ class _Watch:
         writing: Future[WriterCounts],
         restored: Path | None,
         say: Say,
+        keep: Callable[[], None],
     ) -> None:
+        self._keep, self._kept = keep, 0.0
         self._settings, self._job, self._jvm, self._writing, self._say = settings, job, jvm, writing, say
         self._restored = restored
         self._running = False
@@ -240,6 +244,8 @@ class _Watch:
             self._say(f"the job runs: {self._job.rest.address}/#/job/{self._job.id}/overview")
         self._tell_restarts()
         self._tell_checkpoints()
+        if time.monotonic() >= self._kept + KEEP_S:
+            self._keep_counts()
         self._forget()
 
     def _tell_restarts(self) -> None:
@@ -260,6 +266,12 @@ class _Watch:
                 self._say("checkpoints are taken again")
             self._failing = failing is not None
 
+    def _keep_counts(self) -> None:
+        """A status after the job's end has nothing else."""
+        self._kept = time.monotonic()
+        with contextlib.suppress(PenstockError):  # as above
+            self._keep()
+
     def _forget(self) -> None:
         """Once the job has a state of its own, those of earlier runs are of no use."""
         if self._restored is not None and newest_state(self._settings) != self._restored:
@@ -268,6 +280,7 @@ class _Watch:
 
     def end(self) -> Path | None:
         """Stops the job, and says where it will go on."""
+        self._keep_counts()
         try:
             return self._job.stop(savepoints(self._settings))
         except PenstockError as error:

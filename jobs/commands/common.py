@@ -26,6 +26,7 @@ from rich.progress import (
 )
 
 from features.errors import PenstockError, UsageError
+from jobs.config import Config, read_config
 from jobs.logs import configure, logger
 from jobs.project import Project, find_project, load_project
 
@@ -47,19 +48,28 @@ class Context:
     """What a command works with. ``out`` prints for people; ``result`` is what ``--json`` prints."""
 
     def __init__(self, project: Path | None, as_json: bool) -> None:
-        self._folder, self.as_json = project, as_json
+        self._given, self.as_json = project, as_json
         # soft: a path is never broken in two
         self.out = Console(stderr=as_json, highlight=False, soft_wrap=True)
         self.err = Console(stderr=True, highlight=False, soft_wrap=True)
 
     @functools.cached_property
+    def _folder(self) -> Path:
+        return self._given or find_project(Path.cwd())
+
+    @functools.cached_property
+    def config(self) -> Config:
+        """The configuration of the project, which is read without its definitions."""
+        return read_config(self._folder)
+
+    @functools.cached_property
     def project(self) -> Project:
         """The project in ``--project``, this folder, or ``feature_repo`` below it."""
-        return load_project(self._folder or find_project(Path.cwd()))
+        return load_project(self._folder)
 
     def log(self, job: str) -> logging.Logger:
         """The logger of a job, written as ``[logs]`` says."""
-        configure(self.project.config.logs.format)
+        configure(self.config.logs.format)
         return logger(job)
 
     def result(self, **values: Any) -> None:

@@ -9,7 +9,6 @@ import click
 from features.errors import UsageError
 from jobs.commands.common import Context, metrics_option
 from jobs.commands.common import command as shared
-from jobs.inference import infer
 from jobs.signals import stop_on_signals
 
 
@@ -51,6 +50,10 @@ def command(
 
     Example: penstock infer arrival_delay --from-offsets 0:274296
     """
+    say = context.log("infer").info
+    say(f"infer {model} of {context.config.project} starts: the libraries are loaded, then the model and the store")
+    from jobs.inference import infer  # libraries of models and stores take seconds
+
     with stop_on_signals() as stop, context.progress(f"predictions of {model}", None) as bar:
         counts = infer(
             context.project,
@@ -59,7 +62,7 @@ def command(
             group=group,
             start=from_offsets,
             progress=lambda counts: bar(counts.predictions),
-            told=context.log("infer").info,
+            told=say,
             metrics_port=metrics_port,
         )
     context.out.print(counts.summary())

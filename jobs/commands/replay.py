@@ -12,7 +12,8 @@ from jobs.commands.common import TIME, Context
 from jobs.commands.common import command as shared
 from jobs.kafka.clients import consumer, ensure_topics, producer
 from jobs.project import Project
-from jobs.replay import FullSpeed, Lead, Pace, RealTime, count_events, replay
+from jobs.replay import FullSpeed, Lead, Pace, RealTime, count_events, history_reach, replay
+from jobs.times import range_words
 
 
 @click.command()
@@ -33,9 +34,13 @@ def command(
     """
     if lead and speed:
         raise UsageError("--lead and --speed are two paces", allowed="one of them")
+    if from_ms >= to_ms:
+        raise UsageError(f"the range {range_words((from_ms, to_ms))} is empty", allowed="--from before --to")
     project = context.project
-    ensure_topics(project.config, [project.topic(name) for name in project.streamed])
     total = sum(count_events(project, from_ms, to_ms).values())
+    if not total:
+        raise _no_events(project, from_ms, to_ms)
+    ensure_topics(project.config, [project.topic(name) for name in project.streamed])
     with contextlib.ExitStack() as open_things:
         pace = _pace(project, lead, model, speed, open_things)
         sender = open_things.enter_context(producer(project.config))
@@ -46,6 +51,12 @@ def command(
         bar(sum(counts.values()))
     context.out.print(", ".join(f"{name} {count}" for name, count in counts.items()) + " events sent")
     context.result(**counts)
+
+
+def _no_events(project: Project, from_ms: int, to_ms: int) -> UsageError:
+    reach = history_reach(project)
+    held = "history has no events at all" if reach is None else f"history reaches from {range_words(reach)}"
+    return UsageError(f"there are no events from {range_words((from_ms, to_ms))}", where="--from, --to", allowed=held)
 
 
 def _pace(

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 
 import click
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 
 from features.ingest import CLASSES
 from jobs.commands.common import Context
 from jobs.commands.common import command as shared
+from jobs.lag import Progress
 from jobs.overview import ModelState, Overview, ViewState, look
 from jobs.signals import stop_on_signals
+from jobs.times import time_words
 
 #: Seconds between two looks.
 LOOK_S = 1.0
+
+#: What stands for a number that nobody knows.
+UNKNOWN = "unknown"
 
 
 @click.command()
@@ -30,63 +36,98 @@ def command(context: Context, once: bool) -> None:
     """
     if once or context.as_json or not context.out.is_terminal:
         found = look(context.project)
-        context.out.print(shown(found))
+        context.out.print(shown(found, context.out))
         context.result(**asdict(found))
         return
-    with stop_on_signals() as stop, Live(shown(look(context.project)), console=context.out, screen=True) as live:
+    first = shown(look(context.project), context.out)
+    with stop_on_signals() as stop, Live(first, console=context.out, screen=True) as live:
         while not stop.wait(LOOK_S):
-            live.update(shown(look(context.project)))
+            live.update(shown(look(context.project), context.out))
 
 
-def shown(found: Overview) -> RenderableType:
-    """The overview as tables."""
-    return Group(_parts(found), _views(found.views), _models(found.models), *_dead(found))
+@dataclass
+class Grid:
+    """A table that is never cut: where it is too wide for a terminal its rows stand one below the other."""
+
+    title: str
+    names: Sequence[str]
+    rows: list[Sequence[str]] = field(default_factory=list)
+
+    def fitted(self, console: Console) -> Table:
+        """The table for this console; what is piped has lines as long as they have to be."""
+        wide = self._wide()
+        width = console.measure(wide, options=console.options.update(max_width=100_000)).maximum
+        if console.is_terminal and width > console.width:
+            return self._narrow()
+        wide.width = width
+        return wide
+
+    def _wide(self) -> Table:
+        table = Table(*self.names, title=self.title)
+        for row in self.rows:
+            table.add_row(*row)
+        return table
+
+    def _narrow(self) -> Table:
+        """Two columns; what does not fit even so goes on in the next line."""
+        table = Table(title=self.title, show_header=False)
+        table.add_column(overflow="fold")
+        table.add_column(overflow="fold")
+        for row in self.rows:
+            for name, text in zip(self.names, row, strict=True):
+                table.add_row(name, text)
+            table.add_section()
+        return table
 
 
-def _parts(found: Overview) -> Table:
-    grid = Table("part", "state", title=f"at {time.strftime('%H:%M:%S')}")
-    grid.add_row("Kafka", found.servers or f"not there: {found.problem}")
+def shown(found: Overview, console: Console) -> RenderableType:
+    """The overview as tables that fit the console."""
+    grids = [_parts(found), _views(found.views), _models(found.models), *_dead(found)]
+    return Group(*(grid.fitted(console) for grid in grids))
+
+
+def _parts(found: Overview) -> Grid:
+    grid = Grid(f"at {time.strftime('%H:%M:%S')}", ("part", "state"))
+    grid.rows.append(("Kafka", found.servers or f"not there: {found.problem}"))
     if found.job is None:
-        grid.add_row("Flink job", "does not run")
+        counted = "" if found.counted_at is None else f"; its counts are of {time_words(found.counted_at)}"
+        grid.rows.append(("Flink job", f"does not run{counted}"))
     else:
         age = found.job.checkpoint_age_s
         newest = "no checkpoint yet" if age is None else f"newest checkpoint {age:.1f} s ago"
-        grid.add_row("Flink job", f"{found.job.state}, {newest}, {found.job.restored} restores")
-    grid.add_row("dead letters", f"{found.dead_letters:,}")
+        grid.rows.append(("Flink job", f"{found.job.state}, {newest}, {found.job.restored} restores"))
+    grid.rows.append(("dead letters", _number(found.dead_letters)))
     return grid
 
 
-def _views(views: list[ViewState]) -> Table:
+def _views(views: list[ViewState]) -> Grid:
     numbers = [name.replace("_", " ") for name in CLASSES]
-    grid = Table("view", "source", "topic", "events", "behind", *numbers, "rows", "to write", title="views")
+    grid = Grid("views", ("view", "source", "topic", "events", "behind", *numbers, "rows", "to write"))
     for view in views:
-        counts = ["" if view.counts is None else f"{view.counts[name]:,}" for name in CLASSES]
-        events, rows = view.read, view.written
-        grid.add_row(
-            view.view,
-            view.source,
-            view.topic,
-            f"{events.end:,}",
-            f"{events.lag:,}",
-            *counts,
-            f"{rows.end:,}",
-            f"{rows.lag:,}",
-        )
+        counts = [_number((view.counts or {}).get(name)) for name in CLASSES]
+        grid.rows.append((view.view, view.source, view.topic, *_reached(view.read), *counts, *_reached(view.written)))
     return grid
 
 
-def _models(models: list[ModelState]) -> Table:
-    grid = Table("model", "version", "requests", "to answer", title="models")
+def _models(models: list[ModelState]) -> Grid:
+    grid = Grid("models", ("model", "version", "requests", "to answer"))
     for model in models:
-        grid.add_row(model.model, model.version or "not trained", f"{model.requests.end:,}", f"{model.requests.lag:,}")
+        grid.rows.append((model.model, model.version or "not trained", *_reached(model.requests)))
     return grid
 
 
-def _dead(found: Overview) -> list[Table]:
+def _dead(found: Overview) -> list[Grid]:
     reasons = [(source, reason, n) for source, all in found.dead.items() for reason, n in all.items() if n]
     if not reasons:
         return []
-    grid = Table("source", "reason", "dead letters", title="dead letters by reason")
-    for source, reason, number in reasons:
-        grid.add_row(source, reason, f"{number:,}")
-    return [grid]
+    rows: list[Sequence[str]] = [(source, reason, f"{number:,}") for source, reason, number in reasons]
+    return [Grid("dead letters by reason", ("source", "reason", "dead letters"), rows)]
+
+
+def _reached(progress: Progress | None) -> tuple[str, str]:
+    """Records, and how many of them are still to do."""
+    return (UNKNOWN, UNKNOWN) if progress is None else (f"{progress.end:,}", f"{progress.lag:,}")
+
+
+def _number(number: int | None) -> str:
+    return UNKNOWN if number is None else f"{number:,}"

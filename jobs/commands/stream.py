@@ -7,7 +7,6 @@ import click
 from jobs.commands.common import Context, metrics_option
 from jobs.commands.common import command as shared
 from jobs.signals import stop_on_signals
-from jobs.stream import run
 
 
 @click.command()
@@ -18,11 +17,15 @@ def command(context: Context, metrics_port: int | None) -> None:
 
     Example: penstock stream --project feature_repo --metrics-port 9401
     """
+    say = context.log("stream").info
+    say(f"stream of {context.config.project} starts: the libraries are loaded, then the job and the writer begin")
+    from jobs.stream import run  # Flink's libraries take seconds
+
     with stop_on_signals() as stop, context.progress("feature rows read", None) as bar:
         report = run(
             context.project,
             stop,
-            say=context.log("stream").info,
+            say=say,
             progress=lambda counts: bar(counts.read),
             metrics_port=metrics_port,
         )

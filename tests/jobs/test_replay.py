@@ -16,6 +16,7 @@ import pytest
 
 from features.errors import PenstockError, UsageError
 from features.ingest import parse
+from jobs.cli import penstock
 from jobs.kafka.clients import admin, consumer, ensure_topics, producer
 from jobs.project import Project
 from jobs.replay import FullSpeed, Lead, RealTime, count_events, events, identity, replay
@@ -75,6 +76,20 @@ def received(project: Project, source: str, count: int) -> list[dict[str, Any]]:
         while len(values) < count:
             values += [r.value for part in reader.poll(timeout_ms=10_000).values() for r in part]
     return [json.loads(value) for value in values]
+
+
+def test_a_range_without_events_is_told_with_what_history_has(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["replay", "--project", str(project.folder), "--from", "1970-01-01T00:00:03", "--to", "1970-01-02"]
+    with pytest.raises(SystemExit) as ended:
+        penstock.main(args=arguments)
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.splitlines() == [
+        "error: there are no events from 1970-01-01 00:00:03 to 1970-01-02 00:00:00",
+        "  where: --from, --to",
+        "  allowed: history reaches from 1970-01-01 00:00:01 to 1970-01-01 00:00:01",
+    ]
 
 
 def in_utc(project: Project, name: str, **columns: pa.Array) -> None:

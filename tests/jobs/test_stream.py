@@ -171,6 +171,7 @@ def test_stopped_killed_and_equal_to_the_oracle_in_the_end(story: Story) -> None
         assert not alive(jvm)
         assert not status_file(project).exists()
         assert "no savepoint" not in child.said()
+        check_counts_stay(story, found)
 
     with story.child("killed") as child:
         wait_stream(project, child)
@@ -217,11 +218,23 @@ def check_metrics(child: Child, found: StreamStatus) -> None:
 
 def check_overview(story: Story, found: StreamStatus) -> None:
     now = look(story.project)
-    assert now.job is not None and now.job.state == "RUNNING" and now.job.checkpoint_age_s is not None
+    assert (
+        now.counted_at is None
+        and now.job is not None
+        and now.job.state == "RUNNING"
+        and now.job.checkpoint_age_s is not None
+    )
     assert {view.view: view.counts for view in now.views} == found.counts
     assert {view.view: view.written for view in now.views} == {v: Progress(n, n) for v, n in found.rows.items()}
-    assert {view.read.end for view in now.views} == set(story.counts.values())
+    assert {view.read and view.read.end for view in now.views} == set(story.counts.values())
     assert set(now.dead[story.names["prices"]].values()) == {0}
+    assert now.dead["orders"]["not json"] > 0
+
+
+def check_counts_stay(story: Story, found: StreamStatus) -> None:
+    now = look(story.project)
+    assert now.job is None and now.counted_at is not None
+    assert {view.view: view.counts for view in now.views} == found.counts
     assert now.dead["orders"]["not json"] > 0
 
 
