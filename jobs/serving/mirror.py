@@ -88,7 +88,7 @@ class Mirror:
         if known:
             self._following.put(schema.name, list(known), stored.at(np.array(list(known.values()))))
             checked.update(known)
-        newer = ~held | stored.later_than(rows.t[missing], rows.seq[missing])
+        newer = ~held | stored.replaces(rows.t[missing], rows.seq[missing])
         overlay(rows, missing[newer], stored, np.flatnonzero(newer))
         return rows
 

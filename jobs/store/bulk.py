@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self, TypeVar
 
 from features.errors import RefusedError
@@ -12,7 +12,7 @@ from jobs.store.columns import Columns
 from jobs.store.encoding import encode_column
 from jobs.store.keys import encode_keys, encode_known_keys
 from jobs.store.patience import Patience
-from jobs.store.rows import FeatureRow, ViewSchema
+from jobs.store.rows import Batch, FeatureRow, ViewSchema
 
 T = TypeVar("T")
 
@@ -29,6 +29,8 @@ class EncodedRows:
     seq: Sequence[int]
     features: tuple[tuple[str, str], ...]
     columns: list[list[bytes]]
+    #: Of each row its ``Batch``; None for rows of the stream.
+    batch: Sequence[Batch] | None = None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -64,6 +66,14 @@ class BulkStore(ABC):
     def write_rows(self, schema: ViewSchema, rows: Sequence[FeatureRow]) -> int:
         """``write_views`` for one view."""
         return self.write_views([(schema, rows)])
+
+    def write_batch(self, schema: ViewSchema, rows: Sequence[FeatureRow], batch: Batch) -> int:
+        """As ``write_rows``, for rows of batch: seq 0, with a generation that decides between two of them.
+
+        Over a row of the stream, or of a batch without a generation, the greater ``(t, seq)`` wins as ever.
+        """
+        encoded = [(schema.name, replace(encode_rows(schema, rows), batch=[batch] * len(rows)))] if rows else []
+        return self._answered(lambda: self._write_accepted([schema], encoded))
 
     def write_views(self, batch: Sequence[tuple[ViewSchema, Sequence[FeatureRow]]]) -> int:
         """Writes each row unless the store holds one of the same or a greater ``(t, seq)`` for its key.

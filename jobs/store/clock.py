@@ -1,4 +1,7 @@
-"""A row's place in order, ``(t, seq)``, as the bytes that the stores keep, and ``t`` as Feast's own timestamp."""
+"""A row's place in order as the bytes that the stores keep, and ``t`` as Feast's own timestamp.
+
+The order is ``(t, seq)``. Of two rows of batch (seq 0) the generation decides first: ``Batch``.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ ABSENT = -(1 << 63)
 
 _SIGN = 1 << 63
 _PAIR = struct.Struct(">QQ")
+_BATCH = struct.Struct(">QQQQ")
 _NOTHING = bytes(_PAIR.size)
 
 #: 0002-01-01 and 9998-12-31, UTC, in seconds: a ``datetime`` holds them in every time zone.
@@ -26,9 +30,16 @@ def pack_clock(t: int, seq: int) -> bytes:
     return _PAIR.pack(t + _SIGN, seq + _SIGN)
 
 
+def pack_batch_clock(t: int, seq: int, generation: int, until: int) -> bytes:
+    """As ``pack_clock``, and 16 bytes more where there is a generation: it and ``until``."""
+    if not generation:
+        return pack_clock(t, seq)
+    return _BATCH.pack(t + _SIGN, seq + _SIGN, generation + _SIGN, until + _SIGN)
+
+
 def unpack_clocks(cells: Sequence[Cell]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """``t`` and ``seq`` of each packed clock; ABSENT where there is none."""
-    pairs = np.frombuffer(b"".join([cell or _NOTHING for cell in cells]), dtype=">u8").astype(np.uint64)
+    pairs = np.frombuffer(b"".join([(cell or _NOTHING)[: _PAIR.size] for cell in cells]), dtype=">u8").astype(np.uint64)
     signed = (pairs ^ np.uint64(_SIGN)).view(np.int64).reshape(len(cells), 2)
     return signed[:, 0].copy(), signed[:, 1].copy()
 

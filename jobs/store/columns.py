@@ -52,10 +52,15 @@ class Columns:
         features = tuple(FeatureColumn(c.name, c.type, c.values[places], c.null[places]) for c in self.features)
         return Columns(self.schema, self.t[places], self.seq[places], self.present[places], features)
 
-    def later_than(self, t: Int64s, seq: Int64s) -> Mask:
-        """Which of the rows are there and have a greater ``(t, seq)`` than these."""
+    def replaces(self, t: Int64s, seq: Int64s) -> Mask:
+        """Which of the rows, as a topic or the store has them now, take the place of rows with these clocks in memory.
+
+        The greater ``(t, seq)`` does. A row of batch (seq 0) in memory came from the store: what the store has now
+        takes its place, be it another row of batch or none.
+        """
         later: Mask = self.present & ((self.t > t) | ((self.t == t) & (self.seq > seq)))
-        return later
+        of_batch: Mask = (seq == 0) & (~self.present | (self.seq == 0))
+        return later | of_batch
 
     def __getitem__(self, feature: str) -> FeatureColumn:
         """The feature of this name. Raises KeyError."""

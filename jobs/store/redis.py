@@ -30,7 +30,7 @@ from redis.exceptions import NoScriptError
 
 from features.errors import PenstockError
 from jobs.store.bulk import BulkStore, EncodedRows, KeyRequest
-from jobs.store.clock import feast_timestamp, pack_clock, unpack_clocks
+from jobs.store.clock import feast_timestamp, pack_batch_clock, pack_clock, unpack_clocks
 from jobs.store.columns import Cells, Columns, decode
 from jobs.store.encoding import Cell
 from jobs.store.packed import Features, OtherLayout, layout_of, split
@@ -329,7 +329,7 @@ def _write_commands(config: RepoConfig, view: str, rows: EncodedRows, script: by
     columns = (*_pieces(rows, len(fields.pieces)), [feast_timestamp(t) for t in rows.t], *rows.columns)
     start = head(7 + 2 * len(names), b"EVALSHA", script, b"1")
     clock_field, ttl = bulk(fields.clock), bulk(b"%d" % (config.online_store.key_ttl_seconds or 0))
-    clocks = map(pack_clock, rows.t, rows.seq)
+    clocks = _clocks(rows)
     packed = [_field_column(name, cells) for name, cells in zip(names, columns, strict=True)]
     return [
         (key + project, b"".join((start, bulk(key + project), clock_field, bulk(clock), ttl, *cells)))
@@ -343,6 +343,13 @@ def _erase_commands(config: RepoConfig, schema: ViewSchema, keys: list[bytes]) -
     start, rest = head(2 + len(fields), b"HDEL"), b"".join(map(bulk, fields))
     names = [key + config.project.encode() for key in keys]
     return [(name, b"".join((start, bulk(name), rest))) for name in names]
+
+
+def _clocks(rows: EncodedRows) -> Iterable[bytes]:
+    if rows.batch is None:
+        return map(pack_clock, rows.t, rows.seq)
+    clocks = zip(rows.t, rows.seq, rows.batch, strict=True)
+    return (pack_batch_clock(t, seq, *batch) for t, seq, batch in clocks)
 
 
 def _pieces(rows: EncodedRows, count: int) -> list[list[bytes]]:

@@ -19,6 +19,20 @@ class FeatureRow(NamedTuple):
     values: tuple[Any, ...]
 
 
+class Batch(NamedTuple):
+    """What batch knows of its rows beside their clocks, in milliseconds since the epoch.
+
+    ``generation``: when the backfill began that computed them. ``until``: the time for which it gave the newest row of
+    each key, so that it has no change point after the row's ``t`` and up to then.
+
+    Of two rows of batch for one key the later generation wins if its ``until`` reaches the other's ``t``; the earlier
+    one if its ``t`` is after the other's ``until``: what both speak about, the later one decides.
+    """
+
+    generation: int
+    until: int
+
+
 @dataclass(frozen=True)
 class ViewSchema:
     """A view as the store sees it.

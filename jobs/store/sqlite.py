@@ -28,7 +28,7 @@ from jobs.store.columns import Columns
 from jobs.store.packed import OtherLayout, layout_of
 from jobs.store.patience import StoreAway
 from jobs.store.protos import encode_feast_rows
-from jobs.store.rows import ViewSchema
+from jobs.store.rows import Batch, ViewSchema
 from jobs.store.sqlite_errors import cause_of
 
 #: How long a writer waits for another one, in seconds.
@@ -38,6 +38,8 @@ _CACHE_KIB = 64 * 1024
 #: Keys in one statement: SQLite allows 32,766 parameters unless built otherwise.
 _KEYS_AT_ONCE = 16_384
 _EPOCH = datetime(1970, 1, 1)
+#: The generation, and how far it speaks, of a row of the stream.
+_STREAMED = Batch(0, 0)
 
 _FINGERPRINTS = """CREATE TABLE IF NOT EXISTS penstock_fingerprints (
     feature_table TEXT PRIMARY KEY, fingerprint TEXT NOT NULL) WITHOUT ROWID"""
@@ -50,11 +52,20 @@ _VALUES = """CREATE TABLE IF NOT EXISTS {values} (
     entity_key BLOB, feature_name TEXT, value BLOB, value_text TEXT, vector_value BLOB,
     event_ts timestamp, created_ts timestamp, PRIMARY KEY (entity_key, feature_name)) WITHOUT ROWID"""
 _CLOCKS = """CREATE TABLE IF NOT EXISTS {clocks} (
-    entity_key BLOB PRIMARY KEY, t INTEGER NOT NULL, seq INTEGER NOT NULL, row BLOB NOT NULL) WITHOUT ROWID"""
+    entity_key BLOB PRIMARY KEY, t INTEGER NOT NULL, seq INTEGER NOT NULL, row BLOB NOT NULL,
+    generation INTEGER NOT NULL DEFAULT 0, until INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID"""
+#: What the tables of earlier versions lack.
+_OF_BATCH = ("generation", "until")
+_ADD_COLUMN = "ALTER TABLE {clocks} ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0"
 
-_COMPARE_AND_SET = """INSERT INTO {clocks} AS held (entity_key, t, seq, row) VALUES (?, ?, ?, ?)
-    ON CONFLICT (entity_key) DO UPDATE SET t = excluded.t, seq = excluded.seq, row = excluded.row
-    WHERE (excluded.t, excluded.seq) > (held.t, held.seq)"""
+#: ``rows.Batch`` says which of two rows of batch wins.
+_COMPARE_AND_SET = """INSERT INTO {clocks} AS held (entity_key, t, seq, row, generation, until)
+    VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (entity_key) DO UPDATE SET
+        t = excluded.t, seq = excluded.seq, row = excluded.row, generation = excluded.generation, until = excluded.until
+    WHERE CASE WHEN excluded.seq <> 0 OR held.seq <> 0 OR excluded.generation = held.generation
+            THEN (excluded.t, excluded.seq, excluded.until) > (held.t, held.seq, held.until)
+        WHEN excluded.generation > held.generation THEN excluded.until >= held.t
+        ELSE excluded.t > held.until END"""
 _SET_VALUE = """INSERT INTO {values} (entity_key, feature_name, value, event_ts) VALUES (?, ?, ?, ?)
     ON CONFLICT (entity_key, feature_name) DO UPDATE SET value = excluded.value, event_ts = excluded.event_ts"""
 
@@ -315,15 +326,26 @@ def _erase_rows(connection: sqlite3.Connection, table: str, keys: list[bytes]) -
 def _make_tables(connection: sqlite3.Connection, table: str) -> None:
     connection.execute(_sql(_VALUES, table))
     connection.execute(_sql(_CLOCKS, table))
+    _add_columns(connection, table)
+
+
+def _add_columns(connection: sqlite3.Connection, table: str) -> None:
+    """Makes a table that an earlier version made one of today's."""
+    columns = {name for _, name, *_ in connection.execute(f"PRAGMA table_info({_clocks(table)})")}
+    for column in _OF_BATCH:
+        if column not in columns:
+            connection.execute(_ADD_COLUMN.format(clocks=_clocks(table), column=column))
 
 
 def _compare_and_set(connection: sqlite3.Connection, table: str, rows: EncodedRows) -> list[int]:
     """Moves the clocks forward and returns the places of the rows that did."""
     cursor, statement = connection.cursor(), _sql(_COMPARE_AND_SET, table)
     whole = layout_of(rows.features).pack(rows)
+    batches = rows.batch or [_STREAMED] * len(rows.keys)
+    generations, until = [batch[0] for batch in batches], [batch[1] for batch in batches]
     return [
         place
-        for place, row in enumerate(zip(rows.keys, rows.t, rows.seq, whole, strict=True))
+        for place, row in enumerate(zip(rows.keys, rows.t, rows.seq, whole, generations, until, strict=True))
         if cursor.execute(statement, row).rowcount
     ]
 

@@ -52,15 +52,16 @@ class Table:
         return list(self._slots)
 
     def put(self, keys: Keys, rows: Columns) -> None:
-        """Takes each of n rows unless the table has one of the same or a greater ``(t, seq)`` for its key.
+        """Takes each of n rows that replaces what the table has for its key (``Columns.replaces``).
 
-        The keys differ. Only a key that the table knows may come with a row that is not ``present``: nothing changes.
+        The keys differ. Only a key that the table knows may come with a row that is not ``present``: then a row of
+        batch is forgotten.
         """
         if not self._left_out.isdisjoint(keys):
             taken = [place for place, key in enumerate(keys) if key not in self._left_out]
             keys, rows = [keys[place] for place in taken], rows.at(np.array(taken, dtype=np.int64))
         slots = self._make_slots(keys)
-        newer = np.flatnonzero(rows.later_than(self._columns.t[slots], self._columns.seq[slots]))
+        newer = np.flatnonzero(rows.replaces(self._columns.t[slots], self._columns.seq[slots]))
         overlay(self._columns, slots[newer], rows, newer)
 
     def leave_out(self, keys: Keys) -> None:
@@ -79,7 +80,8 @@ class Table:
         """The rows of n keys, copied. Of a key that is not ``present`` the rest means nothing, defaults included."""
         get = self._slots.get
         slots = np.array([get(key, _NOWHERE) for key in keys], dtype=np.int64)
-        return replace(self._columns.at(slots), present=slots != _NOWHERE)
+        rows = self._columns.at(slots)
+        return replace(rows, present=rows.present & (slots != _NOWHERE))
 
     def _make_slots(self, keys: Keys) -> Int64s:
         # what a default is given for has its own length: the next one

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 
 from features.errors import PenstockError, RefusedError
+from jobs.store.bulk import BulkStore
 from jobs.store.clock import ABSENT
 from jobs.store.columns import Columns
 from jobs.store.open import open_store
-from jobs.store.rows import FeatureRow, ViewSchema
+from jobs.store.rows import Batch, FeatureRow, ViewSchema
 from tests.jobs.store import racing
 from tests.jobs.store.projects import applied
 
@@ -102,6 +104,42 @@ def test_the_greater_clock_wins(project: Path, first: tuple[int, int], second: t
         assert store.write_rows(CARRIER, [FeatureRow((1,), *first, (1, 1.0))]) == 1
         assert store.write_rows(CARRIER, [FeatureRow((1,), *second, (2, 2.0))]) == int(wins)
         assert read(store, CARRIER, (1,)) == [(*second, 2, 2.0) if wins else (*first, 1, 1.0)]
+
+
+def write(store: BulkStore, t: int, seq: int, batch: Batch | None, count: int) -> int:
+    row = [FeatureRow((1,), t, seq, (count, None))]
+    return store.write_batch(CARRIER, row, batch) if batch else store.write_rows(CARRIER, row)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "wins"),
+    [
+        ((5, 0, Batch(100, 9)), (5, 0, Batch(101, 9)), True),  # corrected values
+        ((5, 0, Batch(101, 9)), (5, 0, Batch(100, 9)), False),
+        ((5, 0, Batch(100, 9)), (5, 0, Batch(100, 9)), False),
+        ((5, 0, Batch(100, 9)), (5, 0, Batch(100, 10)), True),  # the same row, known to hold for longer
+        ((5, 0, Batch(100, 9)), (3, 0, Batch(101, 5)), True),  # the event at 5 is gone
+        ((5, 0, Batch(100, 9)), (3, 0, Batch(101, 4)), False),  # of 5 the later one says nothing
+        ((3, 0, Batch(101, 9)), (9, 0, Batch(100, 20)), False),
+        ((3, 0, Batch(101, 9)), (10, 0, Batch(100, 20)), True),
+        ((5, 1, None), (5, 0, Batch(101, 9)), False),  # the stream's row of the same time
+        ((5, 1, None), (4, 0, Batch(101, 9)), False),
+        ((5, 1, None), (6, 0, Batch(101, 9)), True),
+        ((5, 0, Batch(101, 9)), (5, 1, None), True),
+        ((5, 0, Batch(101, 9)), (4, 1, None), False),
+        ((-5, 0, Batch(2**40, -1)), (-6, 0, Batch(2**40 + 1, -1)), True),
+        ((5, 0, None), (5, 0, Batch(1, 9)), True),  # a row that an earlier version wrote
+        ((5, 0, Batch(1, 9)), (5, 0, None), False),
+    ],
+)
+def test_of_two_rows_of_batch_the_later_generation_wins(
+    project: Path, first: tuple[int, int, Batch | None], second: tuple[int, int, Batch | None], wins: bool
+) -> None:
+    with open_store(project) as store:
+        assert write(store, *first, 1) == 1
+        assert write(store, *second, 2) == int(wins)
+        kept, count = (second, 2) if wins else (first, 1)
+        assert read(store, CARRIER, (1,)) == [(*kept[:2], count, None)]
 
 
 def test_within_a_batch_too(project: Path) -> None:
@@ -261,6 +299,9 @@ def test_feasts_own_writes_are_compared_too(project: Path) -> None:
         assert read(store, CARRIER, (1,)) == [(1_002, 1, 3, 3.0)]
         feast.write_to_online_store("carrier", frame(1_003, 5))
         assert online(feast, CARRIER, (1,)) == [(5, 0.625)]
+        time.sleep(0.002)
+        feast.write_to_online_store("carrier", frame(1_003, 6))  # corrected
+        assert online(feast, CARRIER, (1,)) == [(6, 0.75)]
 
 
 def test_writes_of_batch_are_counted_by_view(project: Path) -> None:

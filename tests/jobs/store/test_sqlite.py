@@ -12,7 +12,7 @@ import pytest
 
 from features.errors import PenstockError
 from jobs.store.open import open_store
-from jobs.store.rows import FeatureRow, ViewSchema
+from jobs.store.rows import Batch, FeatureRow, ViewSchema
 from tests.jobs.store.projects import SQLITE, applied, make_project
 
 SCHEMA = ViewSchema("sales", (("customer", "int64"),), (("n", "int64"), ("name", "string")), (0, None), "aa11")
@@ -52,6 +52,19 @@ def test_the_event_time_is_right_in_every_zone(
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+def test_rows_of_a_version_without_generations_are_the_oldest_of_batch(sqlite_project: Path) -> None:
+    with open_store(sqlite_project) as store:
+        store.write_rows(SCHEMA, [FeatureRow((1,), 5, 0, (7, "old")), FeatureRow((2,), 5, 1, (7, "streamed"))])
+        with database(sqlite_project) as other:
+            for column in ("generation", "until"):
+                other.execute(f'ALTER TABLE "shop_sales:clock" DROP COLUMN {column}')
+        assert store.write_rows(SCHEMA, [FeatureRow((3,), 5, 1, (7, "x"))]) == 1
+        rows = [FeatureRow((key,), 5, 0, (8, "new")) for key in (1, 2)]
+        assert store.write_batch(SCHEMA, rows, Batch(1, 5)) == 1
+        (columns,) = store.read_rows([(SCHEMA, [(1,), (2,)])])
+    assert columns["name"].values.tolist() == ["new", "streamed"]
 
 
 def test_a_reader_does_not_wait_for_a_writer(sqlite_project: Path) -> None:

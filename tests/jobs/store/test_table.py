@@ -88,6 +88,18 @@ def test_a_row_that_is_not_present_changes_nothing(tmp_path: Path) -> None:
     assert same(table.take([(0,)]), as_stored(schema, rows))
 
 
+def test_of_batch_it_has_what_the_store_has_now() -> None:
+    schema, table = wide_schema("v"), Table(wide_schema("v"))
+    values = [wide_rows(schema, 1, 0, seed=seed)[0].values for seed in range(3)]
+    for t, row in ((6, 0), (6, 1), (5, 2)):  # a value is corrected, then an event is gone
+        put(table, FeatureRow((1,), t, 0, values[row]))
+        assert same(table.take([(1,)]), as_stored(schema, [FeatureRow((1,), t, 0, values[row])]))
+    table.put([(1,)], Table(schema).take([(1,)]))
+    assert table.take([(1,)]).present.tolist() == [False]
+    put(table, FeatureRow((1,), 4, 1, values[0]))
+    assert table.take([(1,)]).present.tolist() == [True]
+
+
 def test_it_grows_and_keeps_what_it_has() -> None:
     schema, table = wide_schema("v"), Table(wide_schema("v"))
     rows = wide_rows(schema, 5 * ROOM, 5)
