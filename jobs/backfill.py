@@ -33,7 +33,7 @@ from features.plan import SourcePlan, UnionPlan, ViewPlan
 from jobs.database import explained, memory_limit, one_row, scratch_database
 from jobs.history import history_files
 from jobs.parquet.schemas import by_schema
-from jobs.parts import ViewParts, stored, timestamps
+from jobs.parts import ViewParts, repeated, stored, timestamps
 
 #: Bytes that numpy takes at most for a change point of a slice's busiest key, measured: for itself, for each window and
 #: for each feature, what is being written behind included.
@@ -110,6 +110,7 @@ def backfill(
     folder = out / plan.name
     folder.mkdir(parents=True, exist_ok=True)
     parts = ViewParts(folder, plan)
+    generation = parts.next_generation()
     with explained(str(plan.name), ", ".join(globs.values())), scratch_database(folder, memory, share=_SHARE) as db:
         # order is by file and row where it matters
         db.execute("SET preserve_insertion_order = false")
@@ -120,7 +121,7 @@ def backfill(
         signature = _signature([file for found in files.values() for file in found])
         slices = _slices(db, plan, from_ms, to_ms, memory)
         report.replaced = parts.make_room(from_ms, to_ms, [(a, b) for a, b, _ in slices], signature)
-        _write_slices(db, plan, slices, parts, signature, report, progress)
+        _write_slices(db, plan, slices, parts, (signature, generation), report, progress)
     return report
 
 
@@ -298,7 +299,7 @@ def _write_slices(
     plan: ViewPlan,
     slices: list[tuple[int, int, int]],
     parts: ViewParts,
-    signature: str,
+    made: tuple[str, int],
     report: BackfillReport,
     progress: Callable[[int, int], None],
 ) -> None:
@@ -308,7 +309,7 @@ def _write_slices(
         if path.exists():
             report.reused += 1
         else:
-            report.sum_overflow += _write_slice(db, plan, parts, (start, end), signature)
+            report.sum_overflow += _write_slice(db, plan, parts, (start, end), made)
         report.slices += 1
         report.rows += pq.read_metadata(path).num_rows
         done += events
@@ -316,15 +317,15 @@ def _write_slices(
 
 
 def _write_slice(
-    db: duckdb.DuckDBPyConnection, plan: ViewPlan, parts: ViewParts, span: tuple[int, int], signature: str
+    db: duckdb.DuckDBPyConnection, plan: ViewPlan, parts: ViewParts, span: tuple[int, int], made: tuple[str, int]
 ) -> int:
-    """Writes one part. Returns how many int64 sums do not fit."""
-    lost = 0
+    """Writes one part, with its history's signature and its generation. Returns how many int64 sums do not fit."""
+    lost, (_, generation) = 0, made
     # compressing takes about as long as computing: the one goes on behind the other
-    with parts.writing(*span, signature) as writer, ThreadPoolExecutor(1) as behind:
+    with parts.writing(*span, *made) as writer, ThreadPoolExecutor(1) as behind:
         written: Future[None] | None = None
         for points in _change_points(db, plan, *span):
-            batch = _part_batch(points, plan, writer.schema)
+            batch = _part_batch(points, plan, writer.schema, generation)
             if written is not None:
                 written.result()
             written = behind.submit(writer.write_batch, batch)
@@ -345,10 +346,11 @@ def _change_points(db: duckdb.DuckDBPyConnection, plan: ViewPlan, start: int, en
         yield change_points(plan, chunk, start, end)
 
 
-def _part_batch(points: ChangePoints, plan: ViewPlan, schema: pa.Schema) -> pa.RecordBatch:
+def _part_batch(points: ChangePoints, plan: ViewPlan, schema: pa.Schema, generation: int) -> pa.RecordBatch:
     features = zip(plan.features, points.features, strict=True)
     timed = [stored(feature.type, column) for feature, column in features]
-    return pa.RecordBatch.from_arrays([*points.keys, points.t, timestamps(points.t), *timed], schema=schema)
+    for_feast = [timestamps(points.t), repeated(generation, len(points.t))]
+    return pa.RecordBatch.from_arrays([*points.keys, points.t, *for_feast, *timed], schema=schema)
 
 
 def _signature(files: list[str]) -> str:

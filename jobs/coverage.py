@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from features.compilers.duckdb.view import ViewQuery
-from features.errors import UsageError
+from features.errors import RefusedError, UsageError
 from features.plan import ViewPlan
 from jobs.history import first_time
-from jobs.materialize import check_parts
-from jobs.parts import ViewParts
+from jobs.parts import FINGERPRINT, ViewParts
 from jobs.project import Project
 from jobs.times import range_words, time_words
 
@@ -63,3 +64,21 @@ def _not_covered(plan: ViewPlan, folder: Path, covered: Span | None, needed: Spa
         allowed=f"all of {range_words(needed)}: the requests, and what their features rest on",
         hint=f"run 'penstock backfill {plan.name}' over it",
     )
+
+
+def check_parts(plan: ViewPlan, folder: Path) -> None:
+    """Refuses change points of another plan, or none at all."""
+    parts = sorted(folder.glob("part-*.parquet"))
+    if not parts:
+        raise UsageError(
+            f"{plan.name} has no change points", where=str(folder), hint=f"run 'penstock backfill {plan.name}' first"
+        )
+    for part in parts:
+        found = (pq.read_schema(part).metadata or {}).get(FINGERPRINT, b"").decode()
+        if found != plan.fingerprint:
+            raise RefusedError(
+                f"the change points of {plan.name} were made by another definition: {found or 'no fingerprint'}",
+                where=str(part),
+                allowed=plan.fingerprint,
+                hint=f"run 'penstock backfill {plan.name}' again",
+            )

@@ -1,6 +1,7 @@
 """From change points to the online store: the newest row of every key at a moment.
 
-Rows are written as ``(t, seq 0)``: a streamed row of the same time or a later one is never overwritten.
+Rows are written as ``(t, seq 0)``: a streamed row of the same time or a later one is never overwritten. Of rows of
+batch the later backfill's win. A key that only an earlier backfill knew gets the values over nothing.
 """
 
 from __future__ import annotations
@@ -8,50 +9,85 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from features.compilers.duckdb.types import in_milliseconds, quote
-from features.errors import RefusedError, UsageError
 from features.plan import ViewPlan
-from jobs.parts import FINGERPRINT, part_rows
-from jobs.store.rows import FeatureRow
+from jobs.coverage import check_coverage
+from jobs.parts import ViewParts, part_rows
+from jobs.project import Project
+from jobs.store.bulk import BulkStore
+from jobs.store.rows import Batch, FeatureRow
 from jobs.store.schema import schema_of
+from jobs.times import time_words
 
 BATCH = 20_000
 
 
 @dataclass(frozen=True)
 class Materialized:
-    """``rows``: keys with a row at that moment; ``applied``: those that the store did not hold newer."""
+    """What was written of a view's rows at a moment.
+
+    ``rows``: keys with a row at that moment; ``applied``: those that the store did not hold newer. ``emptied``: keys
+    that an earlier backfill wrote and this one has no row of. ``later``: rows in the store of a later backfill, or
+    written later by Feast. ``generation``: when the backfill began, in milliseconds.
+    """
 
     view: str
+    at_ms: int
+    generation: int
     rows: int
     applied: int
+    emptied: int
+    later: int
+
+    def summary(self) -> str:
+        """One line."""
+        words = f"{self.view}: {self.rows} keys at {time_words(self.at_ms)}, {self.applied} written"
+        words += f", {self.emptied} that are no longer in history emptied" if self.emptied else ""
+        if self.later:
+            words += f"; {self.later} rows in the store are of later batch writes than this backfill"
+            words += f" ({time_words(self.generation)})"
+        return words
 
 
 def materialize(
-    plan: ViewPlan, folder: Path, store: Any, at_ms: int, *, progress: Callable[[int], None] = lambda done: None
+    project: Project,
+    plan: ViewPlan,
+    store: BulkStore,
+    at_ms: int,
+    *,
+    progress: Callable[[int], None] = lambda done: None,
 ) -> Materialized:
     """Writes each key's last row with ``t <= at``.
 
-    Raises UsageError without change points, RefusedError for those of another plan.
+    Raises UsageError for change points that do not cover that moment, RefusedError for those of another plan.
     """
+    folder = project.change_points(plan.name)
+    check_coverage(project, plan, folder, (at_ms, at_ms + 1))
     rows = newest_rows(plan, folder, at_ms)
+    batch = Batch(_generation(plan, folder, at_ms), at_ms)
     schema, applied = schema_of(plan), 0
     for start in range(0, rows.num_rows, BATCH):
-        applied += store.write_rows(schema, feature_rows(plan, rows.slice(start, BATCH)))
+        applied += store.write_batch(schema, feature_rows(plan, rows.slice(start, BATCH)), batch)
         store.note_batch(plan.name)
         progress(min(start + BATCH, rows.num_rows))
-    return Materialized(plan.name, rows.num_rows, applied)
+    emptied, later = store.empty_others(schema, batch)
+    if emptied:
+        store.note_batch(plan.name)
+    return Materialized(plan.name, at_ms, batch.generation, rows.num_rows, applied, emptied, later)
+
+
+def _generation(plan: ViewPlan, folder: Path, at_ms: int) -> int:
+    """The latest of the parts that decide what holds at a moment."""
+    parts = ViewParts(folder, plan).all()
+    return max(part.generation for part in parts if plan.static or part.from_ms <= at_ms)
 
 
 def newest_rows(plan: ViewPlan, folder: Path, at_ms: int) -> pa.Table:
     """``key…, t, features…`` of each key's last change point with ``t <= at``; timestamps as milliseconds."""
-    check_parts(plan, folder)
     keys = ", ".join(f'"{key.name}"' for key in plan.key)
     values = ", ".join(f"{in_milliseconds(f.type, quote(f.name))} AS {quote(f.name)}" for f in plan.features)
     with duckdb.connect() as connection:
@@ -60,24 +96,6 @@ def newest_rows(plan: ViewPlan, folder: Path, at_ms: int) -> pa.Table:
             f"""SELECT {keys}, t, {values} FROM {part_rows(folder)} WHERE t <= {at_ms}
             QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY t DESC) = 1"""
         ).to_arrow_table()
-
-
-def check_parts(plan: ViewPlan, folder: Path) -> None:
-    """Refuses change points of another plan, or none at all."""
-    parts = sorted(folder.glob("part-*.parquet"))
-    if not parts:
-        raise UsageError(
-            f"{plan.name} has no change points", where=str(folder), hint=f"run 'penstock backfill {plan.name}' first"
-        )
-    for part in parts:
-        found = (pq.read_schema(part).metadata or {}).get(FINGERPRINT, b"").decode()
-        if found != plan.fingerprint:
-            raise RefusedError(
-                f"the change points of {plan.name} were made by another definition: {found or 'no fingerprint'}",
-                where=str(part),
-                allowed=plan.fingerprint,
-                hint=f"run 'penstock backfill {plan.name}' again",
-            )
 
 
 def feature_rows(plan: ViewPlan, rows: pa.Table) -> list[FeatureRow]:

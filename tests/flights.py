@@ -71,8 +71,8 @@ def learn_history(project: Project, days: Days) -> None:
     backfill_all(Context(None, False), project, days.start, days.live, project.backfills)
     apply(project)
     with open_store(project.folder) as online:
-        for name, plan in project.plans.items():
-            materialize(plan, project.change_points(name), online, days.live - 1)
+        for plan in project.plans.values():
+            materialize(project, plan, online, days.live - 1)
     file = project.config.state / "training.parquet"
     training_set(project, MODEL, days.start, days.live, file)
     plan = project.model(MODEL).model_plan

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import click
 
 from jobs.catalogue import apply
@@ -9,7 +11,6 @@ from jobs.commands.common import TIME, Context
 from jobs.commands.common import command as shared
 from jobs.materialize import materialize
 from jobs.store.open import open_store
-from jobs.times import time_words
 
 
 @click.command()
@@ -19,7 +20,10 @@ from jobs.times import time_words
 def command(context: Context, views: tuple[str, ...], at_ms: int) -> None:
     """Write the newest backfilled row of every key of VIEWS (all unless named) to the online store.
 
-    Example: penstock materialize --at 2013-11-01
+    The change points must cover the moment: a backfill --to 2013-11-01 does not hold what changes at its very end.
+    Over rows of an earlier backfill these win, over newer rows of the stream they never do.
+
+    Example: penstock materialize --at 2013-10-31T23:59:59
     """
     project = context.project
     plans = [project.view(name).plan for name in views or project.views]
@@ -28,7 +32,7 @@ def command(context: Context, views: tuple[str, ...], at_ms: int) -> None:
     with open_store(project.folder) as store:
         for plan in plans:
             with context.progress(f"materialize {plan.name}", None) as progress:
-                results.append(materialize(plan, project.change_points(plan.name), store, at_ms, progress=progress))
+                results.append(materialize(project, plan, store, at_ms, progress=progress))
     for result in results:
-        context.out.print(f"{result.view}: {result.rows} keys at {time_words(at_ms)}, {result.applied} written")
-    context.result(**{result.view: {"rows": result.rows, "applied": result.applied} for result in results})
+        context.out.print(result.summary())
+    context.result(**{result.view: asdict(result) for result in results})

@@ -33,10 +33,7 @@ def history(context: Context, project: Project, span: Span, outcome: Outcome) ->
     with stage(context, "2  materialize into the online store (Feast, SQLite)"):
         apply(project)
         with open_store(project.folder) as store:
-            results = [
-                materialize(plan, project.change_points(name), store, span.live - 1)
-                for name, plan in project.plans.items()
-            ]
+            results = [materialize(project, plan, store, span.live - 1) for plan in project.plans.values()]
         context.out.print("  " + ", ".join(f"{result.view} {result.rows}" for result in results) + " keys")
     with stage(context, "3  training set and model (LightGBM)"):
         file = project.config.state / "training" / f"{MODEL}.parquet"

@@ -21,7 +21,7 @@ from features.ingest import CLASSES, TIME_MIN, BadEvent, Row
 from features.plan import SOURCE, SourcePlan, UnionPlan, ViewPlan
 from jobs.backfill import REJECTS, backfill
 from jobs.parity.events import Arrival, key_of
-from jobs.parts import ARROW_TYPES, ViewParts, part_schema, stored
+from jobs.parts import ARROW_TYPES, FEAST_COLUMNS, ViewParts, part_schema, stored
 
 #: By the type in parts: its name, and how its values come.
 _IN_MILLISECONDS = {
@@ -149,7 +149,7 @@ def duckdb_batch(plan: ViewPlan, arrivals: Sequence[Arrival]) -> Answer:
             pq.write_table(history(source, readable[source.name]), files[source.name])
         report = backfill(plan, files, TIME_MIN, END, folder, memory=_MEMORY)
         parts = [part.path for part in ViewParts(folder / plan.name, plan).all()]
-        rows = pa.concat_tables(pq.read_table(part) for part in parts).drop_columns(["event_timestamp"])
+        rows = pa.concat_tables(pq.read_table(part) for part in parts).drop_columns(list(FEAST_COLUMNS))
         dead = _rejects(folder / plan.name / REJECTS, readable)
     for each in unreadable:
         for counts in [report.counts, *([report.of_sources[each.source.name]] if report.of_sources else [])]:
@@ -237,8 +237,7 @@ def _emitted(plan: ViewPlan, view: ViewResult) -> list[tuple[Any, ...]]:
 
 
 def _table(plan: ViewPlan, rows: Sequence[tuple[Any, ...]], *, seq: bool) -> pa.Table:
-    schema = part_schema(plan)
-    schema = schema.remove(schema.get_field_index("event_timestamp"))
+    schema = pa.schema([field for field in part_schema(plan) if field.name not in FEAST_COLUMNS])
     if seq:
         schema = schema.insert(schema.get_field_index("t") + 1, pa.field("seq", pa.int64()))
     columns = list(zip(*rows, strict=True)) or [()] * len(schema)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self, TypeVar
 
@@ -15,6 +15,9 @@ from jobs.store.patience import Patience
 from jobs.store.rows import Batch, FeatureRow, ViewSchema
 
 T = TypeVar("T")
+
+#: Rows that ``empty_others`` writes at once.
+_EMPTIED_AT_ONCE = 20_000
 
 #: A view and the keys whose rows are wanted.
 Request = tuple[ViewSchema, Sequence[tuple[Any, ...]]]
@@ -74,6 +77,27 @@ class BulkStore(ABC):
         """
         encoded = [(schema.name, replace(encode_rows(schema, rows), batch=[batch] * len(rows)))] if rows else []
         return self._answered(lambda: self._write_accepted([schema], encoded))
+
+    def empty_others(self, schema: ViewSchema, batch: Batch) -> tuple[int, int]:
+        """Writes the features' values over nothing to keys of which batch has no row any more.
+
+        Those are the keys whose row an earlier generation wrote, for a time up to ``batch.until``: call this when all
+        rows of ``batch`` are written. Returns how many they are, and how many rows a later generation has written.
+        """
+        return self._answered(lambda: self._empty_others(schema, batch))
+
+    def _empty_others(self, schema: ViewSchema, batch: Batch) -> tuple[int, int]:
+        self._accept(schema, claim=True)
+        keys, times, emptied, later = [], [], 0, 0
+        for key, t, generation in self._rows_of_batch(schema):
+            later += generation > batch.generation
+            if generation < batch.generation and t <= batch.until:
+                keys.append(key)
+                times.append(t)
+        for start in range(0, len(keys), _EMPTIED_AT_ONCE):
+            end = start + _EMPTIED_AT_ONCE
+            emptied += self._apply([(schema.name, _over_nothing(schema, keys[start:end], times[start:end], batch))])
+        return emptied, later
 
     def write_views(self, batch: Sequence[tuple[ViewSchema, Sequence[FeatureRow]]]) -> int:
         """Writes each row unless the store holds one of the same or a greater ``(t, seq)`` for its key.
@@ -156,6 +180,10 @@ class BulkStore(ABC):
         """Deletes all that is kept of these keys' rows."""
 
     @abstractmethod
+    def _rows_of_batch(self, schema: ViewSchema) -> Iterator[tuple[bytes, int, int]]:
+        """Key, ``t`` and generation of each row of a view that batch wrote."""
+
+    @abstractmethod
     def _fetch(self, requests: list[KeyRequest]) -> list[Columns]:
         """The rows of each request's keys."""
 
@@ -190,6 +218,16 @@ class BulkStore(ABC):
                 hint="give the changed view a new name, or delete its stored rows ('feast teardown')",
             )
         self._accepted.add(schema)
+
+
+def _over_nothing(schema: ViewSchema, keys: list[bytes], times: Sequence[int], batch: Batch) -> EncodedRows:
+    """Rows of batch with the schema's defaults."""
+    n = len(keys)
+    cells = [
+        encode_column(type, [default] * n, where=f"{schema.name}.{name}")
+        for (name, type), default in zip(schema.features, schema.defaults, strict=True)
+    ]
+    return EncodedRows(keys, times, [0] * n, schema.features, cells, [batch] * n)
 
 
 def encode_rows(schema: ViewSchema, rows: Sequence[FeatureRow]) -> EncodedRows:

@@ -37,6 +37,12 @@ def pack_batch_clock(t: int, seq: int, generation: int, until: int) -> bytes:
     return _BATCH.pack(t + _SIGN, seq + _SIGN, generation + _SIGN, until + _SIGN)
 
 
+def unpack_batch_clock(clock: bytes) -> tuple[int, int, int]:
+    """``t``, ``seq`` and the generation, 0 without one."""
+    t, seq, generation, *_ = (*struct.unpack(f">{len(clock) // 8}Q", clock), _SIGN)
+    return t - _SIGN, seq - _SIGN, generation - _SIGN
+
+
 def unpack_clocks(cells: Sequence[Cell]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """``t`` and ``seq`` of each packed clock; ABSENT where there is none."""
     pairs = np.frombuffer(b"".join([(cell or _NOTHING)[: _PAIR.size] for cell in cells]), dtype=">u8").astype(np.uint64)

@@ -30,7 +30,7 @@ from redis.exceptions import NoScriptError
 
 from features.errors import PenstockError
 from jobs.store.bulk import BulkStore, EncodedRows, KeyRequest
-from jobs.store.clock import feast_timestamp, pack_batch_clock, pack_clock, unpack_clocks
+from jobs.store.clock import feast_timestamp, pack_batch_clock, pack_clock, unpack_batch_clock, unpack_clocks
 from jobs.store.columns import Cells, Columns, decode
 from jobs.store.encoding import Cell
 from jobs.store.packed import Features, OtherLayout, layout_of, split
@@ -50,6 +50,11 @@ _PIECE = 64
 
 #: Features that are worth a piece.
 _PIECED = 2
+
+#: Keys that the server looks at before it answers a scan.
+_KEYS_SCANNED = 1000
+#: What Redis would not take literally in a pattern.
+_GLOB = re.compile(rb"[*?\[\]^\\-]")
 
 #: Rows in one round trip: their replies are few bytes, their commands about 1 MB.
 _ROWS_AT_ONCE = 2000
@@ -215,6 +220,18 @@ class PenstockRedisOnlineStore(BulkStore, RedisOnlineStore):
             for start in range(0, len(commands), _ROWS_AT_ONCE):
                 exchange(client, commands[start : start + _ROWS_AT_ONCE])
 
+    def _rows_of_batch(self, schema: ViewSchema) -> Iterator[tuple[bytes, int, int]]:
+        with self._answering(self._config):
+            client, project = self._get_client(self._config.online_store), self._config.project.encode()
+            names = client.scan_iter(_pattern(schema, project), count=_KEYS_SCANNED)
+            field = f"_clock:{schema.name}".encode()
+            while some := list(islice(names, _ROWS_AT_ONCE)):
+                commands = [(name, head(3, b"HGET", name, field)) for name in some]
+                for name, clock in zip(some, exchange(client, commands), strict=True):
+                    t, seq, generation = unpack_batch_clock(clock) if clock else (0, 1, 0)
+                    if seq == 0:
+                        yield name.removesuffix(project), t, generation
+
     def _fetch(self, requests: list[KeyRequest]) -> list[Columns]:
         fields = [_fields(request.schema.name, request.schema.features) for request in requests]
         asked = self._ask(requests, [each.in_pieces if each.pieces else each.by_feature for each in fields])
@@ -313,6 +330,12 @@ def _fingerprints_key(config: RepoConfig) -> bytes:
 
 def _batches_key(config: RepoConfig) -> bytes:
     return f"penstock:{config.project}:batches".encode()
+
+
+def _pattern(schema: ViewSchema, project: bytes) -> bytes:
+    """Which of Redis' keys may be a view's hashes."""
+    prefix: bytes = _redis_key_prefix([name for name, _ in schema.key])
+    return _GLOB.sub(rb"\\\g<0>", prefix) + b"*" + _GLOB.sub(rb"\\\g<0>", project)
 
 
 def _load_script(client: Any) -> bytes:

@@ -70,7 +70,7 @@ _SET_VALUE = """INSERT INTO {values} (entity_key, feature_name, value, event_ts)
     ON CONFLICT (entity_key, feature_name) DO UPDATE SET value = excluded.value, event_ts = excluded.event_ts"""
 
 _ERASE = ("DELETE FROM {values} WHERE entity_key = ?", "DELETE FROM {clocks} WHERE entity_key = ?")
-
+_OF_BATCH_ROWS = "SELECT entity_key, t, generation FROM {clocks} WHERE seq = 0"
 _GET_ROWS = "SELECT entity_key, row FROM {clocks} WHERE entity_key IN ({keys})"
 
 
@@ -174,6 +174,15 @@ class PenstockSqliteOnlineStore(BulkStore, SqliteOnlineStore):
         with self._answering(self._config), _transaction(self._get_conn(self._config), "IMMEDIATE") as connection:
             for schema, keys in batch:
                 _erase_rows(connection, self._table(schema.name), keys)
+
+    def _rows_of_batch(self, schema: ViewSchema) -> Iterator[tuple[bytes, int, int]]:
+        table = self._table(schema.name)
+        with self._answering(self._config):
+            connection = self._get_conn(self._config)
+            if self._is_written(connection, table):
+                with _transaction(connection, "IMMEDIATE"):
+                    _add_columns(connection, table)
+                yield from connection.execute(_sql(_OF_BATCH_ROWS, table)).fetchall()
 
     def _fetch(self, requests: list[KeyRequest]) -> list[Columns]:
         with self._answering(self._config), _transaction(self._get_conn(self._config), "DEFERRED") as connection:

@@ -117,7 +117,9 @@ def _column(type: str, values: list[Any]) -> pa.Array:
     )
 
 
-def write_change_points(folder: Path, plan: ViewPlan, rows: Iterable[Row], from_ms: int, to_ms: int) -> None:
+def write_change_points(
+    folder: Path, plan: ViewPlan, rows: Iterable[Row], from_ms: int, to_ms: int, *, generation: int = 1
+) -> None:
     """The oracle's rows of a range as parts in ``folder``, as a backfill leaves them."""
     folder.mkdir(parents=True, exist_ok=True)
     full = [full_row(plan.source, **row) for row in rows]
@@ -125,7 +127,9 @@ def write_change_points(folder: Path, plan: ViewPlan, rows: Iterable[Row], from_
     schema = part_schema(plan)
     columns: dict[str, list[Any]] = {name: [] for name in schema.names}
     for key, t, _, values in found:
-        row = dict(zip([k.name for k in plan.key], key, strict=True), t=t, event_timestamp=t)
+        row = dict(
+            zip([k.name for k in plan.key], key, strict=True), t=t, event_timestamp=t, created_timestamp=generation
+        )
         row |= dict(zip([f.name for f in plan.features], values, strict=True))
         for name, value in row.items():
             columns[name].append(value)
@@ -135,7 +139,7 @@ def write_change_points(folder: Path, plan: ViewPlan, rows: Iterable[Row], from_
         else pa.array(columns[f.name], f.type)
         for f in schema
     ]
-    with ViewParts(folder, plan).writing(from_ms, to_ms, "by hand") as writer:
+    with ViewParts(folder, plan).writing(from_ms, to_ms, "by hand", generation) as writer:
         writer.write_table(pa.table(arrays, schema=writer.schema))
 
 

@@ -145,7 +145,7 @@ def _materialize(project: Project) -> None:
             plan = project.plans[name]
             history = project.history(plan.source.name)
             backfill(plan, history, T - 86_400_000, RATED, project.backfills, memory="256MB")
-            materialize(plan, project.change_points(name), store, RATED - 1)
+            materialize(project, plan, store, RATED - 1)
 
 
 def _train(project: Project) -> None:

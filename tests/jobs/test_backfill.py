@@ -17,7 +17,7 @@ from features.oracle import batch
 from features.plan import ViewPlan
 from jobs import backfill as module
 from jobs.backfill import BackfillReport, backfill
-from jobs.parts import ViewParts, part_schema
+from jobs.parts import FEAST_COLUMNS, ViewParts, part_schema
 
 events = Stream(
     "events", history="*.parquet", time="ts", id="eid", columns=dict(eid="string", k="string", x="float64", n="int64")
@@ -64,7 +64,7 @@ def change_points(folder: Path, plan: ViewPlan = PLAN) -> list[tuple[Any, ...]]:
     )
     assert table.schema.remove_metadata() == part_schema(plan)
     assert table["event_timestamp"].cast(pa.int64()).to_pylist() == [1000 * t for t in table["t"].to_pylist()]
-    return [tuple(row.values()) for row in table.drop_columns(["event_timestamp"]).to_pylist()]
+    return [tuple(row.values()) for row in table.drop_columns(list(FEAST_COLUMNS)).to_pylist()]
 
 
 def expected(data: list[dict[str, Any]], start: int = 0, end: int = 2 * HOUR, plan: ViewPlan = PLAN) -> list[Any]:

@@ -45,6 +45,8 @@ def feature_view(plan: ViewPlan, change_points: Path, entities: Mapping[str, Ent
         name=f"{plan.name}_change_points",
         path=f"{glob.escape(str(change_points))}/*.parquet",
         timestamp_field="event_timestamp",
+        created_timestamp_column="created_timestamp",
+        tags={FINGERPRINT_TAG: plan.fingerprint},
     )
     keys = [Field(name=key.name, dtype=KEY_FIELDS[key.type]) for key in plan.key]
     features = [Field(name=f.name, dtype=FEATURE_TYPES[f.type]) for f in plan.features]

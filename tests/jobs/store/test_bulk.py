@@ -142,6 +142,28 @@ def test_of_two_rows_of_batch_the_later_generation_wins(
         assert read(store, CARRIER, (1,)) == [(*kept[:2], count, None)]
 
 
+def test_keys_that_batch_has_no_row_of_any_more_get_the_values_over_nothing(project: Path) -> None:
+    rows = [
+        (1, 5, 0, Batch(100, 9)),
+        (2, 9, 0, Batch(100, 9)),
+        (3, 5, 1, None),
+        (4, 5, 0, Batch(102, 9)),
+        (5, 5, 0, None),
+    ]
+    with open_store(project) as store:
+        assert store.empty_others(CARRIER, Batch(1, 1)) == (0, 0)
+        for key, t, seq, batch in rows:
+            row = [FeatureRow((key,), t, seq, (key, 0.5))]
+            assert (store.write_batch(CARRIER, row, batch) if batch else store.write_rows(CARRIER, row)) == 1
+        assert store.write_batch(CARRIER, [FeatureRow((6,), 5, 0, (6, 0.5))], Batch(101, 8)) == 1
+        assert store.empty_others(CARRIER, Batch(101, 8)) == (2, 1)
+        keys = [(key,) for key in range(1, 7)]
+        expected = [(5, 0, 0, None), (9, 0, 2, 0.5), (5, 1, 3, 0.5), (5, 0, 4, 0.5), (5, 0, 0, None), (5, 0, 6, 0.5)]
+        assert read(store, CARRIER, *keys) == expected
+        assert store.write_batch(CARRIER, [FeatureRow((1,), 5, 0, (1, 0.5))], Batch(100, 9)) == 0
+        assert store.empty_others(CARRIER, Batch(101, 8)) == (0, 1)
+
+
 def test_within_a_batch_too(project: Path) -> None:
     clocks = [(1, 1), (3, 1), (2, 1), (3, 2), (3, 0)]
     rows = [FeatureRow((7,), t, seq, (place, None)) for place, (t, seq) in enumerate(clocks)]

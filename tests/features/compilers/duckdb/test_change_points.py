@@ -15,7 +15,7 @@ from features.oracle import batch
 from features.plan import ViewPlan
 from jobs import backfill as module
 from jobs.backfill import backfill
-from jobs.parts import ViewParts
+from jobs.parts import FEAST_COLUMNS, ViewParts
 
 events = Stream(
     "events", history="*", time="ts", columns=dict(k="string", g="int64", x="float64", n="int64", s="string", b="bool")
@@ -47,7 +47,7 @@ def rows(n: int) -> list[dict[str, Any]]:
 
 def answer(plan: ViewPlan, folder: Path) -> list[tuple[Any, ...]]:
     parts = sorted(ViewParts(folder / plan.name, plan).all(), key=lambda part: part.from_ms)
-    tables = pa.concat_tables(pq.read_table(part.path) for part in parts).drop_columns(["event_timestamp"])
+    tables = pa.concat_tables(pq.read_table(part.path) for part in parts).drop_columns(list(FEAST_COLUMNS))
     return sorted(tuple(row.values())[:3] + tuple(map(repr, list(row.values())[3:])) for row in tables.to_pylist())
 
 
