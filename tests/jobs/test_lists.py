@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +17,34 @@ from features.compilers.feast.view import feast_objects
 from jobs.backfill import backfill
 from jobs.materialize import materialize
 from jobs.parts import part_schema
+from jobs.project import Project
 from jobs.store.open import open_store
 from jobs.store.schema import schema_of
 from jobs.verify import Evidence, store_rows
-from tests.jobs.store.projects import SQLITE, make_project
+from tests.jobs.shop import make_project
+from tests.jobs.store.projects import SQLITE
+from tests.jobs.store.projects import make_project as make_store
 
 TYPES = {"n": "int64", "x": "float64", "s": "string", "b": "bool", "w": "timestamp"}
 events = Stream("events", history="*.parquet", time="ts", columns=dict(k="string", **TYPES))
 lists = {f"last_{name}": last_k(events[name], 3).over("10ms", lifetime()) for name in TYPES}
-PLAN = View("v", events, key="k", features=dict(
+VIEW = View("v", events, key="k", features=dict(
     **lists, oldest=first_k(events.w, 2).over("1ms"), top=top_k(events.s, 1).over("10ms"),
     bins=histogram(events.x, [0, 1, 2]).over("10ms"), c=count().over("10ms"),
-)).plan  # fmt: skip
+))  # fmt: skip
+PLAN = VIEW.plan
 KEYS = [("a",), ("b",), ("nobody",)]
 
 
 @pytest.fixture
-def change_points(tmp_path: Path) -> Path:
+def project(tmp_path: Path) -> Project:
+    made = replace(make_project(tmp_path, "", online="  type: sqlite"), streams={"events": events}, views={"v": VIEW})
+    make_store(tmp_path, SQLITE, "path: online.db")
+    return made
+
+
+@pytest.fixture
+def change_points(project: Project) -> Path:
     rows = [
         {"ts": 0, "k": "a", "n": 1, "x": 0.1, "s": "é", "b": True, "w": -1},
         {"ts": 1, "k": "a", "n": -(2**63), "x": 1.5, "s": "", "b": False, "w": 1_001},
@@ -40,9 +52,10 @@ def change_points(tmp_path: Path) -> Path:
     ]
     types = {"int64": pa.int64(), "float64": pa.float64(), "string": pa.string(), "bool": pa.bool_()}
     schema = pa.schema({"ts": pa.int64(), "k": pa.string(), **{n: types.get(t, pa.int64()) for n, t in TYPES.items()}})
-    pq.write_table(pa.Table.from_pylist(rows, schema), tmp_path / "events.parquet")
-    backfill(PLAN, str(tmp_path / "events.parquet"), 0, 100, tmp_path, memory="1GB")
-    return tmp_path / "v"
+    project.config.data.mkdir()
+    pq.write_table(pa.Table.from_pylist(rows, schema), project.config.data / "events.parquet")
+    backfill(PLAN, project.history("events"), 0, 100, project.backfills, memory="1GB")
+    return project.change_points("v")
 
 
 def test_parts_hold_lists_of_the_element_type(change_points: Path) -> None:
@@ -51,10 +64,10 @@ def test_parts_hold_lists_of_the_element_type(change_points: Path) -> None:
     assert str(part_schema(PLAN).field("last_w_10ms").type) == "list<item: timestamp[us, tz=UTC]>"
 
 
-def test_the_store_holds_what_batch_computed(change_points: Path, tmp_path: Path) -> None:
-    project = make_project(tmp_path / "project", SQLITE, "path: online.db")
-    with open_store(project) as store, Evidence({"v": PLAN}, {"v": change_points}, memory="1GB").opened() as evidence:
-        assert materialize(PLAN, change_points, store, 5).applied == 2
+def test_the_store_holds_what_batch_computed(change_points: Path, project: Project) -> None:
+    evidence = Evidence({"v": PLAN}, {"v": change_points}, memory="1GB")
+    with open_store(project.folder) as store, evidence.opened():
+        assert materialize(project, PLAN, store, 5).applied == 2
         (columns,) = store.read_rows([(schema_of(PLAN), KEYS)])
         assert columns["last_w_10ms"].values.tolist() == [[1_001, -1], [], []]
         assert columns["last_s_10ms"].values.tolist() == [["", "é"], [], []]
@@ -84,16 +97,15 @@ def test_rows_of_the_topic_are_compared_with_batch_element_by_element(change_poi
         assert evidence.stream_against_batch("v").different == 2
 
 
-def test_feast_takes_lists_and_serves_them(change_points: Path, tmp_path: Path) -> None:
-    project = make_project(tmp_path / "project", SQLITE, "path: online.db")
+def test_feast_takes_lists_and_serves_them(change_points: Path, project: Project) -> None:
     made = feast_objects([PLAN], [], {"v": change_points})
-    feast = FeatureStore(repo_path=str(project))
+    feast = FeatureStore(repo_path=str(project.folder))
     feast.apply(list(made.values()))
     assert {field.name: str(field.dtype) for field in feast.get_feature_view("v").features}["last_n_10ms"] == (
         "Array(Int64)"
     )
-    with open_store(project) as store:
-        materialize(PLAN, change_points, store, 5)
+    with open_store(project.folder) as store:
+        materialize(project, PLAN, store, 5)
     asked = [f"v:{name}" for name in ("last_n_10ms", "last_x_10ms", "last_b_10ms", "top_10ms", "bins_10ms")]
     found = feast.get_online_features(features=asked, entity_rows=[{"k": "a"}, {"k": "b"}]).to_dict()
     assert [found[name.removeprefix("v:")] for name in asked] == [
