@@ -11,17 +11,20 @@ from feast import FeatureStore
 
 # isort: on
 from features.compilers.feast.view import feast_objects
+from jobs.console.private import private
 from jobs.project import Project, load_project
 
 
 def project_objects(folder: Path) -> dict[str, Any]:
     """The Feast objects of the project in this folder."""
-    return _objects(load_project(folder))
+    project = load_project(folder)
+    private(project.config.state)  # Feast's own commands come this way, and write the registry
+    return _objects(project)
 
 
 def apply(project: Project) -> None:
     """Writes the project's Feast objects to its registry."""
-    project.config.state.mkdir(parents=True, exist_ok=True)
+    private(project.config.state)
     FeatureStore(repo_path=str(project.folder)).apply(list(_objects(project).values()))
 
 

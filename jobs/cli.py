@@ -9,6 +9,7 @@ import sys
 import click
 
 from features.errors import PenstockError, UsageError
+from jobs.console.visible import visible
 
 #: Command → one line of help: what ``penstock --help`` lists without importing any of them.
 COMMANDS = {
@@ -86,7 +87,7 @@ def main() -> None:
 
 def _fail(error: PenstockError) -> None:
     """As a command does: no command has begun yet."""
-    click.echo(f"error: {error.render()}", err=True)
+    click.echo(f"error: {visible(error.render())}", err=True)
     if "--json" in sys.argv:
         click.echo(json.dumps({"error": error.to_json()}))
     sys.exit(error.exit_code)

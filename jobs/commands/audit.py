@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 
 import click
-from rich.markup import escape
 from rich.table import Table as Grid
 
 from jobs.audit.batch import MOMENTS
@@ -62,14 +61,14 @@ def _say(context: Context, report: Report, out: Path | None) -> None:
         equal = f"{percent(report.share(moment))} of {report.values:,} values are batch's at {words}"
         context.out.print(equal + (f"; the others: {counted}" if counted else ""))
     if out is not None:
-        context.out.print(f"{out}: the report", markup=False)
+        context.out.print(f"{out}: the report")
 
 
 def _grid(report: Report) -> Grid:
     grid = Grid("feature", "not batch's at the row's time", "at the request's time")
     grid.title = f"{report.predictions:,} predictions"
     for feature in report.features:
-        grid.add_row(escape(feature.name), *(_cell(feature, moment) for moment in MOMENTS))
+        grid.add_row(feature.name, *(_cell(feature, moment) for moment in MOMENTS))
     return grid
 
 

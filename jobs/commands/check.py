@@ -38,7 +38,7 @@ def command(context: Context, sql: bool) -> None:
     for plan in project.plans.values():
         context.out.print(_view_grid(plan))
         if sql:
-            context.out.print(_sql(project, plan), markup=False)
+            context.out.print(_sql(project, plan))
     for model in project.models.values():
         context.out.print(_model_grid(model.model_plan))
     context.result(

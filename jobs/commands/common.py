@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -27,6 +26,9 @@ from rich.progress import (
 
 from features.errors import PenstockError, UsageError
 from jobs.config import Config, read_config
+from jobs.console.private import private
+from jobs.console.terminal import Terminal
+from jobs.console.visible import visible
 from jobs.logs import configure, logger
 from jobs.project import Project, find_project, load_project
 
@@ -49,9 +51,8 @@ class Context:
 
     def __init__(self, project: Path | None, as_json: bool) -> None:
         self._given, self.as_json = project, as_json
-        # soft: a path is never broken in two
-        self.out = Console(stderr=as_json, highlight=False, soft_wrap=True)
-        self.err = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.out = Terminal(stderr=as_json)
+        self.err = Terminal(stderr=True)
 
     @functools.cached_property
     def _folder(self) -> Path:
@@ -60,12 +61,16 @@ class Context:
     @functools.cached_property
     def config(self) -> Config:
         """The configuration of the project, which is read without its definitions."""
-        return read_config(self._folder)
+        config = read_config(self._folder)
+        private(config.state)
+        return config
 
     @functools.cached_property
     def project(self) -> Project:
         """The project in ``--project``, this folder, or ``feature_repo`` below it."""
-        return load_project(self._folder)
+        project = load_project(self._folder)
+        private(project.config.state)
+        return project
 
     def log(self, job: str) -> logging.Logger:
         """The logger of a job, written as ``[logs]`` says."""
@@ -81,14 +86,14 @@ class Context:
     def progress(self, text: str, total: int | None) -> Iterator[Bar]:
         """A progress bar on standard error, on a terminal."""
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
         )
         with Progress(*columns, console=self.err, transient=False, disable=not self.err.is_terminal) as bar:
-            task = bar.add_task(text, total=total)
+            task = bar.add_task(visible(text), total=total)
             yield Bar(bar, task)
 
 
@@ -123,11 +128,16 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     return wrapped
 
 
+def tell(text: str) -> None:
+    """Lines on standard error, whatever they hold."""
+    click.echo(visible(text), err=True)
+
+
 def _fail(context: Context, error: PenstockError) -> None:
     for one in error.each:
-        click.echo(f"error: {one.render()}", err=True)
+        tell(f"error: {one.render()}")
     if len(error.each) > 1:
-        click.echo(error.what, err=True)
+        tell(error.what)
     context.result(error=error.to_json())
     sys.exit(error.exit_code)
 

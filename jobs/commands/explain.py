@@ -6,12 +6,12 @@ import sys
 from typing import Any
 
 import click
-from rich.markup import escape
 from rich.table import Table as Grid
 
 from features.durations import duration_text
 from jobs.commands.common import Context
 from jobs.commands.common import command as shared
+from jobs.console.visible import one_line
 from jobs.explain.run import Entry, Explanation, explain
 from jobs.project import Project
 from jobs.times import time_words
@@ -32,10 +32,10 @@ def command(context: Context, id: str, model: str | None) -> None:
     found = explain(context.project, id, model)
     say = context.out.print
     for line in _head(context.project, found):
-        say(line, markup=False)
+        say(one_line(line))
     say(_grid(found))
     for line in _why(found):
-        say(line, markup=False)
+        say(one_line(line))
     context.result(**found.to_dict())
     if not found.sound:
         sys.exit(1)
@@ -93,7 +93,7 @@ def _grid(found: Explanation) -> Grid:
     for entry in found.entries:
         part = "" if entry.contribution is None else f"{entry.contribution:+.4g}"
         batch = [_batch(entry, value) for value in (entry.at_row, entry.at_request)] if entry.inputs else ["", ""]
-        grid.add_row(*map(escape, (entry.name, _text(entry.value), part, *batch)))
+        grid.add_row(*map(one_line, (entry.name, _text(entry.value), part, *batch)))
     return grid
 
 

@@ -74,7 +74,7 @@ def command(context: Context, folder: Path) -> None:
     for file, text in FILES.items():
         (folder / file).write_text(text.replace("{name}", name))
     context.out.print(f"{folder}: {', '.join(FILES)}")
-    context.out.print(f"next: edit {folder / 'definitions.py'}, then [bold]penstock check --project {folder}[/bold]")
+    context.out.print(f"next: edit {folder / 'definitions.py'}, then: penstock check --project {folder}")
     context.result(folder=str(folder), files=list(FILES))
 
 

@@ -14,7 +14,7 @@ from rich.table import Table as Grid
 
 from features.errors import UsageError, did_you_mean
 from features.plan import SourcePlan, ViewPlan
-from jobs.commands.common import Context
+from jobs.commands.common import Context, tell
 from jobs.commands.common import command as shared
 from jobs.parity.engines import ENGINES, running
 from jobs.parity.events import Arrival, read_events
@@ -81,7 +81,7 @@ def command(
         failed = [one for one in compared if one.result.differences]
         for one in failed:
             for words in one.result.samples:
-                click.echo(f"different, {one.order}: {words}", err=True)
+                tell(f"different, {one.order}: {words}")
         found = _smallest(run, failed[0], plans) if failed else None
     differences = sum(one.result.differences for one in compared)
     values = sum(one.result.values for one in compared)
@@ -172,17 +172,17 @@ def _smallest(run: Run, failed: Compared, plans: Sequence[ViewPlan]) -> dict[str
     unlike = least.result.unlike
     made = node(plan, unlike.feature if unlike is not None else None)
     events = [arrival.raw.decode("utf-8", "backslashreplace") for arrival in least.events]
-    click.echo(f"\nthe smallest input found, {len(events)} of {failed.given:,} events, in this order:", err=True)
+    tell(f"\nthe smallest input found, {len(events)} of {failed.given:,} events, in this order:")
     for event in events:
-        click.echo(f"  {event}", err=True)
+        tell(f"  {event}")
     if unlike is None:
-        click.echo(f"view {plan.name}: {least.result.samples[0]}", err=True)
+        tell(f"view {plan.name}: {least.result.samples[0]}")
     else:
         place = ", ".join(f"{name}={value!r}" for name, value in unlike.place.items())
-        click.echo(f"view {plan.name}, feature {unlike.feature}, at {place}", err=True)
+        tell(f"view {plan.name}, feature {unlike.feature}, at {place}")
         for name, value in zip(least.pair, unlike.values, strict=True):
-            click.echo(f"  {name}: {bits(value)}", err=True)
-    click.echo(f"plan: {json.dumps(made, ensure_ascii=False)}", err=True)
+            tell(f"  {name}: {bits(value)}")
+    tell(f"plan: {json.dumps(made, ensure_ascii=False)}")
     values = dict(zip(least.pair, map(bits, unlike.values), strict=True)) if unlike is not None else None
     return {
         "events": events,

@@ -40,9 +40,9 @@ class Outcome:
 def stage(context: Context, text: str) -> Iterator[None]:
     """Says what begins, and how long it took."""
     started = time.monotonic()
-    context.out.print(f"[bold]{text}[/bold]")
+    context.out.print(text, style="bold")
     yield
-    context.out.print(f"  [dim]{time.monotonic() - started:.1f} s[/dim]")
+    context.out.print(f"  {time.monotonic() - started:.1f} s", style="dim")
 
 
 def backfill_all(context: Context, project: Project, start: int, end: int, out: Path) -> dict[str, BackfillReport]:

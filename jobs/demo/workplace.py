@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from features.errors import PenstockError
+from jobs.console.private import private
 from jobs.demo.span import Span
 from jobs.flights import build
 from jobs.kafka.broker import Broker
@@ -28,7 +29,7 @@ def prepare(folder: Path, span: Span) -> Project:
     build(whole)
     Broker(project.config.state).stop()  # of a demo that was killed
     shutil.rmtree(project.config.state, ignore_errors=True)
-    project.config.state.mkdir(parents=True)
+    private(project.config.state)
     _lay_out(whole, project.config.data, span)
     return project
 

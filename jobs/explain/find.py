@@ -14,6 +14,7 @@ import orjson
 from features.definitions import Model
 from features.errors import PenstockError, UsageError, did_you_mean
 from jobs.audit.requests import place_of
+from jobs.console.visible import one_line
 from jobs.kafka.interface import Record
 from jobs.project import Project
 from jobs.reading import CLOCKS_MS, bounds, read_records
@@ -107,7 +108,7 @@ def _unanswered(project: Project, model: Model, place: RequestPlace, since: int 
             letter = orjson.loads(record.value)
             if (letter["topic"], letter["partition"], letter["offset"]) == place and letter["view"] is None:
                 return PenstockError(
-                    f"{place} was refused: {letter['error']}: {letter['detail']}",
+                    f"{place} was refused: {letter['error']}: {one_line(str(letter['detail']))}",
                     where=f"{record.topic}-{record.partition}-{record.offset}",
                     hint="a request that is refused is answered by a dead letter, not by a prediction",
                 )

@@ -75,6 +75,32 @@ def test_where_nothing_differs_there_is_nothing_to_draw(chromium: str, tmp_path:
     assert 'id="causes"' not in document and 'id="samples"' not in document
 
 
+OWN = "document.documentElement.setAttribute('data-owned', '1')"
+HOSTILE = (
+    f"<script>{OWN}</script>",
+    f"</script><script>{OWN}</script>",
+    f'"><img src=x onerror="{OWN}">',
+    f"'><svg onload=\"{OWN}\">",
+    f"<a href=\"javascript:{OWN}\">x</a>",
+    f"<!--<script>{OWN}//-->",
+    "\u2028\x1b[2J\x00 {{ 7 * 7 }} ${OWN}",
+)
+
+
+def test_hostile_values_are_shown_and_run_nothing(chromium: str, tmp_path: Path) -> None:
+    """In every place of the page, though names are checked and only samples may hold such values."""
+    samples = tuple(Sample(text, text, text, [text], "at_row", "late", text) for text in HOSTILE)
+    features = tuple(
+        FeatureReport(text, (text,), 10, Differences({"late": 4}), Differences({"late": 4})) for text in HOSTILE
+    )
+    ages = tuple(Age(text, 1, 0, (0.0,) * 5) for text in HOSTILE)
+    report = Report(HOSTILE[1], HOSTILE[0], 0, 1, 10, features, REPORT.steps, ages, samples)
+    document = shown(chromium, report, tmp_path)
+    assert re.search(r"<html[^>]*data-owned", document) is None
+    assert "main-svg" in drawn(document, "by-feature-at_row")
+    assert "&lt;img src=x onerror=" in document and "{{ 7 * 7 }}" in document
+
+
 def test_the_page_asks_for_no_other_file(tmp_path: Path) -> None:
     html = page(REPORT)
     assert not re.search(r"<(script|link|img|iframe)[^>]*\b(src|href)=(?!\"data:)", html)
