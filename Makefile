@@ -65,5 +65,5 @@ chaos: setup ## Kill and disturb every part while requests are answered, and pro
 
 clean: ## Remove what setup and tests built; data and state in .penstock stay
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	rm -rf infra/jvm/target infra/jvm/operator/target infra/jvm/broker/target
+	rm -rf infra/jvm/target infra/jvm/operator/target infra/jvm/broker/target infra/jvm/gateway/target
 	find features jobs feature_repo tests -name __pycache__ -type d -prune -exec rm -rf {} +

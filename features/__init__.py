@@ -30,7 +30,7 @@ from features.definitions import Model, Stream, Table, View, union
 from features.errors import DefinitionError, PenstockError
 from features.expressions import coalesce, concat, literal
 from features.location import caller
-from features.refusals import SKETCHES
+from features.refusals import ELSEWHERE, SKETCHES
 from features.types import column
 from features.windows import calendar, hopping, lifetime, session, sliding
 
@@ -83,4 +83,6 @@ def __getattr__(name: str) -> NoReturn:
             where=caller(),
             allowed=SKETCHES[name],
         )
+    if name in ELSEWHERE:
+        raise DefinitionError(f"there is no {name}", where=caller(), allowed=ELSEWHERE[name])
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
+from typing import NoReturn
 
 from features.decay import check_decay
 from features.durations import parse_duration
@@ -118,6 +119,22 @@ class Feature:
         if self.parameters.half_life_ms is not None:
             check_decay(self.aggregate, window, self.parameters.half_life_ms)
         return window
+
+
+def _refused(self: Feature, *operands: object) -> NoReturn:
+    raise DefinitionError(
+        f"{self.aggregate} is a feature, and features are not combined in a view",
+        where=caller(),
+        allowed="expressions over columns inside the aggregate: sum(a - b)",
+        hint="a model combines features: derived=dict(name=view.sum_1h / view.count_1h)",
+    )
+
+
+for _operator in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor"):
+    setattr(Feature, f"__{_operator}__", _refused)
+    setattr(Feature, f"__r{_operator}__", _refused)
+for _operator in ("neg", "pos", "abs", "invert", "lt", "le", "gt", "ge", "bool"):
+    setattr(Feature, f"__{_operator}__", _refused)
 
 
 def _feature(

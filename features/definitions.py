@@ -6,7 +6,7 @@ the spot (``.plan``): a definition that exists can be compiled.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -236,8 +236,11 @@ class _Keyed:
         """As a model input under another name."""
         return self._input().named(name)
 
-    def preview(self, events: Iterable[Mapping[str, Any]], at: int | datetime | None = None) -> list[dict[str, Any]]:
-        """Its rows on a few events, in this process: all change points, or with ``at`` a row per key for that time."""
+    def preview(self, events: Any, at: int | datetime | None = None) -> list[dict[str, Any]]:
+        """Its rows on a few events (dicts, a DataFrame, an Arrow table), in this process.
+
+        All change points, or with ``at`` a row per key for that time.
+        """
         return preview(self.plan, events, at)
 
     def __getattr__(self, name: str) -> Expr:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from features.casts import cast_operator
-from features.errors import DefinitionError
+from features.errors import DefinitionError, did_you_mean
 from features.location import caller
 from features.operators import OPERATORS
-from features.refusals import PYTHON, instead
+from features.refusals import METHODS, PYTHON, instead
 from features.types import NUMBERS, TYPES
 from features.zones import Zone, zone
 
@@ -230,6 +230,17 @@ class Expr:
     def cast(self, type: str) -> Expr:
         """The value as another type; null where that type has no such value."""
         return self if type == self.type else operate(cast_operator(self.type, type), self)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        methods = [each for each in dir(Expr) if not each.startswith("_")]
+        raise DefinitionError(
+            f"an expression has no {name!r}",
+            where=caller(),
+            allowed="the operators and methods of expressions",
+            hint=METHODS.get(name) or did_you_mean(name, methods),
+        )
 
     def __hash__(self) -> int:
         return id(self)

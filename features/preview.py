@@ -18,23 +18,42 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TOLD = 10
 
 
-def preview(
-    plan: ViewPlan, events: Iterable[Mapping[str, Any]], at: int | datetime | None = None
-) -> list[dict[str, Any]]:
+def preview(plan: ViewPlan, events: Any, at: int | datetime | None = None) -> list[dict[str, Any]]:
     """All change points of the events, or with ``at`` what holds at that time, a row per key; by key and time.
 
-    ``events``: column → value, in order of arrival; an event of a union names its stream in ``_source``. Undeclared
-    columns are ignored, an absent one is null, and so are NaN and NaT. A time is a datetime (UTC unless it says
-    otherwise) or milliseconds since the epoch. A row has the key columns, ``t`` and the features; times in it are
-    milliseconds. Raises UsageError with the reason for each bad event.
+    ``events``: column → value, in order of arrival; a list of dicts, a DataFrame or an Arrow table. An event of a union
+    names its stream in ``_source``. Undeclared columns are ignored, an absent one is null, and so are NaN and NaT. A
+    time is a datetime (UTC unless it says otherwise) or milliseconds since the epoch. A row has the key columns, ``t``
+    and the features; times in it are milliseconds. Raises UsageError with the reason for each bad event.
     """
-    given = list(events)
+    given = _events(events)
     result = batch(plan, [_row(_source(plan, index, event), event) for index, event in enumerate(given)])
     if result.dead:
         raise _bad(plan, result, len(given))
     rows = result.rows if at is None else _holding(plan, result, _milliseconds(at))
     names = [*(key.name for key in plan.key), "t", *(feature.name for feature in plan.features)]
     return [dict(zip(names, (*row[0], row[1], *row[3]), strict=True)) for row in rows]
+
+
+def _events(given: Any) -> list[Mapping[str, Any]]:
+    """A list of events, whatever holds them. Raises UsageError for what are none."""
+    rows = given
+    if hasattr(given, "to_pylist"):  # Arrow
+        rows = given.to_pylist()
+    elif hasattr(given, "to_dicts"):  # Polars
+        rows = given.to_dicts()
+    elif hasattr(given, "convert_dtypes") and hasattr(given, "columns"):
+        # pandas: whole numbers are doubles there as soon as one is missing
+        rows = given.convert_dtypes().astype(object).where(given.notna(), None).to_dict("records")
+    if isinstance(rows, Iterable) and not isinstance(rows, (str, bytes, Mapping)):
+        events = list(rows)
+        if all(isinstance(event, Mapping) for event in events):
+            return events
+    raise UsageError(
+        f"{type(given).__name__} holds no events",
+        where=caller(),
+        allowed="a list of dicts, column → value; a DataFrame; or an Arrow table",
+    )
 
 
 def _source(plan: ViewPlan, index: int, event: Mapping[str, Any]) -> SourcePlan:

@@ -43,10 +43,53 @@ PYTHON: dict[str, tuple[str, str]] = {
     "__format__": ("a format such as f'{x}'", "concat('a text ', x)"),
 }
 
+#: What other systems call the methods of a column → what to write instead.
+METHODS = {
+    "isin": "(s == 'a') | (s == 'b')",
+    "is_in": "(s == 'a') | (s == 'b')",
+    "between": "(x >= low) & (x <= high)",
+    "isna": "x.is_null()",
+    "isnull": "x.is_null()",
+    "notna": "~x.is_null()",
+    "notnull": "~x.is_null()",
+    "fillna": "coalesce(x, value)",
+    "fill_null": "coalesce(x, value)",
+    "astype": 'x.cast("int64")',
+    "len": "s.length()",
+    "str": "s.lower(), s.contains('…'): texts have their methods themselves",
+    "dt": "t.hour(), t.weekday(): times have their methods themselves",
+    "over": "an aggregate has windows: sum(x).over('1h')",
+    "apply": "an expression, which every engine can compute",
+    "map": "an expression, which every engine can compute",
+    **{name: f"{name}(x).over('1h')" for name in ("sum", "mean", "std", "var", "min", "max", "count", "first", "last")},
+}
+
+#: What other systems call an aggregate → what it is here.
+ELSEWHERE = {
+    "avg": "mean(x)",
+    "average": "mean(x)",
+    "median": "percentile(x, 50)",
+    "quantile": "percentile(x, p), with p from 0 to 100",
+    "stddev": "std(x)",
+    "variance": "var(x)",
+    "nunique": "distinct(x)",
+    "count_distinct": "distinct(x)",
+    "collect_list": "last_k(x, k)",
+    "mode": "top_k(x, 1)",
+    "latest": "last(x)",
+    "earliest": "first(x)",
+    "tumbling": "hopping('1h', step='1h')",
+    "rolling": "sliding('1h')",
+    "col": "stream.name, or stream['name']",
+    "lit": "literal(value)",
+}
+
 #: What other systems estimate → the exact aggregate.
 SKETCHES = {
     "approx_distinct": "distinct(x), which is exact",
+    "approx_count_distinct": "distinct(x), which is exact",
     "approx_percentile": "percentile(x, p), which is exact",
+    "approx_quantile": "percentile(x, p), which is exact",
 }
 
 

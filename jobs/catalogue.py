@@ -8,11 +8,14 @@ from typing import Any
 # isort: off
 import jobs.store  # noqa: F401  before Feast, which it makes quicker to import
 from feast import FeatureStore
+from google.protobuf.message import DecodeError
 
 # isort: on
 from features.compilers.feast.view import feast_objects
+from features.errors import PenstockError
 from jobs.console.private import private
 from jobs.project import Project, load_project
+from jobs.store.open import repository
 
 
 def project_objects(folder: Path) -> dict[str, Any]:
@@ -23,9 +26,20 @@ def project_objects(folder: Path) -> dict[str, Any]:
 
 
 def apply(project: Project) -> None:
-    """Writes the project's Feast objects to its registry."""
+    """Writes the project's Feast objects to its registry. Raises UsageError for a repository that is none.
+
+    Raises PenstockError for a registry that cannot be read.
+    """
     private(project.config.state)
-    FeatureStore(repo_path=str(project.folder)).apply(list(_objects(project).values()))
+    config = repository(project.folder)
+    try:
+        FeatureStore(repo_path=str(project.folder)).apply(list(_objects(project).values()))
+    except DecodeError as error:
+        raise PenstockError(
+            f"Feast's registry cannot be read: {error}",
+            where=str(project.folder / config.registry.path),
+            hint="move the file away: it is made anew from the definitions",
+        ) from None
 
 
 def _objects(project: Project) -> dict[str, Any]:

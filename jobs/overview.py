@@ -89,12 +89,19 @@ def look(project: Project) -> Overview:
         for plan in plans
     ]
     models = [
-        ModelState(name, current_version(project.config.state / "models", name), pair[1], reached.get(pair))
+        ModelState(name, _version(project, name), pair[1], reached.get(pair))
         for name, pair in asked
     ]
     dead = {} if counted is None else counted.dead
     total = reached[letters].end if letters in reached else None
     return Overview(servers, problem, job, views, models, dead, total, None if kept is None else kept.t)
+
+
+def _version(project: Project, model: str) -> str | None:
+    try:
+        return current_version(project.config.state / "models", model)
+    except PenstockError as error:
+        return error.what
 
 
 def _models(project: Project) -> list[tuple[str, Pair]]:

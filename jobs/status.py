@@ -133,7 +133,7 @@ def wait_caught_up(
 def _quiet(project: Project, client: KafkaAdminClient, rows: dict[str, int]) -> bool:
     """Rows fired by the last watermark come a moment after the counts; a checkpoint lets out what the sinks hold."""
     time.sleep(SETTLE_S)
-    _rest(_status(project)).checkpoint()
+    running_job(project).checkpoint()
     return _rows(project, client) == (rows, sum(rows.values()))
 
 
@@ -171,7 +171,7 @@ def _status(project: Project) -> dict[str, Any]:
 
 
 def _rest(status: dict[str, Any]) -> FlinkRest:
-    return FlinkRest(status["rest"], status["job"])
+    return FlinkRest(status["rest"], status["job"], Path(status["secret"]))
 
 
 def running_job(project: Project) -> FlinkRest:

@@ -23,6 +23,7 @@ from jobs.flink.job import FlinkJob, flink_says
 from jobs.flink.jvm import FlinkJvm, end_leftover
 from jobs.flink.rest import Failure
 from jobs.flink.room import check_room, room
+from jobs.flink.secret import secret
 from jobs.flink.state import check_identity, date_back, forget_older, newest_state, savepoints
 from jobs.kafka.clients import ensure_topics, provide_topics, topic_ids
 from jobs.kafka.owner import claim
@@ -88,9 +89,11 @@ def run(
         with no_collection():
             counts = WriterCounts()
             writing, done = running.enter_context(_writing(project, plans, counts, say, progress))
+            options = flink_options(settings, restored) | running.enter_context(secret(settings.secret))
             jvm = running.enter_context(FlinkJvm(settings))
             _check_writing(writing)
-            job = _submit(project, settings, restored)
+            job = _submit(project, settings, options)
+            jvm.close_door()
         running.callback(job.cancel)
         running.enter_context(_published(project, job, jvm))
         metrics = StreamMetrics(project, job.rest, counts)
@@ -139,13 +142,13 @@ def _identity(project: Project, plans: list[ViewPlan]) -> dict[str, str]:
     return views | {f"topic of {name}": f"{topic} {ids[topic]}" for name, topic in sources.items()}
 
 
-def _submit(project: Project, settings: JobSettings, restored: Path | None) -> FlinkJob:
+def _submit(project: Project, settings: JobSettings, options: dict[str, str]) -> FlinkJob:
     sources = [
         SourceJob(name, project.topic(name), tuple(plan.json for plan in plans))
         for name, plans in project.streamed.items()
     ]
     with flink_says("the Flink job did not start", settings):
-        env = environment(flink_options(settings, restored))
+        env = environment(options)
         build(
             env,
             sources,
@@ -162,7 +165,8 @@ def _published(project: Project, job: FlinkJob, jvm: FlinkJvm) -> Iterator[None]
     """Says in a file how the running job is reached."""
     file = status_file(project)
     whole = file.with_suffix(".new")
-    whole.write_text(json.dumps({"rest": job.rest.address, "job": job.id, "pid": os.getpid(), "jvm": jvm.pid}))
+    reached = {"rest": job.rest.address, "job": job.id, "secret": str(job.rest.secret)}
+    whole.write_text(json.dumps({**reached, "pid": os.getpid(), "jvm": jvm.pid}))
     whole.replace(file)
     try:
         yield

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
+
+_EPOCH = datetime(1970, 1, 1)
 
 
 def time_words(ms: int) -> str:
-    """Milliseconds since the epoch, in UTC."""
-    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    """Milliseconds since the epoch, in UTC; of a time outside the years 1 to 9999 the number."""
+    try:
+        return (_EPOCH + timedelta(milliseconds=ms)).isoformat(" ", "seconds")
+    except OverflowError:
+        return f"{ms:,} ms after 1970"
 
 
 def range_words(span: tuple[int, int]) -> str:

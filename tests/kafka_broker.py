@@ -25,12 +25,13 @@ MECHANISMS = ("PLAIN", *SCRAM)
 @dataclass(frozen=True)
 class Kafka:
     """``servers`` let everybody in; ``secure_servers`` want TLS, a certificate (``own`` is good at both ends) and SASL,
-    PLAIN or SCRAM, with ``USER`` and ``PASSWORD``.
+    PLAIN or SCRAM, with ``USER`` and ``PASSWORD``. ``pid``: the broker's.
     """
 
     servers: str
     secure_servers: str
     own: Certificate
+    pid: int
 
     @property
     def secure(self) -> dict[str, object]:
@@ -50,7 +51,9 @@ def kafka_broker(folder: Path) -> Iterator[Kafka]:
         broker.start()
     try:
         _know_user(broker.bootstrap_servers)
-        yield Kafka(broker.bootstrap_servers, f"{HOST}:{secure}", own)
+        pid = broker.status().pid
+        assert pid is not None
+        yield Kafka(broker.bootstrap_servers, f"{HOST}:{secure}", own, pid)
     finally:
         broker.stop()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import logging
@@ -120,12 +121,32 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
         except Exception as error:
             if debug:
                 raise
-            _fail(
-                context,
-                PenstockError(f"{type(error).__name__}: {error}", hint="this was not foreseen: --debug shows where"),
-            )
+            _fail(context, _of_the_system(error) if isinstance(error, OSError) else _unforeseen(error))
 
     return wrapped
+
+
+def _of_the_system(error: OSError) -> PenstockError:
+    """What the system refuses: a full disk, a folder that may not be written, a file that is none."""
+    if error.strerror is None:
+        return _unforeseen(error)
+    where = error.filename2 or error.filename
+    return PenstockError(
+        error.strerror, where=None if where is None else os.fsdecode(where), hint=_HINTS.get(error.errno or 0)
+    )
+
+
+_HINTS = {
+    errno.ENOSPC: "make room on that disk",
+    errno.EDQUOT: "make room on that disk",
+    errno.EROFS: "the disk is mounted to be read only: give another folder",
+    errno.EACCES: "give this user the right to it, or give another folder",
+    errno.EPERM: "give this user the right to it, or give another folder",
+}
+
+
+def _unforeseen(error: Exception) -> PenstockError:
+    return PenstockError(f"{type(error).__name__}: {error}", hint="this was not foreseen: --debug shows where")
 
 
 def tell(text: str) -> None:

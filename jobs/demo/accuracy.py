@@ -75,7 +75,7 @@ def accuracy(project: Project, span: Span, outcome: Outcome, proof: Path) -> Acc
 
 
 def _lines(file: Path) -> list[dict[str, Any]]:
-    return [orjson.loads(line) for line in file.read_bytes().splitlines()]
+    return [orjson.loads(line) for line in file.read_bytes().split(b"\n") if line]
 
 
 def _mae(predicted: Doubles, actual: Doubles, known: Doubles) -> float:

@@ -39,7 +39,7 @@ class FlinkJob:
         self._client, self._settings = client, settings
         self._result = client.getJobExecutionResult()
         self.id = str(client.getJobID().toString())
-        self.rest = FlinkRest(f"http://127.0.0.1:{settings.rest_port}", self.id)
+        self.rest = FlinkRest(f"https://127.0.0.1:{settings.rest_port}", self.id, settings.secret)
 
     @staticmethod
     def submit(env: StreamExecutionEnvironment, settings: JobSettings, name: str) -> FlinkJob:

@@ -20,9 +20,11 @@ from pyflink.java_gateway import get_gateway
 from pyflink.pyflink_gateway_server import launch_gateway_server_process
 
 from features.compilers.flink.config import JobSettings, jvm_environment
+from features.compilers.flink.jars import gateway_jar
 from features.errors import PenstockError
 
-SERVER = "org.apache.flink.client.python.PythonGatewayServer"
+#: Its main class. Flink's own, PythonGatewayServer, keeps its door open.
+SERVER = "penstock.gateway.Gateway"
 
 #: Seconds: a JVM's start takes about one, its end with all of Flink's own clearing up about two.
 START_S, STOP_S, LOOK_S = 60.0, 15.0, 0.05
@@ -41,6 +43,15 @@ class FlinkJvm:
         """Its process id."""
         assert self._process is not None
         return int(self._process.pid)
+
+    def close_door(self) -> None:
+        """Lets nobody into the JVM any more: the job is submitted, and this process has its connections.
+
+        Whoever is in can run any code, there and here, and PyFlink knows of no login.
+        """
+        gateway = get_gateway()
+        gateway.jvm.penstock.gateway.Gateway.close()
+        gateway.shutdown_callback_server()
 
     def check(self) -> None:
         """Raises PenstockError with its last words when it has ended."""
@@ -74,7 +85,13 @@ class FlinkJvm:
         self._end()
 
     def _launch(self, port_file: Path) -> None:
-        environment = {**os.environ, "_PYFLINK_CONN_INFO_PATH": str(port_file)}
+        # what PyFlink puts on the class path beside Flink
+        others = [str(gateway_jar()), *filter(None, [os.environ.get("HADOOP_CLASSPATH")])]
+        environment = {
+            **os.environ,
+            "_PYFLINK_CONN_INFO_PATH": str(port_file),
+            "HADOOP_CLASSPATH": os.pathsep.join(others),
+        }
         self._process = launch_gateway_server_process(environment, ["-c", SERVER, "local"])
         # nobody else reads the pipe, and a full one would stop the JVM
         threading.Thread(target=_keep, args=(self._process.stderr, self.output), daemon=True).start()
@@ -117,7 +134,7 @@ def _keep(pipe: IO[bytes], file: Path) -> None:
 def end_leftover(settings: JobSettings) -> bool:
     """Ends the JVM that a killed run of this job has left behind, and says whether there was one.
 
-    PyFlink's JVM finds out about the death of its Python process only after some seconds.
+    A JVM ends with its Python process, but Flink's own clearing up takes some seconds.
     """
     left = [pid for pid in _processes() if _belongs(pid, settings)]
     for pid in left:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import ssl
 import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from features.errors import PenstockError
 from jobs.flink.errors import root_cause
+from jobs.flink.secret import client_context
 
 #: How long one answer may take, in seconds.
 ANSWER_S = 10.0
@@ -42,10 +46,14 @@ class Checkpoints:
 
 @dataclass(frozen=True)
 class FlinkRest:
-    """A job by its cluster's address (``http://host:port``) and its id. Methods raise PenstockError without answer."""
+    """A job by its cluster's address (``https://host:port``) and its id, and the folder of the run's secret.
+
+    Methods raise PenstockError without answer.
+    """
 
     address: str
     job: str
+    secret: Path
 
     def state(self) -> str | None:
         """RUNNING, RESTARTING, FAILED, …; None while the cluster does not answer or does not know the job."""
@@ -112,8 +120,12 @@ class FlinkRest:
     def _ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.address + path, data, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:
+        with urllib.request.urlopen(request, timeout=ANSWER_S, context=self._context) as answer:
             return json.load(answer)
+
+    @functools.cached_property
+    def _context(self) -> ssl.SSLContext:
+        return client_context(self.secret)
 
 
 def _failing(completed: dict[str, Any] | None, failed: dict[str, Any] | None) -> str | None:

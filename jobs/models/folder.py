@@ -26,7 +26,7 @@ from features.errors import PenstockError, RefusedError, UsageError
 from features.plan import LabelPlan, ModelPlan
 from features.vector import Values
 from jobs.models.arrays import matrix, values_of
-from jobs.models.durable import keep_names, write
+from jobs.models.durable import keep_names, read, write
 from jobs.models.pointer import CURRENT, current_version, set_current
 from jobs.models.trees import Trees
 
@@ -202,7 +202,7 @@ def _write_version(folder: Path, files: Mapping[str, bytes]) -> None:
 
 def _read(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        return read(file)
     except OSError as error:
         raise PenstockError(
             f"the model's version is not whole: {error.strerror}", where=str(file), hint=_TRAIN_AGAIN

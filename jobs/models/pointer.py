@@ -9,7 +9,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from jobs.models.durable import keep_names, write
+from features.errors import PenstockError
+from jobs.models.durable import keep_names, read, write
 
 CURRENT = "current"
 
@@ -26,8 +27,15 @@ def set_current(models: Path, model: str, version: str) -> None:
 
 
 def current_version(models: Path, model: str) -> str | None:
-    """What ``current`` says; None when no version was trained."""
+    """What ``current`` says; None when no version was trained. Raises PenstockError when it cannot be read."""
+    file = models / model / CURRENT
     try:
-        return (models / model / CURRENT).read_text().strip()
+        return read(file).decode("utf-8", "backslashreplace").strip()
     except FileNotFoundError:
         return None
+    except OSError as error:
+        raise PenstockError(
+            f"the current version of {model} is not known: {error.strerror}",
+            where=str(file),
+            hint="write the name of a version into that file",
+        ) from None

@@ -170,7 +170,7 @@ def history(source: SourcePlan, arrivals: Sequence[Arrival]) -> pa.Table:
 def _rejects(file: Path, arrivals: Mapping[str, Sequence[Arrival]]) -> list[tuple[int, str]]:
     if not file.exists():
         return []
-    rejects = map(json.loads, file.read_text().splitlines())
+    rejects = map(json.loads, file.read_bytes().split(b"\n")[:-1])
     return [(arrivals[reject["source"]][reject["row"]].index, reject["error"]) for reject in rejects]
 
 

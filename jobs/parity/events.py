@@ -43,7 +43,7 @@ def read_events(file: Path, sources: Mapping[str, SourcePlan]) -> dict[str, list
     """Source name → its events in order of arrival. Raises UsageError for a file or a source that is not known."""
     if not file.is_file():
         raise UsageError("there is no such file of events", where=str(file), allowed="JSON lines, or Parquet")
-    records = _parquet_records(file) if _is_parquet(file) else file.read_bytes().splitlines()
+    records = _parquet_records(file) if _is_parquet(file) else file.read_bytes().split(b"\n")
     arrivals: dict[str, list[Arrival]] = {name: [] for name in sources}
     for index, raw in enumerate(records):
         if raw.strip():

@@ -20,13 +20,12 @@ from features.errors import PenstockError
 from jobs.children import Child
 from jobs.config import Config
 from jobs.demo.outcome import MODEL
-from jobs.flink.rest import FlinkRest
 from jobs.kafka.broker import Broker
 from jobs.kafka.clients import admin, consumer, ensure_topics, producer
 from jobs.ports import HOST
 from jobs.project import Project
 from jobs.replay import FullSpeed, replay
-from jobs.status import status_file, wait_caught_up, wait_stream
+from jobs.status import running_job, status_file, wait_caught_up, wait_stream
 from tests.chaos.disk import can_mount, small_disk
 from tests.chaos.door import Door, door
 from tests.flights import Days, flights_project, learn_history
@@ -127,8 +126,7 @@ class World:
 
     def begin_checkpoint(self) -> None:
         """Asks Flink for a checkpoint, and does not wait for it."""
-        found = self._status()
-        rest = FlinkRest(found["rest"], found["job"])
+        rest = running_job(self.project)
         rest._get(f"/jobs/{rest.job}/checkpoints", {"checkpointType": "CONFIGURED"})
 
     def reached(self) -> tuple[int, int]:

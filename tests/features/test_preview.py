@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from features import Stream, Table, View, count, last, max, mean, sum, union
@@ -134,3 +135,18 @@ def test_an_event_of_a_union_names_its_stream() -> None:
     assert raised.value.allowed == "orders, visits"
     with pytest.raises(UsageError, match="1 of 2 events are bad for seen: event 1: missing time: at is null"):
         seen.preview([events[0], {"_source": "visits", "customer": "x"}])
+
+
+@pytest.mark.parametrize("hold", [pd.DataFrame, pa.Table.from_pylist], ids=["pandas", "Arrow"])
+def test_a_frame_or_table_holds_events_as_a_list_does(hold: Any) -> None:
+    """pandas makes whole numbers doubles and truths objects where one is missing."""
+    events = [order(0, pieces=2**53 + 1, due=7), order(5_000, order="b", pieces=None, amount=1.5, due=None)]
+    events = [{"pieces": None, "amount": None, **event} for event in events]
+    assert CUSTOMER.preview(hold(events)) == CUSTOMER.preview(events)
+
+
+@pytest.mark.parametrize("given", ["text", {"ts": 1}, 5, None, [1], pd.Series([1])])
+def test_what_holds_no_events_is_refused(given: Any) -> None:
+    with pytest.raises(UsageError, match="holds no events") as caught:
+        CUSTOMER.preview(given)
+    assert "a DataFrame" in str(caught.value.allowed)

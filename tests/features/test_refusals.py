@@ -1,8 +1,9 @@
 import pytest
 
+from features import count, literal, sum
 from features.errors import DefinitionError
 from features.operators import OPERATORS
-from features.refusals import _INSTEAD, instead
+from features.refusals import _INSTEAD, METHODS, instead
 
 
 @pytest.mark.parametrize(
@@ -42,5 +43,32 @@ def test_a_sketch_is_refused_with_the_exact_aggregate(name: str) -> None:
 
 
 def test_other_names_are_missing_as_in_any_module() -> None:
-    with pytest.raises(ImportError, match="cannot import name 'avg'"):
-        exec("from features import avg")
+    with pytest.raises(ImportError, match="cannot import name 'nonsense'"):
+        exec("from features import nonsense")
+
+
+@pytest.mark.parametrize(("name", "instead"), [("avg", "mean(x)"), ("median", "percentile(x, 50)")])
+def test_a_name_of_another_system_is_answered_with_ours(name: str, instead: str) -> None:
+    with pytest.raises(DefinitionError, match=f"there is no {name}") as caught:
+        exec(f"from features import {name}")
+    assert caught.value.allowed == instead
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_method_of_another_system_is_answered_with_ours(method: str) -> None:
+    with pytest.raises(DefinitionError, match=f"an expression has no '{method}'") as caught:
+        getattr(literal(1.5), method)
+    assert caught.value.hint == METHODS[method]
+
+
+def test_a_method_that_is_written_wrongly_is_answered_with_the_nearest() -> None:
+    with pytest.raises(DefinitionError) as caught:
+        literal("text").containz("x")
+    assert caught.value.hint == "did you mean 'contains'?"
+
+
+@pytest.mark.parametrize("text", ["a / b", "1 + a", "-a", "a > b", "abs(a)", "a and b"])
+def test_features_are_not_combined_in_a_view(text: str) -> None:
+    with pytest.raises(DefinitionError, match="sum is a feature") as caught:
+        eval(text, {"a": sum(literal(1.5)), "b": count()})
+    assert "derived=" in str(caught.value.hint)

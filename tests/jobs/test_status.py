@@ -37,7 +37,8 @@ def project(tmp_path: Path) -> Project:
 
 def say(project: Project, pid: int, port: int) -> None:
     status_file(project).parent.mkdir(parents=True)
-    status_file(project).write_text(json.dumps({"rest": f"http://127.0.0.1:{port}", "job": "0", "pid": pid}))
+    reached = {"rest": f"https://127.0.0.1:{port}", "job": "0", "secret": str(project.folder), "pid": pid}
+    status_file(project).write_text(json.dumps(reached))
 
 
 def test_no_stream_is_said(project: Project) -> None:

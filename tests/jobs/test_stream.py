@@ -35,6 +35,7 @@ from jobs.readback import read_values
 from jobs.status import StreamStatus, read_counts, status_file, wait_caught_up, wait_stream
 from jobs.store.open import open_store
 from jobs.store.schema import schema_of
+from tests.jobs.doors import check_flink, on_this_machine_only
 from tests.kafka_broker import PASSWORD, Kafka
 from tests.projects import REDIS, make_project, make_secure_project, unique
 
@@ -154,7 +155,7 @@ def counted(project: Project) -> int:
 
 
 @pytest.mark.timeout(600)  # it starts Flink three times, and machines are shared
-def test_stopped_killed_and_equal_to_the_oracle_in_the_end(story: Story) -> None:
+def test_stopped_killed_and_equal_to_the_oracle_in_the_end(story: Story, kafka: Kafka) -> None:
     project, events = story.project, history()
     third = len(events) // 3
 
@@ -165,6 +166,7 @@ def test_stopped_killed_and_equal_to_the_oracle_in_the_end(story: Story) -> None
         found = wait_caught_up(project, child, story.counts)
         check_metrics(child, found)
         check_overview(story, found)
+        check_doors(story, child, kafka)
         check_second_stream_is_refused(story)
         child.stop()
         assert child.code == 0, child.said()
@@ -236,6 +238,15 @@ def check_counts_stay(story: Story, found: StreamStatus) -> None:
     assert now.job is None and now.counted_at is not None
     assert {view.view: view.counts for view in now.views} == found.counts
     assert now.dead["orders"]["not json"] > 0
+
+
+def check_doors(story: Story, child: Child, kafka: Kafka) -> None:
+    """Every socket of stream, JVM and broker is this machine's own, and Flink's want the run's secret."""
+    metrics = re.search(r"metrics: http://127.0.0.1:(\d+)", child.said())
+    assert metrics is not None
+    assert on_this_machine_only(child.pid) == {int(metrics[1])}
+    assert len(on_this_machine_only(kafka.pid)) == 3  # clients, those that log in, the controller
+    check_flink(status(story.project), kafka.own)
 
 
 def flink_log(project: Project) -> str:

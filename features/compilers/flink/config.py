@@ -50,6 +50,11 @@ class JobSettings:
         return self.state.resolve() / "tmp"
 
     @property
+    def secret(self) -> Path:
+        """The key that both ends of a connection to the running job must show, readable by its user only."""
+        return self.state.resolve() / "secret"
+
+    @property
     def logs(self) -> Path:
         """Flink's log."""
         return self.state.resolve() / "logs"
@@ -108,6 +113,14 @@ def _mini_cluster(settings: JobSettings) -> dict[str, str]:
         "rest.bind-port": str(settings.rest_port),
         "rest.address": "127.0.0.1",
         "rest.bind-address": "127.0.0.1",
+        # the server of files (BlobServer), which takes every address unless told
+        "jobmanager.bind-host": "127.0.0.1",
+        "taskmanager.bind-host": "127.0.0.1",
+        # what a job is started, stopped or looked into with is not for a browser
+        "web.submit.enable": "false",
+        "web.cancel.enable": "false",
+        "web.rescale.enable": "false",
+        "web.access-control-allow-origin": f"https://127.0.0.1:{settings.rest_port}",
         "taskmanager.numberOfTaskSlots": str(settings.parallelism),
         "io.tmp.dirs": str(settings.temp),
         "web.tmpdir": str(settings.temp),

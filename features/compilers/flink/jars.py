@@ -7,7 +7,8 @@ from pathlib import Path
 from features.errors import PenstockError
 
 #: What ``make setup`` builds.
-TARGET = Path(__file__).parents[3] / "infra" / "jvm" / "operator" / "target"
+_BUILT = Path(__file__).parents[3] / "infra" / "jvm"
+TARGET = _BUILT / "operator" / "target"
 
 #: Flink reaches into these packages, which Java 17 keeps closed unless told otherwise.
 _OPENED = (
@@ -26,6 +27,11 @@ ADD_OPENS = tuple(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in 
 def operator_jar() -> Path:
     """Our own jar. Raises PenstockError when it was not built."""
     return _built(TARGET / "penstock-operator.jar")
+
+
+def gateway_jar() -> Path:
+    """What PyFlink's JVM is started with. Raises PenstockError when it was not built."""
+    return _built(_BUILT / "gateway" / "target" / "penstock-gateway.jar")
 
 
 def job_jars() -> list[Path]:
