@@ -18,7 +18,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 
-from features.errors import PenstockError, UsageError
+from features.errors import PenstockError, RefusedError, UsageError
 from features.plan import ModelPlan
 from jobs.kafka.clients import answering, consumer, ensure_topics, producer, require_topics
 from jobs.kafka.errors import KafkaFailure, LostPartitions
@@ -266,6 +266,7 @@ def infer(
     """
     plan = project.model(model_name).model_plan
     model = load_current(project.config.state / "models", plan)
+    _check_moment(model, told)
     topic = _request_topic(project, plan)
     group = group or project.names.infer_group(plan.name)
     told(f"{plan.name} {model.version}: requests from {topic}, predictions to {plan.output}, as the group {group}")
@@ -297,6 +298,19 @@ def infer(
         with alone(name), compiling(model, project.config.state, told):
             job.run(stop, progress)
     return job.counts
+
+
+def _check_moment(model: LoadedModel, told: Callable[[str], None]) -> None:
+    """Refuses a model of features without the events at the request's time: the store's rows have them."""
+    if model.metadata.before:
+        raise RefusedError(
+            f"{model.name} {model.version} was trained with --before: without the events at the request's time",
+            where=str(model.file.parent),
+            allowed="a model that was trained with them: infer serves rows that have them",
+            hint=f"run 'penstock training-set {model.name}' without --before and 'penstock train {model.name}' again",
+        )
+    if model.metadata.before is None:
+        told(f"{model.name} {model.version} does not say whether it was trained with --before; it is served as without")
 
 
 def _request_topic(project: Project, plan: ModelPlan) -> str:

@@ -25,6 +25,9 @@ FINGERPRINT, FROM, TO, HISTORY, GENERATION = (
     f"penstock.{name}".encode() for name in ("fingerprint", "from", "to", "history", "generation")
 )
 
+#: Of a training set: whether events at exactly the request's time were left out, ``true`` or ``false``.
+BEFORE = b"penstock.before"
+
 #: The columns that are there for Feast: a row's time, and its part's generation, by which Feast orders repeats.
 FEAST_COLUMNS = ("event_timestamp", "created_timestamp")
 

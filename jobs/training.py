@@ -24,7 +24,7 @@ from features.vector import Mask, Values, Vectors, leaf_names, vectors
 from jobs.coverage import check_coverage
 from jobs.database import explained, one_row, scratch_database
 from jobs.models.arrays import ARROW_TYPES, array_of, values_of
-from jobs.parts import FINGERPRINT, FROM, TO
+from jobs.parts import BEFORE, FINGERPRINT, FROM, TO
 from jobs.point_in_time import join_input, joined_rows, load_labels, load_requests, used_features
 from jobs.project import Project
 from jobs.times import range_words
@@ -36,12 +36,14 @@ BATCH = 50_000
 @dataclass
 class TrainingReport:
     """``rows``: requests written, ``labelled`` of them with a label; ``duplicate`` repeats and ``dead`` (bad rows, and
-    those whose vector overflows) are not written. ``unseen``: by input, requests whose key had no value yet.
+    those whose vector overflows) are not written. ``before``: events at a request's time are left out. ``unseen``: by
+    input, requests whose key had no value yet.
     """
 
     model: str
     from_ms: int
     to_ms: int
+    before: bool = False
     rows: int = 0
     labelled: int = 0
     duplicate: int = 0
@@ -88,7 +90,7 @@ def training_set(
     asked = (from_ms - 1, to_ms - 1) if before else (from_ms, to_ms)
     for view, folder in dict(zip(views, folders, strict=True)).items():
         check_coverage(project, view, folder, asked)
-    report = TrainingReport(plan.name, from_ms, to_ms)
+    report = TrainingReport(plan.name, from_ms, to_ms, before)
     file.parent.mkdir(parents=True, exist_ok=True)
     memory = project.config.batch.memory
     with explained(f"the training set of {plan.name}"), scratch_database(file.parent, memory) as db:
@@ -128,6 +130,7 @@ def _schema(plan: ModelPlan, report: TrainingReport) -> pa.Schema:
         FINGERPRINT: plan.fingerprint.encode(),
         FROM: str(report.from_ms).encode(),
         TO: str(report.to_ms).encode(),
+        BEFORE: b"true" if report.before else b"false",
     }
     return pa.schema([pa.field(name, ARROW_TYPES[type]) for name, type in fields.items()], metadata=metadata)
 

@@ -23,8 +23,8 @@ from jobs.parts import part_rows
 from jobs.point_in_time import used_features
 from jobs.project import Project
 
-#: When batch is asked: at the time of the row that was read (without one, of the request), and at that of the request.
-MOMENTS = {"at_row": "coalesce(t_{i}, t)", "at_request": "t"}
+#: When batch is asked: at the time of the row that was read (without one, of the request), and when training asked.
+MOMENTS = {"at_row": "coalesce(t_{i}, t)", "at_request": "asks"}
 
 
 def recompute(
@@ -77,7 +77,7 @@ def _load_keys(db: duckdb.DuckDBPyConnection, view: ViewPlan, numbers: list[int]
     """Makes ``keys``, those that these inputs read. Returns the least and the greatest time asked for."""
     keyed = [", ".join(f"key_{i}_{k} AS {quote(key.name)}" for k, key in enumerate(view.key)) for i in numbers]
     db.execute("CREATE OR REPLACE TABLE keys AS " + " UNION ".join(f"SELECT {keys} FROM served" for keys in keyed))
-    times = ", ".join(["t", *(f"coalesce(t_{i}, t)" for i in numbers)])
+    times = ", ".join(["asks", "t", *(f"coalesce(t_{i}, t)" for i in numbers)])
     # one argument is a list to DuckDB's least()
     low, high = one_row(db, f"SELECT min(list_min([{times}])), max(list_max([{times}])) FROM served")
     return int(low), int(high)

@@ -93,7 +93,7 @@ def _no_rows(
 def _timing(db: duckdb.DuckDBPyConnection, i: int) -> _ByPrediction:
     """Where input i read another row than the one that holds at the request's time."""
     rows = db.execute(
-        f"""SELECT n, t, t_{i}, r.point, stale FROM served
+        f"""SELECT n, asks, t_{i}, r.point, stale FROM served
         JOIN at_row_{i} AS o USING (n) JOIN at_request_{i} AS r USING (n) WHERE o.point IS DISTINCT FROM r.point"""
     ).fetchall()
     return {n: _moved(*rest) for n, *rest in rows}

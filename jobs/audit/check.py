@@ -18,6 +18,7 @@ from jobs.audit.requests import read_requests
 from jobs.audit.served import load_served
 from jobs.audit.unlike import Unlike, compare, missing_columns
 from jobs.database import explained, one_row, scratch_database
+from jobs.models.folder import versions_before
 from jobs.project import Project
 
 
@@ -43,7 +44,8 @@ def checked(project: Project, plan: ModelPlan, file: Path, span: tuple[int, int]
     that is missing or does not fit, PenstockError for what DuckDB or Kafka cannot.
     """
     with explained(f"the check of {plan.name}"), scratch_database(file.parent, project.config.batch.memory) as db:
-        load_served(db, plan, project.plans, file, span)
+        before = versions_before(project.config.state / "models", plan.name)
+        load_served(db, plan, project.plans, file, span, before)
         total = int(one_row(db, "SELECT count(*) FROM served")[0])
         timeless = frozenset(str(item.name) for item in plan.inputs if project.plans[item.view].static)
         if not total:

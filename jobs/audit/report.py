@@ -13,6 +13,7 @@ from jobs.audit.batch import MOMENTS
 from jobs.audit.check import Checked
 from jobs.audit.findings import CAUSES
 from jobs.audit.unlike import rests_on
+from jobs.database import one_row
 
 #: Samples that are told for each cause.
 SAMPLES = 5
@@ -83,7 +84,10 @@ class Sample:
 
 @dataclass(frozen=True)
 class Report:
-    """``features`` that are served for ``predictions`` of requests with ``from_ms <= t < to_ms``."""
+    """``features`` that are served for ``predictions`` of requests with ``from_ms <= t < to_ms``.
+
+    ``before``: predictions by versions that were trained without the events at the request's time.
+    """
 
     model: str
     fingerprint: str
@@ -94,6 +98,7 @@ class Report:
     steps: tuple[Step, ...]
     ages: tuple[Age, ...]
     samples: tuple[Sample, ...]
+    before: int = 0
 
     @property
     def values(self) -> int:
@@ -137,7 +142,8 @@ def make_report(found: Checked, span: tuple[int, int]) -> Report:
     if not found.predictions:
         return Report(name, fingerprint, *span, 0, features, (), (), ())
     steps, ages, samples = _steps(found), _ages(found), _samples(found)
-    return Report(name, fingerprint, *span, found.predictions, features, steps, ages, samples)
+    before = int(one_row(found.db, "SELECT count(*) FROM served WHERE asks < t")[0])
+    return Report(name, fingerprint, *span, found.predictions, features, steps, ages, samples, before)
 
 
 def _causes(found: Checked) -> dict[str, dict[int, Counter[str]]]:

@@ -3,6 +3,7 @@
 ``served`` has a row for each prediction, by time and id:
 
     n, id, t, version, fingerprint, requested_at, stale
+    asks                           the time at which the version's training asked: t, or with --before t - 1
     t_<i>, seq_<i>, key_<i>_<k>    the row that was read for input i, and column k of its key
     v_<j>                          entry j of the vector; timestamps in milliseconds
     names                          of a prediction by another definition: the entries that its vector has
@@ -11,7 +12,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,16 @@ def load_served(
     views: Mapping[str, ViewPlan],
     file: Path,
     span: tuple[int, int] | None = None,
+    before: Sequence[str] = (),
 ) -> None:
-    """Makes ``served`` of prediction records, one JSON object a line, with ``span[0] <= t < span[1]`` (None: all)."""
+    """Makes ``served`` of prediction records, one JSON object a line, with ``span[0] <= t < span[1]`` (None: all).
+
+    ``before``: the versions that were trained with --before.
+    """
     keyed = [views[item.view].key for item in plan.inputs]
     columns = [f"s.{name} AS {name}" for name in _OWN]
+    names = ", ".join(literal(version, "string") for version in before) or "NULL"
+    columns.append(f"s.t - CAST(coalesce(s.version IN ({names}), false) AS BIGINT) AS asks")
     for i, item in enumerate(plan.inputs):
         read = f"s.views.{quote(item.name)}"
         columns += [f"{read}.t AS t_{i}", f"{read}.seq AS seq_{i}"]

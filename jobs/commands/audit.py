@@ -60,6 +60,9 @@ def _say(context: Context, report: Report, out: Path | None) -> None:
         counted = ", ".join(f"{n:,} {cause}" for cause, n in report.causes(moment).items())
         equal = f"{percent(report.share(moment))} of {report.values:,} values are batch's at {words}"
         context.out.print(equal + (f"; the others: {counted}" if counted else ""))
+    if report.before:
+        words = "are by versions that were trained with --before, and compared at 1 ms before their requests"
+        context.out.print(f"{report.before:,} of the predictions {words}")
     if out is not None:
         context.out.print(f"{out}: the report")
 

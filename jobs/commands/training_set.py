@@ -15,7 +15,11 @@ from jobs.training import training_set
 @click.argument("model")
 @click.option("--from", "from_ms", type=TIME, required=True, help="First request, inclusive (ISO, UTC).")
 @click.option("--to", "to_ms", type=TIME, required=True, help="Last request, exclusive.")
-@click.option("--before", is_flag=True, help="Leave out events at exactly the request's time.")
+@click.option(
+    "--before",
+    is_flag=True,
+    help="Leave out events at exactly the request's time. 'penstock infer' refuses a model trained on that.",
+)
 @click.option(
     "--out", type=click.Path(path_type=Path, dir_okay=False), help="Parquet file; the project's own unless given."
 )

@@ -51,7 +51,8 @@ class Range(_Part):
 
 class Metadata(_Part):
     """What is known of a version. ``features``: name and type, in the matrix's order; ``categories``: of each string
-    feature, sorted; ``model_sha256``: of the bytes of model.txt.
+    feature, sorted; ``before``: whether the training set left out events at the request's time, None where an earlier
+    version trained it and did not say; ``model_sha256``: of the bytes of model.txt.
     """
 
     format: int
@@ -60,6 +61,7 @@ class Metadata(_Part):
     features: tuple[tuple[str, str], ...]
     categories: dict[str, tuple[str, ...]]
     label: LabelPlan
+    before: bool | None = None
     trained: Range
     evaluated: Range
     metrics: dict[str, float]
@@ -169,6 +171,13 @@ def _load(folder: Path, plan: ModelPlan) -> LoadedModel:
     metadata = _read_metadata(folder)
     _check_plan(metadata, plan, folder)
     return _loaded(folder, metadata)
+
+
+def versions_before(models: Path, model: str) -> list[str]:
+    """The versions that were trained with --before. Raises PenstockError for one that is not what was written."""
+    folder = models / model
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    return [name for name in names if _VERSION.fullmatch(name) and _read_metadata(folder / name).before]
 
 
 def _read_metadata(folder: Path) -> Metadata:

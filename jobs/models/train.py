@@ -20,10 +20,17 @@ from features.plan import LabelPlan, ModelPlan
 from features.vector import Values
 from jobs.models.arrays import Matrix, matrix, values_of
 from jobs.models.folder import FORMAT, Metadata, Range, save, sha256
-from jobs.parts import FINGERPRINT, FROM, TO
+from jobs.parts import BEFORE, FINGERPRINT, FROM, TO
 from jobs.times import range_words
 
 Span = tuple[int, int]
+
+#: The type of the labels that the trainer can learn.
+LEARNED = "float64"
+_LEARN_ELSEWHERE = {
+    "bool": "the training set has the label: a classifier can be trained on it elsewhere",
+    "int64": "for a quantity declare the column as float64; for classes train elsewhere on the training set",
+}
 
 ROUNDS = 100
 #: L1 is the metric itself. On the flights, October: L1 10.3, squared error 10.4, Huber 10.5 to 11.2 minutes.
@@ -109,6 +116,7 @@ def train(file: Path, plan: ModelPlan, models: Path, trained: Span, evaluated: S
         features=tuple((item.name, item.type) for item in plan.vector),
         categories=categories,
         label=label,
+        before=table.schema.metadata[BEFORE] == b"true",
         trained=learned.range(trained),
         evaluated=tested.range(evaluated),
         metrics=metrics,
@@ -123,6 +131,14 @@ def train(file: Path, plan: ModelPlan, models: Path, trained: Span, evaluated: S
 def _label(plan: ModelPlan) -> LabelPlan:
     if plan.label is None:
         raise UsageError(f"{plan.name} has no label to learn", where=plan.name, allowed="label=, a column of a stream")
+    if plan.label.type != LEARNED:
+        raise UsageError(
+            f"the trainer does not learn {plan.label.source}.{plan.label.column}, which is {plan.label.type}: "
+            "it fits numbers by their absolute error, which gives no probabilities and no classes",
+            where=plan.name,
+            allowed=f"a label of type {LEARNED}",
+            hint=_LEARN_ELSEWHERE[plan.label.type],
+        )
     return plan.label
 
 
@@ -142,6 +158,12 @@ def _read(file: Path, plan: ModelPlan, trained: Span, evaluated: Span) -> pa.Tab
             where=str(file),
             allowed=plan.fingerprint,
             hint=f"{again} again",
+        )
+    if BEFORE not in found:
+        raise UsageError(
+            f"the training set of {plan.name} does not say whether it was made with --before",
+            where=str(file),
+            hint=f"an earlier version made it: {again} again",
         )
     _check_spans(file, (int(found[FROM]), int(found[TO])), trained, evaluated)
     return pq.read_table(file, columns=["t", "label", *(item.name for item in plan.vector)])

@@ -211,13 +211,18 @@ class BulkStore(ABC):
         if held is None:
             return
         if held != schema.fingerprint:
-            raise RefusedError(
-                f"the store's rows of view {schema.name} come from another definition: fingerprint {held}",
-                where=self._place(),
-                allowed=f"fingerprint {schema.fingerprint}",
-                hint="give the changed view a new name, or delete its stored rows ('feast teardown')",
-            )
+            raise other_definition(schema.name, held, schema.fingerprint, self._place())
         self._accepted.add(schema)
+
+
+def other_definition(view: str, stored: str, wanted: str, where: str) -> RefusedError:
+    """The error for stored rows that come from another definition than the one at hand."""
+    return RefusedError(
+        f"the store's rows of view {view} come from another definition: fingerprint {stored}",
+        where=where,
+        allowed=f"fingerprint {wanted}",
+        hint="give the changed view a new name, or delete its stored rows ('feast teardown')",
+    )
 
 
 def _over_nothing(schema: ViewSchema, keys: list[bytes], times: Sequence[int], batch: Batch) -> EncodedRows:

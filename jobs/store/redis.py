@@ -33,6 +33,7 @@ from jobs.store.bulk import BulkStore, EncodedRows, KeyRequest
 from jobs.store.clock import feast_timestamp, pack_batch_clock, pack_clock, unpack_batch_clock, unpack_clocks
 from jobs.store.columns import Cells, Columns, decode
 from jobs.store.encoding import Cell
+from jobs.store.feast_views import check_definition
 from jobs.store.packed import Features, OtherLayout, layout_of, split
 from jobs.store.patience import StoreAway
 from jobs.store.protos import encode_feast_rows
@@ -149,9 +150,11 @@ class PenstockRedisOnlineStore(BulkStore, RedisOnlineStore):
         progress: Callable[[int], Any] | None,
     ) -> None:
         """Feast's way in: rows with seq 0 and ``t`` from their event time, compared like all others."""
+        name = _view_name(table, config)
+        check_definition(table, lambda claim: self._fingerprint_in(config, name, claim), _address(config))
         rows = encode_feast_rows(table, data, config.entity_key_serialization_version)
-        self._apply_in(config, [(_view_name(table, config), rows)])
-        self._count_batch_in(config, _view_name(table, config))
+        self._apply_in(config, [(name, rows)])
+        self._count_batch_in(config, name)
         if progress:
             progress(len(data))
 
@@ -268,8 +271,11 @@ class PenstockRedisOnlineStore(BulkStore, RedisOnlineStore):
         return [found[place] for place in range(len(requests))]
 
     def _fingerprint(self, view: str, claim: str | None) -> str | None:
-        with self._answering(self._config):
-            client, key = self._get_client(self._config.online_store), _fingerprints_key(self._config)
+        return self._fingerprint_in(self._config, view, claim)
+
+    def _fingerprint_in(self, config: RepoConfig, view: str, claim: str | None) -> str | None:
+        with self._answering(config):
+            client, key = self._get_client(config.online_store), _fingerprints_key(config)
             if claim is not None:
                 client.hsetnx(key, view, claim)
             held = client.hget(key, view)

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from feast import FeatureView, RepoConfig
+from feast.infra.infra_object import InfraObject
 from feast.infra.online_stores.sqlite import SqliteOnlineStore, SqliteOnlineStoreConfig, _quote_id, _table_id
+from feast.protos.feast.core.Registry_pb2 import Registry as RegistryProto
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 
@@ -25,6 +27,7 @@ from features.errors import PenstockError
 from jobs.store.bulk import BulkStore, EncodedRows, KeyRequest
 from jobs.store.clock import feast_seconds
 from jobs.store.columns import Columns
+from jobs.store.feast_views import check_definition
 from jobs.store.packed import OtherLayout, layout_of
 from jobs.store.patience import StoreAway
 from jobs.store.protos import encode_feast_rows
@@ -104,9 +107,11 @@ class PenstockSqliteOnlineStore(BulkStore, SqliteOnlineStore):
         progress: Callable[[int], Any] | None,
     ) -> None:
         """Feast's way in: rows with seq 0 and ``t`` from their event time, compared like all others."""
+        name = _table_name(config, table)
+        check_definition(table, lambda claim: self._fingerprint_in(config, name, claim), self._get_db_path(config))
         rows = encode_feast_rows(table, data, config.entity_key_serialization_version)
-        self._apply_in(config, [(_table_name(config, table), rows)])
-        self._count_batch_in(config, _table_name(config, table))
+        self._apply_in(config, [(name, rows)])
+        self._count_batch_in(config, name)
         if progress:
             progress(len(data))
 
@@ -123,6 +128,10 @@ class PenstockSqliteOnlineStore(BulkStore, SqliteOnlineStore):
                 config, table, entity_keys, requested_features
             )
             return rows
+
+    def plan(self, config: RepoConfig, desired_registry_proto: RegistryProto) -> list[InfraObject]:
+        """Nothing: tables are made when rows are written. Feast would announce them again at every 'feast plan'."""
+        return []
 
     def update(
         self,
@@ -218,8 +227,11 @@ class PenstockSqliteOnlineStore(BulkStore, SqliteOnlineStore):
             raise _foreign_rows(self._table(request.schema.name)) from None
 
     def _fingerprint(self, view: str, claim: str | None) -> str | None:
-        with self._answering(self._config):
-            connection, table = self._get_conn(self._config), self._table(view)
+        return self._fingerprint_in(self._config, self._table(view), claim)
+
+    def _fingerprint_in(self, config: RepoConfig, table: str, claim: str | None) -> str | None:
+        with self._answering(config):
+            connection = self._get_conn(config)
             connection.execute(_FINGERPRINTS)
             if claim is not None:
                 connection.execute("INSERT OR IGNORE INTO penstock_fingerprints VALUES (?, ?)", (table, claim))

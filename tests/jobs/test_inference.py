@@ -511,6 +511,15 @@ def run(shop: Shop, **options: Any) -> None:
     infer(shop.project, "cost", stop, **options)
 
 
+def test_a_model_of_features_without_the_requests_own_time_is_refused(tmp_path: Path) -> None:
+    project = make_project(tmp_path / "project")
+    project.config.state.mkdir()
+    train_model(project.config.state, project.model("cost").model_plan, before=True)
+    with pytest.raises(RefusedError, match="was trained with --before") as raised:
+        infer(project, "cost", threading.Event())
+    assert raised.value.hint is not None and "without --before" in raised.value.hint
+
+
 def test_without_a_model_there_is_one_clear_error(make_shop: MakeShop) -> None:
     shop = make_shop()
     shutil.rmtree(shop.project.config.state / "models")

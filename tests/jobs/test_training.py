@@ -18,7 +18,7 @@ from features.expressions import Expr
 from features.ingest import BadEvent, Row
 from features.oracle import evaluate, value, view_event
 from features.plan import InputPlan, ModelPlan, ViewPlan
-from jobs.parts import FINGERPRINT
+from jobs.parts import BEFORE, FINGERPRINT
 from jobs.project import Project
 from jobs.training import training_set
 from tests.jobs.shop import DEFINITIONS, full_row, make_project, write_change_points, write_history
@@ -152,6 +152,7 @@ def test_every_request_has_the_oracles_values_at_its_time(
     report = training_set(project, "cost", first + before, END, tmp_path / "set.parquet", before=before)
     wanted = [row for row in expected(project, rows, before=before) if row["t"] >= first + before]
     assert bits(read(tmp_path / "set.parquet")) == bits(wanted)
+    assert pq.read_schema(tmp_path / "set.parquet").metadata[BEFORE] == (b"true" if before else b"false")
     assert report.rows == len(wanted) and report.duplicate == report.dead == 0
     assert report.labelled == sum(row["label"] is not None for row in wanted)
     third = {row["order"] for row in rows["orders"] if row["shop"] == "s3"}

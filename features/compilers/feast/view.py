@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import glob
+import re
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from feast import Entity, FeatureService, FeatureView, Field, FileSource
+from feast.data_format import ParquetFormat
 
 from features.compilers.feast.types import FEATURE_TYPES, KEY_FIELDS, KEY_TYPES
 from features.errors import DefinitionError
@@ -16,6 +18,10 @@ from features.plan import KeyPlan, ModelPlan, ViewPlan
 
 #: The tag that carries a plan's fingerprint.
 FINGERPRINT_TAG = "penstock.fingerprint"
+
+_PARTS = "/*.parquet"
+#: What ``glob.escape`` makes of a character.
+_ESCAPED = re.compile(r"\[([*?\[])\]")
 
 
 def entity(key: KeyPlan) -> Entity:
@@ -43,7 +49,8 @@ def feature_view(plan: ViewPlan, change_points: Path, entities: Mapping[str, Ent
     """The feature view over the view's change points (a folder of Parquet parts)."""
     source = FileSource(
         name=f"{plan.name}_change_points",
-        path=f"{glob.escape(str(change_points))}/*.parquet",
+        path=_path(change_points),
+        file_format=ParquetFormat(),
         timestamp_field="event_timestamp",
         created_timestamp_column="created_timestamp",
         tags={FINGERPRINT_TAG: plan.fingerprint},
@@ -58,6 +65,20 @@ def feature_view(plan: ViewPlan, change_points: Path, entities: Mapping[str, Ent
         ttl=timedelta(0),  # a row holds until the key's next row
         tags={FINGERPRINT_TAG: plan.fingerprint},
     )
+
+
+def change_points_folder(view: FeatureView) -> Path | None:
+    """The folder of the change points of a view that ``feature_view`` made; None for another source."""
+    if not isinstance(view.batch_source, FileSource):
+        return None
+    path = view.batch_source.path
+    return Path(_ESCAPED.sub(r"\1", path.removesuffix(_PARTS)) if path.endswith(_PARTS) else path)
+
+
+def _path(folder: Path) -> str:
+    """The folder. Feast warns that a pattern does not exist, but DuckDB takes no folder that looks like one."""
+    pattern = glob.escape(str(folder))
+    return str(folder) if pattern == str(folder) else f"{pattern}{_PARTS}"
 
 
 def feature_service(plan: ModelPlan, views: Mapping[str, FeatureView]) -> FeatureService:

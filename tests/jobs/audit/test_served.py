@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +31,13 @@ def record(project: Project, number: int, **changes: Any) -> dict[str, Any]:
     return {**own, "fingerprint": plan.fingerprint, "views": views, "vector": vector, **changes}
 
 
-def load(project: Project, folder: Path, records: list[dict[str, Any]], span: Any = None) -> list[dict[str, Any]]:
+def load(
+    project: Project, folder: Path, records: list[dict[str, Any]], span: Any = None, before: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     file = folder / "predictions.ndjson"
     file.write_bytes(b"".join(orjson.dumps(one) + b"\n" for one in records))
     with duckdb.connect() as db:
-        load_served(db, project.model("cost").model_plan, project.plans, file, span)
+        load_served(db, project.model("cost").model_plan, project.plans, file, span, before)
         rows: list[dict[str, Any]] = db.execute("SELECT * FROM served ORDER BY n").to_arrow_table().to_pylist()
     return rows
 
@@ -57,6 +60,12 @@ def test_a_row_for_each_by_time_with_every_bit(project: Project, tmp_path: Path)
 def test_only_those_of_the_span(project: Project, tmp_path: Path) -> None:
     rows = load(project, tmp_path, [record(project, n) for n in range(4)], (10, 30))
     assert [row["t"] for row in rows] == [10, 20]
+
+
+def test_training_with_before_asked_a_millisecond_earlier(project: Project, tmp_path: Path) -> None:
+    records = [record(project, 1, version="v1"), record(project, 2, version="v2")]
+    rows = load(project, tmp_path, records, before=["v2", "v3"])
+    assert [(row["t"], row["asks"]) for row in rows] == [(10, 10), (20, 19)]
 
 
 def test_none_at_all(project: Project, tmp_path: Path) -> None:

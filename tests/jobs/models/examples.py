@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from features import Model, Stream
 from features.plan import ModelPlan
 from jobs.models.arrays import ARROW_TYPES
-from jobs.parts import FINGERPRINT, FROM, TO
+from jobs.parts import BEFORE, FINGERPRINT, FROM, TO
 
 COLUMNS = {"x": "float64", "n": "int64", "kind": "string", "gift": "bool", "placed": "timestamp"}
 CUT, END = 6_000, 8_000
@@ -46,10 +46,17 @@ def rows(n: int = END) -> dict[str, Any]:
     }
 
 
-def write_set(file: Path, of: ModelPlan, columns: dict[str, Any], span: tuple[int, int] = (0, END)) -> Path:
+def write_set(
+    file: Path, of: ModelPlan, columns: dict[str, Any], span: tuple[int, int] = (0, END), *, before: bool = False
+) -> Path:
     """The training set of these columns."""
     types = {"id": "string", "t": "int64", **{item.name: item.type for item in of.vector}, "label": "float64"}
-    metadata = {FINGERPRINT: of.fingerprint.encode(), FROM: str(span[0]).encode(), TO: str(span[1]).encode()}
+    metadata = {
+        FINGERPRINT: of.fingerprint.encode(),
+        BEFORE: b"true" if before else b"false",
+        FROM: str(span[0]).encode(),
+        TO: str(span[1]).encode(),
+    }
     schema = pa.schema([pa.field(name, ARROW_TYPES[type]) for name, type in types.items()], metadata=metadata)
     pq.write_table(pa.table([pa.array(columns[f.name], f.type) for f in schema], schema=schema), file)
     return file

@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from features.errors import PenstockError, RefusedError, UsageError
-from jobs.models.folder import load_current
+from jobs.models.folder import load_current, versions_before
 from jobs.models.train import train
+from jobs.parts import BEFORE
 from tests.jobs.models.examples import COLUMNS, CUT, END, plan, rows, write_set
 
 TRAINED, EVALUATED = (0, CUT), (CUT, END)
@@ -43,6 +44,29 @@ def test_the_metadata_says_what_it_was_trained_on(file: Path, tmp_path: Path) ->
         "trained_mae": report.trained_mae,
     }
     assert metadata.label.column == "y" and metadata.fingerprint == plan().fingerprint
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_the_metadata_says_when_training_asked(tmp_path: Path, before: bool) -> None:
+    file = write_set(tmp_path / "set.parquet", plan(), rows(), before=before)
+    report = train(file, plan(), tmp_path / "models", TRAINED, EVALUATED)
+    assert load_current(tmp_path / "models", plan()).metadata.before is before
+    assert versions_before(tmp_path / "models", "cost") == ([report.version] if before else [])
+
+
+def test_a_set_that_does_not_say_when_it_asked_is_refused(file: Path, tmp_path: Path) -> None:
+    table = pq.read_table(file)
+    kept = {name: value for name, value in table.schema.metadata.items() if name != BEFORE}
+    pq.write_table(table.replace_schema_metadata(kept), file)
+    with pytest.raises(UsageError, match="does not say whether it was made with --before"):
+        train(file, plan(), tmp_path / "models", TRAINED, EVALUATED)
+
+
+@pytest.mark.parametrize("label", ["bool", "int64"])
+def test_a_label_that_the_trainer_does_not_learn_is_refused_with_the_reason(tmp_path: Path, label: str) -> None:
+    with pytest.raises(UsageError, match=f"orders.y, which is {label}: .* no probabilities and no classes") as raised:
+        train(tmp_path / "none.parquet", plan(label), tmp_path / "models", TRAINED, EVALUATED)
+    assert raised.value.allowed == "a label of type float64" and raised.value.hint
 
 
 def test_the_evaluation_is_what_the_loaded_model_predicts(file: Path, tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ T = 1_700_000_000_000
 _numbers = itertools.count()
 
 
-def train_model(folder: Path, plan: ModelPlan) -> Path:
+def train_model(folder: Path, plan: ModelPlan, *, before: bool = False) -> Path:
     """A models folder with a version of the shop's model, trained on noise."""
     numbers = np.random.default_rng(3)
     n = 2_000
@@ -46,7 +46,8 @@ def train_model(folder: Path, plan: ModelPlan) -> Path:
     columns: dict[str, Any] = {item.name: random[item.type]() for item in plan.vector}
     columns |= {"id": [f"o{i}" for i in range(n)], "t": list(range(n))}
     columns["label"] = [3.0 * a + o for a, o in zip(columns["amount"], columns["customer.orders_10s"], strict=True)]
-    train(write_set(folder / "set.parquet", plan, columns, (0, n)), plan, folder / "models", (0, n - 200), (n - 200, n))
+    file = write_set(folder / "set.parquet", plan, columns, (0, n), before=before)
+    train(file, plan, folder / "models", (0, n - 200), (n - 200, n))
     return folder / "models"
 
 

@@ -9,7 +9,7 @@ from feast import Entity, FeatureService, FeatureStore, FeatureView, ValueType
 from feast.types import Bool, Float64, Int64, String, UnixTimestamp
 
 from features import Model, Stream, View, count, last, lifetime, max
-from features.compilers.feast.view import FINGERPRINT_TAG, feast_objects
+from features.compilers.feast.view import FINGERPRINT_TAG, change_points_folder, feast_objects
 from features.errors import DefinitionError
 from jobs.catalogue import project_objects
 
@@ -61,9 +61,16 @@ def test_a_feature_view_has_the_views_features_with_their_types() -> None:
 
 def test_a_feature_view_reads_the_change_points_which_hold_until_the_next() -> None:
     view = objects(by_shop)["view_by_shop"]
-    assert view.batch_source.path == "/points/by_shop/*.parquet"
+    assert view.batch_source.path == "/points/by_shop"
     assert view.batch_source.timestamp_field == "event_timestamp"
+    assert view.batch_source.created_timestamp_column == "created_timestamp"
     assert view.ttl == timedelta(0)
+
+
+def test_the_folder_of_change_points_is_known_by_its_view_whatever_its_name() -> None:
+    for folder in (Path("/points/by_shop"), Path("/po[i]nt*s/by_shop")):
+        (view,) = [v for v in feast_objects([by_shop.plan], [], {"by_shop": folder}).values() if v.name == "by_shop"]
+        assert change_points_folder(view) == folder
 
 
 def test_views_and_services_carry_the_fingerprints_of_their_plans() -> None:
