@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass
 
 from features.errors import PenstockError
 from jobs.flink.rest import FlinkRest
+from jobs.kafka.letters import LetterReader, Letters
 from jobs.kafka.security import bootstrap_servers
 from jobs.lag import Pair, Progress, progress, read_by_stream, written_by_stream
 from jobs.models.pointer import current_version
@@ -52,8 +54,8 @@ class ModelState:
 @dataclass(frozen=True)
 class Overview:
     """``servers`` None: no broker answers, and ``problem`` says why. ``dead``: source → reason → dead letters that the
-    job has counted; ``dead_letters``: all in the topic, None where it is not known. ``counted_at``: when the job had
-    counted this, in milliseconds; None while it is asked itself, and where nothing is known.
+    job has counted; ``counted_at``: when it had counted this, in milliseconds, None while it is asked itself, and where
+    nothing is known. ``letters``: the dead letters of all jobs, None where they are not known.
     """
 
     servers: str | None
@@ -62,15 +64,17 @@ class Overview:
     views: list[ViewState]
     models: list[ModelState]
     dead: dict[str, dict[str, int]]
-    dead_letters: int | None
     counted_at: int | None
+    letters: Letters | None
 
 
-def look(project: Project) -> Overview:
-    """The state of everything at this moment. What does not run is said, not raised."""
+def look(project: Project, letters: LetterReader | None = None) -> Overview:
+    """The state of everything at this moment. What does not run is said, not raised.
+
+    ``letters``: goes on from what it has read.
+    """
     read, written, asked = read_by_stream(project), written_by_stream(project), _models(project)
-    letters = (project.names.stream_group, project.names.dead_letters)
-    wanted = [letters, *read.values(), *written.values(), *(pair for _, pair in asked)]
+    wanted = [*read.values(), *written.values(), *(pair for _, pair in asked)]
     servers, problem, reached = _kafka(project, wanted)
     job, counted = _flink(project)
     kept = kept_counted(project) if counted is None else None
@@ -93,8 +97,8 @@ def look(project: Project) -> Overview:
         for name, pair in asked
     ]
     dead = {} if counted is None else counted.dead
-    total = reached[letters].end if letters in reached else None
-    return Overview(servers, problem, job, views, models, dead, total, None if kept is None else kept.t)
+    at = None if kept is None else kept.t
+    return Overview(servers, problem, job, views, models, dead, at, _letters(letters or LetterReader(project), servers))
 
 
 def _version(project: Project, model: str) -> str | None:
@@ -111,6 +115,12 @@ def _models(project: Project) -> list[tuple[str, Pair]]:
         for name, model in project.models.items()
         if project.streams[model.on.name].topic is not None
     ]
+
+
+def _letters(reader: LetterReader, servers: str | None) -> Letters | None:
+    with contextlib.suppress(PenstockError):  # as yet without a topic
+        return None if servers is None else reader.look()
+    return None
 
 
 def _kafka(project: Project, wanted: list[Pair]) -> tuple[str | None, str | None, dict[Pair, Progress]]:

@@ -16,6 +16,9 @@ AT_ONCE, PATIENCE_S = 20_000, 30.0
 
 #: How far clocks of different machines may be apart, in milliseconds.
 CLOCKS_MS = 60_000
+#: How far a record's Kafka timestamp may be ahead of the broker's clock: more is refused unless the broker says
+#: otherwise (message.timestamp.after.max.ms). In milliseconds.
+AHEAD_MS = 60 * 60 * 1000
 
 #: Partition → offset; a partition that is not named is read from ``since_ms``.
 Offsets = Mapping[int, int]
@@ -28,6 +31,19 @@ def read_records(
     with closing(read_batches(project, topic, since_ms, offsets)) as batches:
         for batch in batches:
             yield from batch
+
+
+def read_from(project: Project, topic: str, since_ms: int | None) -> Generator[Record, None, None]:
+    """All records: first those from this Kafka timestamp on, then those before. Closed early, it has read little.
+
+    Raises as ``read_batches``.
+    """
+    starts = {} if since_ms is None else offsets_since(project, topic, since_ms)
+    with closing(read_records(project, topic, None, starts)) as records:
+        yield from records
+    if any(starts[partition] > first for partition, first in first_offsets(project, topic).items() if starts):
+        with closing(read_records(project, topic, None)) as records:
+            yield from (record for record in records if record.offset < starts.get(record.partition, 0))
 
 
 def read_batches(

@@ -19,7 +19,7 @@ from features.compilers.duckdb.types import quote
 from features.plan import ViewPlan
 from jobs.kafka.interface import Record
 from jobs.project import Project
-from jobs.reading import read_records
+from jobs.reading import AHEAD_MS, CLOCKS_MS, read_records
 
 _SCHEMA = pa.schema(
     {
@@ -48,8 +48,9 @@ def _find(project: Project, view: ViewPlan, cases: list[dict[str, Any]]) -> list
     for case in cases:
         key = canonical_json({k.name: case[k.name] for k in view.key}).encode()
         wanted.setdefault(key, {})[case["_at"], case["_seq"]] = case["_case"]
-    # an event is no further ahead of its record than max_ahead, and its rows come after it
-    since = min(case["_at"] for case in cases) - max(source.max_ahead_ms for source in view.source.sources)
+    # an event is no further ahead of its record than max_ahead, whose time may be ahead; its rows come after it
+    ahead = max(source.max_ahead_ms for source in view.source.sources) + AHEAD_MS + CLOCKS_MS
+    since = min(case["_at"] for case in cases) - ahead
     found: list[dict[str, Any]] = []
     with closing(read_records(project, project.names.features(view.name), since)) as records:
         for record in records:

@@ -11,7 +11,7 @@ from jobs.audit.check import checked
 from jobs.audit.report import Report, make_report
 from jobs.project import Project
 from jobs.readback import read_values
-from jobs.reading import CLOCKS_MS, offsets_since
+from jobs.reading import AHEAD_MS, CLOCKS_MS, offsets_since
 from jobs.times import range_words
 
 
@@ -31,8 +31,8 @@ def audit(
     model = project.model(model_name)
     plan = model.model_plan
     project.config.state.mkdir(parents=True, exist_ok=True)
-    # a request is at most max_ahead later than its record, and its prediction comes after it
-    since = from_ms - plan.on.max_ahead_ms - CLOCKS_MS
+    # a request is at most max_ahead later than its record, whose time may be ahead; its prediction comes after it
+    since = from_ms - plan.on.max_ahead_ms - AHEAD_MS - CLOCKS_MS
     with tempfile.TemporaryDirectory(prefix=".audit-", dir=project.config.state) as folder:
         file = Path(folder) / "predictions.ndjson"
         start = offsets_since(project, model.output, since)

@@ -14,6 +14,7 @@ from rich.table import Table
 from features.ingest import CLASSES
 from jobs.commands.common import Context
 from jobs.commands.common import command as shared
+from jobs.kafka.letters import NEWEST, LetterReader, Letters
 from jobs.lag import Progress
 from jobs.overview import ModelState, Overview, ViewState, look
 from jobs.signals import stop_on_signals
@@ -39,10 +40,11 @@ def command(context: Context, once: bool) -> None:
         context.out.print(shown(found, context.out))
         context.result(**asdict(found))
         return
-    first = shown(look(context.project), context.out)
+    letters = LetterReader(context.project)
+    first = shown(look(context.project, letters), context.out)
     with stop_on_signals() as stop, Live(first, console=context.out, screen=True) as live:
         while not stop.wait(LOOK_S):
-            live.update(shown(look(context.project), context.out))
+            live.update(shown(look(context.project, letters), context.out))
 
 
 @dataclass
@@ -96,7 +98,7 @@ def _parts(found: Overview) -> Grid:
         age = found.job.checkpoint_age_s
         newest = "no checkpoint yet" if age is None else f"newest checkpoint {age:.1f} s ago"
         grid.rows.append(("Flink job", f"{found.job.state}, {newest}, {found.job.restored} restores"))
-    grid.rows.append(("dead letters", _number(found.dead_letters)))
+    grid.rows.append(("dead letters", _letters(found.letters)))
     return grid
 
 
@@ -116,12 +118,21 @@ def _models(models: list[ModelState]) -> Grid:
     return grid
 
 
+def _letters(letters: Letters | None) -> str:
+    """A record that several jobs refuse has a letter of each, and is one record."""
+    if letters is None:
+        return UNKNOWN
+    of = "" if letters.whole else f"; of the newest {NEWEST:,} of each partition"
+    return f"{letters.letters:,}{of}, about {letters.records:,} records"
+
+
 def _dead(found: Overview) -> list[Grid]:
-    reasons = [(source, reason, n) for source, all in found.dead.items() for reason, n in all.items() if n]
-    if not reasons:
+    if found.letters is None or not found.letters.refused:
         return []
-    rows: list[Sequence[str]] = [(source, reason, f"{number:,}") for source, reason, number in reasons]
-    return [Grid("dead letters by reason", ("source", "reason", "dead letters"), rows)]
+    rows: list[Sequence[str]] = [
+        (each.job, each.source, each.view or "all", each.reason, f"{each.records:,}") for each in found.letters.refused
+    ]
+    return [Grid("dead letters by job", ("job", "source", "view", "reason", "records"), rows)]
 
 
 def _reached(progress: Progress | None) -> tuple[str, str]:

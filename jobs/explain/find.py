@@ -1,7 +1,8 @@
 """The records that an id leads to: the request, and its prediction or the dead letter that answered it.
 
-A prediction is written after its request. So the model's output is not read as a whole: each of its partitions is read
-from the Kafka timestamp of the request on (less what clocks may differ by) until the record with that key is found.
+A prediction is written after its request. So the model's output is read from the Kafka timestamp of the request on
+(less what clocks may differ by) until the record with that key is found. The clock of whoever sent the request may be
+far ahead: where there is no such record, what lies before is read too.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from jobs.audit.requests import place_of
 from jobs.console.visible import one_line
 from jobs.kafka.interface import Record
 from jobs.project import Project
-from jobs.reading import CLOCKS_MS, bounds, read_records
+from jobs.reading import CLOCKS_MS, bounds, read_from, read_records
 
 
 class RequestPlace(NamedTuple):
@@ -93,15 +94,17 @@ def find_prediction(project: Project, model: Model, place: RequestPlace, request
     """The prediction's record. Raises PenstockError: the request was refused (with the reason), or has no answer."""
     since = None if request is None or request.timestamp < 0 else request.timestamp - CLOCKS_MS
     key = str(place).encode()
-    with closing(read_records(project, model.output, since)) as records:
+    with closing(read_from(project, model.output, since)) as records:
         for record in records:
             if record.key == key and record.value is not None:
-                return dict(orjson.loads(record.value))
+                prediction = dict(orjson.loads(record.value))
+                if prediction["model"] == model.name:  # others may answer into the same topic
+                    return prediction
     raise _unanswered(project, model, place, since)
 
 
 def _unanswered(project: Project, model: Model, place: RequestPlace, since: int | None) -> PenstockError:
-    with closing(read_records(project, project.names.dead_letters, since)) as records:
+    with closing(read_from(project, project.names.dead_letters, since)) as records:
         for record in records:
             if record.value is None:
                 continue

@@ -89,7 +89,8 @@ class Answers:
 
     def _dead(self, request: Request) -> Outgoing:
         assert request.bad is not None
-        return Outgoing(self._dead_letters, None, *dead_letter(self._plan.on.name, request.record, request.bad))
+        letter = dead_letter(f"infer {self._plan.name}", self._plan.on.name, request.record, request.bad)
+        return Outgoing(self._dead_letters, None, *letter)
 
     def _leaves(self, requests: Sequence[Request], found: Sequence[Sequence[Found]]) -> dict[str, Values]:
         leaves = {name: Values.of(self._types[name], [r.row[name] for r in requests]) for name in self._columns}
@@ -128,14 +129,15 @@ def _form(plan: ModelPlan, inputs: Sequence[Input], model: LoadedModel) -> bytes
     return form(fields if plan.on.id is None else {**fields, "event": HOLE})
 
 
-def dead_letter(source: str, record: Any, bad: BadEvent) -> tuple[bytes, Headers]:
-    """Value and headers: where the record lies, why it is bad, and its raw bytes in base64.
+def dead_letter(job: str, source: str, record: Any, bad: BadEvent) -> tuple[bytes, Headers]:
+    """Value and headers: where the record lies, which job refused it and why, and its raw bytes in base64.
 
     Bytes that would make the letter larger than a record may be are left out, and the detail says so.
     """
     raw = record.value or b""
     large = len(raw) > _RAW_LIMIT
     value = {
+        "job": job,
         "topic": record.topic,
         "partition": record.partition,
         "offset": record.offset,

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from features.ingest import CLASSES
 from jobs.commands.status import UNKNOWN, shown
+from jobs.kafka.letters import Letters, Refused
 from jobs.lag import Progress
 from jobs.overview import JobState, ModelState, Overview, ViewState, look
 from jobs.status import kept_counted
@@ -33,8 +34,9 @@ def overview() -> Overview:
         for i in range(2)
     ]
     models = [ModelState("cost", "20131101T000000Z-0123456789ab", "orders", reached)]
-    dead = {"orders": {"not json": 4_444_444_444}}
-    return Overview("127.0.0.1:9092", None, JobState("RUNNING", 2, 1.5), views, models, dead, 8_888_888_888, None)
+    refused = [Refused("infer cost", "orders", None, "not json", 4_444_444_444)]
+    letters = Letters(8_888_888_888, 5_555_555_555, refused, True)
+    return Overview("127.0.0.1:9092", None, JobState("RUNNING", 2, 1.5), views, models, {}, None, letters)
 
 
 def printed(found: Overview, width: int, terminal: bool) -> str:
@@ -49,7 +51,7 @@ def printed(found: Overview, width: int, terminal: bool) -> str:
 def test_no_number_is_cut(width: int, terminal: bool) -> None:
     text = printed(overview(), width, terminal)
     lag = 9_876_543_210 - 9_111_111_111
-    for number in (*NUMBERS.values(), 9_876_543_210, lag, 8_888_888_888, 4_444_444_444):
+    for number in (*NUMBERS.values(), 9_876_543_210, lag, 8_888_888_888, 5_555_555_555, 4_444_444_444):
         assert f"{number:,}" in text
     assert "…" not in text
     if terminal:
@@ -68,7 +70,7 @@ def test_what_is_piped_has_a_line_for_each_view() -> None:
 def test_what_nobody_knows_is_not_zero(tmp_path: Path) -> None:
     project = make_project(tmp_path, DEFINITIONS)
     found = look(project)
-    assert found.dead_letters is None and found.counted_at is None
+    assert found.letters is None and found.counted_at is None
     (view,), (model,) = found.views, found.models
     assert (view.counts, view.read, view.written, model.requests) == (None, None, None, None)
     text = printed(found, 200, False)

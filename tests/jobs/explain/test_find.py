@@ -1,12 +1,21 @@
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 
 from features.errors import PenstockError, UsageError
+from features.ingest import BadEvent
 from jobs.explain.find import RequestPlace, find_model, find_place, find_prediction, find_request
+from jobs.kafka.clients import ensure_topics, producer
+from jobs.project import Project
+from jobs.serving.answers import dead_letter
 from tests.jobs.story import Story
+from tests.kafka_broker import Kafka
+from tests.projects import make_project, unique
 
 
 @pytest.mark.parametrize("id", ["", "x", "orders", "orders-0", "orders-0-x", "-0-1", "orders-0--1", "orders-0-1.5"])
@@ -67,3 +76,48 @@ def test_no_answer_yet(story: Story, tmp_path: Path) -> None:
     place = find_place(project, story.ids["first"])
     with pytest.raises(PenstockError, match="does not exist"):
         find_prediction(project, project.model("cost"), place, None)
+
+
+# -- clocks --------------------------------------------------------------------------------------------------------
+
+
+AHEAD = """
+from features import Model, Stream
+orders = Stream("orders", topic="TOPIC", time="ts", columns=dict(amount="float64"))
+cost = Model("cost", on=orders, inputs=[orders.amount], output="out-TOPIC", label=orders.amount)
+"""
+
+
+@pytest.fixture
+def ahead(kafka: Kafka, tmp_path: Path) -> tuple[Project, RequestPlace, Any]:
+    """A request whose producer's clock is 30 minutes ahead, and which has no answer yet."""
+    topic = unique("ahead")
+    project = make_project(tmp_path, AHEAD.replace("TOPIC", topic), servers=kafka.servers)
+    ensure_topics(project.config, [topic, f"out-{topic}", project.names.dead_letters])
+    with producer(project.config) as sender:
+        sender.send(topic, b'{"ts": 1}', timestamp_ms=int(time.time() * 1000) + 30 * 60_000)
+    place = RequestPlace(topic, 0, 0)
+    return project, place, find_request(project, place)
+
+
+def answer(project: Project, place: RequestPlace, model: str) -> None:
+    with producer(project.config) as sender:
+        sender.send(f"out-{place.topic}", orjson.dumps({"id": str(place), "model": model}), str(place).encode())
+
+
+def test_a_prediction_is_found_whose_request_has_a_time_ahead(ahead: tuple[Project, RequestPlace, Any]) -> None:
+    project, place, request = ahead
+    answer(project, RequestPlace(place.topic, 0, 1), "cost")
+    answer(project, place, "other")  # of another model that answers into the same topic
+    answer(project, place, "cost")
+    found = find_prediction(project, project.model("cost"), place, request)
+    assert found == {"id": str(place), "model": "cost"}
+
+
+def test_a_dead_letter_is_found_whose_request_has_a_time_ahead(ahead: tuple[Project, RequestPlace, Any]) -> None:
+    project, place, request = ahead
+    value, headers = dead_letter("infer cost", "orders", request, BadEvent("wrong type", "amount is not float64"))
+    with producer(project.config) as sender:
+        sender.send(project.names.dead_letters, value, None, headers)
+    with pytest.raises(PenstockError, match="was refused: wrong type: amount is not float64"):
+        find_prediction(project, project.model("cost"), place, request)

@@ -242,6 +242,6 @@ def check_dead(raws: list[bytes], records: list[Any]) -> None:
     for record in records:
         letter = json.loads(record.value)
         assert dict(record.headers)["error"] == b"not json"
-        assert (letter["topic"], letter["source"], letter["view"]) == ("events", "src", None)
+        assert (letter["job"], letter["topic"], letter["source"], letter["view"]) == ("stream", "events", "src", None)
         assert base64.b64decode(letter["raw"]) == raws[letter["offset"]] == b'{"ts":'
     assert {json.loads(r.value)["offset"] for r in records} == {i for i, raw in enumerate(raws) if raw == b'{"ts":'}

@@ -15,6 +15,9 @@ public final class DeadLetterRecordSerializer implements KafkaRecordSerializatio
     /** A record's greatest size is 1 MB unless the broker says otherwise, and a dead letter holds one in base64. */
     static final int RAW_LIMIT = 700_000;
 
+    /** Who writes these letters: inference names itself, too. */
+    private static final String JOB = "stream";
+
     private final String sourceTopic;
     private final String topic;
     private transient JsonWriter json;
@@ -40,6 +43,7 @@ public final class DeadLetterRecordSerializer implements KafkaRecordSerializatio
         }
         json.clear();
         json.raw('{');
+        field("job", JOB, ',');
         field("topic", sourceTopic, ',');
         json.text("partition").raw(':').integer(letter.partition()).raw(',');
         json.text("offset").raw(':').integer(letter.offset()).raw(',');
