@@ -9,6 +9,7 @@ from dataclasses import dataclass
 MEANING = {
     "redefined": "the row, or the prediction, was made by another definition",
     "late": "events of the row's time or an earlier one came after it; without them batch says what was served",
+    "other history": "history has events that the topic never had, or the reverse; the topic's say what was served",
     "missing history": "the events at hand do not reach over all that the value rests on",
     "stale": "the row that was read is older than the one that holds at the request's time, or was not there yet",
     "ahead": "the row that was read is later than the request: the stream had gone on",

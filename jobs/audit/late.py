@@ -66,42 +66,68 @@ def _load_since(db: duckdb.DuckDBPyConnection, view: ViewPlan) -> None:
 def _load_late_of(db: duckdb.DuckDBPyConnection, project: Project, view: ViewPlan, source: SourcePlan) -> None:
     """Adds what came late of one source to ``late_<view>``, and makes ``came_<source>`` of the events themselves."""
     topic = project.streams[source.name].topic
-    rows = _read(db, view, source, project, topic) if topic is not None else []
-    table = event_table(source, [row for row, *_ in rows])
-    for name, column in zip(_PLACE, list(zip(*rows, strict=True))[1:] or [()] * len(_PLACE), strict=True):
-        table = table.append_column(name, pa.array(column, pa.int64()))
-    db.register("arrived", table)
-    columns = ", ".join(f"a.{quote(column.name)}" for column in source.columns)
     came = _came(source)
-    db.execute(
-        f"""CREATE OR REPLACE TABLE {came} AS SELECT c._case, {", ".join(f"a.{name}" for name in _PLACE)}, {columns}
-        FROM arrived AS a JOIN since AS c ON {_counts(view, source, "a")} AND
-        CASE WHEN c._topic = {text(str(topic))} AND c._partition = a._partition THEN a._offset > c._offset
-        ELSE a._sent > c._sent END"""
-    )
-    db.unregister("arrived")
+    load_arrived(db, project, view, source, _places_after(db, project, topic) if topic is not None else {}, came)
+    db.execute(f"DELETE FROM {came} WHERE NOT _late")
     db.execute(
         f"""INSERT INTO {quote(f"late_{view.name}")}
         SELECT _case, {text(str(topic))}, {", ".join(_PLACE)} FROM {came}"""
     )
 
 
+def load_arrived(
+    db: duckdb.DuckDBPyConnection,
+    project: Project,
+    view: ViewPlan,
+    source: SourcePlan,
+    places: Mapping[int, int],
+    into: str,
+) -> None:
+    """Makes the table ``into``: by ``_case`` the events that count for it and lie in the source's topic from these
+    offsets on, with their place, and whether they are ``_late``.
+    """
+    topic = project.streams[source.name].topic
+    rows = _read(db, view, source, project, topic, places) if topic is not None else []
+    table = event_table(source, [row for row, *_ in rows])
+    for name, column in zip(_PLACE, list(zip(*rows, strict=True))[1:] or [()] * len(_PLACE), strict=True):
+        table = table.append_column(name, pa.array(column, pa.int64()))
+    db.register("arrived", table)
+    columns = ", ".join(f"a.{quote(column.name)}" for column in source.columns)
+    db.execute(
+        f"""CREATE OR REPLACE TABLE {into} AS SELECT c._case, {", ".join(f"a.{name}" for name in _PLACE)},
+        CASE WHEN c._topic = {text(str(topic))} AND c._partition = a._partition THEN a._offset > c._offset
+        ELSE a._sent > c._sent END AS _late, {columns}
+        FROM arrived AS a JOIN since AS c ON {counts_for(view, source, "a")}"""
+    )
+    db.unregister("arrived")
+
+
 def _came(source: SourcePlan) -> str:
     return quote(f"came_{source.name}")
 
 
-def _read(
-    db: duckdb.DuckDBPyConnection, view: ViewPlan, source: SourcePlan, project: Project, topic: str
-) -> list[tuple[Row, int, int, int]]:
-    """Events of doubted keys with partition, offset and Kafka timestamp."""
-    names = ", ".join(quote(key.name) for key in view.key)
-    keys: set[Key] = set(db.execute(f"SELECT DISTINCT {names} FROM since").fetchall())
+def _places_after(db: duckdb.DuckDBPyConnection, project: Project, topic: str) -> dict[int, int]:
+    """From where on an event of the topic may be late."""
     places = offsets_since(project, topic, int(one_row(db, "SELECT min(_sent) FROM since")[0]))
     firsts = db.execute(
         "SELECT _partition, min(_offset) + 1 FROM since WHERE _topic = ? GROUP BY _partition", [topic]
     ).fetchall()
     for partition, offset in firsts:
         places[partition] = min(offset, places.get(partition, offset))
+    return places
+
+
+def _read(
+    db: duckdb.DuckDBPyConnection,
+    view: ViewPlan,
+    source: SourcePlan,
+    project: Project,
+    topic: str,
+    places: Mapping[int, int],
+) -> list[tuple[Row, int, int, int]]:
+    """Events of doubted keys with partition, offset and Kafka timestamp."""
+    names = ", ".join(quote(key.name) for key in view.key)
+    keys: set[Key] = set(db.execute(f"SELECT DISTINCT {names} FROM since").fetchall())
     rows = []
     with closing(read_records(project, topic, None, places)) as records:
         for record in records:
@@ -111,7 +137,7 @@ def _read(
     return rows
 
 
-def _counts(view: ViewPlan, source: SourcePlan, event: str) -> str:
+def counts_for(view: ViewPlan, source: SourcePlan, event: str) -> str:
     """The condition that an event of a source counts, or could count, in the row of case ``c``."""
     time = f"{event}.{quote(str(source.time))}"
     same = [f"{event}.{quote(key.name)} = c.{quote(key.name)}" for key in view.key]
@@ -126,21 +152,37 @@ def _counts(view: ViewPlan, source: SourcePlan, event: str) -> str:
 def _load_without(
     db: duckdb.DuckDBPyConnection, project: Project, view: ViewPlan, known: Mapping[str, Known], folder: Path
 ) -> None:
-    """Every case becomes a key of its own, with the events that count for it but for the late ones."""
-    events = folder / "without" / view.name
+    """What batch says of the events that count for a case but for the late ones."""
+    remaining = {source.name: _remaining(view, source, known[source.name]) for source in view.source.sources}
+    load_by_case(db, project, view, remaining, quote(f"late_{view.name}"), "without", folder)
+
+
+def load_by_case(
+    db: duckdb.DuckDBPyConnection,
+    project: Project,
+    view: ViewPlan,
+    events_of: Mapping[str, str],
+    of: str,
+    name: str,
+    folder: Path,
+) -> None:
+    """Makes ``<name>_<view>``: what batch says of the cases in the table ``of``, features as f_<name>.
+
+    Every case becomes a key of its own. ``events_of``: the query for its events, with ``_case``, by source.
+    """
+    events = folder / name / view.name
     events.mkdir(parents=True)
-    files = {source.name: events / f"{source.name}.parquet" for source in view.source.sources}
-    for source in view.source.sources:
-        remaining = _remaining(view, source, known[source.name])
-        db.execute(f"COPY ({remaining}) TO {text(str(files[source.name]))} (FORMAT parquet)")
+    files = {source: events / f"{source}.parquet" for source in events_of}
+    for source, query in events_of.items():
+        db.execute(f"COPY ({query}) TO {text(str(files[source]))} (FORMAT parquet)")
     low, high = one_row(db, "SELECT min(_at), max(_at) FROM since")
     cases = _by_case(view)
     points = change_points(db, project, cases, _globs(files), (low, high), events / "points")
-    asked = f"SELECT _case, _at FROM since WHERE _case IN (SELECT _case FROM {quote(f'late_{view.name}')})"
+    asked = f"SELECT _case, _at FROM since WHERE _case IN (SELECT _case FROM {of})"
     # no vector has a list in it
     plain = [feature.name for feature in view.features if feature.type in TYPES]
     found = as_of(cases, plain, points, asked, ["_case"], "_case")
-    db.execute(f"CREATE TABLE {quote(f'without_{view.name}')} AS {found}")
+    db.execute(f"CREATE TABLE {quote(f'{name}_{view.name}')} AS {found}")
 
 
 def _globs(files: Mapping[str, Path]) -> dict[str, str]:
@@ -152,7 +194,7 @@ def _remaining(view: ViewPlan, source: SourcePlan, known: Known) -> str:
     columns = ", ".join(f"e.{quote(column.name)}" for column in source.columns)
     whole = (
         f"SELECT c._case, {columns} FROM {parquet(glob.glob(known.files))} AS e JOIN since AS c "
-        f"ON {_counts(view, source, 'e')} WHERE c._case IN (SELECT _case FROM {quote(f'late_{view.name}')})"
+        f"ON {counts_for(view, source, 'e')} WHERE c._case IN (SELECT _case FROM {quote(f'late_{view.name}')})"
     )
     if source.id is None:
         # two equal events are two: as many go as came late

@@ -11,7 +11,7 @@ from jobs.audit.findings import CAUSES
 from jobs.audit.report import Report
 
 #: Told apart by people who see few colours, too (Okabe and Ito); what is a bug is the loudest.
-COLORS = dict(zip(CAUSES, ("#CC79A7", "#E69F00", "#999999", "#0072B2", "#56B4E9", "#D55E00"), strict=True))
+COLORS = dict(zip(CAUSES, ("#CC79A7", "#E69F00", "#009E73", "#999999", "#0072B2", "#56B4E9", "#D55E00"), strict=True))
 MOMENT_WORDS = {"at_row": "at the row's own time", "at_request": "at the request's time"}
 _LINES = {"at_row": "#D55E00", "at_request": "#0072B2"}
 

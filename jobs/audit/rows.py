@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from features.compilers.duckdb.types import quote
 from features.plan import ModelPlan, ViewPlan
+from jobs.audit.apart import load_apart
 from jobs.audit.emitted import load_emitted
 from jobs.audit.findings import Finding
 from jobs.audit.known import Known, reach
@@ -24,6 +25,9 @@ from jobs.models.arrays import array_of, values_of
 from jobs.project import Project
 from jobs.reading import first_offsets
 from jobs.times import time_words
+
+#: Causes that rest on no proof.
+_OPEN = ("missing history", "unexplained")
 
 
 class _Case(NamedTuple):
@@ -60,8 +64,12 @@ class RowCauses:
         """By the number of a case in ``cases_<view>``. Raises PenstockError for what Kafka or DuckDB cannot."""
         load_emitted(self._db, self._project, view)
         proved = load_late(self._db, self._project, view, self._known[view.name], self._folder)
-        explained = self._explained(view) if proved else set()
-        return {case.number: self._why(view, case, case.number in explained) for case in self._cases(view)}
+        explained = self._explained(view, "without") if proved else set()
+        found = {case.number: self._why(view, case, case.number in explained) for case in self._cases(view)}
+        if view.static or all(finding.cause not in _OPEN for finding in found.values()):
+            return found
+        apart = self._apart(view)
+        return {n: apart.get(n, finding) if finding.cause in _OPEN else finding for n, finding in found.items()}
 
     def of_no_row(self, view: ViewPlan, fingerprint: str, t: int, point: int | None) -> Finding:
         """Why a prediction found no row of its key. ``point``: since when batch has one."""
@@ -72,6 +80,18 @@ class RowCauses:
             return Finding("stale", f"the store had no row of {view.name} for this key yet{since}")
         nothing = Finding("unexplained", f"neither the store nor batch has a row of {view.name} for this key")
         return self._gap(view, t) or nothing
+
+    def _apart(self, view: ViewPlan) -> dict[int, Finding]:
+        """Cases whose history and topics hold different events, where the topics' say what was served."""
+        if not load_apart(self._db, self._project, view, self._known[view.name], self._folder):
+            return {}
+        first = "arg_min({'topic': _topic, 'partition': _partition, 'offset': _offset}, _offset)"
+        rows = self._db.execute(
+            f"""SELECT _case, count(*) FILTER (_topic IS NULL), min(_time) FILTER (_topic IS NULL),
+            count(_topic), {first} FROM {quote(f"apart_{view.name}")} GROUP BY _case"""
+        ).fetchall()
+        explained = self._explained(view, "topic")
+        return {case: _other_history(*rest) for case, *rest in rows if case in explained}
 
     def _cases(self, view: ViewPlan) -> list[_Case]:
         cases, emitted, late = (quote(f"{kind}_{view.name}") for kind in ("cases", "emitted", "late"))
@@ -97,7 +117,7 @@ class RowCauses:
         return self._gap(view, case.at) or self._lost_beginning(view, case.at) or _unexplained(case)
 
     def _late(self, view: ViewPlan, case: _Case) -> Finding:
-        events = "1 event" if case.came == 1 else f"{case.came:,} events"
+        events = _events(case.came or 0)
         place = f"{case.topic}-{case.partition}-{case.offset}"
         proof = "" if view.source.changes else "; without what came late batch says what was served"
         return Finding("late", f"{events} of the row's time or earlier came after it, first {place}{proof}")
@@ -144,17 +164,17 @@ class RowCauses:
 
     # -- the proof --------------------------------------------------------------------------------------------------
 
-    def _explained(self, view: ViewPlan) -> set[int]:
-        """Cases for which batch says what was served once it leaves out what came late."""
+    def _explained(self, view: ViewPlan, events: str) -> set[int]:
+        """Cases for which batch says what was served, of the events that ``<events>_<view>`` rests on."""
         inputs = [i for i, item in enumerate(self._plan.inputs) if item.view == view.name]
-        return {case for i in inputs for case in self._same_without(view, i)}
+        return {case for i in inputs for case in self._same(view, i, events)}
 
-    def _same_without(self, view: ViewPlan, i: int) -> list[int]:
+    def _same(self, view: ViewPlan, i: int, events: str) -> list[int]:
         entries = self._plain_entries(i)
         read = [f"s.v_{j}, w.{quote(f'f_{name}')} AS w_{j}" for j, name in entries.items()]
-        cases, without = quote(f"cases_{view.name}"), quote(f"without_{view.name}")
+        cases, said = quote(f"cases_{view.name}"), quote(f"{events}_{view.name}")
         table = self._db.execute(
-            f"""SELECT {", ".join(["_case", *read])} FROM {cases} AS c JOIN {without} AS w USING (_case)
+            f"""SELECT {", ".join(["_case", *read])} FROM {cases} AS c JOIN {said} AS w USING (_case)
             JOIN served AS s ON s.n = c._n WHERE c._i = {i}"""
         ).to_arrow_table()
         wrong = np.zeros(table.num_rows, np.bool_)
@@ -168,6 +188,20 @@ class RowCauses:
         name = self._plan.inputs[i].name
         plain = {j: rests_on(item)[0] for j, item in enumerate(self._plan.vector) if item.expr.op == "feature"}
         return {j: feature for j, (owner, feature) in plain.items() if owner == name}
+
+
+def _other_history(only_history: int, time: int | None, only_topic: int, place: dict[str, Any] | None) -> Finding:
+    parts = []
+    if time is not None:
+        parts.append(f"history has {_events(only_history)} that the topic never had, first of {time_words(time)}")
+    if only_topic and place is not None:
+        at = f"{place['topic']}-{place['partition']}-{place['offset']}"
+        parts.append(f"the topic has {_events(only_topic)} that history does not have, first {at}")
+    return Finding("other history", f"{' and '.join(parts)}; of the topic's events batch says what was served")
+
+
+def _events(number: int) -> str:
+    return "1 event" if number == 1 else f"{number:,} events"
 
 
 def _ended(source: str, last: int | None, at: int) -> Finding:

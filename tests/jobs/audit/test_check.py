@@ -15,7 +15,7 @@ from jobs.audit.check import checked
 from jobs.audit.findings import Finding
 from jobs.kafka.clients import ensure_topics, producer
 from jobs.project import Project
-from tests.jobs.shop import make_project
+from tests.jobs.shop import make_project, write_history
 from tests.kafka_broker import Kafka
 from tests.projects import unique
 
@@ -25,7 +25,8 @@ T = 1_700_000_000_000
 DEFINITIONS = """
 from features import Model, Stream, View, count, sum, union
 
-named = Stream("named", topic="NAME-named", time="ts", id="id", columns=dict(id="string", k="string", n="int64"))
+named = Stream("named", topic="NAME-named", history="named/*.parquet", time="ts", id="id",
+    columns=dict(id="string", k="string", n="int64"))
 plain = Stream("plain", topic="NAME-plain", time="ts", columns=dict(k="string", n="int64"))
 changed = Stream("changed", topic="NAME-changed", time="ts", id="id", op="op",
     columns=dict(id="string", op="string", k="string", n="int64"))
@@ -131,6 +132,37 @@ def test_in_another_partition_by_its_kafka_timestamp(world: World) -> None:
     world.row("named", 1, 2, 0, 0, n_1m=1, s_1m=1)
     world.event("named", 1, 3, id="two")
     assert causes(world.findings("named", 1, n_1m=1, s_1m=1)) == {"v.n_1m": "late", "v.s_1m": "late"}
+
+
+def named(id: str, ts: int = T, n: int = 1) -> dict[str, Any]:
+    return {"id": id, "k": "a", "n": n, "ts": ts}
+
+
+def test_history_has_an_event_that_the_topic_never_had(world: World) -> None:
+    write_history(world.project, "named", [named("never", T - 1_000), named("one")])
+    world.event("named", 0, 1, id="one")
+    world.row("named", 1, 2, 0, 0, n_1m=1, s_1m=1)
+    found = world.findings("named", 1, n_1m=1, s_1m=1)
+    assert causes(found) == {"v.n_1m": "other history", "v.s_1m": "other history"}
+    assert "history has 1 event that the topic never had, first of 2023-11-14 22:13:19;" in found["v.n_1m"].words
+
+
+def test_the_topic_has_an_event_that_history_does_not_have(world: World) -> None:
+    write_history(world.project, "named", [named("one"), named("later", T + 5_000)])
+    world.event("named", 1, 1, id="unknown", ts=T - 30_000)
+    world.event("named", 0, 1, id="one")
+    world.event("named", 0, 1, id="one")
+    world.row("named", 1, 2, 0, 0, n_1m=2, s_1m=2)
+    found = world.findings("named", 1, n_1m=2, s_1m=2)
+    assert causes(found) == {"v.n_1m": "other history", "v.s_1m": "other history"}
+    assert f"the topic has 1 event that history does not have, first {world.name}-named-1-0;" in found["v.n_1m"].words
+
+
+def test_another_history_that_does_not_explain_it_is_no_excuse(world: World) -> None:
+    write_history(world.project, "named", [named("never", T - 1_000), named("one")])
+    world.event("named", 0, 1, id="one")
+    world.row("named", 1, 2, 0, 0, n_1m=5, s_1m=1)
+    assert causes(world.findings("named", 1, n_1m=5, s_1m=1)) == {"v.n_1m": "unexplained", "v.s_1m": "unexplained"}
 
 
 def test_an_event_that_had_come_before_the_row_is_no_cause(world: World) -> None:

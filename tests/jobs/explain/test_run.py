@@ -135,20 +135,21 @@ def test_another_vector(story: Story, tmp_path: Path) -> None:
     assert entry(found, "each").equal
 
 
-def test_history_that_says_otherwise_for_no_reason_is_unexplained(story: Story, tmp_path: Path) -> None:
+def test_history_that_says_otherwise_than_the_topic(story: Story, tmp_path: Path) -> None:
     project = story.copy(tmp_path / "shop")
     write_history(project, "orders", [ORDERS[0], {**ORDERS[1], "amount": 21.5}, *ORDERS[2:]])
     found = explain(project, story.ids["first"])
-    assert causes(found) == {"customer.amount_1h": "unexplained", "each": "unexplained"}
-    assert not found.sound
+    assert causes(found) == {"customer.amount_1h": "other history", "each": "other history"}
+    assert "history has 1 event that the topic never had, first of" in words(found, "each")
+    assert f"the topic has 1 event that history does not have, first {story.ids['first']};" in words(found, "each")
+    assert found.sound
 
 
-def test_a_late_event_that_does_not_explain_it_is_no_excuse(story: Story, tmp_path: Path) -> None:
+def test_a_late_event_beside_a_history_that_says_otherwise(story: Story, tmp_path: Path) -> None:
     project = story.copy(tmp_path / "shop")
     write_history(project, "orders", [ORDERS[0], {**ORDERS[1], "amount": 21.5}, *ORDERS[2:]])
     found = explain(project, story.ids["second"])
-    assert causes(found) == {**dict.fromkeys(OF_CUSTOMER, "unexplained"), "both.events_1h": "late"}
-    assert "without them batch has another value, too" in words(found, "customer.amount_1h")
+    assert causes(found) == {**dict.fromkeys(OF_CUSTOMER, "other history"), "both.events_1h": "late"}
 
 
 def test_history_that_ends_too_early(story: Story, tmp_path: Path) -> None:
