@@ -61,8 +61,8 @@ def _not_covered(plan: ViewPlan, folder: Path, covered: Span | None, needed: Spa
     return UsageError(
         f"the change points of {plan.name} {held}",
         where=str(folder),
-        allowed=f"all of {range_words(needed)}: the requests, and what their features rest on",
-        hint=f"run 'penstock backfill {plan.name}' over it",
+        allowed=f"all of {range_words(needed)}: the times asked for, and what their features rest on",
+        hint=f"run 'penstock backfill {plan.name}' over it, with a --to after its end",
     )
 
 

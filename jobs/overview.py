@@ -92,10 +92,7 @@ def look(project: Project, letters: LetterReader | None = None) -> Overview:
         for source, plans in project.streamed.items()
         for plan in plans
     ]
-    models = [
-        ModelState(name, _version(project, name), pair[1], reached.get(pair))
-        for name, pair in asked
-    ]
+    models = [ModelState(name, _version(project, name), pair[1], reached.get(pair)) for name, pair in asked]
     dead = {} if counted is None else counted.dead
     at = None if kept is None else kept.t
     return Overview(servers, problem, job, views, models, dead, at, _letters(letters or LetterReader(project), servers))

@@ -44,7 +44,7 @@ online_store:
   type: jobs.store.sqlite.PenstockSqliteOnlineStore
   path: .penstock/online.db
 offline_store:
-  type: duckdb
+  type: jobs.store.offline.PenstockDuckDBOfflineStore
 entity_key_serialization_version: 3
 """,
     "feast_repo.py": '''"""What ``feast apply`` reads: every object is generated from the definitions."""

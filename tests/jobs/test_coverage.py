@@ -77,7 +77,7 @@ def test_parts_elsewhere_are_said_not_to_cover_the_first_request(project: Projec
     cover(project, "routes", (0, START))
     with pytest.raises(UsageError, match="do not cover 1970-01-01 00:01:40") as raised:
         check(project, "routes")
-    assert raised.value.hint == "run 'penstock backfill routes' over it"
+    assert raised.value.hint == "run 'penstock backfill routes' over it, with a --to after its end"
 
 
 def test_a_view_without_any_event_is_covered_by_any_part(project: Project) -> None:

@@ -14,12 +14,13 @@ from feast import FeatureStore
 from feast.repo_config import load_repo_config
 from feast.repo_operations import plan as feast_plan
 
-from features.errors import RefusedError
+from features.errors import RefusedError, UsageError
 from features.ingest import Row
 from jobs.backfill import backfill
 from jobs.catalogue import apply
 from jobs.materialize import materialize
 from jobs.project import Project
+from jobs.store.clock import ABSENT
 from jobs.store.open import open_store
 from jobs.store.schema import schema_of
 from tests.jobs.shop import make_project, write_history
@@ -102,8 +103,22 @@ def test_feasts_writes_never_mix_rows_of_two_definitions(project: Project) -> No
 
 def _with_feast(project: Project) -> Project:
     yaml = project.folder / "feature_store.yaml"
-    yaml.write_text(yaml.read_text().replace("type: file", "type: duckdb"))
+    yaml.write_text(yaml.read_text().replace("type: file", "type: jobs.store.offline.PenstockDuckDBOfflineStore"))
     return project
+
+
+def test_times_that_the_change_points_do_not_cover_are_refused(project: Project) -> None:
+    fill(project, ANN)
+    apply(project)
+    feast = FeatureStore(repo_path=str(project.folder))
+    with pytest.raises(UsageError, match="the change points of customer do not cover 1970-01-03"):
+        feast.materialize(BEGIN, BEGIN + timedelta(days=2))
+    assert ann(project)[0] == ABSENT
+    asked = pd.DataFrame({"customer": ["ann", "bob"], "event_timestamp": [END, END + timedelta(days=1)]})
+    with pytest.raises(UsageError, match="the change points of customer cover 1970-01-01"):
+        feast.get_historical_features(asked, ["customer:n_1d"]).to_df()
+    found = feast.get_historical_features(asked.assign(event_timestamp=END), ["customer:n_1d"]).to_df()
+    assert sorted(found["n_1d"].fillna(-1).tolist()) == [-1, 1]
 
 
 def test_feasts_plan_settles_and_finds_the_change_points(

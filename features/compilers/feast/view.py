@@ -19,6 +19,9 @@ from features.plan import KeyPlan, ModelPlan, ViewPlan
 #: The tag that carries a plan's fingerprint.
 FINGERPRINT_TAG = "penstock.fingerprint"
 
+#: What the name of a view's source ends with.
+SOURCE_SUFFIX = "_change_points"
+
 _PARTS = "/*.parquet"
 #: What ``glob.escape`` makes of a character.
 _ESCAPED = re.compile(r"\[([*?\[])\]")
@@ -48,7 +51,7 @@ def _entity_keys(plans: Iterable[ViewPlan]) -> Iterable[KeyPlan]:
 def feature_view(plan: ViewPlan, change_points: Path, entities: Mapping[str, Entity]) -> FeatureView:
     """The feature view over the view's change points (a folder of Parquet parts)."""
     source = FileSource(
-        name=f"{plan.name}_change_points",
+        name=f"{plan.name}{SOURCE_SUFFIX}",
         path=_path(change_points),
         file_format=ParquetFormat(),
         timestamp_field="event_timestamp",

@@ -80,8 +80,8 @@ HOSTILE = (
     f"<script>{OWN}</script>",
     f"</script><script>{OWN}</script>",
     f'"><img src=x onerror="{OWN}">',
-    f"'><svg onload=\"{OWN}\">",
-    f"<a href=\"javascript:{OWN}\">x</a>",
+    f'\'><svg onload="{OWN}">',
+    f'<a href="javascript:{OWN}">x</a>',
     f"<!--<script>{OWN}//-->",
     "\u2028\x1b[2J\x00 {{ 7 * 7 }} ${OWN}",
 )
