@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pyarrow.parquet as pq
-
 from features.compilers.duckdb.view import ViewQuery
 from features.errors import RefusedError, UsageError
 from features.plan import ViewPlan
 from jobs.history import first_time
-from jobs.parts import FINGERPRINT, ViewParts
+from jobs.parts import ViewParts, read_part
 from jobs.project import Project
 from jobs.times import range_words, time_words
 
@@ -74,7 +72,7 @@ def check_parts(plan: ViewPlan, folder: Path) -> None:
             f"{plan.name} has no change points", where=str(folder), hint=f"run 'penstock backfill {plan.name}' first"
         )
     for part in parts:
-        found = (pq.read_schema(part).metadata or {}).get(FINGERPRINT, b"").decode()
+        found = read_part(part).fingerprint
         if found != plan.fingerprint:
             raise RefusedError(
                 f"the change points of {plan.name} were made by another definition: {found or 'no fingerprint'}",

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +17,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from features.compilers.duckdb.parquet import parquet
+from features.errors import PenstockError
 from features.plan import ViewPlan
 from features.types import list_of
+from jobs.parquet.checksums import PLACEHOLDER, add_checksum, check_files, check_metadata
 
 #: Keys of a part's metadata: its plan's fingerprint, its range in milliseconds, what history it was made from, and
 #: when the backfill began that made it.
@@ -31,8 +34,8 @@ BEFORE = b"penstock.before"
 #: The columns that are there for Feast: a row's time, and its part's generation, by which Feast orders repeats.
 FEAST_COLUMNS = ("event_timestamp", "created_timestamp")
 
-#: The generation of parts that a version without generations made: older than any other, later than none.
-UNKNOWN_GENERATION = 1
+#: A part's name: times may be below zero.
+_NAME = re.compile(r"part-(-?[0-9]+)-(-?[0-9]+)\.parquet")
 
 #: Microseconds: what Feast and DuckDB agree on.
 TIMESTAMP = pa.timestamp("us", tz="UTC")
@@ -63,11 +66,12 @@ class Part:
 
 
 def read_part(path: Path) -> Part:
-    """What a file's metadata says of it."""
+    """What a file's metadata says of it. Raises PenstockError for a damaged one."""
+    check_metadata(path)
     found = pq.read_schema(path).metadata or {}
     from_ms, to_ms = (int(found.get(name, b"0")) for name in (FROM, TO))
     fingerprint, history = (found.get(name, b"").decode() for name in (FINGERPRINT, HISTORY))
-    return Part(path, from_ms, to_ms, fingerprint, history, int(found.get(GENERATION, UNKNOWN_GENERATION)))
+    return Part(path, from_ms, to_ms, fingerprint, history, int(found[GENERATION]))
 
 
 def part_schema(plan: ViewPlan) -> pa.Schema:
@@ -102,8 +106,14 @@ def _repeating(schema: pa.Schema) -> list[str]:
 
 
 def part_rows(folder: Path) -> str:
-    """The rows of a view's parts in SQL."""
-    return parquet(sorted(folder.glob("part-*.parquet")))
+    """The rows of a view's parts in SQL. Raises PenstockError for a damaged one."""
+    return parquet(check_files(sorted(folder.glob("part-*.parquet"))))
+
+
+def _range(path: Path) -> tuple[int, int]:
+    """The range in a part's name."""
+    found = _NAME.fullmatch(path.name)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 class ViewParts:
@@ -118,38 +128,52 @@ class ViewParts:
 
     def all(self) -> list[Part]:
         """All parts, by name."""
-        return [read_part(path) for path in sorted(self._folder.glob("part-*.parquet"))]
+        return [read_part(path) for path in self._paths()]
+
+    def _paths(self) -> list[Path]:
+        return sorted(self._folder.glob("part-*.parquet"))
 
     def next_generation(self) -> int:
-        """That of a backfill that begins now, later than all that are here."""
-        return max([time.time_ns() // 1_000_000, *(part.generation + 1 for part in self.all())])
+        """That of a backfill that begins now, later than all that can be read here."""
+        return max([time.time_ns() // 1_000_000, *(part.generation + 1 for part in self._sound())])
+
+    def _sound(self) -> Iterator[Part]:
+        for path in self._paths():
+            with suppress(PenstockError):
+                yield read_part(path)
 
     def make_room(self, from_ms: int, to_ms: int, slices: Sequence[tuple[int, int]], history: str) -> list[str]:
         """Clears the range for these slices: what they will make anew is deleted, and a part that reaches out of the
-        range is cut. A slice that is there already, from the same history, stays. Returns the names of what went.
+        range is cut. A slice that is there already, whole and from the same history, stays. Returns the names of what
+        went.
         """
         gone = []
-        for part in self.all():
-            foreign = part.fingerprint != self._plan.fingerprint
-            apart = not self._plan.static and (part.to_ms <= from_ms or part.from_ms >= to_ms)
-            finished = (
-                (part.from_ms, part.to_ms) in slices
-                and part.history == history
-                and part.generation != UNKNOWN_GENERATION
-            )
-            if foreign or not (apart or finished):
-                if not foreign and not self._plan.static:
-                    self._cut(part, from_ms, to_ms)
-                part.path.unlink()
-                gone.append(part.path.name)
+        for path in self._paths():
+            if not self._stays(path, (from_ms, to_ms), slices, history):
+                path.unlink()
+                gone.append(path.name)
         return gone
+
+    def _stays(self, path: Path, span: tuple[int, int], slices: Sequence[tuple[int, int]], history: str) -> bool:
+        start, end = _range(path)
+        apart = not self._plan.static and (end <= span[0] or start >= span[1])
+        try:
+            part = read_part(path) if apart else read_part(*check_files([path]))
+        except PenstockError:
+            # whoever reads it is told; what is in the range is made anew
+            return apart
+        if part.fingerprint != self._plan.fingerprint:
+            return False
+        if apart or ((start, end) in slices and part.history == history):
+            return True
+        if not self._plan.static:
+            self._cut(part, *span)
+        return False
 
     def _cut(self, part: Part, from_ms: int, to_ms: int) -> None:
         for a, b in ((part.from_ms, min(part.to_ms, from_ms)), (max(part.from_ms, to_ms), part.to_ms)):
             if a < b:
-                rows = pq.read_table(part.path, filters=[("t", ">=", a), ("t", "<", b)])
-                if "created_timestamp" not in rows.schema.names:
-                    rows = rows.append_column("created_timestamp", repeated(part.generation, rows.num_rows))
+                rows = pq.read_table(part.path, partitioning=None, filters=[("t", ">=", a), ("t", "<", b)])
                 with self.writing(a, b, part.history, part.generation) as writer:
                     writer.write_table(rows.select(part_schema(self._plan).names).cast(writer.schema))
 
@@ -162,6 +186,7 @@ class ViewParts:
             TO: str(to_ms).encode(),
             HISTORY: history.encode(),
             GENERATION: str(generation).encode(),
+            **PLACEHOLDER,
         }
         path = self.path(from_ms, to_ms)
         unfinished = path.with_name(f".{path.name}.tmp")
@@ -169,6 +194,7 @@ class ViewParts:
             schema = part_schema(self._plan).with_metadata(metadata)
             with pq.ParquetWriter(unfinished, schema, use_dictionary=_repeating(schema)) as writer:
                 yield writer
+            add_checksum(unfinished)
             os.replace(unfinished, path)
         finally:
             unfinished.unlink(missing_ok=True)

@@ -24,6 +24,7 @@ from features.vector import Mask, Values, Vectors, leaf_names, vectors
 from jobs.coverage import check_coverage
 from jobs.database import explained, one_row, scratch_database
 from jobs.models.arrays import ARROW_TYPES, array_of, values_of
+from jobs.parquet.checksums import PLACEHOLDER, add_checksum
 from jobs.parts import BEFORE, FINGERPRINT, FROM, TO
 from jobs.point_in_time import join_input, joined_rows, load_labels, load_requests, used_features
 from jobs.project import Project
@@ -117,6 +118,7 @@ def _write(
                 report.labelled += rows.num_rows - rows["label"].null_count
                 progress(report.rows)
         report.dead += total - report.rows
+        add_checksum(unfinished)
         os.replace(unfinished, file)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -131,6 +133,7 @@ def _schema(plan: ModelPlan, report: TrainingReport) -> pa.Schema:
         FROM: str(report.from_ms).encode(),
         TO: str(report.to_ms).encode(),
         BEFORE: b"true" if report.before else b"false",
+        **PLACEHOLDER,
     }
     return pa.schema([pa.field(name, ARROW_TYPES[type]) for name, type in fields.items()], metadata=metadata)
 

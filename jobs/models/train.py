@@ -15,11 +15,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.errors import PenstockError, RefusedError, UsageError
+from features.errors import RefusedError, UsageError
 from features.plan import LabelPlan, ModelPlan
 from features.vector import Values
 from jobs.models.arrays import Matrix, matrix, values_of
 from jobs.models.folder import FORMAT, Metadata, Range, save, sha256
+from jobs.parquet.checksums import check_files
 from jobs.parts import BEFORE, FINGERPRINT, FROM, TO
 from jobs.times import range_words
 
@@ -144,13 +145,10 @@ def _label(plan: ModelPlan) -> LabelPlan:
 
 def _read(file: Path, plan: ModelPlan, trained: Span, evaluated: Span) -> pa.Table:
     again = f"run 'penstock training-set {plan.name}'"
-    try:
-        schema = pq.read_schema(file)
-    except FileNotFoundError:
-        raise UsageError(f"{plan.name} has no training set", where=str(file), hint=f"{again} first") from None
-    except (OSError, pa.ArrowInvalid) as error:
-        raise PenstockError(f"the training set cannot be read: {error}", where=str(file)) from None
-    found = schema.metadata or {}
+    if not file.exists():
+        raise UsageError(f"{plan.name} has no training set", where=str(file), hint=f"{again} first")
+    check_files([file])
+    found = pq.read_schema(file).metadata or {}
     fingerprint = found.get(FINGERPRINT, b"").decode()
     if fingerprint != plan.fingerprint:
         raise RefusedError(
@@ -166,7 +164,7 @@ def _read(file: Path, plan: ModelPlan, trained: Span, evaluated: Span) -> pa.Tab
             hint=f"an earlier version made it: {again} again",
         )
     _check_spans(file, (int(found[FROM]), int(found[TO])), trained, evaluated)
-    return pq.read_table(file, columns=["t", "label", *(item.name for item in plan.vector)])
+    return pq.read_table(file, partitioning=None, columns=["t", "label", *(item.name for item in plan.vector)])
 
 
 def _check_spans(file: Path, held: Span, trained: Span, evaluated: Span) -> None:

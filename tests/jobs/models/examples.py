@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from features import Model, Stream
 from features.plan import ModelPlan
 from jobs.models.arrays import ARROW_TYPES
+from jobs.parquet.checksums import PLACEHOLDER, add_checksum
 from jobs.parts import BEFORE, FINGERPRINT, FROM, TO
 
 COLUMNS = {"x": "float64", "n": "int64", "kind": "string", "gift": "bool", "placed": "timestamp"}
@@ -57,6 +58,8 @@ def write_set(
         FROM: str(span[0]).encode(),
         TO: str(span[1]).encode(),
     }
+    metadata |= PLACEHOLDER
     schema = pa.schema([pa.field(name, ARROW_TYPES[type]) for name, type in types.items()], metadata=metadata)
     pq.write_table(pa.table([pa.array(columns[f.name], f.type) for f in schema], schema=schema), file)
+    add_checksum(file)
     return file

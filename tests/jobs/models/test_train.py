@@ -11,6 +11,7 @@ import pytest
 from features.errors import PenstockError, RefusedError, UsageError
 from jobs.models.folder import load_current, versions_before
 from jobs.models.train import train
+from jobs.parquet.checksums import PLACEHOLDER, add_checksum
 from jobs.parts import BEFORE
 from tests.jobs.models.examples import COLUMNS, CUT, END, plan, rows, write_set
 
@@ -57,7 +58,8 @@ def test_the_metadata_says_when_training_asked(tmp_path: Path, before: bool) -> 
 def test_a_set_that_does_not_say_when_it_asked_is_refused(file: Path, tmp_path: Path) -> None:
     table = pq.read_table(file)
     kept = {name: value for name, value in table.schema.metadata.items() if name != BEFORE}
-    pq.write_table(table.replace_schema_metadata(kept), file)
+    pq.write_table(table.replace_schema_metadata({**kept, **PLACEHOLDER}), file)
+    add_checksum(file)
     with pytest.raises(UsageError, match="does not say whether it was made with --before"):
         train(file, plan(), tmp_path / "models", TRAINED, EVALUATED)
 
@@ -108,8 +110,19 @@ def test_a_missing_training_set_points_to_the_command(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_parquet_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "set.parquet").write_bytes(b"text")
-    with pytest.raises(PenstockError, match="cannot be read"):
+    with pytest.raises(PenstockError, match=r"set\.parquet is damaged"):
         train(tmp_path / "set.parquet", plan(), tmp_path / "models", TRAINED, EVALUATED)
+
+
+@pytest.mark.parametrize("where", [0.1, 0.5, 0.9, 0.999])
+def test_one_flipped_bit_is_noticed(file: Path, tmp_path: Path, where: float) -> None:
+    data = bytearray(file.read_bytes())
+    data[int(len(data) * where)] ^= 4
+    file.write_bytes(data)
+    with pytest.raises(PenstockError, match=r"set\.parquet is damaged") as error:
+        train(file, plan(), tmp_path / "models", TRAINED, EVALUATED)
+    assert error.value.where == str(file)
+    assert not (tmp_path / "models").exists()
 
 
 def test_a_set_of_another_definition_is_refused_with_both_fingerprints(file: Path, tmp_path: Path) -> None:
