@@ -24,6 +24,9 @@ OPS = ("insert", "update", "delete")
 #: What can become of an event; each is of one class.
 CLASSES = ("applied", "too_late", "duplicate", "dead")
 
+#: What every reader of a Kafka topic reads: records of transactions that were aborted are no events.
+ISOLATION = "read_committed"
+
 Row = dict[str, Any]
 
 
@@ -49,6 +52,7 @@ CODES = (
     "too far ahead",
     "overflow",
     "too long",
+    "unreadable",
 )
 
 

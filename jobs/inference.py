@@ -20,10 +20,11 @@ from functools import partial
 
 from features.errors import PenstockError, RefusedError, UsageError
 from features.plan import ModelPlan
-from jobs.kafka.clients import answering, consumer, ensure_topics, producer, require_topics
+from jobs.kafka.clients import answering, consumer, ensure_topics, producer, require_topics, topic_ids
 from jobs.kafka.errors import KafkaFailure, LostPartitions
 from jobs.kafka.interface import CLOSE_MS, Consumer, Record
 from jobs.kafka.owner import check_output, claim
+from jobs.kafka.watch import TopicWatch
 from jobs.lag import progress as progress_of
 from jobs.logs import about, logger
 from jobs.metrics.inference import InferenceMetrics
@@ -38,6 +39,7 @@ from jobs.serving.lookup import Lookup, Rowed
 from jobs.serving.mirror import mirrored, streamed
 from jobs.serving.parse import Parser
 from jobs.serving.reader import Reader
+from jobs.serving.request_topic import RequestTopic
 from jobs.serving.requests import Queue, Request, read_requests
 from jobs.serving.transactions import DELIVERY_MS, TRANSACTION_MS, WEIGHT, Transactions, alone, ids, member_id
 from jobs.store.open import open_store
@@ -58,7 +60,7 @@ READING_MS = 300_000
 @dataclass
 class InferenceCounts:
     """``requests = predictions + dead``, all committed, in ``batches`` transactions; ``stale`` are the predictions made
-    without the request's own event.
+    without the request's own event, ``lost`` the offsets of requests that were gone before they were read.
     """
 
     requests: int = 0
@@ -66,6 +68,7 @@ class InferenceCounts:
     dead: int = 0
     stale: int = 0
     batches: int = 0
+    lost: int = 0
 
     def add(self, other: InferenceCounts) -> None:
         """Counts another one in."""
@@ -132,7 +135,13 @@ class Inference:
         while not stop.is_set() or self._queue or self._answered:
             with self._forgetting():
                 self._turn(self._rest() if stop.is_set() else self._read())
+            self._count_lost()
             progress(self.counts)
+
+    def _count_lost(self) -> None:
+        self.counts.lost = self._reader.lost
+        if self._metrics is not None:
+            self._metrics.lost = self._reader.lost
 
     @contextmanager
     def _forgetting(self) -> Iterator[None]:
@@ -240,7 +249,8 @@ def _measure(
     """What a transaction adds to the metrics."""
     now = committed_at * 1000
     refused = [request.bad.code for request in ready if request.bad is not None]
-    metrics.answered(len(ready), stale, refused, [(now - request.record.timestamp) / 1000 for request in ready])
+    times = [request.record.timestamp for request in ready if request.record.timestamp >= 0]
+    metrics.answered(len(ready), stale, refused, [(now - at) / 1000 for at in times])
     good = [request for request in ready if request.bad is None]
     for number, item in enumerate(inputs):
         found = ((request.t, request.found[number].t) for request in good)
@@ -257,12 +267,14 @@ def infer(
     progress: Progress = lambda counts: None,
     told: Callable[[str], None] = lambda line: None,
     metrics_port: int | None = None,
+    accept_loss: bool = False,
 ) -> InferenceCounts:
     """Answers a model's requests until ``stop`` is set, as a member of ``group``.
 
     ``start``: partition → first offset, where the group has none committed; the beginning unless given.
-    ``metrics_port``: where Prometheus finds what it does; 0 for any free port, None for nowhere. Raises
-    PenstockError: no model, a wrong fingerprint, no topic, a store or broker that does not answer.
+    ``metrics_port``: where Prometheus finds what it does; 0 for any free port, None for nowhere. ``accept_loss``: goes
+    on where requests are gone before they were read, and counts them. Raises PenstockError: no model, a wrong
+    fingerprint, no topic, a store or broker that does not answer; RefusedError for requests that are gone.
     """
     plan = project.model(model_name).model_plan
     model = load_current(project.config.state / "models", plan)
@@ -280,6 +292,10 @@ def infer(
         claim(project)
         ensure_topics(project.config, [plan.output, project.names.dead_letters])
         check_output(project, plan.output)
+        id = topic_ids(project.config, [topic])[topic]
+        asked = RequestTopic(project.config, project.config.state / "infer", group, topic, id)
+        asked.check(accept_loss, told)
+        watch = opened.enter_context(TopicWatch(project.config, {topic: id}, asked.look))
         mirror = None
         if project.config.inference.store == "mirrored":
             mirror = opened.enter_context(mirrored(project, streamed(project, inputs), store, stop, told))
@@ -293,7 +309,10 @@ def infer(
             figures = None if mirror is None else mirror.figures
             metrics = InferenceMetrics(model.name, model.version, model.fingerprint, names, reached, figures)
             told(f"metrics: {opened.enter_context(served(metrics, project.config.metrics.host, metrics_port))}")
-        requests = Reader(reader, topic, start or {}, told)
+        requests = Reader(
+            reader, topic, start or {}, told, accept_loss=accept_loss, check=partial(_check_topic, asked, watch)
+        )
+        requests.lost = asked.lost
         job = Inference(project, model, requests, transactions, mirror or store, metrics)
         with alone(name), compiling(model, project.config.state, told):
             job.run(stop, progress)
@@ -311,6 +330,11 @@ def _check_moment(model: LoadedModel, told: Callable[[str], None]) -> None:
         )
     if model.metadata.before is None:
         told(f"{model.name} {model.version} does not say whether it was trained with --before; it is served as without")
+
+
+def _check_topic(asked: RequestTopic, watch: TopicWatch) -> None:
+    if watch.changed:
+        raise asked.deleted()
 
 
 def _request_topic(project: Project, plan: ModelPlan) -> str:
@@ -346,7 +370,6 @@ def _consumer(project: Project, topic: str, group: str, name: str) -> Iterator[C
         [topic],
         group_id=group,
         group_instance_id=name,
-        isolation_level="read_committed",
         auto_offset_reset="none",
         session_timeout_ms=SESSION_MS,
         heartbeat_interval_ms=SESSION_MS // 4,

@@ -10,12 +10,19 @@ from kafka.admin import OffsetSpec
 
 from jobs.config import Config
 from jobs.kafka.clients import admin, answering
+from jobs.kafka.interface import Place
 from jobs.project import Project
+from jobs.reading import count_records
+
+#: So many offsets of a topic are looked at one by one: those of a transaction's end mark and of aborted records are no
+#: lag. Of a greater distance they are a small part.
+EXACT = 5_000
 
 
 @dataclass(frozen=True)
 class Progress:
-    """Of one topic, summed over its partitions: ``end``: records ever sent; ``done``: those the group is past.
+    """Of one topic, summed over its partitions: ``end``: offsets ever given; ``done``: those the group is past, with
+    those after its last record that hold no committed record.
 
     A group that has committed nothing for a partition is at its beginning.
     """
@@ -52,24 +59,65 @@ def progress(config: Config, wanted: Iterable[Pair]) -> dict[Pair, Progress]:
 
     Raises PenstockError when no broker answers.
     """
-    with answering(config), admin(config) as client:
-        return progress_by(client, wanted)
+    with answering(config):
+        with admin(config) as client:
+            spans = _spans(client, wanted)
+        return {pair: _progress(each) if _far(each) else _exact(config, each) for pair, each in spans.items()}
 
 
 def progress_by(client: KafkaAdminClient, wanted: Iterable[Pair]) -> dict[Pair, Progress]:
-    """The same, from an administrator that is there already; raises what it raises."""
+    """The same by offsets alone, from an administrator that is there already; raises what it raises."""
+    return {pair: _progress(spans) for pair, spans in _spans(client, wanted).items()}
+
+
+#: Partition → the group's offset and the end.
+Spans = dict[Place, tuple[int, int]]
+
+
+def _spans(client: KafkaAdminClient, wanted: Iterable[Pair]) -> dict[Pair, Spans]:
     pairs = sorted(set(wanted))
     places = _places(client, {topic for _, topic in pairs})
     ends = _offsets(client, places, OffsetSpec.LATEST)
     begins = _offsets(client, places, OffsetSpec.EARLIEST)
     done = {group: _committed(client, group) for group in {group for group, _ in pairs}}
-    found = {}
+    found: dict[Pair, Spans] = {}
     for group, topic in pairs:
-        of_topic = [place for place in places if place.topic == topic]
-        if of_topic:
-            reached = sum(done[group].get(place, begins[place]) for place in of_topic)
-            found[group, topic] = Progress(sum(ends[place] for place in of_topic), reached)
+        for place in places:
+            if place.topic == topic:
+                reached = max(begins[place], done[group].get(place, 0))
+                found.setdefault((group, topic), {})[Place(*place)] = reached, ends[place]
     return found
+
+
+def _progress(spans: Spans) -> Progress:
+    return Progress(sum(end for _, end in spans.values()), sum(reached for reached, _ in spans.values()))
+
+
+def _far(spans: Spans) -> bool:
+    return not 0 < _progress(spans).lag <= EXACT
+
+
+def _exact(config: Config, spans: Spans) -> Progress:
+    end = _progress(spans).end
+    return Progress(end, end - count_records(config, spans))
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A partition: its first offset, the one that comes next, and the group's, None where it has committed nothing."""
+
+    first: int
+    end: int
+    committed: int | None
+
+
+def reached_by(config: Config, group: str, topics: Iterable[str]) -> dict[Place, Reached]:
+    """How far a group is in each partition of these topics. Raises PenstockError when no broker answers."""
+    with answering(config), admin(config) as client:
+        places = _places(client, set(topics))
+        first, ends = _offsets(client, places, OffsetSpec.EARLIEST), _offsets(client, places, OffsetSpec.LATEST)
+        done = _committed(client, group)
+        return {Place(*place): Reached(first[place], ends[place], done.get(place)) for place in places}
 
 
 def _places(client: KafkaAdminClient, topics: set[str]) -> list[TopicPartition]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from features.errors import PenstockError
 from jobs.flink.rest import FlinkRest
+from jobs.flink.starts import read_starts
 from jobs.kafka.letters import LetterReader, Letters
 from jobs.kafka.security import bootstrap_servers
 from jobs.lag import Pair, Progress, progress, read_by_stream, written_by_stream
@@ -55,7 +56,8 @@ class ModelState:
 class Overview:
     """``servers`` None: no broker answers, and ``problem`` says why. ``dead``: source → reason → dead letters that the
     job has counted; ``counted_at``: when it had counted this, in milliseconds, None while it is asked itself, and where
-    nothing is known. ``letters``: the dead letters of all jobs, None where they are not known.
+    nothing is known. ``letters``: the dead letters of all jobs, None where they are not known. ``lost``: source →
+    offsets that were gone before the job had read them, their loss accepted.
     """
 
     servers: str | None
@@ -66,6 +68,7 @@ class Overview:
     dead: dict[str, dict[str, int]]
     counted_at: int | None
     letters: Letters | None
+    lost: dict[str, int]
 
 
 def look(project: Project, letters: LetterReader | None = None) -> Overview:
@@ -95,7 +98,9 @@ def look(project: Project, letters: LetterReader | None = None) -> Overview:
     models = [ModelState(name, _version(project, name), pair[1], reached.get(pair)) for name, pair in asked]
     dead = {} if counted is None else counted.dead
     at = None if kept is None else kept.t
-    return Overview(servers, problem, job, views, models, dead, at, _letters(letters or LetterReader(project), servers))
+    found = _letters(letters or LetterReader(project), servers)
+    lost = read_starts(project.config.state / "stream").lost
+    return Overview(servers, problem, job, views, models, dead, at, found, lost)
 
 
 def _version(project: Project, model: str) -> str | None:

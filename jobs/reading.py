@@ -7,12 +7,16 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 
 from features.errors import PenstockError
+from jobs.config import Config
 from jobs.kafka.clients import answering, consumer
 from jobs.kafka.interface import Consumer, Place, Record
 from jobs.project import Project
 
 #: Records taken at once, and how long none may come before the end is reached, in seconds.
 AT_ONCE, PATIENCE_S = 20_000, 30.0
+
+#: How long records may be counted, in seconds.
+COUNT_S = 5.0
 
 #: How far clocks of different machines may be apart, in milliseconds.
 CLOCKS_MS = 60_000
@@ -54,7 +58,7 @@ def read_batches(
     ``since_ms``: the first Kafka timestamp that matters, in milliseconds; None: the topic's beginning. Close the
     iterator when it is left early. Raises PenstockError for a topic that does not exist or does not come to its end.
     """
-    with answering(project.config), consumer(project.config, None, isolation_level="read_committed") as reader:
+    with answering(project.config), consumer(project.config, None) as reader:
         ends = _seek(reader, topic, since_ms, offsets or {})
         last = time.monotonic()
         while any(reader.position(place) < end for place, end in ends.items()):
@@ -63,6 +67,25 @@ def read_batches(
                 yield [record for record in records if record.offset < ends[place]]
             if time.monotonic() - last > PATIENCE_S:
                 raise PenstockError(f"nothing more came for {PATIENCE_S:.0f} s before the end", where=topic)
+
+
+def count_records(config: Config, spans: Mapping[Place, tuple[int, int]]) -> int:
+    """How many committed records there are from the first offset of each span to before its last.
+
+    What lies behind an open transaction, or cannot be read in time, counts as if every offset had a record. Raises
+    PenstockError.
+    """
+    with answering(config), consumer(config, None) as reader:
+        reader.assign(spans)
+        for place, (start, _) in spans.items():
+            reader.seek(place, start)
+        ends = {place: min(spans[place][1], end) for place, end in reader.end_offsets(spans).items()}
+        count = sum(end - max(start, ends[place]) for place, (start, end) in spans.items())
+        deadline = time.monotonic() + COUNT_S
+        while any(reader.position(place) < end for place, end in ends.items()) and time.monotonic() < deadline:
+            for place, records in reader.poll(timeout_ms=500, max_records=AT_ONCE).items():
+                count += sum(record.offset < ends[place] for record in records)
+        return count + sum(max(0, end - reader.position(place)) for place, end in ends.items())
 
 
 def offsets_since(project: Project, topic: str, since_ms: int) -> dict[int, int]:

@@ -11,7 +11,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from features.compilers.flink.config import JobSettings, flink_options
@@ -19,15 +20,30 @@ from features.compilers.flink.job import SourceJob, Topics, build, environment
 from features.errors import PenstockError, UsageError
 from features.plan import ViewPlan
 from jobs.collection import no_collection
+from jobs.flink.errors import damaged_partition, gone_position
 from jobs.flink.job import FlinkJob, flink_says
 from jobs.flink.jvm import FlinkJvm, end_leftover
+from jobs.flink.onward import Onward, SourceTopic
 from jobs.flink.rest import Failure
 from jobs.flink.room import check_room, room
 from jobs.flink.secret import secret
-from jobs.flink.state import check_identity, date_back, forget_older, newest_state, savepoints
+from jobs.flink.starts import Starts, read_starts
+from jobs.flink.state import (
+    ROWS,
+    TOPIC,
+    check_identity,
+    date_back,
+    forget_older,
+    newest_state,
+    savepoints,
+    write_identity,
+)
 from jobs.kafka.clients import ensure_topics, provide_topics, topic_ids
+from jobs.kafka.damage import send_letters
+from jobs.kafka.errors import Unreadable
 from jobs.kafka.owner import claim
 from jobs.kafka.security import flink_properties
+from jobs.kafka.watch import TopicWatch
 from jobs.metrics.serve import served
 from jobs.metrics.stream import StreamMetrics
 from jobs.ports import free_port
@@ -60,13 +76,15 @@ def run(
     say: Say,
     progress: Callable[[WriterCounts], None] = lambda counts: None,
     metrics_port: int | None = None,
+    accept_loss: bool = False,
 ) -> StreamReport:
     """Runs job and writer until ``stop`` is set. ``say`` is told when the job runs, restarts or stops.
 
-    ``metrics_port``: where Prometheus finds both; 0 for any free port, None for nowhere.
+    ``metrics_port``: where Prometheus finds both; 0 for any free port, None for nowhere. ``accept_loss``: goes on where
+    records are gone before they were read, and counts what is missing.
 
     Raises PenstockError when one of them fails for good or the disk is full, RefusedError when the state on disk is of
-    other definitions, UsageError when there is nothing to stream.
+    other definitions or records are gone, UsageError when there is nothing to stream.
     """
     plans = project.streamed_views
     if not plans:
@@ -83,27 +101,86 @@ def run(
         settings.make_folders()
         date_back(settings)
         restored = newest_state(settings)
-        check_identity(settings, restored, _identity(project, plans))
-        # Jars are known to one Java thread, and py4j gives this thread another one when its own is taken by a
-        # finalizer, which the collector may run on any thread.
-        with no_collection():
-            counts = WriterCounts()
-            writing, done = running.enter_context(_writing(project, plans, counts, say, progress))
-            options = flink_options(settings, restored) | running.enter_context(secret(settings.secret))
+        onward, ids = _onward(project, plans, settings, restored, accept_loss, say)
+        counts = WriterCounts()
+        with no_collection():  # see ``_submit``
+            writer = partial(_write, project, plans, counts, accept_loss, say, progress)
+            writing, done = running.enter_context(_writing(writer))
+            login = running.enter_context(secret(settings.secret))
             jvm = running.enter_context(FlinkJvm(settings))
             _check_writing(writing)
-            job = _submit(project, settings, options)
-            jvm.close_door()
-        running.callback(job.cancel)
-        running.enter_context(_published(project, job, jvm))
-        metrics = StreamMetrics(project, job.rest, counts)
+        topics = running.enter_context(TopicWatch(project.config, ids, onward.look))
         if metrics_port is not None:
+            metrics = StreamMetrics(project, counts, onward.starts.lost)
             say(f"metrics: {running.enter_context(served(metrics, project.config.metrics.host, metrics_port))}")
-        watch = _Watch(settings, job, jvm, writing, restored, say, lambda: keep_counted(project, job.rest))
-        watch.until(stop)
-        state = watch.end()
+        jobs = _Jobs(project, settings, login, jvm, writing, onward, topics, say)
+        state = jobs.run(stop)
         done.set()
-        return StreamReport(writing.result(), watch.restarts, state)
+        return StreamReport(writing.result(), jobs.restarts, state)
+
+
+class _Jobs:
+    """One Flink job after another, on one JVM: mostly one, and another one for records that cannot be read."""
+
+    def __init__(
+        self,
+        project: Project,
+        settings: JobSettings,
+        login: dict[str, str],
+        jvm: FlinkJvm,
+        writing: Future[WriterCounts],
+        onward: Onward,
+        topics: TopicWatch,
+        say: Say,
+    ) -> None:
+        self._project, self._settings, self._login, self._jvm = project, settings, login, jvm
+        self._writing, self._onward, self._topics, self._say = writing, onward, topics, say
+        self._open = True
+        self.restarts = 0
+
+    def run(self, stop: threading.Event) -> Path | None:
+        """Until ``stop`` is set; the state with which the next start goes on."""
+        damaged = self._onward.pending()
+        while True:
+            try:
+                state = self._run_one(stop, damaged)
+                if damaged is None or not self._onward.stopped(damaged):
+                    return state
+                self._go_past(damaged)
+                damaged = None
+            except Unreadable as error:
+                self._say(f"{error}; a dead letter for each goes to {self._project.names.dead_letters}")
+                self._onward.stop_before(error)
+                damaged = error
+
+    def _run_one(self, stop: threading.Event, damaged: Unreadable | None) -> Path | None:
+        """One job. Raises Unreadable for records that it cannot read; given those, it ends once it has come to them."""
+        settings, restored = replace(self._settings, rest_port=free_port()), newest_state(self._settings)
+        with contextlib.ExitStack() as running:
+            job = _submit(self._project, settings, self._login, restored, self._onward)
+            running.callback(job.cancel)
+            self._close_door()
+            running.enter_context(_published(self._project, job, self._jvm))
+            keep = partial(keep_counted, self._project, job.rest)
+            watch = _Watch(
+                settings, job, self._jvm, self._writing, restored, self._say, self._onward, self._topics, keep
+            )
+            try:
+                watch.until(stop, damaged)
+            finally:
+                self.restarts += watch.restarts
+            return watch.end()
+
+    def _close_door(self) -> None:
+        """Once: this thread has its connection to the JVM, also for the next job."""
+        if self._open:
+            self._jvm.close_door()
+            self._open = False
+
+    def _go_past(self, damaged: Unreadable) -> None:
+        source = next(name for name in self._project.streamed if self._project.topic(name) == damaged.topic)
+        send_letters(self._project.config, self._project.names.dead_letters, source, damaged)
+        self._onward.go_past(damaged)
 
 
 def _settings(project: Project) -> JobSettings:
@@ -130,25 +207,47 @@ def _alone(settings: JobSettings) -> Iterator[None]:
         yield
 
 
-def _identity(project: Project, plans: list[ViewPlan]) -> dict[str, str]:
-    """Makes the topics that are missing; what the job's state belongs to."""
+def _onward(
+    project: Project, plans: list[ViewPlan], settings: JobSettings, restored: Path | None, accept_loss: bool, say: Say
+) -> tuple[Onward, dict[str, str]]:
+    """Where the sources go on, once nothing is missing or that is accepted; and the ids of all topics, by name."""
+    rows = {plan.name: project.names.features(plan.name) for plan in plans}
     sources = {name: project.topic(name) for name in project.streamed}
     provide_topics(project.config, list(sources.values()))
     claim(project)
     names = project.names
-    ensure_topics(project.config, [names.dead_letters, *(names.features(plan.name) for plan in plans)])
-    ids = topic_ids(project.config, list(sources.values()))
-    views = {f"view {plan.name}": plan.fingerprint for plan in plans}
-    return views | {f"topic of {name}": f"{topic} {ids[topic]}" for name, topic in sources.items()}
+    ensure_topics(project.config, [names.dead_letters, *rows.values()])
+    ids = topic_ids(project.config, [*sources.values(), *rows.values()])
+    identity = {f"view {plan.name}": plan.fingerprint for plan in plans}
+    identity |= {f"{TOPIC}{name}": f"{topic} {ids[topic]}" for name, topic in sources.items()}
+    identity |= {f"{ROWS}{name}": f"{topic} {ids[topic]}" for name, topic in rows.items()}
+    changed = check_identity(settings, restored, identity)
+    onward = Onward(
+        project.config,
+        settings.state,
+        Starts() if restored is None else read_starts(settings.state),
+        [SourceTopic(name, topic, ids[topic]) for name, topic in sources.items()],
+        names.stream_group,
+    )
+    if restored is not None:
+        onward.check_topics([identity[name].split(" ")[0] for name in changed], accept_loss, say)
+        onward.check(accept_loss, say)
+    write_identity(settings, identity)
+    return onward, ids
 
 
-def _submit(project: Project, settings: JobSettings, options: dict[str, str]) -> FlinkJob:
+def _submit(
+    project: Project, settings: JobSettings, login: dict[str, str], restored: Path | None, onward: Onward
+) -> FlinkJob:
     sources = [
-        SourceJob(name, project.topic(name), tuple(plan.json for plan in plans))
+        SourceJob(name, project.topic(name), tuple(plan.json for plan in plans), onward.start(name))
         for name, plans in project.streamed.items()
     ]
-    with flink_says("the Flink job did not start", settings):
-        env = environment(options)
+    # Jars are known to one Java thread, and py4j gives this thread another one when its own is taken by a finalizer,
+    # which the collector may run on any thread.
+    with no_collection(), flink_says("the Flink job did not start", settings):
+        anew = any(source.start.generation for source in sources)
+        env = environment(flink_options(settings, restored, sources_anew=anew) | login)
         build(
             env,
             sources,
@@ -176,7 +275,7 @@ def _published(project: Project, job: FlinkJob, jvm: FlinkJvm) -> Iterator[None]
 
 @contextlib.contextmanager
 def _writing(
-    project: Project, plans: list[ViewPlan], counts: WriterCounts, say: Say, progress: Callable[[WriterCounts], None]
+    write: Callable[[threading.Event], WriterCounts],
 ) -> Iterator[tuple[Future[WriterCounts], threading.Event]]:
     """The writer in a thread of its own, and the event that ends it: its batch in hand is finished.
 
@@ -185,7 +284,7 @@ def _writing(
     done = threading.Event()
     with ThreadPoolExecutor(1, thread_name_prefix="writer") as pool:
         try:
-            yield pool.submit(_write, project, plans, done, counts, say, progress), done
+            yield pool.submit(write, done), done
         finally:
             done.set()
 
@@ -193,16 +292,17 @@ def _writing(
 def _write(
     project: Project,
     plans: list[ViewPlan],
-    done: threading.Event,
     counts: WriterCounts,
+    accept_loss: bool,
     say: Say,
     progress: Callable[[WriterCounts], None],
+    done: threading.Event,
 ) -> WriterCounts:
     with open_store(project.folder) as store, reader(project) as rows:
         # a store that is down, or holds rows of other definitions, is found before there are rows
         store.read_rows([(schema_of(plan), []) for plan in plans])
         store.wait_while_away(Patience(done, say))
-        writer = Writer(project, rows, store, counts=counts)
+        writer = Writer(project, rows, store, counts=counts, accept_loss=accept_loss, say=say)
         writer.run(done, progress)
         return counts
 
@@ -224,9 +324,12 @@ class _Watch:
         writing: Future[WriterCounts],
         restored: Path | None,
         say: Say,
+        onward: Onward,
+        topics: TopicWatch,
         keep: Callable[[], None],
     ) -> None:
         self._keep, self._kept = keep, 0.0
+        self._onward, self._topics = onward, topics
         self._settings, self._job, self._jvm, self._writing, self._say = settings, job, jvm, writing, say
         self._restored = restored
         self._running = False
@@ -234,31 +337,52 @@ class _Watch:
         self._failing = False
         self.restarts = 0
 
-    def until(self, stop: threading.Event) -> None:
-        """Returns when ``stop`` is set. Raises PenstockError when job or writer has ended before."""
+    def until(self, stop: threading.Event, damaged: Unreadable | None) -> None:
+        """Returns when ``stop`` is set, or the job has come to records that cannot be read.
+
+        Raises Unreadable for such records, and PenstockError when job or writer has ended.
+        """
         while not stop.wait(LOOK_S):
             self._look()
+            if damaged is not None and self._onward.stopped(damaged):
+                return
 
     def _look(self) -> None:
         self._jvm.check()
+        self._tell_restarts()
         self._job.check()
         _check_writing(self._writing)
+        self._onward.check_topics(self._topics.changed, False, self._say)
         if not self._running and self._job.rest.state() == "RUNNING":
             self._running = True
             self._say(f"the job runs: {self._job.rest.address}/#/job/{self._job.id}/overview")
-        self._tell_restarts()
         self._tell_checkpoints()
         if time.monotonic() >= self._kept + KEEP_S:
             self._keep_counts()
         self._forget()
 
     def _tell_restarts(self) -> None:
+        for failure in self._failures():
+            if failure.t > self._newest.t:
+                self._newest = failure
+                self.restarts += 1
+                self._check_position(failure)
+                self._say(f"the job restarts after a failure: {failure.cause}")
+
+    def _failures(self) -> list[Failure]:
         with contextlib.suppress(PenstockError):  # no answer while the cluster starts or ends
-            for failure in self._job.rest.failures():
-                if failure.t > self._newest.t:
-                    self._newest = failure
-                    self.restarts += 1
-                    self._say(f"the job restarts after a failure: {failure.cause}")
+            return self._job.rest.failures()
+        return []
+
+    def _check_position(self, failure: Failure) -> None:
+        """What is gone or damaged stays so, however often the job is restarted."""
+        gone = gone_position(failure.cause)
+        if gone is not None:
+            raise self._onward.lost(gone)
+        place = damaged_partition(failure.trace)
+        damaged = None if place is None else self._onward.unreadable(place)
+        if damaged is not None:
+            raise damaged
 
     def _tell_checkpoints(self) -> None:
         """Rows go on without checkpoints, but a restart would go back further and further."""

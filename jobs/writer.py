@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -22,8 +22,10 @@ from features.errors import PenstockError, RefusedError
 from features.plan import ViewPlan
 from jobs.collection import no_collection
 from jobs.kafka.clients import answering, consumer
-from jobs.kafka.errors import Unanswered
+from jobs.kafka.errors import OffsetGone, Unanswered, Unreadable
 from jobs.kafka.interface import Consumer, Place, Record
+from jobs.kafka.loss import OPTION, loss_of, refused
+from jobs.kafka.whole import WholeTopics
 from jobs.logs import about, logger
 from jobs.project import Project
 from jobs.store.bulk import BulkStore
@@ -54,7 +56,8 @@ class WriterCounts:
     """``read``: records read; ``kept``: newest rows after each batch; ``applied``: rows that the store took;
     ``erased``: keys that tombstones have erased.
 
-    ``by_view``: records read, ``newest``: the greatest ``t`` written; ``store_seconds``: spent in writes.
+    ``by_view``: records read, ``newest``: the greatest ``t`` written; ``store_seconds``: spent in writes. ``lost``:
+    offsets of feature topics that no longer existed before they were read.
     """
 
     read: int = 0
@@ -65,17 +68,17 @@ class WriterCounts:
     by_view: dict[str, int] = field(default_factory=dict)
     newest: dict[str, int] = field(default_factory=dict)
     store_seconds: float = 0.0
+    lost: int = 0
 
 
 @contextmanager
 def reader(project: Project) -> Iterator[Consumer]:
-    """A consumer of every feature topic, from where the writer's group has come to.
+    """A consumer for the writer, which has it read every feature topic from where the writer's group has come to.
 
-    It takes its partitions itself: a group would wait for the session of a killed writer to run out, and two writers
-    at once only do the same work twice.
+    The writer takes its partitions itself: a group would wait for the session of a killed writer to run out, and two
+    writers at once only do the same work twice.
     """
     with answering(project.config), consumer(project.config, None, group_id=project.names.writer_group) as found:
-        found.assign([place for topic in _topics(project) for place in found.places(topic)])
         yield found
 
 
@@ -175,7 +178,11 @@ def _place(record: Record) -> str:
 
 
 class Writer:
-    """Reads ``consumer`` (what ``reader`` gives) and writes ``store``. ``counts``: goes on from these."""
+    """Reads ``consumer`` (what ``reader`` gives) and writes ``store``. ``counts``: goes on from these.
+
+    ``accept_loss``: rows that no longer exist before they were read are counted, and ``say`` is told of them; otherwise
+    they raise RefusedError.
+    """
 
     def __init__(
         self,
@@ -185,6 +192,8 @@ class Writer:
         *,
         batch: int = BATCH,
         counts: WriterCounts | None = None,
+        accept_loss: bool = False,
+        say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self._views: dict[str, tuple[ViewPlan, ViewSchema]] = {
             topic: (plan, schema_of(plan)) for topic, plan in _topics(project).items()
@@ -194,6 +203,25 @@ class Writer:
         self._committed: dict[Place, int] = {}
         self._answered, self._due = time.monotonic(), 0.0
         self.counts = counts or WriterCounts()
+        self._accept_loss, self._say = accept_loss, say
+        with answering(self._config):
+            self._whole = WholeTopics(consumer, list(self._views))
+            self._check_beginnings(self._whole.places)
+
+    def _check_beginnings(self, places: Sequence[Place]) -> None:
+        """Where nothing was committed, every row was to be read from the first one that there ever was."""
+        for place, first in self._consumer.beginning_offsets(places).items():
+            if first and self._consumer.committed(place) is None:
+                self._lose(OffsetGone(*place, 0))
+
+    def _lose(self, gone: OffsetGone) -> None:
+        """Counts what is missing and goes on with the first rows that there are, or raises RefusedError."""
+        loss = loss_of(self._consumer, gone)
+        if not self._accept_loss:
+            raise refused([loss], f"group {self._consumer.group_id}")
+        self._say(f"accepted: {loss}")
+        self.counts.lost += loss.missing
+        self._consumer.seek(loss.place, loss.first)
 
     def run(self, stop: threading.Event, progress: Callable[[WriterCounts], None] = lambda counts: None) -> None:
         """Works until ``stop`` is set; the batch in hand is finished and committed. Raises PenstockError."""
@@ -208,6 +236,7 @@ class Writer:
         # a batch makes many objects, for which cycles would be looked for again and again, and no cycles
         with no_collection():
             with answering(self._config):
+                self._look_for_partitions()
                 by_topic = self._gather(timeout_ms)
             if by_topic:
                 self._write(by_topic)
@@ -217,12 +246,17 @@ class Writer:
             self._due = time.monotonic() + COMMIT_S
         return sum(map(len, by_topic.values()))
 
+    def _look_for_partitions(self) -> None:
+        with suppress(Unanswered):  # as long as Kafka is away, there is nothing to look at
+            for place in self._whole.look():
+                self._say(f"{place.topic}-{place.partition} was added")
+
     def _gather(self, timeout_ms: int) -> dict[str, list[Record]]:
         """What is there; of a backlog as much as a batch may have."""
         by_topic: dict[str, list[Record]] = {}
         count, wait_s, began = 0, timeout_ms / 1000, time.monotonic()
         while count < self._batch and wait_s >= 0:
-            polled = self._consumer.poll(wait_s * 1000, self._batch - count)
+            polled = self._poll(wait_s * 1000, self._batch - count)
             if not polled:
                 break
             if not count:
@@ -232,6 +266,28 @@ class Writer:
                 count += len(records)
             wait_s = min(timeout_ms / 1000, began + (GATHER_S if count >= BUSY else LINGER_S) - time.monotonic())
         return by_topic
+
+    def _poll(self, timeout_ms: float, most: int) -> Mapping[Place, Sequence[Record]]:
+        try:
+            return self._consumer.poll(timeout_ms, most)
+        except OffsetGone as gone:
+            self._lose(gone)
+            return {}
+        except Unreadable as damaged:
+            self._go_past(damaged)
+            return {}
+
+    def _go_past(self, damaged: Unreadable) -> None:
+        """Counts rows that cannot be read as lost, or raises RefusedError."""
+        if not self._accept_loss:
+            raise RefusedError(
+                str(damaged),
+                where=f"group {self._consumer.group_id}",
+                hint=f"{OPTION} goes on after them and counts them; their keys keep older rows until their next change",
+            )
+        self._say(f"accepted: {damaged}")
+        self.counts.lost += damaged.last + 1 - damaged.offset
+        self._consumer.seek(Place(damaged.topic, damaged.partition), damaged.last + 1)
 
     def _write(self, by_topic: dict[str, list[Record]]) -> None:
         views = [(*self._views[topic], records) for topic, records in by_topic.items()]

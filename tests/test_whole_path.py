@@ -144,7 +144,7 @@ def _live_hours(
 ) -> dict[str, int]:
     model = project.model(MODEL)
     with (
-        consumer(project.config, [model.output], isolation_level="read_committed") as reader,
+        consumer(project.config, [model.output]) as reader,
         producer(project.config, linger_ms=0) as sender,
         Lead(reader, model.on.name, LEAD_MS) as lead,
     ):

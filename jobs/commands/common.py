@@ -30,6 +30,7 @@ from jobs.config import Config, read_config
 from jobs.console.private import private
 from jobs.console.terminal import Terminal
 from jobs.console.visible import visible
+from jobs.kafka.loss import OPTION
 from jobs.logs import configure, logger
 from jobs.project import Project, find_project, load_project
 
@@ -168,6 +169,15 @@ metrics_option = click.option(
     "--metrics-port",
     type=click.IntRange(0, 65535),
     help="Serve metrics to Prometheus at this port, or with 0 at any free one.",
+)
+
+
+#: For commands that read Kafka on from a position that they have kept.
+accept_loss_option = click.option(
+    OPTION,
+    "accept_loss",
+    is_flag=True,
+    help="Go on where records are gone before they were read, and count what is missing.",
 )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from features.errors import UsageError
-from jobs.commands.common import Context, metrics_option
+from jobs.commands.common import Context, accept_loss_option, metrics_option
 from jobs.commands.common import command as shared
 from jobs.signals import stop_on_signals
 
@@ -39,9 +39,15 @@ class Offsets(click.ParamType[dict[int, int]]):
 @click.option("--from-offsets", type=Offsets(), default=None, help="First offsets, where the group has committed none.")
 @click.option("--group", help="The consumer group; PROJECT.infer.MODEL unless given.")
 @metrics_option
+@accept_loss_option
 @shared
 def command(
-    context: Context, model: str, from_offsets: dict[int, int] | None, group: str | None, metrics_port: int | None
+    context: Context,
+    model: str,
+    from_offsets: dict[int, int] | None,
+    group: str | None,
+    metrics_port: int | None,
+    accept_loss: bool,
 ) -> None:
     """Answer MODEL's requests on Kafka with its current version, until it is told to stop.
 
@@ -64,6 +70,7 @@ def command(
             progress=lambda counts: bar(counts.predictions),
             told=say,
             metrics_port=metrics_port,
+            accept_loss=accept_loss,
         )
     context.out.print(counts.summary())
     context.result(**counts.to_dict())

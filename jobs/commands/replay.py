@@ -71,5 +71,5 @@ def _pace(
     answering = project.model(model or next(iter(project.models)))
     topics = [answering.output]
     ensure_topics(project.config, topics)
-    reader = open_things.enter_context(consumer(project.config, topics, isolation_level="read_committed"))
+    reader = open_things.enter_context(consumer(project.config, topics))
     return open_things.enter_context(Lead(reader, answering.on.name, parse_duration(lead)))

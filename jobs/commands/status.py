@@ -99,6 +99,8 @@ def _parts(found: Overview) -> Grid:
         newest = "no checkpoint yet" if age is None else f"newest checkpoint {age:.1f} s ago"
         grid.rows.append(("Flink job", f"{found.job.state}, {newest}, {found.job.restored} restores"))
     grid.rows.append(("dead letters", _letters(found.letters)))
+    for source, number in found.lost.items():
+        grid.rows.append(("lost", f"{number:,} offsets of {source}, gone before they were read"))
     return grid
 
 

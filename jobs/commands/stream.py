@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import click
 
-from jobs.commands.common import Context, metrics_option
+from jobs.commands.common import Context, accept_loss_option, metrics_option
 from jobs.commands.common import command as shared
 from jobs.signals import stop_on_signals
 
 
 @click.command()
 @metrics_option
+@accept_loss_option
 @shared
-def command(context: Context, metrics_port: int | None) -> None:
+def command(context: Context, metrics_port: int | None, accept_loss: bool) -> None:
     """Run the Flink job and the store writer until Ctrl-C; the next start goes on where this one ended.
+
+    Where records are gone before they were read (by retention, or because a topic was made anew), it ends and says how
+    many, unless the loss is accepted.
 
     Example: penstock stream --project feature_repo --metrics-port 9401
     """
@@ -28,6 +32,7 @@ def command(context: Context, metrics_port: int | None) -> None:
             say=say,
             progress=lambda counts: bar(counts.read),
             metrics_port=metrics_port,
+            accept_loss=accept_loss,
         )
     written = report.written
     context.out.print(f"stopped: {written.read} feature rows read, {written.applied} written to the store")

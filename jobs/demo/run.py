@@ -110,7 +110,7 @@ def _live(context: Context, project: Project, span: Span, outcome: Outcome, chil
     outcome.timed_from_ms = cut
     started = time.monotonic()
     with (
-        consumer(project.config, [project.models[MODEL].output], isolation_level="read_committed") as reader,
+        consumer(project.config, [project.models[MODEL].output]) as reader,
         producer(project.config) as sender,
         context.progress("  events sent", sum(counts.values())) as bar,
         Lead(reader, "departures", LEAD_MS) as pace,

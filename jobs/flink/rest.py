@@ -24,10 +24,11 @@ CHECKPOINT_S, LOOK_S = 60.0, 0.1
 
 @dataclass(frozen=True)
 class Failure:
-    """A failure that made the job restart: when, in milliseconds since the epoch, and the innermost cause."""
+    """A failure that made the job restart: when (milliseconds since the epoch), the innermost cause, and all of it."""
 
     t: int
     cause: str
+    trace: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class FlinkRest:
     def failures(self) -> list[Failure]:
         """The failures that the job remembers, oldest first."""
         history = self._get(f"/jobs/{self.job}/exceptions")["exceptionHistory"]["entries"]
-        found = [Failure(entry["timestamp"], root_cause(entry["stacktrace"])) for entry in history]
+        found = [Failure(entry["timestamp"], root_cause(entry["stacktrace"]), entry["stacktrace"]) for entry in history]
         return sorted(found, key=lambda failure: failure.t)
 
     def metrics(self, part: str) -> dict[str, int]:

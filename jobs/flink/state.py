@@ -12,7 +12,10 @@ from pathlib import Path
 from features.compilers.flink.config import JobSettings, newest_checkpoint
 from features.errors import RefusedError
 
-#: What a state belongs to: ``view <name>`` → fingerprint, ``topic of <source>`` → name and id.
+#: The names of the source topics, and of the topics of views' rows.
+TOPIC, ROWS = "topic of ", "rows of "
+
+#: What a state belongs to: ``view <name>`` → fingerprint, ``topic of <source>`` and ``rows of <view>`` → name and id.
 Identity = Mapping[str, str]
 
 
@@ -50,17 +53,49 @@ def forget_older(settings: JobSettings, restored: Path, job: str) -> None:
             shutil.rmtree(folder)
 
 
-def check_identity(settings: JobSettings, restored: Path | None, identity: Identity) -> None:
-    """Raises RefusedError when the state to go on from belongs to other definitions or topics; notes them down."""
-    file = settings.state / "identity.json"
-    if restored is not None:
-        held: Identity = json.loads(file.read_text()) if file.is_file() else {}
-        changed = sorted(name for name in {*held, *identity} if held.get(name) != identity.get(name))
-        if changed:
-            raise _refused(settings, restored, held, identity, changed)
+def check_identity(settings: JobSettings, restored: Path | None, identity: Identity) -> list[str]:
+    """The names in ``identity`` whose topic has another id than the one that the state to go on from belongs to.
+
+    Raises RefusedError when that state belongs to other definitions, or to topics of other names.
+    """
+    if restored is None:
+        return []
+    file = _identity_file(settings)
+    held: Identity = json.loads(file.read_text()) if file.is_file() else {}
+    changed = sorted(name for name in {*held, *identity} if _changed(name, held, identity))
+    anew = [
+        name
+        for name in changed
+        if name in held
+        and name in identity
+        and _topic(held, name) is not None
+        and _topic(held, name) == _topic(identity, name)
+    ]
+    if len(anew) < len(changed):
+        raise _refused(settings, restored, held, identity, changed)
+    return anew
+
+
+def write_identity(settings: JobSettings, identity: Identity) -> None:
+    """Notes down what the job's state belongs to."""
+    file = _identity_file(settings)
     whole = file.with_suffix(".new")
     whole.write_text(json.dumps(dict(identity), indent=1, sort_keys=True))
     whole.replace(file)
+
+
+def _identity_file(settings: JobSettings) -> Path:
+    return settings.state / "identity.json"
+
+
+def _changed(name: str, held: Identity, identity: Identity) -> bool:
+    # a state of an older version does not say which topics its rows went to
+    return held.get(name) != identity.get(name) and not (name.startswith(ROWS) and name not in held)
+
+
+def _topic(side: Identity, name: str) -> str | None:
+    """The topic's name; None of what is no topic."""
+    return side[name].split(" ")[0] if name.startswith((TOPIC, ROWS)) else None
 
 
 def _refused(

@@ -14,6 +14,7 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from features.errors import PenstockError, UsageError
+from features.ingest import ISOLATION
 from jobs.config import FILE, LOCAL, Config
 from jobs.kafka.errors import KafkaFailure, LoginRefused, NotAllowed, Unanswered, WrongTime
 from jobs.kafka.interface import ANSWER_MS, Consumer, Producer
@@ -25,12 +26,16 @@ from jobs.kafka.transactional import transactional_producer
 #: How long a record may be on its way before its sending has failed: a broker's restart fits in.
 DELIVERY_MS = 60_000
 
+#: Within so long a member of a group learns of partitions that were added to its topics, in milliseconds.
+METADATA_MS = 10_000
+
 #: Fetches large enough that the work for each of them does not count.
 _CONSUMER = {
     "enable_auto_commit": False,
     "auto_offset_reset": "earliest",
-    "isolation_level": "read_uncommitted",
+    "isolation_level": ISOLATION,
     "allow_auto_create_topics": False,
+    "metadata_max_age_ms": METADATA_MS,
     "max_partition_fetch_bytes": 4 << 20,
     "fetch_max_bytes": 32 << 20,
 }
@@ -50,7 +55,7 @@ _TRANSACTIONAL = {"linger_ms": 0, "retry_backoff_ms": 1}
 
 
 def consumer(config: Config, topics: Sequence[str] | None, *, answer_ms: int = ANSWER_MS, **options: Any) -> Consumer:
-    """A consumer subscribed to ``topics``, or to nothing yet: no auto-commit, from the earliest record.
+    """A consumer of committed records, subscribed to ``topics``, or to nothing yet: no auto-commit, from the earliest.
 
     ``options`` are Kafka's own, with underscores, and go before these. Raises PenstockError when no broker answers
     within ``answer_ms``.
@@ -120,9 +125,13 @@ def provide_topics(config: Config, topics: Sequence[str]) -> None:
 
 
 def topic_ids(config: Config, topics: Sequence[str]) -> dict[str, str]:
-    """Topic → the id that its cluster gave it when it was made: a topic made again is another one."""
+    """Topic → the id that its cluster gave it when it was made: a topic made again is another one.
+
+    Topics that do not exist are left out. Raises PenstockError when no broker answers.
+    """
     with answering(config), admin(config) as client:
-        return {topic["name"]: str(topic["topic_id"]) for topic in client.describe_topics(list(topics))}
+        found = client.describe_topics(list(topics))
+        return {topic["name"]: str(topic["topic_id"]) for topic in found if not topic["error_code"]}
 
 
 @contextlib.contextmanager

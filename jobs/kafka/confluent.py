@@ -24,6 +24,7 @@ from jobs.kafka.errors import (
     OffsetGone,
     Unanswered,
     UnknownTopic,
+    Unreadable,
     translating,
 )
 from jobs.kafka.interface import (
@@ -109,6 +110,8 @@ _SOON = {
     KafkaError._TRANSPORT,
     KafkaError._UNKNOWN_PARTITION,
 }
+#: A batch has another checksum than it says, or cannot be decompressed.
+_DAMAGED = {KafkaError._BAD_MSG, KafkaError._BAD_COMPRESSION}
 _R = TypeVar("_R")
 _KIND: dict[int, type[KafkaFailure]] = KIND | {
     getattr(KafkaError, name): kind for kind, names in _KINDS.items() for name in names
@@ -217,7 +220,7 @@ def _await_answer(client: Any, notes: _Notes, answer_ms: int) -> None:
 
 
 #: What librdkafka calls otherwise than Kafka.
-_RENAMED = {"fetch_max_wait_ms": "fetch.wait.max.ms"}
+_RENAMED = {"fetch_max_wait_ms": "fetch.wait.max.ms", "metadata_max_age_ms": "topic.metadata.refresh.interval.ms"}
 
 
 def _dotted(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -270,9 +273,12 @@ class ConfluentConsumer(Consumer):
         self._notes, self._calls = _Notes(), _Calls()
         self._places: list[Place] = []
         self._positions: dict[Place, int] = {}
+        #: What librdkafka says of records that it could not read, by partition.
+        self._damaged: dict[Place, Any] = {}
         self._membership: Membership | None = None
         self._numbers = itertools.count()
-        reset = {"auto.offset.reset": "error" if self._reset == "none" else self._reset}
+        # every position is given; by itself it would replace one that no longer exists, too
+        reset = {"auto.offset.reset": "error"}
         named = {"group.id": _NO_GROUP, **({} if topics else _NO_MEMBER), **_dotted(options), **reset}
         self._client: Any = confluent_kafka.Consumer(
             {**_SHARED, **_CONSUMER, **login, **named, "error_cb": self._notes}
@@ -292,12 +298,14 @@ class ConfluentConsumer(Consumer):
 
     def _taken(self, client: Any, places: list[TopicPartition]) -> None:
         self._membership = None
-        self._places, self._positions = [], {}
+        self._places, self._positions, self._damaged = [], {}, {}
         client.unassign()
 
     def _take(self, places: list[Place]) -> None:
+        known = {place: self._positions[place] for place in places if place in self._positions}
+        new = [] if self._reset == "none" else [place for place in places if place not in known]
         self._places = places
-        self._positions = {} if self._reset == "none" else {place: self._first(place) for place in places}
+        self._positions = known | {place: self._first(place) for place in new}
         self._read()
 
     def _first(self, place: Place) -> int:
@@ -316,6 +324,7 @@ class ConfluentConsumer(Consumer):
         found: dict[Place, list[Record]] = {}
         records: list[Record] = []
         last: tuple[str, int] | None = None
+        self._check_damage()
         # asked for several, it would wait for all of them
         first = self._client.poll(timeout_ms / 1000)
         self._notes.check()
@@ -325,16 +334,30 @@ class ConfluentConsumer(Consumer):
         for message in (first, *rest):
             if message.error() is None:
                 record = _record(message)
+                if record[:2] in self._damaged:
+                    continue
                 if record[:2] != last:
                     last = record[:2]
                     records = found.setdefault(Place(*last), [])
                 records.append(record)
+            elif message.error().code() in _DAMAGED:
+                self._damaged.setdefault(Place(message.topic(), message.partition()), message)
             else:
                 self._event(message)
         self._notes.check()
         for place, records in found.items():
             self._move(place, records[-1].offset + 1)
+        if not found:
+            self._check_damage()
         return found
+
+    def _check_damage(self) -> None:
+        """Raises what could not be read, once the records before it are given out; what comes after it is read anew."""
+        if self._damaged:
+            place, message = self._damaged.popitem()
+            offset = max(self._positions.get(place, -1), int(message.offset() or -1))
+            self.seek(place, offset)
+            raise Unreadable(*place, offset, offset, message.error().str())
 
     def _event(self, message: Message) -> None:
         error, place = message.error(), Place(str(message.topic()), int(message.partition() or 0))
@@ -372,6 +395,7 @@ class ConfluentConsumer(Consumer):
 
     @_ours
     def seek(self, place: Place, offset: int) -> None:
+        self._damaged.pop(place, None)
         self._positions[place] = offset
         self._read()
 

@@ -53,6 +53,18 @@ class OffsetGone(KafkaFailure):
         self.topic, self.partition, self.offset = topic, partition, offset
 
 
+class Unreadable(KafkaFailure):
+    """The records from ``offset`` to ``last`` cannot be read: their batch is damaged, or cannot be decompressed.
+
+    There may be more of them after ``last``: not every client knows where their batch ends.
+    """
+
+    def __init__(self, topic: str, partition: int, offset: int, last: int, why: str) -> None:
+        span = f"offset {offset}" if offset == last else f"offsets {offset} to {last}"
+        super().__init__(f"{topic}-{partition}: {span} cannot be read: {why}")
+        self.topic, self.partition, self.offset, self.last, self.why = topic, partition, offset, last, why
+
+
 def translating(
     theirs: type[_E], failure: Callable[[_E], KafkaFailure]
 ) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:

@@ -91,7 +91,8 @@ class Consumer(Protocol):
     """Reads topics it subscribes to (as a member of its group, or all partitions without one), or given partitions.
 
     Reading begins at what the group has committed, else where ``auto_offset_reset`` says; with ``"none"``, only where
-    ``seek`` says. A context manager that closes it.
+    ``seek`` says. A position that no longer exists is never replaced, whatever that option says. A context manager that
+    closes it.
     """
 
     group_id: str | None
@@ -100,14 +101,15 @@ class Consumer(Protocol):
         """What has come, at most so many, by partition in order. Nothing when time is up, or when something else has
         happened, such as a position that moved or partitions that were given or taken: all of it happens here.
 
-        Raises OffsetGone, Fenced, NotAllowed and KafkaFailure; a broker that is away for a while is no failure.
+        Raises OffsetGone, Unreadable (``seek`` goes past it), Fenced, NotAllowed and KafkaFailure; a broker that is
+        away for a while is no failure.
         """
 
     def places(self, topic: str) -> list[Place]:
         """The topic's partitions, in order; none when it does not exist. Raises Unanswered."""
 
     def assign(self, places: Iterable[Place]) -> None:
-        """Has it read these partitions, outside of any group."""
+        """Has it read these partitions, outside of any group; those that it has already go on where they are."""
 
     def assignment(self) -> set[Place]:
         """The partitions that it has."""

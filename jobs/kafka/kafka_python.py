@@ -23,10 +23,10 @@ from kafka.structs import MemberState
 
 from jobs.kafka.codes import KIND
 from jobs.kafka.connections import telling_client
-from jobs.kafka.errors import Fenced, KafkaFailure, LostPartitions, OffsetGone, Unanswered, translating
+from jobs.kafka.errors import Fenced, KafkaFailure, LostPartitions, OffsetGone, Unanswered, Unreadable, translating
 from jobs.kafka.fetching import unhurried
 from jobs.kafka.interface import ANSWER_MS, Consumer, Headers, Membership, Place, Producer, Receipt, Sent
-from jobs.kafka.lean import Record, lean
+from jobs.kafka.lean import DamagedBatchError, Record, lean
 from jobs.kafka.membership import steadfast
 
 # at a finer level kafka-python writes every request into the log, that of a login with its password, too
@@ -57,6 +57,8 @@ def failure(error: KafkaError) -> KafkaFailure:
     if isinstance(error, OffsetOutOfRangeError) and error.args and isinstance(error.args[0], Mapping):
         (place, offset), *_ = error.args[0].items()
         return OffsetGone(place.topic, place.partition, offset)
+    if isinstance(error, DamagedBatchError):
+        return Unreadable(error.place.topic, error.place.partition, error.offset, error.last, error.why)
     for kind, ours in _KINDS:
         if isinstance(error, kind):
             return ours(bare(error))
@@ -101,7 +103,10 @@ class PythonConsumer(Consumer):
 
     def __init__(self, topics: Iterable[str], options: Mapping[str, Any], answer_ms: int) -> None:
         self.group_id: str | None = options.get("group_id")
-        self._client = unhurried(steadfast(lean(connect(KafkaConsumer, {**_CONSUMER, **options}, answer_ms))))
+        self._reset = options["auto_offset_reset"]
+        # by itself it would replace a position that no longer exists, too
+        named = {**_CONSUMER, **options, "auto_offset_reset": "none"}
+        self._client = unhurried(steadfast(lean(connect(KafkaConsumer, named, answer_ms))))
         if topics:
             self._client.subscribe(list(topics))
 
@@ -109,9 +114,19 @@ class PythonConsumer(Consumer):
     def poll(self, timeout_ms: float, max_records: int = _CONSUMER["max_poll_records"]) -> dict[Place, list[Record]]:
         try:
             found: dict[Place, list[Record]] = self._client.poll(timeout_ms=timeout_ms, max_records=max_records)
-        except NoOffsetForPartitionError:  # until somebody says where to begin
+        except NoOffsetForPartitionError as error:
+            self._begin(error)
             return {}
         return found
+
+    def _begin(self, error: NoOffsetForPartitionError) -> None:
+        """Puts partitions without a committed offset where the options say; with ``"none"`` somebody has yet to say."""
+        if self._reset == "none":
+            return
+        places = [Place(*place) for place in error.args[0]]
+        ask = self.beginning_offsets if self._reset == "earliest" else self.end_offsets
+        for place, offset in ask(places).items():
+            self.seek(place, offset)
 
     @ours
     def places(self, topic: str) -> list[Place]:
@@ -137,7 +152,13 @@ class PythonConsumer(Consumer):
 
     @ours
     def position(self, place: Place) -> int:
-        return int(self._client.position(TopicPartition(*place), timeout_ms=ANSWER_MS))
+        try:
+            return int(self._client.position(TopicPartition(*place), timeout_ms=ANSWER_MS))
+        except NoOffsetForPartitionError as error:
+            if self._reset == "none":
+                raise
+            self._begin(error)
+            return int(self._client.position(TopicPartition(*place), timeout_ms=ANSWER_MS))
 
     @ours
     def committed(self, place: Place, timeout_ms: int = ANSWER_MS) -> int | None:

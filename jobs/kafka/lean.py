@@ -43,13 +43,21 @@ def lean(consumer: Any) -> Any:
     return consumer
 
 
+class DamagedBatchError(CorruptRecordError):  # type: ignore[misc]
+    """A batch that cannot be read: where it begins for its reader, where it ends, and why."""
+
+    def __init__(self, place: Any, offset: int, last: int, why: str) -> None:
+        super().__init__(why)
+        self.place, self.offset, self.last, self.why = place, offset, last, why
+
+
 class _LeanRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
     """The records of one fetch of one partition, read as they are taken."""
 
     def _unpack_records(self, tp: Any, records: Any, *deserializers: Any) -> Iterator[Record]:
         for batch in records:
             if self.check_crcs and not batch.validate_crc():
-                raise CorruptRecordError(f"{tp.topic}-{tp.partition}: the batch at {batch.base_offset} is damaged")
+                raise self._damaged(tp, batch, batch.base_offset, "its checksum is wrong")
             self.leader_epoch = batch.leader_epoch
             if self._holds_data(batch):
                 yield from self._read(tp, batch)
@@ -68,7 +76,10 @@ class _LeanRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
         return not batch.is_control_batch
 
     def _read(self, tp: Any, batch: Any) -> Iterator[Record]:
-        batch._maybe_uncompress()
+        try:
+            batch._maybe_uncompress()
+        except Exception as error:  # each codec has errors of its own
+            raise self._damaged(tp, batch, batch.last_offset, f"it cannot be decompressed: {error}") from None
         data, base = bytes(batch._buffer), batch.base_offset
         appended = batch.max_timestamp if batch.timestamp_type == batch.LOG_APPEND_TIME else None
         first = batch.first_timestamp
@@ -80,7 +91,11 @@ class _LeanRecords(Fetcher.PartitionRecords):  # type: ignore[misc]
                 time = first + later if appended is None else appended
                 yield Record(tp.topic, tp.partition, offset, key, value, headers, time)
         except (IndexError, ValueError) as error:
-            raise CorruptRecordError(f"{tp.topic}-{tp.partition}: a record after {base} is damaged: {error}") from None
+            raise self._damaged(tp, batch, batch.last_offset, f"a record is damaged: {error}") from None
+
+    def _damaged(self, tp: Any, batch: Any, last: int, why: str) -> DamagedBatchError:
+        first = max(int(batch.base_offset), int(self.next_fetch_offset))
+        return DamagedBatchError(tp, first, max(first, last), why)
 
 
 def _unpack(data: bytes, at: int, count: int) -> Iterator[tuple[int, int, bytes | None, bytes | None, bytes]]:

@@ -34,6 +34,8 @@ class InferenceMetrics(Collector):
         self._progress, self._mirror = progress, mirror
         self._model, self._info = model, (model, version, fingerprint)
         self._requests, self._stale = 0, 0
+        #: Offsets of requests that were gone before they were read.
+        self.lost = 0
         self._refused: Counter[str] = Counter()
         self._seconds, self._sizes = Buckets(SECONDS), Buckets(SIZES)
         self._ages = {name: Buckets(AGES) for name in inputs}
@@ -56,6 +58,9 @@ class InferenceMetrics(Collector):
         yield self._counter("penstock_requests", "Requests answered.", self._requests)
         yield self._counter("penstock_predictions", "Predictions.", self._requests - refused)
         yield self._counter("penstock_stale", "Predictions without the request's own event.", self._stale)
+        lost = CounterMetricFamily("penstock_lost_offsets", "Offsets gone before they were read.", labels=["reader"])
+        lost.add_metric([self._model], self.lost)
+        yield lost
         reasons = CounterMetricFamily("penstock_refused_requests", "Dead letters.", labels=["model", "reason"])
         for reason, number in self._refused.items():
             reasons.add_metric([self._model, reason], number)

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from features.errors import PenstockError
-from jobs.flink.rest import FlinkRest
 from jobs.lag import progress, read_by_stream, written_by_stream
 from jobs.metrics.lag import lag_family
 from jobs.project import Project
-from jobs.status import read_counted
+from jobs.status import read_counted, running_job
 from jobs.writer import WriterCounts
 
 
 class StreamMetrics(Collector):
-    """Asked for each time that Prometheus comes by. ``written`` gives the writer's counts so far.
+    """Asked for each time that Prometheus comes by. ``written`` gives the writer's counts so far, ``lost`` by source
+    the offsets that were gone before they were read.
 
     What Flink or Kafka does not answer at that moment is left out, and ``penstock_up`` says so.
     """
 
-    def __init__(self, project: Project, rest: FlinkRest, written: WriterCounts) -> None:
-        self._project, self._rest, self._written = project, rest, written
+    def __init__(self, project: Project, written: WriterCounts, lost: Mapping[str, int]) -> None:
+        self._project, self._written, self._lost = project, written, lost
 
     def collect(self) -> Iterator[Metric]:
         """The families, each whole."""
@@ -37,13 +37,15 @@ class StreamMetrics(Collector):
             yield from found
             up.add_metric([part], float(bool(found)))
         yield up
+        yield self._losses()
         yield from self._writer()
 
     def _flink(self) -> Iterator[Metric]:
         events = CounterMetricFamily(
             "penstock_events", "Events of a view by what became of them.", labels=["view", "source", "class"]
         )
-        counted = read_counted(self._project, self._rest)
+        rest = running_job(self._project)
+        counted = read_counted(self._project, rest)
         for (view, source), counts in counted.of_sources.items():
             for name, number in counts.items():
                 events.add_metric([view, source, name], number)
@@ -51,7 +53,7 @@ class StreamMetrics(Collector):
         for source, reasons in counted.dead.items():
             for reason, number in reasons.items():
                 dead.add_metric([source, reason], number)
-        state = self._rest.checkpoints()
+        state = rest.checkpoints()
         restarts = GaugeMetricFamily("penstock_flink_restores", "Restores of the job's state since its start.")
         restarts.add_metric([], state.restored)
         yield from (events, dead, restarts)
@@ -63,6 +65,13 @@ class StreamMetrics(Collector):
     def _kafka(self) -> Iterator[Metric]:
         read, written = read_by_stream(self._project), written_by_stream(self._project)
         yield lag_family(progress(self._project.config, [*read.values(), *written.values()]))
+
+    def _losses(self) -> Metric:
+        lost = CounterMetricFamily("penstock_lost_offsets", "Offsets gone before they were read.", labels=["reader"])
+        for source, number in list(self._lost.items()):
+            lost.add_metric([source], number)
+        lost.add_metric(["writer"], self._written.lost)
+        return lost
 
     def _writer(self) -> Iterator[Metric]:
         written = self._written

@@ -130,7 +130,8 @@ def _form(plan: ModelPlan, inputs: Sequence[Input], model: LoadedModel) -> bytes
 
 
 def dead_letter(job: str, source: str, record: Any, bad: BadEvent) -> tuple[bytes, Headers]:
-    """Value and headers: where the record lies, which job refused it and why, and its raw bytes in base64.
+    """Value and headers: where the record lies, which job refused it and why, and its raw bytes in base64, null when
+    unreadable.
 
     Bytes that would make the letter larger than a record may be are left out, and the detail says so.
     """
@@ -145,6 +146,6 @@ def dead_letter(job: str, source: str, record: Any, bad: BadEvent) -> tuple[byte
         "view": bad.view,
         "error": bad.code,
         "detail": f"{bad.detail} ({len(raw)} raw bytes are too many to repeat)" if large else bad.detail,
-        "raw": None if large else base64.b64encode(raw).decode(),
+        "raw": None if large or bad.code == "unreadable" else base64.b64encode(raw).decode(),
     }
     return orjson.dumps(value), [("error", bad.code.encode())]

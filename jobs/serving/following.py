@@ -9,10 +9,13 @@ from contextlib import contextmanager
 from itertools import groupby
 from typing import Any
 
+from features.errors import PenstockError
 from features.plan import ViewPlan
 from jobs.kafka.clients import consumer, ensure_topics
-from jobs.kafka.errors import Unanswered
+from jobs.kafka.errors import OffsetGone, Unanswered
 from jobs.kafka.interface import Consumer, Place, Record
+from jobs.kafka.loss import loss_of
+from jobs.kafka.whole import WholeTopics
 from jobs.project import Project
 from jobs.store.columns import Columns
 from jobs.store.schema import schema_of
@@ -32,7 +35,7 @@ TELL_S = 5.0
 
 
 class Following:
-    """Reads ``reader`` (assigned all partitions) into ``tables``, by view, from the beginning on; a context manager.
+    """Has ``reader`` read the views' topics into ``tables``, from the beginning on; a context manager.
 
     ``plans``: by the topic of their rows.
     ``every_s``: seconds between two questions where the topics end.
@@ -45,7 +48,7 @@ class Following:
         self._lock = threading.Lock()
         self._stop, self._whole = threading.Event(), threading.Event()
         self._error: BaseException | None = None
-        self._places = sorted(reader.assignment())
+        self._whole_topics = WholeTopics(reader, list(self._plans))
         self._ends: dict[Place, int] | None = None
         self._asked = self._seen = time.monotonic()
         self._left = 0
@@ -114,11 +117,22 @@ class Following:
 
     def _step(self) -> None:
         try:
+            if self._whole_topics.look():
+                self._ends = None
             self._take_in(self._reader.poll(min(self._every_s, PAUSE_S) * 1000, BATCH))
             self._look_for_the_end()
+        except OffsetGone as gone:
+            raise self._stale(gone) from None
         except Unanswered:
             # nothing is lost, and the age says it
             self._stop.wait(PAUSE_S)
+
+    def _stale(self, gone: OffsetGone) -> PenstockError:
+        return PenstockError(
+            f"the mirror cannot read on: {loss_of(self._reader, gone)}",
+            where=f"{gone.topic}-{gone.partition}",
+            hint="start it again: it takes the topic's rows and the store's anew, and nothing is lost",
+        )
 
     def _take_in(self, polled: Mapping[Place, Sequence[Record]]) -> None:
         for topic, places in groupby(sorted(polled), key=lambda place: place.topic):
@@ -136,7 +150,7 @@ class Following:
             if self._whole.is_set() and time.monotonic() < self._asked + self._every_s:
                 return
             self._asked = time.monotonic()
-            self._ends = self._reader.end_offsets(self._places, ENDS_MS)
+            self._ends = self._reader.end_offsets(self._whole_topics.places, ENDS_MS)
         self._left = sum(max(0, end - self._reader.position(place)) for place, end in self._ends.items())
         if not self._left:
             self._seen, self._ends = self._asked, None
@@ -151,7 +165,8 @@ def following(project: Project, plans: Sequence[ViewPlan], every_s: float) -> It
     """
     topics = {project.names.features(plan.name): plan for plan in plans}
     ensure_topics(project.config, list(topics))
-    with consumer(project.config, None, fetch_max_wait_ms=FETCH_MS) as reader:
-        reader.assign([place for topic in topics for place in reader.places(topic)])
-        with Following(reader, topics, every_s) as tables:
-            yield tables
+    with (
+        consumer(project.config, None, fetch_max_wait_ms=FETCH_MS) as reader,
+        Following(reader, topics, every_s) as tables,
+    ):
+        yield tables

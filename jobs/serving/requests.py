@@ -31,6 +31,23 @@ class Found(NamedTuple):
         return self.rows.t[self.place]
 
 
+class Damaged(NamedTuple):
+    """A record that cannot be read, and why; as a ``Record`` it has nothing but its place."""
+
+    topic: str
+    partition: int
+    offset: int
+    why: str
+    timestamp: int = -1
+    key: bytes | None = None
+    value: bytes | None = None
+    headers: Sequence[tuple[str, bytes | None]] = ()
+
+    def carries(self, name: str, value: bytes) -> bool:
+        """No header is known."""
+        return False
+
+
 @dataclass(slots=True, eq=False)
 class Request:
     """One record: its row and event time, and in ``found`` what the store held, by the input's number. Or ``bad``: why
@@ -66,8 +83,15 @@ def read_requests(parser: Parser, records: Sequence[Any], until: float) -> list[
         Request(record, {}, 0, until, row)
         if isinstance(row, BadEvent)
         else Request(record, row, row[parser.time], until)
-        for record, row in zip(records, parser.rows(records), strict=True)
+        for record, row in zip(records, _rows(parser, records), strict=True)
     ]
+
+
+def _rows(parser: Parser, records: Sequence[Any]) -> list[Row | BadEvent]:
+    if not any(isinstance(record, Damaged) for record in records):
+        return parser.rows(records)
+    rows = iter(parser.rows([record for record in records if not isinstance(record, Damaged)]))
+    return [BadEvent("unreadable", record.why) if isinstance(record, Damaged) else next(rows) for record in records]
 
 
 class Queue:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import uuid
 from pathlib import Path
 
 from features import Stream, View, count, max, mean, min, sum
-from features.compilers.flink.config import JobSettings, flink_options, jvm_environment
+from features.compilers.flink.config import JobSettings, Start, flink_options, jvm_environment
 
 events = Stream("events", topic="events", time="ts", columns=dict(id="string", k="string", x="float64"))
 
@@ -27,7 +28,7 @@ def main(state: str, port: str, servers: str, source: str, target: str, *windows
     from features.compilers.flink.job import SourceJob, Topics, build, environment
 
     env = environment(flink_options(settings, None))
-    job = SourceJob("events", source, (view(list(windows)).plan.json,))
+    job = SourceJob("events", source, (view(list(windows)).plan.json,), Start(str(uuid.UUID(int=0))))
     topics = Topics(f"{target}-{{view}}", "dead")
     build(env, [job], topics, kafka={"bootstrap.servers": servers}, group="own", live=False)
     env.execute("own")

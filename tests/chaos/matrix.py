@@ -180,7 +180,7 @@ def run(
     project, config = all.project, all.project.config
     output = project.model(MODEL).output
     with (
-        consumer(config, [output], isolation_level="read_committed") as reader,
+        consumer(config, [output]) as reader,
         producer(config, linger_ms=0, max_request_size=LARGEST, delivery_timeout_ms=300_000) as sender,
         Verifier(config, output) as verifier,
         Lead(reader, "departures", LEAD_MS, patience_s=120.0) as lead,

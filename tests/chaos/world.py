@@ -87,7 +87,7 @@ class Verifier:
             self._error = error
 
     def _read(self) -> None:
-        with consumer(self._config, [self._topic], isolation_level="read_committed") as reader:
+        with consumer(self._config, [self._topic]) as reader:
             while not self._stop.is_set():
                 for records in reader.poll(timeout_ms=100).values():
                     self.times += [time.time()] * len(records)

@@ -25,6 +25,7 @@ from features.errors import PenstockError, RefusedError, UsageError
 from features.vector import Values
 from jobs.children import Child
 from jobs.inference import infer
+from jobs.kafka import clients
 from jobs.kafka.broker import Broker
 from jobs.kafka.clients import consumer, producer
 from jobs.kafka.errors import Fenced, KafkaFailure, LostPartitions
@@ -37,6 +38,7 @@ from jobs.serving.transactions import Transactions
 from jobs.store.open import open_store
 from jobs.store.rows import FeatureRow
 from jobs.store.schema import schema_of
+from tests.jobs.disturbed import add_partitions, delete_before, make_anew
 from tests.jobs.serving.running import Shop, T, answered, ids, running, train_model, wait_until
 from tests.jobs.shop import make_project
 
@@ -575,7 +577,58 @@ def test_an_offset_beyond_the_topic_is_refused_with_those_that_it_has(make_shop:
     shop.send({})
     with pytest.raises(PenstockError, match="has no offset 5") as raised:
         run(shop, start={0: 5}, group=shop.group)
-    assert raised.value.allowed == "0 to 1"
+    assert raised.value.allowed == f"{shop.topic}-0: 0 to 1"
+
+
+@both
+def test_requests_that_retention_has_deleted_are_refused_unless_their_loss_is_accepted(
+    make_shop: MakeShop, client: str
+) -> None:
+    shop = make_shop(client=client, wait_ms=0)
+    shop.send({}, {}, {})
+    answered(shop, 3)
+    shop.send({}, {}, {}, {}, {})
+    delete_before(shop.project.config, shop.topic, {0: 6})
+    with pytest.raises(RefusedError, match=r"3 offsets of orders\S*-0 no longer exist .* \(3 to 5\)") as raised:
+        run(shop, group=shop.group)
+    assert "--accept-loss" in str(raised.value.hint)
+    predictions, counts = answered(shop, 2, accept_loss=True)
+    assert (counts.requests, counts.lost) == (2, 3)
+    assert [p["id"][-2:] for p in predictions] == ["-0", "-1", "-2", "-6", "-7"]
+
+
+@both
+def test_a_request_topic_that_is_made_anew_is_refused_unless_that_is_accepted(make_shop: MakeShop, client: str) -> None:
+    shop = make_shop(client=client, wait_ms=0)
+    shop.send({}, {}, {})
+    with running(shop) as job:
+        job.wait(3)
+        note = shop.project.config.state / "infer" / f"{shop.group}.{shop.topic}.json"
+        wait_until(lambda: orjson.loads(note.read_bytes())["unanswered"] == 0, "look at the topic")
+        make_anew(shop.project.config, shop.topic)
+        wait_until(lambda: job.error is not None, "end")
+        with pytest.raises(RefusedError, match=f"{shop.topic} was deleted and made anew: 0 offsets"):
+            job.end()
+    shop.send({}, {}, {}, {})
+    with pytest.raises(RefusedError, match="deleted and made anew"):
+        run(shop, group=shop.group)
+    _, counts = answered(shop, 4, accept_loss=True)
+    assert (counts.requests, counts.lost) == (4, 0)
+
+
+def test_partitions_that_are_added_to_the_requests_are_answered(
+    make_shop: MakeShop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(clients._CONSUMER, "metadata_max_age_ms", 500)
+    shop = make_shop(wait_ms=0)
+    shop.send({})
+    with running(shop) as job:
+        job.wait(1)
+        add_partitions(shop.project.config, shop.topic, 3)
+        shop.send({}, {}, partition=2)
+        job.wait(3)
+        job.end()
+    assert len(shop.predictions()) == 3
 
 
 def test_predictions_are_numbers(make_shop: MakeShop) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,14 @@ import pytest
 from features.canonical import canonical_json
 from features.errors import PenstockError, RefusedError
 from features.plan import ViewPlan
+from jobs.kafka import whole
 from jobs.kafka.clients import consumer, ensure_topics, producer
 from jobs.kafka.lean import Record, packed_header
 from jobs.project import Project
 from jobs.store.open import open_store
 from jobs.store.schema import schema_of
 from jobs.writer import Writer, WriterCounts, newest, reader
+from tests.jobs.disturbed import add_partitions, delete_before
 from tests.kafka_broker import Kafka
 from tests.projects import make_project, unique
 
@@ -91,10 +94,10 @@ def send(
             sender.commit_transaction()
 
 
-def write(project: Project, *, batch: int = 20_000) -> WriterCounts:
+def write(project: Project, *, batch: int = 20_000, accept_loss: bool = False) -> WriterCounts:
     """Runs a writer until it has come to the end of the topic."""
     with open_store(project.folder) as store, reader(project) as rows:
-        writer = Writer(project, rows, store, batch=batch)
+        writer = Writer(project, rows, store, batch=batch, accept_loss=accept_loss)
         ends = rows.end_offsets(list(rows.assignment()))
         while committed(project) != sum(ends.values()):
             writer.step()
@@ -312,6 +315,39 @@ def test_two_writers_at_once_do_no_harm(project: Project) -> None:
         while any([writer.step() for writer in writers]) or committed(project) < 2_000:
             pass
     assert stored(project, [("a", city) for city in range(5)]) == [(1_995 + city, 1, VALUES) for city in range(5)]
+
+
+def test_rows_that_are_gone_before_they_were_read_are_refused_unless_their_loss_is_accepted(project: Project) -> None:
+    send(project, [(key_of("a", city), 5, 1, VALUES) for city in range(4)])
+    write(project)
+    send(project, [(key_of("a", city), 6, 1, VALUES) for city in range(4)])
+    delete_before(project.config, topic_of(project), {0: 7})
+    with pytest.raises(RefusedError, match=r"3 offsets of .* no longer exist before they were read \(4 to 6\)"):
+        write(project)
+    assert write(project, accept_loss=True).lost == 3
+    assert stored(project, [("a", 2), ("a", 3)]) == [(5, 1, VALUES), (6, 1, VALUES)]
+
+
+def test_rows_that_were_gone_before_a_writer_first_began_are_refused_too(project: Project) -> None:
+    send(project, [(key_of("a", city), 5, 1, VALUES) for city in range(4)])
+    delete_before(project.config, topic_of(project), {0: 1})
+    with pytest.raises(RefusedError, match=r"1 offsets of .* \(0 to 0\)"):
+        write(project)
+
+
+def test_partitions_that_are_added_are_read(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whole, "LOOK_S", 0.1)
+    send(project, [(key_of("a", 1), 5, 1, VALUES)])
+    with open_store(project.folder) as store, reader(project) as rows:
+        writer = Writer(project, rows, store)
+        while not writer.step():
+            pass
+        add_partitions(project.config, topic_of(project), 5)
+        send(project, [(key_of("a", city), 6, 1, VALUES) for city in range(30)])
+        deadline = time.monotonic() + 30
+        while writer.counts.read < 31 and time.monotonic() < deadline:
+            writer.step()
+    assert stored(project, [("a", city) for city in range(30)]) == [(6, 1, VALUES)] * 30
 
 
 def test_it_runs_until_it_is_told_to_stop(project: Project) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -65,8 +66,28 @@ class JobSettings:
             folder.mkdir(parents=True, exist_ok=True)
 
 
-def flink_options(settings: JobSettings, restore: Path | None) -> dict[str, str]:
-    """The job's Flink options by name. ``restore``: the checkpoint to go on from, or None to begin anew."""
+@dataclass(frozen=True)
+class Start:
+    """Where a source goes on, in a topic of this id.
+
+    ``generation`` 0: where the job's state says, and without one at the first records. Each higher one is a source that
+    is started anew, once: at ``starts`` (partition → offset, others at their first record), with all of the job's other
+    state. A start may lie before what that state has: no record counts twice. ``gone``: partition → the offset up to
+    which records can no longer be read. ``stops``: partition → the offset before which it stops.
+    """
+
+    topic_id: str
+    generation: int = 0
+    starts: Mapping[int, int] = field(default_factory=dict)
+    gone: Mapping[int, int] = field(default_factory=dict)
+    stops: Mapping[int, int] = field(default_factory=dict)
+
+
+def flink_options(settings: JobSettings, restore: Path | None, *, sources_anew: bool = False) -> dict[str, str]:
+    """The job's Flink options by name. ``restore``: the checkpoint to go on from, or None to begin anew.
+
+    ``sources_anew``: some sources do not go on from that checkpoint; what it has of them is left.
+    """
     options = {
         **_checkpointing(settings),
         **_mini_cluster(settings),
@@ -84,6 +105,7 @@ def flink_options(settings: JobSettings, restore: Path | None) -> dict[str, str]
     }
     if restore is not None:
         options["execution.state-recovery.path"] = _flink_path(restore)
+        options["execution.state-recovery.ignore-unclaimed-state"] = str(sources_anew).lower()
     return options
 
 

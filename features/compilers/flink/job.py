@@ -17,10 +17,15 @@ from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 from pyflink.util.java_utils import to_jarray
 
+from features.compilers.flink.config import Start
 from features.compilers.flink.jars import job_jars
+from features.ingest import ISOLATION
 
 #: Wall-clock time after which a quiet partition no longer holds event time back, or in live mode the clock moves it.
 IDLE_MS = 2_000
+
+#: How often a source looks for partitions that were added to its topic, in milliseconds.
+DISCOVERY_MS = 10_000
 
 #: Good for throughput at no cost in latency beyond the linger; a caller's own settings go before these.
 PRODUCER = {
@@ -41,6 +46,7 @@ class SourceJob:
     name: str
     topic: str
     plans: tuple[str, ...]
+    start: Start
 
 
 @dataclass(frozen=True)
@@ -114,8 +120,11 @@ def _add_source(
     rows = env._j_stream_execution_environment.fromSource(
         _kafka_source(source, plans, kafka, group), event_time, f"{name} source"
     )
-    router = jvm.penstock.route.Router(name, plans)
-    dead = _named(_named(rows, f"{name} source").process(router), f"{name} router")
+    start = source.start
+    router = jvm.penstock.route.Router(name, _source_start(start), plans)
+    # a source of another uid does not find the state of the one before it
+    read = _named(rows, f"{name} source {start.generation}" if start.generation else f"{name} source")
+    dead = _named(read.process(router), f"{name} router")
     letters = jvm.penstock.kafka.DeadLetterRecordSerializer(source.topic, topics.dead_letters)
     _named(dead.sinkTo(_kafka_sink(letters, kafka)), f"{name} dead letters")
     return {
@@ -145,6 +154,17 @@ def _named(stream: Any, name: str) -> Any:
     return stream.name(name).uid(name.replace(" ", "-"))
 
 
+def _source_start(start: Start) -> Any:
+    starts = _by_partition(start.starts, -1)
+    return get_gateway().jvm.penstock.route.SourceStart(start.topic_id, starts, _by_partition(start.gone, 0))
+
+
+def _by_partition(offsets: Mapping[int, int], nothing: int) -> Any:
+    """A Java array, ``nothing`` for partitions without an offset."""
+    values = [offsets.get(partition, nothing) for partition in range(max(offsets, default=-1) + 1)]
+    return to_jarray(get_gateway().jvm.long, values)
+
+
 def _kafka_source(source: SourceJob, plans: Any, kafka: dict[str, str], group: str) -> Any:
     jvm = get_gateway().jvm
     connector = jvm.org.apache.flink.connector.kafka.source
@@ -154,7 +174,10 @@ def _kafka_source(source: SourceJob, plans: Any, kafka: dict[str, str], group: s
         .setTopics(topics)
         .setGroupId(group)
         .setProperties(_properties(kafka))
-        .setStartingOffsets(connector.enumerator.initializer.OffsetsInitializer.earliest())
+        .setProperty("isolation.level", ISOLATION)
+        .setProperty("partition.discovery.interval.ms", str(DISCOVERY_MS))
+        .setStartingOffsets(jvm.penstock.kafka.StartingOffsets(_by_partition(source.start.starts, -1)))
+        .setUnbounded(jvm.penstock.kafka.StoppingOffsets(_by_partition(source.start.stops, -1)))
         .setDeserializer(jvm.penstock.ingest.IngestDeserializer(source.name, plans))
         .build()
     )

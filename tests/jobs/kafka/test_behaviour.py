@@ -18,21 +18,22 @@ from features.errors import PenstockError
 from jobs.config import Config, KafkaConfig
 from jobs.kafka.broker import Broker
 from jobs.kafka.clients import answering, consumer, ensure_topics, producer
-from jobs.kafka.errors import Fenced, KafkaFailure, LostPartitions, OffsetGone, Unanswered, WrongTime
+from jobs.kafka.errors import Fenced, KafkaFailure, LostPartitions, OffsetGone, Unanswered, Unreadable, WrongTime
 from jobs.kafka.interface import Consumer, Place, Producer, Record
+from jobs.kafka.loss import loss_of
+from jobs.kafka.whole import WholeTopics
 from jobs.ports import free_port
+from tests.jobs.disturbed import add_partitions, delete_before
+from tests.jobs.kafka.damage import spoil_batches
 from tests.kafka_broker import Kafka
 from tests.projects import config, unique
 
 CLIENTS = get_args(KafkaConfig.model_fields["client"].annotation)
-COMMITTED = {"isolation_level": "read_committed"}
+ALL = {"isolation_level": "read_uncommitted"}
 #: So that a group's changes are seen soon.
 HEART = {"heartbeat_interval_ms": 200}
 #: So that new partitions are seen soon.
-METADATA = {
-    "kafka-python": {"metadata_max_age_ms": 200},
-    "confluent": {"topic_metadata_refresh_interval_ms": 200},
-}
+METADATA = {"metadata_max_age_ms": 200}
 #: Longer than anything that goes well, in seconds.
 PATIENCE_S = 30.0
 
@@ -172,6 +173,19 @@ def test_a_large_record_and_one_that_is_too_large(settings: Config, topic: str) 
     assert values(all_of(settings, topic)) == [large, b"small"]
 
 
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+def test_every_codec_is_read_whichever_client_has_written_it(
+    kafka: Kafka, tmp_path: Path, settings: Config, topic: str, codec: str
+) -> None:
+    # more than Kafka's producers put into a batch by themselves, and than a codec's first buffer
+    sent = [b"%d " % number * 50_000 for number in range(20)]
+    for client in CLIENTS:
+        with producer(config(tmp_path, kafka.servers, client=client), compression_type=codec) as sender:
+            for value in sent:
+                sender.send(topic, value)
+    assert values(all_of(settings, topic)) == sent * len(CLIENTS)
+
+
 def test_a_record_that_is_too_far_ahead_is_refused_for_its_time(settings: Config, topic: str) -> None:
     ahead_ms = int((time.time() + 2 * 86_400) * 1000)
     with (
@@ -291,6 +305,42 @@ def test_an_offset_that_is_not_there_is_named(settings: Config, topic: str) -> N
     assert (caught.value.topic, caught.value.partition, caught.value.offset) == (topic, 0, 5)
 
 
+@pytest.mark.parametrize("reset", ["earliest", "latest"])
+def test_a_position_that_retention_has_passed_is_never_replaced(two: Config, topic: str, reset: str) -> None:
+    place = Place(topic, 0)
+    send(two, topic, *[b"%d" % number for number in range(10)])
+    with consumer(two, None, group_id=topic, auto_offset_reset=reset) as reader:
+        reader.assign(reader.places(topic))
+        reader.seek(place, 0)
+        assert len(read(reader, 10)) == 10
+        reader.commit({place: 2})
+    delete_before(two, topic, {0: 5})
+    with consumer(two, None, group_id=topic, auto_offset_reset=reset) as reader:
+        reader.assign(reader.places(topic))
+        with pytest.raises(OffsetGone) as caught:
+            read(reader, 1)
+        assert (caught.value.partition, caught.value.offset) == (0, 2)
+        loss = loss_of(reader, caught.value)
+        assert (loss.missing, loss.first, loss.end) == (3, 5, 10)
+        assert str(loss) == f"3 offsets of {topic}-0 no longer exist before they were read (2 to 4)"
+        reader.seek(place, loss.first)
+        assert values(read(reader, 5)) == [b"%d" % number for number in range(5, 10)]
+
+
+def test_partitions_that_are_added_are_read_from_their_beginning(settings: Config, topic: str) -> None:
+    send(settings, topic, b"a")
+    with consumer(settings, None) as reader:
+        whole = WholeTopics(reader, [topic], every_s=0.0)
+        assert values(read(reader, 1)) == [b"a"]
+        add_partitions(settings, topic, 3)
+        until(reader, lambda: bool(whole.look()))
+        send(settings, topic, b"b", partition=2)
+        send(settings, topic, b"c")
+        assert sorted(map(str, values(read(reader, 2)))) == ["b'b'", "b'c'"]
+        assert reader.position(Place(topic, 0)) == 2
+        assert not whole.look()
+
+
 def test_a_topic_that_does_not_exist_has_no_partitions_and_takes_nothing(settings: Config) -> None:
     missing = unique("missing")
     with consumer(settings, None) as reader:
@@ -313,14 +363,14 @@ def test_readers_of_committed_records_see_whole_transactions_only(settings: Conf
                 sender.send(topic, b"%d" % number + part)
             sender.flush()
             (sender.abort_transaction if number % 2 else sender.commit_transaction)()
-    assert values(all_of(settings, topic, **COMMITTED)) == [b"0a", b"0b", b"2a", b"2b"]
-    assert len(all_of(settings, topic)) == 8
+    assert values(all_of(settings, topic)) == [b"0a", b"0b", b"2a", b"2b"]
+    assert len(all_of(settings, topic, **ALL)) == 8
 
 
 def test_an_open_transaction_is_not_read_beyond(settings: Config, topic: str) -> None:
     place = Place(topic, 0)
     send(settings, topic, b"before")
-    with transactional(settings, topic) as sender, consumer(settings, [topic], **COMMITTED) as reader:
+    with transactional(settings, topic) as sender, consumer(settings, [topic]) as reader:
         sender.init_transactions()
         sender.begin_transaction()
         sender.send(topic, b"open")
@@ -334,7 +384,7 @@ def test_an_open_transaction_is_not_read_beyond(settings: Config, topic: str) ->
 
 
 def member(settings: Config, topic: str, **options: object) -> Consumer:
-    return consumer(settings, [topic], group_id=topic, auto_offset_reset="none", **{**COMMITTED, **HEART, **options})
+    return consumer(settings, [topic], group_id=topic, auto_offset_reset="none", **{**HEART, **options})
 
 
 def test_offsets_are_committed_with_the_records_or_not_at_all(settings: Config, topic: str) -> None:
@@ -350,7 +400,7 @@ def test_offsets_are_committed_with_the_records_or_not_at_all(settings: Config, 
             sender.send_offsets_to_transaction({place: number}, group)
             end()
             assert reader.committed(place) == 1
-    assert values(all_of(settings, topic, **COMMITTED)) == [b"1"]
+    assert values(all_of(settings, topic)) == [b"1"]
 
 
 def test_a_groups_offset_waits_for_the_transaction_that_is_about_to_set_it(settings: Config, topic: str) -> None:
@@ -370,7 +420,7 @@ def test_a_groups_offset_waits_for_the_transaction_that_is_about_to_set_it(setti
 
 def test_new_partitions_are_taken_up_however_short_the_polls(settings: Config, topic: str, client: str) -> None:
     with (
-        member(settings, topic, **METADATA[client]) as reader,
+        member(settings, topic, **METADATA) as reader,
         KafkaAdminClient(bootstrap_servers=settings.kafka.bootstrap_servers) as admin,
     ):
         until(reader, lambda: len(reader.assignment()) == 1, poll_ms=1)
@@ -395,7 +445,7 @@ def test_a_former_process_of_the_same_name_is_fenced(settings: Config, topic: st
     later.commit_transaction()
     later.close()
     former.close(0)
-    assert values(all_of(settings, topic, **COMMITTED)) == [b"later"]
+    assert values(all_of(settings, topic)) == [b"later"]
 
 
 def test_answers_of_a_former_member_are_refused_and_the_producer_goes_on(settings: Config, topic: str) -> None:
@@ -416,7 +466,7 @@ def test_answers_of_a_former_member_are_refused_and_the_producer_goes_on(setting
         sender.send(topic, b"good")
         sender.commit_transaction()
         assert former.committed(place) is None
-    assert values(all_of(settings, topic, **COMMITTED)) == [b"good"]
+    assert values(all_of(settings, topic)) == [b"good"]
 
 
 class polled:
@@ -509,6 +559,45 @@ def test_a_broker_that_goes_away_is_missed_in_time_and_found_again(mortal: Broke
         sender.send(topic, b"b").get(PATIENCE_S)
         assert values(read(reader, 1)) == [b"b"]
         reader.commit({place: 2})
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+def test_records_that_cannot_be_decompressed_are_named_and_gone_past(
+    damaged: Broker, tmp_path: Path, client: str, codec: str
+) -> None:
+    settings = config(tmp_path, damaged.bootstrap_servers, client=client)
+    found: list[int] = []
+    lost: list[int] = []
+    with consumer(settings, None) as reader:
+        reader.assign([Place(codec, 0)])
+        while len(found) + len(lost) < 7:
+            try:
+                found += [record.offset for records in reader.poll(1_000).values() for record in records]
+            except Unreadable as error:
+                assert reader.position(Place(codec, 0)) == error.offset
+                lost += range(error.offset, error.last + 1)
+                reader.seek(Place(codec, 0), error.last + 1)
+    assert (found, lost) == ([0, 1, 5, 6], [2, 3, 4])
+
+
+@pytest.fixture(scope="module")
+def damaged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A broker with a topic for each codec, in which the second of three batches is damaged."""
+    folder = tmp_path_factory.mktemp("damaged")
+    codecs = ("gzip", "snappy", "lz4", "zstd")
+    with Broker(folder) as broker:
+        settings = config(folder, broker.bootstrap_servers)
+        ensure_topics(settings, codecs)
+        for codec in codecs:
+            for count, compression in ((2, None), (3, codec), (2, None)):
+                with producer(settings, compression_type=compression, linger_ms=200) as sender:
+                    for _ in range(count):
+                        sender.send(codec, bytes(100))
+        broker.stop()
+        for codec in codecs:
+            assert spoil_batches(folder, codec) == [(2, 4)]
+        broker.start()
+        yield broker
 
 
 def test_a_broker_that_dies_amid_questions_leaves_them_unanswered(mortal: Broker, tmp_path: Path, client: str) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
+import uuid
 from pathlib import Path
 
-from features.compilers.flink.config import JobSettings, flink_options, jvm_environment, newest_checkpoint
+from features.compilers.flink.config import JobSettings, Start, flink_options, jvm_environment, newest_checkpoint
 
 if __name__ == "__main__":
     state, port, servers, topic, *plans = sys.argv[1:]
@@ -20,5 +21,6 @@ if __name__ == "__main__":
     env = environment(flink_options(settings, restore))
     topics = Topics("rows.{view}", "dead")
     kafka = {"bootstrap.servers": servers}
-    build(env, [SourceJob("src", topic, tuple(plans))], topics, kafka=kafka, group="test", live=False)
+    source = SourceJob("src", topic, tuple(plans), Start(str(uuid.UUID(int=0))))
+    build(env, [source], topics, kafka=kafka, group="test", live=False)
     env.execute("test")

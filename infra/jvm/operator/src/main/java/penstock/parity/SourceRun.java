@@ -20,6 +20,7 @@ import penstock.route.DeadLetter;
 import penstock.route.DeadLetterSerializer;
 import penstock.route.Event;
 import penstock.route.Router;
+import penstock.route.SourceStart;
 
 /** One source's real deserializer and router, driven record by record; events go to the window operators of its views. */
 final class SourceRun implements AutoCloseable {
@@ -45,7 +46,7 @@ final class SourceRun implements AutoCloseable {
     }
 
     private void start(OperatorSubtaskState state) throws Exception {
-        router = new Router(source, plans);
+        router = new Router(source, SourceStart.ITS_OWN, plans);
         harness = new OneInputStreamOperatorTestHarness<>(new ProcessOperator<>(router));
         harness.setup(new DeadLetterSerializer());
         if (state != null) {

@@ -1,6 +1,7 @@
 package penstock.route;
 
 import java.util.List;
+import java.util.UUID;
 import org.apache.flink.api.common.functions.OpenContext;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.java.typeutils.ResultTypeQueryable;
@@ -26,6 +27,7 @@ public final class Router extends ProcessFunction<Row, DeadLetter>
     private static final int DEAD = 2;
 
     private final String source;
+    private final SourceStart start;
     private final String[] plans;
     private final OutputTag<Event>[] tags;
     private transient View[] views;
@@ -34,13 +36,17 @@ public final class Router extends ProcessFunction<Row, DeadLetter>
     /** Dead letters by their reasons. */
     private transient Counters reasons;
 
+    private transient Positions positions;
+
     /**
      * @param source its name
+     * @param start where it goes on
      * @param plans the canonical plans of all views that read it
      */
     @SuppressWarnings({"unchecked", "rawtypes"})
-    public Router(String source, String... plans) {
+    public Router(String source, SourceStart start, String... plans) {
         this.source = source;
+        this.start = start;
         this.plans = plans;
         List<View> read = PlanReader.readAll(source, plans);
         tags = new OutputTag[plans.length];
@@ -73,6 +79,8 @@ public final class Router extends ProcessFunction<Row, DeadLetter>
         }
         reasons = new Counters(Bad.codes());
         reasons.restore(context.getOperatorStateStore(), "dead letters");
+        positions = new Positions(UUID.fromString(start.topicId()));
+        positions.restore(context.getOperatorStateStore(), context.isRestored(), start.starts(), start.gone());
     }
 
     @Override
@@ -81,6 +89,7 @@ public final class Router extends ProcessFunction<Row, DeadLetter>
             each.snapshot();
         }
         reasons.snapshot();
+        positions.snapshot();
     }
 
     @Override
@@ -96,6 +105,9 @@ public final class Router extends ProcessFunction<Row, DeadLetter>
 
     @Override
     public void processElement(Row row, Context context, Collector<DeadLetter> dead) {
+        if (!positions.pass(row.partition, row.offset)) {
+            return;
+        }
         if (row.bad != null) {
             send(letter(row, null, row.bad), dead);
         }
