@@ -18,11 +18,10 @@ def _admin(config: Config) -> KafkaAdminClient:
     return KafkaAdminClient(bootstrap_servers=config.kafka.bootstrap_servers)
 
 
-def delete_before(config: Config, topic: str, offsets: dict[int, int]) -> None:
-    """Deletes the records before these offsets (by partition), as retention does where a topic has one."""
-    retention = ConfigResource(ConfigResourceType.TOPIC, topic, {"cleanup.policy": "compact,delete"})
+def delete_before(config: Config, topic: str, offsets: dict[int, int], *, policy: str = "delete") -> None:
+    """Deletes the records before these offsets (by partition), as retention does; ``policy``: then the topic's."""
     with _admin(config) as admin:
-        admin.alter_configs([retention])
+        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {"cleanup.policy": policy})])
         admin.delete_records({TopicPartition(topic, partition): offset for partition, offset in offsets.items()})
 
 

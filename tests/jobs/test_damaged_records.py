@@ -92,6 +92,7 @@ def newest(project: Project) -> int:
 @pytest.mark.parametrize("client", ["kafka-python", "confluent"])
 def test_inference_answers_the_others(broker: Broker, tmp_path: Path, client: str) -> None:
     shop = Shop(tmp_path / "shop", servers=broker.bootstrap_servers, client=client, wait_ms=0)
+    (tmp_path / "model").mkdir()
     shutil.copytree(train_model(tmp_path / "model", shop.plan), shop.project.config.state / "models")
     send(shop.project.config, shop.topic, {"ts": T, "order": "o"})
     spoil(broker, shop.topic)

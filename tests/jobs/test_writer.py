@@ -321,7 +321,7 @@ def test_rows_that_are_gone_before_they_were_read_are_refused_unless_their_loss_
     send(project, [(key_of("a", city), 5, 1, VALUES) for city in range(4)])
     write(project)
     send(project, [(key_of("a", city), 6, 1, VALUES) for city in range(4)])
-    delete_before(project.config, topic_of(project), {0: 7})
+    delete_before(project.config, topic_of(project), {0: 7}, policy="compact,delete")
     with pytest.raises(RefusedError, match=r"3 offsets of .* no longer exist before they were read \(4 to 6\)"):
         write(project)
     assert write(project, accept_loss=True).lost == 3
@@ -330,7 +330,7 @@ def test_rows_that_are_gone_before_they_were_read_are_refused_unless_their_loss_
 
 def test_rows_that_were_gone_before_a_writer_first_began_are_refused_too(project: Project) -> None:
     send(project, [(key_of("a", city), 5, 1, VALUES) for city in range(4)])
-    delete_before(project.config, topic_of(project), {0: 1})
+    delete_before(project.config, topic_of(project), {0: 1}, policy="compact,delete")
     with pytest.raises(RefusedError, match=r"1 offsets of .* \(0 to 0\)"):
         write(project)
 
