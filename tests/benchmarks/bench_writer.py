@@ -15,6 +15,7 @@ from rich.table import Table
 
 from jobs.kafka.broker import Broker
 from jobs.kafka.clients import ensure_topics, producer
+from jobs.kafka.whole import WholeTopics
 from jobs.project import Project
 from jobs.store.open import open_store
 from jobs.writer import BATCH, Writer, reader
@@ -75,6 +76,7 @@ def _filled(folder: Path, keys: int) -> Iterator[Path]:
 
 def _read(project: Project) -> tuple[str, str, str]:
     with reader(project) as rows:
+        WholeTopics(rows, [project.names.features(plan.name) for plan in project.streamed_views])
         started, used, count = time.perf_counter(), time.process_time(), 0
         while count < ROWS:
             count += sum(map(len, rows.poll(timeout_ms=1_000, max_records=BATCH).values()))
@@ -83,9 +85,9 @@ def _read(project: Project) -> tuple[str, str, str]:
 
 def _write(project: Project, number: int) -> tuple[str, str, str]:
     with open_store(project.folder) as store, reader(project) as rows:
+        writer = Writer(project, rows, store)
         for place in rows.assignment():
             rows.seek(place, 0)  # another store was written before
-        writer = Writer(project, rows, store)
         started, used = time.perf_counter(), time.process_time()
         while writer.counts.read < ROWS:
             writer.step()
