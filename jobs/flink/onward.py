@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ class Onward:
         self._config, self._state, self._group = config, state, group
         self._sources = sources
         self.starts = starts
+        self._writing = threading.Lock()
 
     def start(self, source: str) -> Start:
         """Where a source goes on."""
@@ -54,7 +56,7 @@ class Onward:
                 self.starts.go_on(source.source, source.id, losses, positions)
             for loss in losses:
                 say(f"accepted: {loss}")
-        write_starts(self._state, self.starts)
+        self._write()
 
     def check_topics(self, changed: list[str], accept: bool, say: Callable[[str], None]) -> None:
         """The same for topics (by name) that were made anew, or are no more."""
@@ -80,7 +82,7 @@ class Onward:
         source = self._source(damaged.topic)
         place, positions = Place(damaged.topic, damaged.partition), self._positions(source, self._reached())
         self.starts.stop_before(source.source, source.id, place, damaged.offset, positions)
-        write_starts(self._state, self.starts)
+        self._write()
 
     def pending(self) -> Unreadable | None:
         """The records before which a source stops since an earlier run; one that can read them now goes on."""
@@ -90,7 +92,7 @@ class Onward:
                 if damaged is not None and damaged.offset == stop:
                     return damaged
                 self.starts.go_on(source.source, source.id, [], self._positions(source, self._reached()))
-                write_starts(self._state, self.starts)
+                self._write()
         return None
 
     def stopped(self, damaged: Unreadable) -> bool:
@@ -103,7 +105,7 @@ class Onward:
         source = self._source(damaged.topic)
         place, positions = Place(damaged.topic, damaged.partition), self._positions(source, self._reached())
         self.starts.go_past(source.source, source.id, place, damaged.last + 1, positions)
-        write_starts(self._state, self.starts)
+        self._write()
 
     def unreadable(self, place: Place) -> Unreadable | None:
         """The records of a partition that the job cannot read next; None where there are none after all."""
@@ -124,6 +126,10 @@ class Onward:
         }
         if not seen.items() <= self.starts.seen.items():
             self.starts.seen |= seen
+            self._write()
+
+    def _write(self) -> None:
+        with self._writing:  # another thread looks
             write_starts(self._state, self.starts)
 
     def _reached(self) -> Mapping[Place, Reached]:
