@@ -12,7 +12,7 @@ from google.protobuf.message import DecodeError
 
 # isort: on
 from features.compilers.feast.view import feast_objects
-from features.errors import PenstockError
+from features.errors import PenstockError, UsageError
 from jobs.console.private import private
 from jobs.project import Project, load_project
 from jobs.store.open import repository
@@ -31,13 +31,15 @@ def apply(project: Project) -> None:
     Raises PenstockError for a registry that cannot be read.
     """
     private(project.config.state)
-    config = repository(project.folder)
+    registry = project.folder / repository(project.folder).registry.path
+    if registry.exists() and not registry.is_file():
+        raise UsageError("Feast's registry is no regular file", where=str(registry), hint="move it away")
     try:
         FeatureStore(repo_path=str(project.folder)).apply(list(_objects(project).values()))
     except DecodeError as error:
         raise PenstockError(
             f"Feast's registry cannot be read: {error}",
-            where=str(project.folder / config.registry.path),
+            where=str(registry),
             hint="move the file away: it is made anew from the definitions",
         ) from None
 

@@ -109,7 +109,8 @@ class LogsConfig(_Section):
 class Config(_Section):
     """The whole file. Relative paths are relative to the file's folder."""
 
-    project: str
+    #: Part of the names of topics, of keys in the online store and of Feast's registry.
+    project: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]*$", max_length=100)
     definitions: Path = Path("definitions.py")
     data: Path = Path("data")
     state: Path = Path(".penstock")
@@ -145,12 +146,17 @@ def read_config(folder: Path) -> Config:
 
 def _from_folder(config: Config, folder: Path) -> Config:
     update: dict[str, Any] = {
-        name: (folder / getattr(config, name)).resolve() for name in ("definitions", "data", "state")
+        name: _absolute(folder / getattr(config, name)) for name in ("definitions", "data", "state")
     }
     files = {name: getattr(config.kafka, name) for name in ("ca_file", "cert_file", "key_file", "password_file")}
-    found = {name: (folder / file).resolve() for name, file in files.items() if file is not None}
+    found = {name: _absolute(folder / file) for name, file in files.items() if file is not None}
     update["kafka"] = config.kafka.model_copy(update=found)
     return config.model_copy(update=update)
+
+
+def _absolute(path: Path) -> Path:
+    """Without links; a link that leads to itself stays, and who opens it says so."""
+    return Path(os.path.realpath(path))
 
 
 def _invalid(path: Path, error: ValidationError) -> UsageError:

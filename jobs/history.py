@@ -19,12 +19,12 @@ from jobs.project import Project
 
 
 def history_files(source: SourcePlan, history: str) -> list[str]:
-    """A source's files, sorted. ``history``: a glob. Raises UsageError when there are none, and for a folder."""
+    """A source's files, sorted. ``history``: a glob. Raises UsageError for none, a folder or a pipe."""
     files = sorted(glob.glob(history, recursive=True))
-    for folder in filter(os.path.isdir, files):
+    for other in (file for file in files if not os.path.isfile(file)):
         raise UsageError(
-            f"the history of {source.name} is a folder",
-            where=folder,
+            f"the history of {source.name} is {'a folder' if os.path.isdir(other) else 'no regular file'}",
+            where=other,
             allowed="a path or glob of Parquet files",
             hint="name the files in it: '…/*.parquet'",
         )

@@ -12,7 +12,7 @@ from jobs.audit.batch import MOMENTS
 from jobs.audit.page import percent, write_page
 from jobs.audit.report import FeatureReport, Report
 from jobs.audit.run import audit
-from jobs.commands.common import TIME, Context
+from jobs.commands.common import OUT_FILE, TIME, Context
 from jobs.commands.common import command as shared
 
 
@@ -28,7 +28,7 @@ from jobs.commands.common import command as shared
     help="The share of values that may differ from batch at their row's own time.",
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="A report page with plots, as one HTML file."
+    "--out", type=OUT_FILE, help="A report page with plots, as one HTML file."
 )
 @shared
 def command(context: Context, model: str, from_ms: int, to_ms: int, threshold: float, out: Path | None) -> None:

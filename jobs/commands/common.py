@@ -206,3 +206,17 @@ class Time(click.ParamType[int]):
 
 
 TIME = Time()
+
+
+class OutFile(click.Path):
+    """A file to be written whole, in the place of one that may be there. Gives a Path."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The file's path. Raises UsageError for a folder, a pipe or a device: it would be replaced."""
+        path = Path(value)
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{path} is no regular file", where="--out", allowed="a file, or a new name")
+        return path
+
+
+OUT_FILE = OutFile()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from jobs.commands.common import TIME, Context
+from jobs.commands.common import OUT_FILE, TIME, Context
 from jobs.commands.common import command as shared
 from jobs.training import training_set
 
@@ -21,7 +21,7 @@ from jobs.training import training_set
     help="Leave out events at exactly the request's time. 'penstock infer' refuses a model trained on that.",
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path, dir_okay=False), help="Parquet file; the project's own unless given."
+    "--out", type=OUT_FILE, help="Parquet file; the project's own unless given."
 )
 @shared
 def command(context: Context, model: str, from_ms: int, to_ms: int, before: bool, out: Path | None) -> None:

@@ -30,7 +30,7 @@ def repository(folder: Path) -> RepoConfig:
     try:
         config = load_repo_config(folder, file)
         get_online_store_from_config(config.online_store)
-    except (FeastConfigError, FeastError, YAMLError, UnicodeDecodeError) as error:
+    except (FeastConfigError, FeastError, YAMLError, UnicodeDecodeError, TypeError) as error:
         # a validation error shows the values that it refuses, and one of them may be a secret
         said = re.sub(r" \[type=.*", "", str(error))
         raise UsageError(f"the Feast configuration is wrong: {said}", where=str(file)) from None
