@@ -10,10 +10,12 @@ import click
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from features.ingest import CLASSES
 from jobs.commands.common import Context
 from jobs.commands.common import command as shared
+from jobs.console.visible import one_line
 from jobs.kafka.letters import NEWEST, LetterReader, Letters
 from jobs.lag import Progress
 from jobs.overview import ModelState, Overview, ViewState, look
@@ -67,7 +69,7 @@ class Grid:
     def _wide(self) -> Table:
         table = Table(*self.names, title=self.title)
         for row in self.rows:
-            table.add_row(*row)
+            table.add_row(*map(_cell, row))
         return table
 
     def _narrow(self) -> Table:
@@ -77,9 +79,14 @@ class Grid:
         table.add_column(overflow="fold")
         for row in self.rows:
             for name, text in zip(self.names, row, strict=True):
-                table.add_row(name, text)
+                table.add_row(name, _cell(text))
             table.add_section()
         return table
+
+
+def _cell(text: str) -> Text:
+    """What a topic or a broker said is no markup, and nothing that a terminal obeys."""
+    return Text(one_line(text))
 
 
 def shown(found: Overview, console: Console) -> RenderableType:

@@ -66,11 +66,15 @@ class LetterReader:
         return start
 
     def _add(self, record: Record) -> None:
-        letter = orjson.loads(record.value or b"{}")
-        if "topic" in letter:
-            place = (letter["topic"], letter["partition"], letter["offset"])
-            job = letter.get("job", "unknown")  # letters of before they named it
-            self._letters.add((place, (job, letter["source"], letter["view"], letter["error"])))
+        """What is no letter of ours, from whoever else writes into the topic, is one of an unknown job."""
+        try:
+            letter = orjson.loads(record.value or b"")
+            place = (str(letter["topic"]), int(letter["partition"]), int(letter["offset"]))
+            view = None if letter["view"] is None else str(letter["view"])
+            kind = (str(letter["job"]), str(letter["source"]), view, str(letter["error"]))
+        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+            place, kind = (record.topic, record.partition, record.offset), ("unknown", "unknown", None, "unknown")
+        self._letters.add((place, kind))
 
     def _counted(self, letters: int) -> Letters:
         kinds = Counter(kind for _, kind in self._letters)

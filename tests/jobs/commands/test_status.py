@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,13 @@ def test_what_is_piped_has_a_line_for_each_view() -> None:
         *(f"{number:,}" for number in NUMBERS.values()),
         "9,876,543,210",
     ]
+
+
+def test_names_from_a_topic_are_no_markup_and_no_escapes() -> None:
+    letters = Letters(1, 1, [Refused("[/]", "[red]x", "\x1b[2J", "not json", 1)], True)
+    for width in (30, 200):
+        text = printed(replace(overview(), letters=letters), width, True)
+        assert "[/]" in text and "[red]x" in text and "\x1b[2J" not in text
 
 
 def test_what_nobody_knows_is_not_zero(tmp_path: Path) -> None:

@@ -48,6 +48,12 @@ def test_each_record_is_counted_once_and_each_job_named(project: Project) -> Non
     ]
     send(project, ("stream", 3, None))
     assert (reader.look().letters, reader.look().records) == (5, 3)
+    with producer(project.config) as sender:
+        for raw in (b"no letter", b"[]", b'{"topic": 1}', None):
+            sender.send(project.names.dead_letters, raw, b"key")
+    found = reader.look()
+    assert (found.letters, found.records) == (9, 7)
+    assert Refused("unknown", "unknown", None, "unknown", 4) in found.refused
 
 
 def test_of_many_letters_the_newest_are_read(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
