@@ -77,6 +77,7 @@ visits = Stream(
 )  # fmt: skip
 both = union(named, visits)
 mixed = union(plain, changing)
+fine = Stream("fine", topic="fine", time="ts", columns=dict(k="string", x=column("float64", places=9)))
 halves = Stream("halves", topic="halves", time="ts", columns=dict(k="string", x=column("float64", places=0)))
 
 #: 160 bytes in UTF-8.
@@ -1115,6 +1116,51 @@ CASES = (
         view(plain, c=count().over("10ms")),
         [b'{"ts":1.9,"k":"a"}', b'{"ts":-1.1,"k":"a"}'],
         [("a", -2, 1), ("a", 1, 2), ("a", 8, 1), ("a", 11, 0)],
+    ),
+    Case(
+        "places are those of the float64 columns that a value is computed from, 6 where there are none",
+        view(
+            plain,
+            compared=sum(when(plain.cents > 5).then(0.001).otherwise(0.0)).over("10ms"),
+            cast=sum(plain.cents.cast("int64") * 0.001).over("10ms"),
+            product=sum(plain.cents * 0.001).over("10ms"),
+            branch=sum(when(plain.b).then(0.001).otherwise(plain.cents)).over("10ms"),
+            both=sum(plain.cents * 0.001 + plain.x).over("10ms"),
+        ),
+        [event(0, cents=6.0, x=0.0, b=True)],
+        [("a", 0, 0.001, 0.006, 0.01, 0.0, 0.006), ("a", 10, 0.0, 0.0, 0.0, 0.0, 0.0)],
+    ),
+    Case(
+        "more places than 6 are those of a column, too, and a constant below them is lost without it",
+        view(
+            fine,
+            compared=sum(when(fine.x > 0).then(0.0000001).otherwise(0.0)).over("10ms"),
+            branch=sum(when(fine.x > 0).then(0.0000001).otherwise(fine.x)).over("10ms"),
+        ),
+        [{"ts": 0, "k": "a", "x": 1.0}],
+        [("a", 0, 0.0, 1e-07), ("a", 10, 0.0, 0.0)],
+    ),
+    Case(
+        "an int64 that is summed has no bound below its own: sums and means are exact",
+        view(plain, s=sum(plain.n).over("10ms"), m=mean(plain.n).over("10ms"), v=var(plain.n).over("10ms")),
+        ns((0, 2**53), (1, 2**53 + 1), (2, -(2**63)), (3, 2**63 - 1)),
+        [
+            ("a", 0, 2**53, 2.0**53, None),
+            ("a", 1, 2**54 + 1, 9007199254740992.0, 0.5),
+            ("a", 2, 2**54 + 1 - 2**63, -3.068452546115098e18, 2.841227545311538e37),
+            ("a", 3, 2**54, 4503599627370496.0, 5.671375486336922e37),
+            ("a", 10, 2**53, 3002399751580330.5, 8.507061877344741e37),
+            ("a", 11, -1, -0.5, 1.7014118346046923e38),
+            ("a", 12, 2**63 - 1, 2.0**63, None),
+            ("a", 13, 0, None, None),
+        ],
+    ),
+    Case(
+        "a text that is too long is bad for the view although where= leaves it out, and not where the filter does",
+        view(plain, filter=plain.n > 0, s=last(plain.s, where=plain.b).over("10ms")),
+        [event(0, n=1, b=False, s="x" * 100_000), event(1, n=0, s="x" * 100_000), event(2, n=1, b=False, s="x")],
+        [("a", 2, None), ("a", 12, None)],
+        dead=[(0, "too long")],
     ),
     Case(
         "a timestamp with a fraction is floored by its text, and not by the nearest double",
