@@ -54,7 +54,7 @@ REJECTS = "rejects.ndjson"
 class BackfillReport:
     """What a backfill did. ``counts``: applied, too_late (never, in batch), duplicate, dead, of the rows that the
     range rests on, and in ``of_sources`` of each stream of a union; ``reused`` slices were finished before;
-    ``sum_overflow``: int64 sums that are null.
+    ``sum_overflow``: int64 sums that are null; ``doubts``: sentences about the history, of its sources' times.
     """
 
     view: str
@@ -68,6 +68,7 @@ class BackfillReport:
     replaced: list[str] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)
     of_sources: dict[str, dict[str, int]] = field(default_factory=dict)
+    doubts: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""

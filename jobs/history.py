@@ -17,6 +17,9 @@ from jobs.database import explained, one_row, prepare
 from jobs.parquet.schemas import by_schema
 from jobs.project import Project
 
+#: Where times lie that are no milliseconds, in milliseconds.
+_FEBRUARY_1970, _YEAR_2200 = 31 * 86_400_000, 7_258_118_400_000
+
 
 def history_files(source: SourcePlan, history: str) -> list[str]:
     """A source's files, sorted. ``history``: a glob. Raises UsageError for none, a folder or a pipe."""
@@ -57,3 +60,32 @@ def first_time(project: Project, sources: Sequence[SourcePlan]) -> int | None:
                 rows = source_rows(db, project, source)
                 found += one_row(db, f"SELECT min({quote(str(source.time))}) FROM ({rows}) WHERE _bad IS NULL")
     return min((int(first) for first in found if first is not None), default=None)
+
+
+def unlikely_times(project: Project, source: SourcePlan) -> str | None:
+    """A sentence for a source most of whose times are hardly milliseconds; None for any other.
+
+    Seconds that are taken for milliseconds lie in January 1970, microseconds beyond the year 2200.
+    """
+    if source.time is None:
+        return None
+    time = quote(source.time)
+    with duckdb.connect() as db, explained(f"the history of {source.name}"):
+        prepare(db)
+        rows = source_rows(db, project, source)
+        count, early, late = one_row(
+            db,
+            f"""SELECT count({time}), count(*) FILTER ({time} >= 0 AND {time} < {_FEBRUARY_1970}),
+            count(*) FILTER ({time} >= {_YEAR_2200}) FROM ({rows})""",
+        )
+    return _unlikely(source.name, count, early, late)
+
+
+def _unlikely(source: str, count: int, early: int, late: int) -> str | None:
+    if 2 * early > count:
+        where, units = f"{early:,} of {count:,} times of {source} lie in January 1970", "seconds: write them times 1000"
+    elif 2 * late > count:
+        where, units = f"{late:,} of {count:,} times of {source} lie beyond the year 2200", "a finer unit: divide them"
+    else:
+        return None
+    return f"{where}. A time is whole milliseconds since 1970. These may be {units}, or write Parquet timestamps"

@@ -10,6 +10,7 @@ from features.errors import UsageError
 from jobs.backfill import BackfillReport, backfill
 from jobs.commands.common import TIME, Context
 from jobs.commands.common import command as shared
+from jobs.history import unlikely_times
 from jobs.project import Project
 from jobs.times import time_words
 
@@ -38,7 +39,18 @@ def command(context: Context, views: tuple[str, ...], from_ms: int, to_ms: int, 
     }
     for name, report in reports.items():
         context.out.print(f"{name}: {report.summary()}")
+    _doubt(context, project, reports)
     context.result(**{name: report.to_dict() for name, report in reports.items()})
+
+
+def _doubt(context: Context, project: Project, reports: dict[str, BackfillReport]) -> None:
+    """Says which sources have times that are hardly milliseconds, each once."""
+    sources = {source.name: source for name in reports for source in project.plans[name].source.sources}
+    doubts = {name: unlikely_times(project, source) for name, source in sources.items()}
+    for doubt in filter(None, doubts.values()):
+        context.out.print(f"warning: {doubt}")
+    for name, report in reports.items():
+        report.doubts = [text for source in project.plans[name].source.sources if (text := doubts[source.name])]
 
 
 def backfill_view(context: Context, project: Project, name: str, from_ms: int, to_ms: int, out: Path) -> BackfillReport:

@@ -8,6 +8,7 @@ import click
 
 from jobs.commands.common import OUT_FILE, TIME, Context
 from jobs.commands.common import command as shared
+from jobs.history import unlikely_times
 from jobs.training import training_set
 
 
@@ -35,4 +36,7 @@ def command(context: Context, model: str, from_ms: int, to_ms: int, before: bool
     with context.progress(f"training set {name}", None) as bar:
         report = training_set(project, name, from_ms, to_ms, file, before=before, progress=bar)
     context.out.print(f"{file}: {report.summary()}")
-    context.result(file=str(file), **report.to_dict())
+    doubt = unlikely_times(project, project.model(model).model_plan.on)
+    if doubt is not None:
+        context.out.print(f"warning: {doubt}")
+    context.result(file=str(file), doubts=[doubt] if doubt else [], **report.to_dict())
