@@ -21,6 +21,7 @@ from jobs.kafka.clients import ensure_topics, producer
 from jobs.serving.inputs import inputs_of
 from jobs.serving.mirror import Mirror, mirrored, streamed
 from jobs.store.open import open_store
+from jobs.store.rows import Batch, FeatureRow
 from jobs.store.schema import schema_of
 from tests.jobs.serving.running import Shop, T, answered, running, train_model, wait_until
 from tests.jobs.shop import DEFINITIONS, make_project
@@ -146,6 +147,12 @@ def clock(mirror: Mirror, shop: Shop, name: str) -> int:
     return int(rows.t[0])
 
 
+def orders(mirror: Mirror, shop: Shop, name: str) -> int:
+    """The first feature of a customer's row."""
+    (rows,) = mirror.read_rows([(schema_of(shop.project.plans["customer"]), [(name,)])])
+    return int(rows.features[0].values[0])
+
+
 @both
 def test_behind_its_bound_it_gives_the_stores_rows_and_then_its_own_again(
     make_shop: MakeShop, servers: Broker, client: str
@@ -199,6 +206,11 @@ def test_what_batch_writes_is_seen_and_what_is_newer_in_memory_stays(make_shop: 
         assert asked < asked_once <= asked + 2
         assert (clock(mirror, shop, "ann"), clock(mirror, shop, "bob")) == (T + 5, T + 9)
         assert mirror.figures().stored == asked_once
+        corrected = FeatureRow(("ann",), T + 5, 0, (9, 9, 9.0, None))
+        assert store.write_batch(schema_of(plans[0]), [corrected], Batch(1, T + 5)) == 1
+        store.note_batch("customer")
+        wait_until(lambda: orders(mirror, shop, "ann") == 9, "batch's corrected row")
+        asked_once = mirror.figures().stored
         emit(shop, "customer", ("ann",), T + 6, 4, 4, 8.0, None)
         wait_until(lambda: clock(mirror, shop, "ann") == T + 6, "ann's next row")
         assert mirror.figures().stored == asked_once
