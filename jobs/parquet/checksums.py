@@ -59,6 +59,8 @@ def check_files(paths: Iterable[Path]) -> list[Path]:
 
 
 def _opened(path: Path) -> BinaryIO:
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise PenstockError(f"{path.name} is no regular file", where=str(path), hint="move it away")
     try:
         return path.open("rb")
     except OSError as error:

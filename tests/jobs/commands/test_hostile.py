@@ -90,6 +90,8 @@ FILES: dict[str, list[list[str]]] = {
     "registry.db": [MATERIALIZE],
     "online.db": [MATERIALIZE],
     "data/orders/*.parquet": [BACKFILL, PARITY],
+    "state/backfill/customer/part-*.parquet": [MATERIALIZE, TRAINING, BACKFILL],
+    "state/training/cost.parquet": [TRAIN],
     "state/models/cost/current": [INFER, STATUS],
     "state/models/cost/*Z-*/model.txt": [INFER],
     "state/models/cost/*Z-*/metadata.json": [INFER],
