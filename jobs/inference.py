@@ -38,7 +38,7 @@ from jobs.serving.interpreter import answering_pace
 from jobs.serving.lookup import Lookup, Rowed
 from jobs.serving.mirror import mirrored, streamed
 from jobs.serving.parse import Parser
-from jobs.serving.reader import Reader
+from jobs.serving.reader import Begin, Reader
 from jobs.serving.request_topic import RequestTopic
 from jobs.serving.requests import Queue, Request, read_requests
 from jobs.serving.transactions import DELIVERY_MS, TRANSACTION_MS, WEIGHT, Transactions, alone, ids, member_id
@@ -263,6 +263,7 @@ def infer(
     stop: threading.Event,
     *,
     group: str | None = None,
+    begin: Begin = "latest",
     start: Mapping[int, int] | None = None,
     progress: Progress = lambda counts: None,
     told: Callable[[str], None] = lambda line: None,
@@ -271,7 +272,7 @@ def infer(
 ) -> InferenceCounts:
     """Answers a model's requests until ``stop`` is set, as a member of ``group``.
 
-    ``start``: partition → first offset, where the group has none committed; the beginning unless given.
+    ``begin``: where a group begins that has committed nothing; ``start``: partition → first offset, which goes first.
     ``metrics_port``: where Prometheus finds what it does; 0 for any free port, None for nowhere. ``accept_loss``: goes
     on where requests are gone before they were read, and counts them. Raises PenstockError: no model, a wrong
     fingerprint, no topic, a store or broker that does not answer; RefusedError for requests that are gone.
@@ -309,8 +310,9 @@ def infer(
             figures = None if mirror is None else mirror.figures
             metrics = InferenceMetrics(model.name, model.version, model.fingerprint, names, reached, figures)
             told(f"metrics: {opened.enter_context(served(metrics, project.config.metrics.host, metrics_port))}")
+        first: Begin = "earliest" if asked.anew else begin
         requests = Reader(
-            reader, topic, start or {}, told, accept_loss=accept_loss, check=partial(_check_topic, asked, watch)
+            reader, topic, start or {}, first, told, accept_loss=accept_loss, check=partial(_check_topic, asked, watch)
         )
         requests.lost = asked.lost
         job = Inference(project, model, requests, transactions, mirror or store, metrics)

@@ -86,7 +86,8 @@ class Sample:
 class Report:
     """``features`` that are served for ``predictions`` of requests with ``from_ms <= t < to_ms``.
 
-    ``before``: predictions by versions that were trained without the events at the request's time.
+    ``ahead``: predictions with a row that was later than the request. ``before``: predictions by versions that were
+    trained without the events at the request's time.
     """
 
     model: str
@@ -94,6 +95,7 @@ class Report:
     from_ms: int
     to_ms: int
     predictions: int
+    ahead: int
     features: tuple[FeatureReport, ...]
     steps: tuple[Step, ...]
     ages: tuple[Age, ...]
@@ -140,10 +142,11 @@ def make_report(found: Checked, span: tuple[int, int]) -> Report:
     )
     name, fingerprint = found.plan.name, found.plan.fingerprint
     if not found.predictions:
-        return Report(name, fingerprint, *span, 0, features, (), (), ())
+        return Report(name, fingerprint, *span, 0, 0, features, (), (), ())
     steps, ages, samples = _steps(found), _ages(found), _samples(found)
-    before = int(one_row(found.db, "SELECT count(*) FROM served WHERE asks < t")[0])
-    return Report(name, fingerprint, *span, found.predictions, features, steps, ages, samples, before)
+    counted = "SELECT count(*) FILTER (asks < t), count(*) FILTER (ahead_ms > 0) FROM served"
+    before, ahead = map(int, one_row(found.db, counted))
+    return Report(name, fingerprint, *span, found.predictions, ahead, features, steps, ages, samples, before)
 
 
 def _causes(found: Checked) -> dict[str, dict[int, Counter[str]]]:

@@ -27,9 +27,7 @@ from jobs.commands.common import command as shared
     show_default=True,
     help="The share of values that may differ from batch at their row's own time.",
 )
-@click.option(
-    "--out", type=OUT_FILE, help="A report page with plots, as one HTML file."
-)
+@click.option("--out", type=OUT_FILE, help="A report page with plots, as one HTML file.")
 @shared
 def command(context: Context, model: str, from_ms: int, to_ms: int, threshold: float, out: Path | None) -> None:
     """Compare every feature value that MODEL's predictions carry with batch, to the bit, and name the cause of each
@@ -63,6 +61,8 @@ def _say(context: Context, report: Report, out: Path | None) -> None:
     if report.before:
         words = "are by versions that were trained with --before, and compared at 1 ms before their requests"
         context.out.print(f"{report.before:,} of the predictions {words}")
+    if report.ahead:
+        context.out.print(f"{report.ahead:,} predictions were made from rows that are later than their requests")
     if out is not None:
         context.out.print(f"{out}: the report")
 

@@ -44,10 +44,12 @@ def command(context: Context, id: str, model: str | None) -> None:
 def _head(project: Project, found: Explanation) -> list[str]:
     made = found.prediction
     stale = "; stale: its own event had not come in time" if made["stale"] else ""
+    later = made.get("ahead_ms")  # predictions of earlier versions do not say
+    ahead = f"; made from a row that is {duration_text(later)} later" if later else ""
     lines = [
         f"prediction {made['id']}: {made['value']!r}",
         f"model      {made['model']}, version {made['version']}, fingerprint {made['fingerprint'][:12]}",
-        f"requested  {time_words(made['t'])}, came {time_words(made['requested_at'])}{stale}",
+        f"requested  {time_words(made['t'])}, came {time_words(made['requested_at'])}{stale}{ahead}",
         f"request    {_request(found.request)}",
         f"replayed   {_replayed(found)}",
     ]

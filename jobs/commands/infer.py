@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from features.errors import UsageError
-from jobs.commands.common import Context, accept_loss_option, metrics_option
+from jobs.commands.common import TIME, Context, accept_loss_option, metrics_option
 from jobs.commands.common import command as shared
+from jobs.serving.reader import Begin
 from jobs.signals import stop_on_signals
 
 
@@ -34,8 +35,37 @@ class Offsets(click.ParamType[dict[int, int]]):
         return dict(pairs)
 
 
+class From(click.ParamType[Begin]):
+    """``latest``, ``earliest``, or a point in time. Gives it in milliseconds."""
+
+    name = "where"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Begin:
+        """Raises UsageError."""
+        if value in ("latest", "earliest"):
+            begin: Begin = value
+            return begin
+        try:
+            return TIME.convert(value, param, ctx)
+        except UsageError:
+            raise UsageError(
+                f"{value!r} is no place to begin at",
+                where="--from",
+                allowed="latest, earliest, or an ISO time such as 2025-01-31T12:00",
+            ) from None
+
+
 @click.command()
 @click.argument("model")
+@click.option(
+    "--from",
+    "begin",
+    type=From(),
+    default="latest",
+    show_default=True,
+    metavar="latest|TIME|earliest",
+    help="Where a group begins that has committed nothing; TIME is that of the requests in Kafka (ISO, UTC).",
+)
 @click.option("--from-offsets", type=Offsets(), default=None, help="First offsets, where the group has committed none.")
 @click.option("--group", help="The consumer group; PROJECT.infer.MODEL unless given.")
 @metrics_option
@@ -44,6 +74,7 @@ class Offsets(click.ParamType[dict[int, int]]):
 def command(
     context: Context,
     model: str,
+    begin: Begin,
     from_offsets: dict[int, int] | None,
     group: str | None,
     metrics_port: int | None,
@@ -51,10 +82,11 @@ def command(
 ) -> None:
     """Answer MODEL's requests on Kafka with its current version, until it is told to stop.
 
-    Without committed offsets the group begins with the first request there is. More processes of one group share the
-    topic's partitions.
+    A group begins with the requests that come from its first start on: the store has the rows of now, and a request of
+    last month would be answered with them. Later starts go on after what the group has committed. More processes of one
+    group share the topic's partitions.
 
-    Example: penstock infer arrival_delay --from-offsets 0:274296
+    Example: penstock infer arrival_delay --from earliest
     """
     say = context.log("infer").info
     say(f"infer {model} of {context.config.project} starts: the libraries are loaded, then the model and the store")
@@ -66,6 +98,7 @@ def command(
             model,
             stop,
             group=group,
+            begin=begin,
             start=from_offsets,
             progress=lambda counts: bar(counts.predictions),
             told=say,

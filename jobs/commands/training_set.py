@@ -21,9 +21,7 @@ from jobs.training import training_set
     is_flag=True,
     help="Leave out events at exactly the request's time. 'penstock infer' refuses a model trained on that.",
 )
-@click.option(
-    "--out", type=OUT_FILE, help="Parquet file; the project's own unless given."
-)
+@click.option("--out", type=OUT_FILE, help="Parquet file; the project's own unless given.")
 @shared
 def command(context: Context, model: str, from_ms: int, to_ms: int, before: bool, out: Path | None) -> None:
     """Join every request of MODEL's history with its features at that time, and with its label.

@@ -82,10 +82,20 @@ class Answers:
             *([one.rows.read[one.place] for one in column] for column in found),
             *(written(column.type, column.tolist()) for column in vector.values()),
             written("bool", [request.stale for request in requests]),
+            written("int64", self._ahead(requests, found)),
         ]
         if self._event is not None:
             columns.append(written(self._types[self._event], [request.row[self._event] for request in requests]))
         return [self._form % fields for fields in zip(*columns, strict=True)]
+
+    def _ahead(self, requests: Sequence[Request], found: Sequence[Sequence[Found]]) -> list[int]:
+        """How far the latest row of each is later than its request; 0 where none is. ``found``: by input."""
+        latest = asked = [request.t for request in requests]
+        for item, column in zip(self._inputs, found, strict=True):
+            if not item.view.static:
+                times = [one.rows.t[one.place] for one in column]
+                latest = [t if row is None or row < t else row for t, row in zip(latest, times, strict=True)]
+        return [row - t for row, t in zip(latest, asked, strict=True)]
 
     def _dead(self, request: Request) -> Outgoing:
         assert request.bad is not None
@@ -125,6 +135,7 @@ def _form(plan: ModelPlan, inputs: Sequence[Input], model: LoadedModel) -> bytes
         "views": form({item.name: HOLE for item in inputs}),
         "vector": form({str(item.name): HOLE for item in plan.vector}),
         "stale": HOLE,
+        "ahead_ms": HOLE,
     }
     return form(fields if plan.on.id is None else {**fields, "event": HOLE})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
+from typing import Literal
 
 from features.errors import UsageError
 from jobs.kafka.errors import LostPartitions, OffsetGone, Unreadable
@@ -14,14 +15,19 @@ from jobs.serving.requests import Damaged
 #: How long a group may take to say what it has committed, in milliseconds: another's open transaction must end first.
 COMMITTED_MS = 30_000
 
+#: Where a group begins that has committed nothing: with the requests to come, with the first that the topic has, or
+#: with those of this Kafka timestamp (in milliseconds) and later.
+Begin = Literal["latest", "earliest"] | int
+
 
 class Reader:
     """``consumer`` (a group's, without auto-commit and reset) with positions that follow the group's commits.
 
-    ``start``: partition → the first offset, where the group has none; the partition's beginning unless given.
-    ``accept_loss``: requests that no longer exist before they were read are counted in ``lost``; otherwise they raise
-    RefusedError. ``check`` raises what else ends the reading. ``told`` gets a line for each partition that is taken
-    up, and for each loss.
+    ``begin`` holds for a group that has committed nothing in the topic. ``start``: partition → the first offset, where
+    the group has committed none; it goes before ``begin``. Other partitions were added later: they begin at their
+    beginning. ``accept_loss``: requests that no longer exist before they were read are counted in ``lost``; otherwise
+    they raise RefusedError. ``check`` raises what else ends the reading. ``told`` gets a line for each partition that
+    is taken up, and for each loss. Raises UsageError for partitions, and for offsets, that the topic does not have.
     """
 
     def __init__(
@@ -29,15 +35,22 @@ class Reader:
         consumer: Consumer,
         topic: str,
         start: Mapping[int, int],
+        begin: Begin,
         told: Callable[[str], None] = lambda line: None,
         *,
         accept_loss: bool = False,
         check: Callable[[], None] = lambda: None,
     ) -> None:
-        self._consumer, self._start, self._told = consumer, start, told
+        self._consumer, self._told = consumer, told
         self._accept_loss, self._check = accept_loss, check
         self.lost = 0
-        self._check_partitions(topic)
+        places = consumer.places(topic)
+        self._check_partitions(topic, places, start)
+        # before the group is joined: members that join together all see that nothing is committed
+        new = [place for place in places if consumer.committed(place, COMMITTED_MS) is None]
+        given = {place: start[place.partition] for place in new if place.partition in start}
+        self._check_offsets(given)
+        self._first = {**(self._begin(places, begin) if new == places else {}), **given}
         #: The membership in which the partitions were taken up; it goes with the offsets of what was read.
         self.group: Membership | None = None
 
@@ -70,30 +83,50 @@ class Reader:
         group = self._consumer.membership()
         if group is None:
             return
-        for place in self._consumer.assignment():
-            self._consumer.seek(place, self._first(place))
+        committed = {place: self._consumer.committed(place, COMMITTED_MS) for place in self._consumer.assignment()}
+        new = {place: self._first_of(place) for place, offset in committed.items() if offset is None}
+        if new:
+            # a restart must go on here, though nothing was asked meanwhile
+            self._consumer.commit(new, COMMITTED_MS)
+        for place, offset in committed.items():
+            self._consumer.seek(place, new[place] if offset is None else offset)
+            known = "committed by the group" if offset is not None else "the group had committed none"
+            self._told(f"{place.topic}-{place.partition} from offset {new.get(place, offset)}, {known}")
         self.group = group
 
-    def _first(self, place: Place) -> int:
-        committed = self._consumer.committed(place, COMMITTED_MS)
-        if committed is not None:
-            self._told(f"{place.topic}-{place.partition} from offset {committed}, committed by the group")
-            return committed
-        first = self._start.get(place.partition)
-        if first is None:
-            first = self._consumer.beginning_offsets([place])[place]
-        self._told(f"{place.topic}-{place.partition} from offset {first}")
-        return first
+    def _first_of(self, place: Place) -> int:
+        first = self._first.get(place)
+        return first if first is not None else self._consumer.beginning_offsets([place])[place]
 
-    def _check_partitions(self, topic: str) -> None:
-        there = [place.partition for place in self._consumer.places(topic)]
-        unknown = sorted(set(self._start) - set(there))
+    def _begin(self, places: Sequence[Place], begin: Begin) -> Mapping[Place, int]:
+        if begin == "earliest":
+            return {}
+        ends = self._consumer.end_offsets(places)
+        if begin == "latest":
+            return ends
+        since = self._consumer.offsets_for_times(dict.fromkeys(places, begin))
+        return {place: ends[place] if offset is None else offset for place, offset in since.items()}
+
+    def _check_partitions(self, topic: str, places: Sequence[Place], start: Mapping[int, int]) -> None:
+        there = [place.partition for place in places]
+        unknown = sorted(set(start) - set(there))
         if unknown:
             raise UsageError(
                 f"{topic} has no partition {unknown[0]}",
                 where="--from-offsets",
                 allowed=f"partitions {', '.join(map(str, there))}",
             )
+
+    def _check_offsets(self, given: Mapping[Place, int]) -> None:
+        """They are about to be committed: later nobody could tell that the topic never had them."""
+        first, end = self._consumer.beginning_offsets(given), self._consumer.end_offsets(given)
+        for place, offset in given.items():
+            if not first[place] <= offset <= end[place]:
+                raise UsageError(
+                    f"{place.topic}-{place.partition} has no offset {offset}",
+                    where="--from-offsets",
+                    allowed=f"{place.topic}-{place.partition}: {first[place]} to {end[place]}",
+                )
 
     def _go_past(self, damaged: Unreadable) -> Mapping[Place, Sequence[Record]]:
         """The records that cannot be read, each with its place alone."""

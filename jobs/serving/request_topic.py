@@ -24,6 +24,8 @@ class RequestTopic:
         self._folder, self._file = folder, folder / f"{group}.{topic}.json"
         #: Requests of a topic that was deleted, not answered when it was last seen.
         self.lost = 0
+        #: Is this one new, and accepted? Then nothing of it has been answered.
+        self.anew = False
 
     def check(self, accept_loss: bool, told: Callable[[str], None]) -> None:
         """Raises RefusedError when another topic of this name was read before, unless that is accepted: then counts."""
@@ -33,7 +35,7 @@ class RequestTopic:
             if not accept_loss:
                 raise self._refused(change)
             told(f"accepted: {change}")
-            self.lost = change.missing
+            self.lost, self.anew = change.missing, True
         self._note(0)
 
     def deleted(self) -> RefusedError:

@@ -72,7 +72,7 @@ def _shop(folder: Path, client: str) -> Iterator[Shop]:
 
 def _infer(shop: Shop) -> Child:
     where = ["--project", str(shop.project.folder), "--group", shop.group]
-    return Child("infer", ["infer", "cost", *where], shop.project.config.state / "infer.log")
+    return Child("infer", ["infer", "cost", "--from", "earliest", *where], shop.project.config.state / "infer.log")
 
 
 def _fill(shop: Shop, number: int) -> None:

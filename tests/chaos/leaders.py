@@ -109,7 +109,7 @@ def _served(folder: Path, cluster: KafkaCluster, client: str) -> Iterator[tuple[
     models = train_model(folder / "model", make_project(folder / "model").model("cost").model_plan)
     shutil.copytree(models, shop.project.config.state / "models")
     where = ["--project", str(shop.project.folder), "--group", shop.group]
-    with Child("infer", ["infer", "cost", *where], folder / "infer.log") as job:
+    with Child("infer", ["infer", "cost", "--from", "earliest", *where], folder / "infer.log") as job:
         yield shop, job
 
 

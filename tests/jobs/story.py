@@ -164,7 +164,7 @@ def _train(project: Project) -> None:
 def _play(project: Project, running: contextlib.ExitStack) -> None:
     logs, where = project.folder / "logs", ["--project", str(project.folder)]
     stream = Child("stream", ["stream", *where], logs / "stream.log")
-    infer = Child("infer", ["infer", "cost", *where], logs / "infer.log")
+    infer = Child("infer", ["infer", "cost", "--from", "earliest", *where], logs / "infer.log")
     for child in (stream, infer):
         running.callback(child.stop)
         child.start()

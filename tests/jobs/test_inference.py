@@ -298,7 +298,45 @@ def test_given_offsets_hold_where_nothing_is_committed(make_shop: MakeShop) -> N
         job.wait(3)
         job.end()
     assert sorted(ids(shop.predictions())) == sorted(sent[2:])
-    assert sorted(job.told) == [f"{shop.topic}-0 from offset 2", f"{shop.topic}-1 from offset 0"]
+    new = "the group had committed none"
+    assert sorted(job.told) == [f"{shop.topic}-0 from offset 2, {new}", f"{shop.topic}-1 from offset 0, {new}"]
+
+
+@both
+def test_a_group_begins_with_what_comes_and_goes_on_there(make_shop: MakeShop, client: str) -> None:
+    shop = make_shop(client=client, partitions=2)
+    shop.send({}, {})
+    with running(shop, begin="latest") as job:
+        wait_until(lambda: len(job.told) == 2 or job.error, "partitions")
+        job.end()
+    begun = [f"{shop.topic}-0 from offset 2", f"{shop.topic}-1 from offset 0"]
+    assert sorted(line.split(",")[0] for line in job.told) == begun
+    assert shop.predictions() == []
+    # nothing was asked until it ended, and it goes on where it began
+    sent = shop.send({}) + shop.send({}, partition=1)
+    answered(shop, 2, begin="latest")
+    assert sorted(ids(shop.predictions())) == sorted(sent)
+
+
+def test_a_group_begins_at_a_time_of_the_requests(make_shop: MakeShop) -> None:
+    shop = make_shop(partitions=2, wait_ms=0)
+    with producer(shop.project.config) as sender:
+        for age, partition in ((9, 0), (5, 0), (1, 0), (9, 1)):
+            value = orjson.dumps({"ts": T - age, "order": f"o{age}"})
+            sender.send(shop.topic, value, partition=partition, timestamp_ms=T - age).get(30)
+    answered(shop, 2, begin=T - 5)
+    assert ids(shop.predictions()) == [f"{shop.topic}-0-1", f"{shop.topic}-0-2"]
+
+
+@both
+def test_a_record_says_how_far_a_row_is_later_than_its_request(make_shop: MakeShop, client: str) -> None:
+    shop = make_shop(client=client, wait_ms=0)
+    shop.know_customers("ann", t=T + 3_600_000)
+    shop.know_customers("bob", t=T - 5)
+    shop.send({"customer": "ann"}, {"customer": "bob"}, {"customer": "nobody"}, {"customer": None})
+    predictions, _ = answered(shop, 4)
+    assert [p["ahead_ms"] for p in predictions] == [3_600_000, 0, 0, 0]
+    assert not predictions[0]["stale"]
 
 
 def test_each_group_answers_for_itself(make_shop: MakeShop) -> None:
@@ -343,7 +381,8 @@ def test_killed_in_the_middle_and_started_again_it_answers_each_request_once(mak
 @contextmanager
 def started(shop: Shop, *options: str) -> Iterator[Child]:
     """The command in a process of its own, which is gone at the end."""
-    arguments = ["infer", "cost", "--project", str(shop.project.folder), "--group", shop.group, *options]
+    where = ["--project", str(shop.project.folder), "--group", shop.group, "--from", "earliest"]
+    arguments = ["infer", "cost", *where, *options]
     job = Child("infer", arguments, shop.project.folder / "infer.log").start()
     try:
         yield job
@@ -381,11 +420,11 @@ def test_answers_of_a_member_that_has_lost_its_partitions_are_taken_back(make_sh
     shop.send({}, {})
     config, options = shop.project.config, {"auto_offset_reset": "none", "isolation_level": "read_committed"}
     with consumer(config, [shop.topic], group_id=shop.group, **options) as former:
-        reader = Reader(former, shop.topic, {})
+        reader = Reader(former, shop.topic, {}, "earliest")
         records = read_all(reader, 2)
         group = reader.group
         with consumer(config, [shop.topic], group_id=shop.group, **options) as other:
-            joining = threading.Thread(target=lambda: read_all(Reader(other, shop.topic, {}), 0))
+            joining = threading.Thread(target=lambda: read_all(Reader(other, shop.topic, {}, "earliest"), 0))
             joining.start()
             with pytest.raises(LostPartitions):
                 while True:
@@ -437,7 +476,7 @@ def test_a_transaction_that_lost_its_records_for_lack_of_time_is_not_committed(t
         place, pid = Place(shop.topic, 0), broker.status().pid
         assert pid is not None
         with consumer(config, [shop.topic], group_id=shop.group, **options) as member:
-            reader = Reader(member, shop.topic, {})
+            reader = Reader(member, shop.topic, {}, "earliest")
             records = read_all(reader, 2)
             short = {"linger_ms": 500, "delivery_timeout_ms": 1_500, "request_timeout_ms": 1_000}
             sender = producer(config, transactional_id=shop.group, **short)

@@ -57,7 +57,7 @@ def ended(child: Child) -> int | None:
 
 
 def test_inference_gives_back_what_it_has_read_while_the_store_is_away(shop: Shop, redis: RedisServer) -> None:
-    options = ["infer", "cost", "--group", shop.group, "--project", str(shop.project.folder)]
+    options = ["infer", "cost", "--from", "earliest", "--group", shop.group, "--project", str(shop.project.folder)]
     sent = shop.send({"customer": "ann"})
     with Child("infer", options, shop.project.folder / "infer.log") as job:
         wait_until(lambda: job.check() or shop.predictions(), "the first prediction")

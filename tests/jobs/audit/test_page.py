@@ -20,6 +20,7 @@ REPORT = Report(
     1_700_000_000_000,
     1_700_086_400_000,
     1_000,
+    60,
     (
         FeatureReport("customer.amount_1h", ("customer",), 1_000, Differences({"late": 4}), Differences({"late": 4})),
         FeatureReport("rated.stars_1d", ("rated",), 1_000, NONE, Differences({"stale": 20, "ahead": 100})),
@@ -29,7 +30,7 @@ REPORT = Report(
     (Age("customer", 999, 1, (-90_000.0, 0.0, 500.0, 60_000.0, 86_400_000.0)),),
     (Sample("orders-0-7", "customer.amount_1h", 1.5, 2.5, "at_row", "late", "1 event <b>came</b> after it"),),
 )
-EQUAL = Report("cost", "0123456789abcdef", 0, 1, 1_000, (REPORT.features[2],), REPORT.steps[1:], REPORT.ages, ())
+EQUAL = Report("cost", "0123456789abcdef", 0, 1, 1_000, 0, (REPORT.features[2],), REPORT.steps[1:], REPORT.ages, ())
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def test_hostile_values_are_shown_and_run_nothing(chromium: str, tmp_path: Path)
         FeatureReport(text, (text,), 10, Differences({"late": 4}), Differences({"late": 4})) for text in HOSTILE
     )
     ages = tuple(Age(text, 1, 0, (0.0,) * 5) for text in HOSTILE)
-    report = Report(HOSTILE[1], HOSTILE[0], 0, 1, 10, features, REPORT.steps, ages, samples)
+    report = Report(HOSTILE[1], HOSTILE[0], 0, 1, 10, 0, features, REPORT.steps, ages, samples)
     document = shown(chromium, report, tmp_path)
     assert re.search(r"<html[^>]*data-owned", document) is None
     assert "main-svg" in drawn(document, "by-feature-at_row")
@@ -111,7 +112,7 @@ def test_what_is_shown_is_text() -> None:
 
 
 def test_a_report_of_nothing() -> None:
-    html = page(Report("cost", "f" * 64, 0, 1, 0, (), (), (), ()))
+    html = page(Report("cost", "f" * 64, 0, 1, 0, 0, (), (), (), ()))
     assert "<b>0</b>predictions" in html
 
 

@@ -123,8 +123,8 @@ class Running:
 
     def _run(self) -> None:
         try:
-            options = {"group": self._shop.group, "progress": self._progress, "told": self._tell, **self._options}
-            self.counts = infer(self._shop.project, "cost", self.stop, **options)
+            options = {"group": self._shop.group, "begin": "earliest", "progress": self._progress, "told": self._tell}
+            self.counts = infer(self._shop.project, "cost", self.stop, **options | self._options)
         except BaseException as error:
             self.error = error
 

@@ -79,7 +79,15 @@ def _record(id: str, value: float, words: str, t: int, views: object, vector: ob
     """A prediction written field by field."""
     read = {n: {"view": "routes" if n == "hub" else n, "key": k, "t": t, "seq": s} for n, (k, t, s) in views.items()}  # type: ignore[attr-defined]
     start = orjson.dumps({"id": id, "value": value})[:-1] + b"," + words.encode()[1:-1]
-    rest = {"t": t, "requested_at": 5_000, "views": read, "vector": vector, "stale": False, "event": event}
+    rest = {
+        "t": t,
+        "requested_at": 5_000,
+        "views": read,
+        "vector": vector,
+        "stale": False,
+        "ahead_ms": 1,  # the customer's row is of the next millisecond
+        "event": event,
+    }
     return start + b"," + orjson.dumps(rest)[1:]
 
 
