@@ -73,13 +73,14 @@ def _integer(text: str) -> int:
     return int(text) if len(text) < 400 else (-1) ** text.startswith("-") * 10**400
 
 
-def parse(source: SourcePlan, raw: bytes | None, kafka_ms: int | None = None) -> Row:
-    """The typed and checked row of one JSON record. ``kafka_ms``: the record's own timestamp; None skips ``max_ahead``.
+def parse(source: SourcePlan, raw: bytes | None, kafka_ms: int | None = None, now_ms: int | None = None) -> Row:
+    """The typed and checked row of one JSON record. ``kafka_ms``: the record's own timestamp; ``now_ms``: the wall
+    clock when it is read. None, or a negative timestamp: not known, and ``max_ahead`` is not held against it.
 
     Raises BadEvent.
     """
     row = decode(source, raw)
-    check_row(source, row, kafka_ms)
+    check_row(source, row, kafka_ms, now_ms)
     return row
 
 
@@ -116,7 +117,7 @@ def _depth(text: str) -> int:
     return deepest
 
 
-def check_row(source: SourcePlan, row: Row, kafka_ms: int | None = None) -> None:
+def check_row(source: SourcePlan, row: Row, kafka_ms: int | None = None, now_ms: int | None = None) -> None:
     """The rules that need no parsing: nulls, the range of timestamps, ``max_ahead``. Raises BadEvent."""
     for column in source.columns:
         if column.type == "timestamp" and row[column.name] is not None:
@@ -125,10 +126,11 @@ def check_row(source: SourcePlan, row: Row, kafka_ms: int | None = None) -> None
         time = row[source.time]
         if time is None:
             raise BadEvent("missing time", f"{source.time} is null")
-        if kafka_ms is not None and time > kafka_ms + source.max_ahead_ms:
-            raise BadEvent(
-                "too far ahead", f"{source.time} {time} is later than its record by over {source.max_ahead_ms} ms"
-            )
+        for what, latest in (("its record", kafka_ms), ("the wall clock", now_ms)):
+            if latest is not None and latest >= 0 and time > latest + source.max_ahead_ms:
+                raise BadEvent(
+                    "too far ahead", f"{source.time} {time} is later than {what} by over {source.max_ahead_ms} ms"
+                )
     for column in source.columns:
         if not column.nullable and row[column.name] is None:
             raise BadEvent("missing value", f"{column.name} is null")

@@ -5,7 +5,8 @@ by one by ``features.ingest``, whose rules these are and which says what is wron
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from types import NoneType
 from typing import Any
 
@@ -33,7 +34,9 @@ Column = list[Any]
 class Parser:
     """Reads the records of one source."""
 
-    def __init__(self, source: SourcePlan) -> None:
+    def __init__(self, source: SourcePlan, clock: Callable[[], float] = time.time) -> None:
+        """``clock``: the wall clock, in seconds."""
+        self._clock = clock
         self._source = source
         self._names = [str(column.name) for column in source.columns]
         self._types = [column.type for column in source.columns]
@@ -46,33 +49,37 @@ class Parser:
         """What ``features.ingest.parse`` gives for each record, or raises. ``records``: with ``value`` and
         ``timestamp``; a negative timestamp is none of their own.
         """
-        plain = self._plain_rows(records)
-        return [plain[place] if place in plain else self._one(record) for place, record in enumerate(records)]
+        now = int(self._clock() * 1000)
+        plain = self._plain_rows(records, now)
+        return [plain[place] if place in plain else self._one(record, now) for place, record in enumerate(records)]
 
-    def _one(self, record: Any) -> Row | BadEvent:
+    def _one(self, record: Any, now: int) -> Row | BadEvent:
         try:
-            return parse(self._source, record.value, record.timestamp if record.timestamp >= 0 else None)
+            return parse(self._source, record.value, record.timestamp, now)
         except BadEvent as bad:
             return bad
 
-    def _plain_rows(self, records: Sequence[Any]) -> dict[int, Row]:
+    def _plain_rows(self, records: Sequence[Any], now: int) -> dict[int, Row]:
         """The rows of plain records by their place."""
         documents = {place: document for place, document in enumerate(map(_document, records)) if document is not None}
         columns = [[document.get(name) for document in documents.values()] for name in self._names]
         strange = set(self._strange_types(columns))
         if not strange:
             columns = [_typed(type, column) for type, column in zip(self._types, columns, strict=True)]
-            strange.update(self._strange_values(columns, [records[place].timestamp for place in documents]))
+            stamps = [records[place].timestamp for place in documents]
+            strange.update(self._strange_values(columns, [now if ms < 0 else min(ms, now) for ms in stamps]))
         if strange:
-            return self._without(records, documents, strange)
+            return self._without(records, documents, strange, now)
         names = self._names
         rows = (dict(zip(names, values, strict=True)) for values in zip(*columns, strict=True))
         return dict(zip(documents, rows, strict=True))
 
-    def _without(self, records: Sequence[Any], documents: dict[int, Any], strange: set[int]) -> dict[int, Row]:
+    def _without(
+        self, records: Sequence[Any], documents: dict[int, Any], strange: set[int], now: int
+    ) -> dict[int, Row]:
         """The plain rows of the others."""
         kept = [place for number, place in enumerate(documents) if number not in strange]
-        rows = self._plain_rows([records[place] for place in kept])
+        rows = self._plain_rows([records[place] for place in kept], now)
         return {kept[number]: row for number, row in rows.items()}
 
     def _strange_types(self, columns: Sequence[Column]) -> Iterator[int]:
@@ -83,13 +90,13 @@ class Parser:
             if wanted == "timestamp" and float in types:
                 yield from _rounded(column)
 
-    def _strange_values(self, columns: Sequence[Column], stamps: Sequence[int]) -> Iterator[int]:
+    def _strange_values(self, columns: Sequence[Column], latest: Sequence[int]) -> Iterator[int]:
         for type, column in zip(self._types, columns, strict=True):
             if type in _BOUNDS:
                 yield from _beyond(column, *_BOUNDS[type])
         ahead = self._source.max_ahead_ms
-        for number, (time, stamp) in enumerate(zip(columns[self._names.index(self.time)], stamps, strict=True)):
-            if 0 <= stamp < time - ahead:
+        for number, (at, least) in enumerate(zip(columns[self._names.index(self.time)], latest, strict=True)):
+            if least < at - ahead:
                 yield number
         if self._op is not None:
             yield from (number for number, op in enumerate(columns[self._op]) if op not in (None, "insert"))

@@ -78,7 +78,7 @@ class Request:
 
 
 def read_requests(parser: Parser, records: Sequence[Any], until: float) -> list[Request]:
-    """The requests in records. One without a timestamp of its own is not held to ``max_ahead``."""
+    """The requests in records. One without a timestamp of its own is held against the wall clock alone."""
     return [
         Request(record, {}, 0, until, row)
         if isinstance(row, BadEvent)

@@ -162,11 +162,18 @@ def test_an_event_has_a_time(raw: bytes) -> None:
 
 
 def test_an_event_may_be_ahead_of_its_record_by_max_ahead() -> None:
-    raw = f"{{{GOOD}}}".encode()
-    assert parse(SOURCE, raw, 1000)["ts"] == 1000
-    assert parse(SOURCE, raw, 1000 - 60_000)["ts"] == 1000
-    assert bad(raw, 1000 - 60_001) == "too far ahead"
-    assert parse(SOURCE, raw, None)["ts"] == 1000
+    raw = b'{"ts": 100000, "must": "m"}'
+    assert parse(SOURCE, raw, 100_000)["ts"] == 100_000
+    assert parse(SOURCE, raw, 40_000)["ts"] == 100_000
+    assert bad(raw, 39_999) == "too far ahead"
+    assert parse(SOURCE, raw, None)["ts"] == 100_000
+
+
+@pytest.mark.parametrize("kafka_ms", [None, -1, 0, TIME_MAX])
+def test_no_timestamp_of_its_sender_takes_a_record_beyond_the_wall_clock(kafka_ms: int | None) -> None:
+    assert parse(SOURCE, b'{"ts": 60000, "must": "m"}', kafka_ms, 1000)["ts"] == 60_000
+    with pytest.raises(BadEvent, match="too far ahead"):
+        parse(SOURCE, f'{{"ts": {TIME_MAX}, "must": "m"}}'.encode(), kafka_ms, 1000)
 
 
 def test_a_column_that_is_not_nullable_must_be_there() -> None:

@@ -28,7 +28,7 @@ _JVM = ("-Xmx1g", "-XX:+UseSerialGC", _COMPILER, "-XX:-UsePerfData", "-Dorg.slf4
 
 @dataclass(frozen=True)
 class Event:
-    """A Kafka record. ``timestamp``: its own, in milliseconds; None skips the check for events too far ahead.
+    """A Kafka record. ``timestamp``: its own, in milliseconds; None: it has none.
 
     ``source``: whose topic it is from; None where the views have one.
     """
@@ -125,12 +125,15 @@ class HarnessDriver:
                 stderr=errors,
             )
 
-    def run(self, plans: Sequence[str], items: Sequence[Item], *, backend: str = "heap") -> DriverResult:
+    def run(
+        self, plans: Sequence[str], items: Sequence[Item], *, backend: str = "heap", now: int | None = None
+    ) -> DriverResult:
         """Runs the views (canonical plans, all of one source or union) over the items, from empty state.
 
-        ``backend``: heap or rocksdb. Raises PenstockError with the Java side's own words when that fails.
+        ``backend``: heap or rocksdb; ``now``: the wall clock in milliseconds, None at the end of all time. Raises
+        PenstockError with the Java side's own words when that fails.
         """
-        request = {"plans": list(plans), "items": [item.to_json() for item in items], "backend": backend}
+        request = {"plans": list(plans), "items": [item.to_json() for item in items], "backend": backend, "now": now}
         answer = self._ask(orjson.dumps(request))
         if "error" in answer:
             raise PenstockError("the Java operators failed", hint=answer["error"])

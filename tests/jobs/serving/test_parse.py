@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features import Stream, column
-from features.ingest import BadEvent, parse
+from features.ingest import TIME_MAX, BadEvent, parse
 from jobs.serving.parse import Parser
 from tests.jobs.serving.test_requests import record
 
@@ -96,15 +96,18 @@ def exactly(row: Any) -> Any:
     return {k: struct.pack("<d", v) if isinstance(v, float) else (type(v), v) for k, v in row.items()}
 
 
+NOW_MS = 7_000_000
+
+
 def one_by_one(stream: Stream, each: Any) -> Any:
     try:
-        return parse(stream.source_plan, each.value, each.timestamp if each.timestamp >= 0 else None)
+        return parse(stream.source_plan, each.value, each.timestamp, NOW_MS)
     except BadEvent as bad:
         return bad
 
 
 def check(stream: Stream, records: list[Any]) -> None:
-    found = Parser(stream.source_plan).rows(records)
+    found = Parser(stream.source_plan, lambda: NOW_MS / 1000).rows(records)
     assert list(map(exactly, found)) == [exactly(one_by_one(stream, each)) for each in records]
 
 
@@ -118,7 +121,7 @@ def records(draw: st.DrawFn) -> Any:
         return record(draw(st.sampled_from(WHOLE)))
     texts = {"ts": draw(times) if draw(st.booleans()) else "1", **draw(fields)}
     text = "{" + ", ".join(f'"{name}": {value}' for name, value in texts.items()) + "}"
-    return record(text.encode(), timestamp=draw(st.sampled_from([-1, 5_000_000])))
+    return record(text.encode(), timestamp=draw(st.sampled_from([-1, 5_000_000, TIME_MAX])))
 
 
 @settings(max_examples=300, deadline=None)
@@ -132,6 +135,15 @@ def test_together_and_one_by_one_are_the_same(batch: list[Any], stream: Stream) 
 def test_each_value_in_each_column(name: str, text: str) -> None:
     value = "{" + f'"ts": 1, "{name}": {text}' + "}"
     check(CHANGING, [record(b'{"ts": 2}'), record(value.encode()), record(b'{"ts": 3, "s": "x"}')])
+
+
+@pytest.mark.parametrize("timestamp", [-1, 0, 5_000_000, TIME_MAX])
+def test_no_timestamp_of_its_sender_takes_a_request_beyond_the_wall_clock(timestamp: int) -> None:
+    latest = 3_600_000 + min(NOW_MS, timestamp if timestamp >= 0 else NOW_MS)
+    made = [record(f'{{"ts": {time}}}'.encode(), timestamp=timestamp) for time in (latest, latest + 1, TIME_MAX)]
+    check(STREAM, made)
+    found = Parser(STREAM.source_plan, lambda: NOW_MS / 1000).rows(made)
+    assert [isinstance(each, BadEvent) and each.code for each in found] == [False, "too far ahead", "too far ahead"]
 
 
 @pytest.mark.parametrize("value", WHOLE)

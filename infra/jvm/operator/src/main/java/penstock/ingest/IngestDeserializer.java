@@ -1,6 +1,8 @@
 package penstock.ingest;
 
+import java.io.Serializable;
 import java.util.List;
+import java.util.function.LongSupplier;
 import org.apache.flink.api.common.serialization.DeserializationSchema;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.connector.kafka.source.reader.deserializer.KafkaRecordDeserializationSchema;
@@ -20,13 +22,22 @@ public final class IngestDeserializer implements KafkaRecordDeserializationSchem
 
     private final String source;
     private final String[] plans;
+    private final WallClock clock;
     private transient RowParser parser;
+
+    /** In milliseconds. */
+    public interface WallClock extends LongSupplier, Serializable {}
 
     /**
      * @param source its name
      * @param plans the canonical plans of all views that read it
      */
     public IngestDeserializer(String source, String... plans) {
+        this(System::currentTimeMillis, source, plans);
+    }
+
+    public IngestDeserializer(WallClock clock, String source, String... plans) {
+        this.clock = clock;
         this.source = source;
         this.plans = plans;
         PlanReader.readAll(source, plans);
@@ -36,7 +47,7 @@ public final class IngestDeserializer implements KafkaRecordDeserializationSchem
     public void open(DeserializationSchema.InitializationContext context) {
         List<View> views = PlanReader.readAll(source, plans);
         Source own = views.get(0).sources().get(views.get(0).place(source));
-        parser = new RowParser(own, Columns.used(own, views));
+        parser = new RowParser(own, Columns.used(own, views), clock);
     }
 
     @Override

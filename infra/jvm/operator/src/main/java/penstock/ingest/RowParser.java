@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.function.LongSupplier;
 import penstock.plan.Column;
 import penstock.plan.Op;
 import penstock.plan.Source;
@@ -16,7 +17,7 @@ public final class RowParser {
     public static final long TIME_MIN = -62_135_596_800_000L;
 
     public static final long TIME_MAX = 253_402_300_799_999L;
-    /** A record without a Kafka timestamp: nothing is too far ahead of it. */
+    /** A record without a Kafka timestamp: only the wall clock tells what is too far ahead. */
     public static final long NO_TIMESTAMP = -1;
 
     private final Source source;
@@ -26,14 +27,22 @@ public final class RowParser {
     private final int time;
     private final int id;
     private final int op;
+    private final LongSupplier clock;
+    /** The wall clock when it was last looked at. */
+    private long now = TIME_MIN;
+
     private final JsonScanner json = new JsonScanner();
     // per column: why its last value was bad; valid while anyBad
     private final Bad[] bads;
     private boolean anyBad;
 
-    /** @param used the names of the columns whose texts are kept; others are only checked */
-    public RowParser(Source source, Set<String> used) {
+    /**
+     * @param used the names of the columns whose texts are kept; others are only checked
+     * @param clock the wall clock, in milliseconds
+     */
+    public RowParser(Source source, Set<String> used, LongSupplier clock) {
         this.source = source;
+        this.clock = clock;
         List<Column> declared = source.columns();
         columns = declared.toArray(Column[]::new);
         names = new byte[columns.length][];
@@ -232,10 +241,21 @@ public final class RowParser {
             throw new BadRecord(Bad.MISSING_TIME, source.time() + " is null");
         }
         row.time = row.bits[time];
-        if (timestamp != NO_TIMESTAMP && row.time > timestamp + source.maxAhead()) {
-            String by = " is later than its record by over " + source.maxAhead() + " ms";
-            throw new BadRecord(Bad.TOO_FAR_AHEAD, source.time() + " " + row.time + by);
+        if (timestamp >= 0 && row.time > timestamp + source.maxAhead()) {
+            throw ahead(row, "its record");
         }
+        // most times are not ahead of the clock as it was
+        if (row.time > now + source.maxAhead()) {
+            now = clock.getAsLong();
+            if (row.time > now + source.maxAhead()) {
+                throw ahead(row, "the wall clock");
+            }
+        }
+    }
+
+    private BadRecord ahead(Row row, String of) {
+        String by = " is later than " + of + " by over " + source.maxAhead() + " ms";
+        return new BadRecord(Bad.TOO_FAR_AHEAD, source.time() + " " + row.time + by);
     }
 
     private void checkOp(Row row) throws BadRecord {

@@ -15,6 +15,7 @@ import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMap
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
 import org.apache.flink.state.rocksdb.EmbeddedRocksDBStateBackend;
+import penstock.ingest.RowParser;
 
 /**
  * Runs the job's own operators over given events: one JSON request per line in, one JSON line out, until the input
@@ -49,7 +50,10 @@ public final class Driver {
     }
 
     private static ObjectNode run(JsonNode request) throws Exception {
-        try (ViewsRun run = new ViewsRun(plans(request.get("plans")), backend(request.get("backend").asText()))) {
+        try (ViewsRun run = new ViewsRun(
+                plans(request.get("plans")),
+                backend(request.get("backend").asText()),
+                request.get("now").isNull() ? RowParser.TIME_MAX : request.get("now").longValue())) {
             JsonNode items = request.get("items");
             for (int i = 0; i < items.size(); i++) {
                 item(run, i, items.get(i));

@@ -35,12 +35,13 @@ final class SourceRun implements AutoCloseable {
     private Router router;
     private OneInputStreamOperatorTestHarness<Row, DeadLetter> harness;
 
-    SourceRun(String source, String[] plans, List<ViewRun> runs, ArrayNode dead) throws Exception {
+    /** @param now the wall clock, in milliseconds */
+    SourceRun(String source, String[] plans, List<ViewRun> runs, ArrayNode dead, long now) throws Exception {
         this.source = source;
         this.plans = plans;
         this.runs = runs;
         this.dead = dead;
-        deserializer = new IngestDeserializer(source, plans);
+        deserializer = new IngestDeserializer(() -> now, source, plans);
         deserializer.open(null);
         start(null);
     }

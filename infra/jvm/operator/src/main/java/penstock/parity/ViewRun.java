@@ -26,6 +26,9 @@ final class ViewRun implements AutoCloseable {
     private final EventSerializer wire;
     private final List<Source> sources;
     private final ArrayNode rows = JsonNodeFactory.instance.arrayNode();
+    private long reached = Long.MIN_VALUE;
+    /** Since the last restart. */
+    private long elements;
     private WindowOperator operator;
     private KeyedOneInputStreamOperatorTestHarness<String, Event, FeatureRow> harness;
 
@@ -43,6 +46,7 @@ final class ViewRun implements AutoCloseable {
     }
 
     void event(Event event) throws Exception {
+        elements++;
         harness.processElement(new StreamRecord<>(sent(event), event.time));
         drain();
     }
@@ -55,14 +59,20 @@ final class ViewRun implements AutoCloseable {
     }
 
     void watermark(long time) throws Exception {
+        reached = time;
         harness.processWatermark(new Watermark(time));
         drain();
     }
 
+    /** The operator knows the watermark of its last element again; what came after that, sources emit again. */
     void restore(long checkpoint) throws Exception {
         OperatorSubtaskState state = harness.snapshot(checkpoint, checkpoint);
         harness.close();
         start(state);
+        if (elements == 0 && reached != Long.MIN_VALUE) {
+            harness.processWatermark(new Watermark(reached));
+        }
+        elements = 0;
     }
 
     private void drain() {

@@ -18,13 +18,14 @@ final class ViewsRun implements AutoCloseable {
     private final ArrayNode dead = JsonNodeFactory.instance.arrayNode();
     private long checkpoints;
 
-    ViewsRun(String[] plans, Supplier<StateBackend> backend) throws Exception {
+    /** @param now the wall clock, in milliseconds */
+    ViewsRun(String[] plans, Supplier<StateBackend> backend, long now) throws Exception {
         for (String plan : plans) {
             views.add(PlanReader.read(plan));
             runs.add(new ViewRun(plan, backend.get()));
         }
         for (var source : views.get(0).sources()) {
-            sources.add(new SourceRun(source.name(), plans, runs, dead));
+            sources.add(new SourceRun(source.name(), plans, runs, dead, now));
         }
     }
 

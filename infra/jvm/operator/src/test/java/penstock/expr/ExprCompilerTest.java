@@ -44,7 +44,7 @@ class ExprCompilerTest {
     /** The value for a row of these fields; null is null. */
     private static Object eval(Expr expr, String fields) {
         String json = "{\"ts\":5" + (fields.isEmpty() ? "" : "," + fields) + "}";
-        Row row = new RowParser(SOURCE, Set.of("s"))
+        Row row = new RowParser(SOURCE, Set.of("s"), System::currentTimeMillis)
                 .parse(json.getBytes(StandardCharsets.UTF_8), 0, 0, RowParser.NO_TIMESTAMP);
         assertNull(row.bad);
         Eval eval = new ExprCompiler(SOURCE).compile(expr);
