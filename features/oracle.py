@@ -432,7 +432,9 @@ class _KeyState:
 
 @dataclass(frozen=True)
 class Watermark:
-    """In a stream's input: all change points up to ``time`` (milliseconds) are due."""
+    """In a stream's input: every partition of every topic has reached ``time`` (milliseconds). All change points up to
+    it are due, and an event is late by how far it lies behind it.
+    """
 
     time: int
 
@@ -441,31 +443,35 @@ def stream(plan: ViewPlan, items: Iterable[Row | BadEvent | Watermark]) -> Resul
     """The exact rows that the stream emits for rows and watermarks in this order of arrival."""
     result = Result()
     states: dict[Key, _KeyState] = {}
+    reached = -math.inf
     for index, item in enumerate(items):
         if isinstance(item, Watermark):
+            reached = max(reached, item.time)
             for key in sorted(states):
                 _fire(plan, key, states[key], item.time, result)
             continue
         event = _admit(plan, item, index, result)
         if event is not None:
-            _count(plan, item, result, _arrive(plan, event, states.setdefault(event.key, _KeyState()), result))
+            state = states.setdefault(event.key, _KeyState())
+            _count(plan, item, result, _arrive(plan, event, state, reached, result))
     return result
 
 
-def _arrive(plan: ViewPlan, event: Event, state: _KeyState, result: Result) -> str:
+def _arrive(plan: ViewPlan, event: Event, state: _KeyState, watermark: float, result: Result) -> str:
     """Takes an event in and emits the row that it brings. Returns its class."""
     clock = event.time if state.clock is None else max(state.clock, event.time)
-    known = _known(plan, event, state)
+    known = _known(plan, event, state, watermark)
     if known is not None and _changes_nothing(event, state.entered[known][0]):
         return "duplicate"
     if known is None and _is_nothing(event):
         return "applied"
-    entered = frozenset(i for i, window in enumerate(plan.windows) if _enters(plan, window, event, clock))
-    if known is None and not entered:
+    horizon = min(clock, watermark)
+    if known is None and not any(_takes(plan, window, event, horizon) for window in plan.windows):
         return "too_late"
     state.clock = clock
     state.seq += 1
     if known is None:
+        entered = frozenset(i for i, window in enumerate(plan.windows) if _enters(plan, window, event, clock, horizon))
         state.entered.append((event, entered))
     else:
         state.entered[known] = (event, state.entered[known][1])
@@ -473,27 +479,33 @@ def _arrive(plan: ViewPlan, event: Event, state: _KeyState, result: Result) -> s
     return "applied"
 
 
-def _enters(plan: ViewPlan, window: Window, event: Event, clock: int) -> bool:
-    if window.kind == "session":
-        return clock - event.time <= plan.source.lateness_ms
+def _takes(plan: ViewPlan, window: Window, event: Event, horizon: float) -> bool:
+    """Is the event early enough for the window? ``horizon``: the watermark, or the key's clock where that is less."""
     leave = window.leave(event.time)
-    if leave is None:
-        return not plan.source.named or clock - event.time <= plan.source.lateness_ms
-    return leave > clock
+    if window.kind == "session" or (leave is None and plan.source.named):
+        return horizon - event.time <= plan.source.lateness_ms
+    return leave is None or leave > horizon
 
 
-def _known(plan: ViewPlan, event: Event, state: _KeyState) -> int | None:
-    """Where a version of the event is that is still remembered at the key's clock, before this one arrived."""
+def _enters(plan: ViewPlan, window: Window, event: Event, clock: int, horizon: float) -> bool:
+    """Does the event count in the window, now or later? One that has left at the key's clock no longer does."""
+    leave = None if window.endless else window.leave(event.time)
+    return _takes(plan, window, event, horizon) and (leave is None or leave > clock)
+
+
+def _known(plan: ViewPlan, event: Event, state: _KeyState, watermark: float) -> int | None:
+    """Where a version of the event is that is still remembered, before this one arrived."""
     place = _find(event, [e for e, _ in state.entered])
-    return place if place is not None and _remembered(plan, event, state.clock) else None
+    if place is None or state.clock is None:
+        return None
+    return place if _remembered(plan, event, min(state.clock, watermark)) else None
 
 
-def _remembered(plan: ViewPlan, event: Event, clock: int | None) -> bool:
-    assert clock is not None
-    if any(_enters(plan, window, event, clock) for window in plan.windows if not window.endless):
+def _remembered(plan: ViewPlan, event: Event, horizon: float) -> bool:
+    if any(_takes(plan, window, event, horizon) for window in plan.windows if not window.endless):
         return True
     endless = any(window.endless for window in plan.windows)
-    return endless and clock - event.time <= plan.source.lateness_ms
+    return endless and horizon - event.time <= plan.source.lateness_ms
 
 
 def _fire(plan: ViewPlan, key: Key, state: _KeyState, watermark: int, result: Result) -> None:

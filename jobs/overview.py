@@ -14,7 +14,7 @@ from jobs.kafka.security import bootstrap_servers
 from jobs.lag import Pair, Progress, progress, read_by_stream, written_by_stream
 from jobs.models.pointer import current_version
 from jobs.project import Project
-from jobs.status import Counted, kept_counted, read_counted, running_job
+from jobs.status import Counted, Late, kept_counted, late, read_counted, running_job
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,11 @@ class Overview:
     counted_at: int | None
     letters: Letters | None
     lost: dict[str, int]
+
+    @property
+    def late(self) -> list[Late]:
+        """The views and sources of which more than 1 % of the events came too late."""
+        return late({(view.view, view.source): view.counts for view in self.views if view.counts is not None})
 
 
 def look(project: Project, letters: LetterReader | None = None) -> Overview:

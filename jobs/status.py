@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,47 @@ class Counted:
     dead: dict[str, dict[str, int]]
 
 
+#: The share of a source's events that may be too late before somebody should know.
+LATE_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class Late:
+    """A view of whose events from a source too many came too late."""
+
+    view: str
+    source: str
+    too_late: int
+    events: int
+
+    @property
+    def percent(self) -> float:
+        """Their share."""
+        return 100 * self.too_late / self.events
+
+    @property
+    def hint(self) -> str:
+        """What to do."""
+        return f"give {self.source} a longer disorder= or lateness=, and backfill the view"
+
+    @property
+    def words(self) -> str:
+        """What is wrong, and what to do."""
+        return (
+            f"{self.view}: {self.too_late:,} of {self.events:,} events of {self.source} ({self.percent:.1f} %) came "
+            f"too late and are not in its values; {self.hint}"
+        )
+
+
+def late(of_sources: Mapping[tuple[str, str], Mapping[str, int]]) -> list[Late]:
+    """The views and sources with more than ``LATE_SHARE`` of their events too late."""
+    found = [
+        Late(view, source, counts.get("too_late", 0), sum(counts.values()))
+        for (view, source), counts in of_sources.items()
+    ]
+    return [each for each in found if each.too_late > LATE_SHARE * each.events]
+
+
 @dataclass(frozen=True)
 class Kept:
     """What the job had counted at ``t`` (milliseconds): what is known of one that has ended."""
@@ -52,14 +93,15 @@ class Kept:
     counted: Counted
 
 
-def keep_counted(project: Project, rest: FlinkRest) -> None:
-    """Writes down what the job has counted. Raises PenstockError when it does not answer."""
+def keep_counted(project: Project, rest: FlinkRest) -> Counted:
+    """Writes down what the job has counted, and returns it. Raises PenstockError when it does not answer."""
     counted = read_counted(project, rest)
     file = _kept_file(project)
     whole = file.with_suffix(".new")
     events = [[view, source, counts] for (view, source), counts in counted.of_sources.items()]
     whole.write_text(json.dumps({"t": time.time_ns() // 1_000_000, "events": events, "dead": counted.dead}))
     whole.replace(file)
+    return counted
 
 
 def kept_counted(project: Project) -> Kept | None:

@@ -48,7 +48,7 @@ from jobs.metrics.serve import served
 from jobs.metrics.stream import StreamMetrics
 from jobs.ports import free_port
 from jobs.project import Project
-from jobs.status import keep_counted, status_file
+from jobs.status import Counted, keep_counted, late, status_file
 from jobs.store.open import open_store
 from jobs.store.patience import Patience
 from jobs.store.schema import schema_of
@@ -326,9 +326,10 @@ class _Watch:
         say: Say,
         onward: Onward,
         topics: TopicWatch,
-        keep: Callable[[], None],
+        keep: Callable[[], Counted],
     ) -> None:
         self._keep, self._kept = keep, 0.0
+        self._late: set[tuple[str, str]] = set()
         self._onward, self._topics = onward, topics
         self._settings, self._job, self._jvm, self._writing, self._say = settings, job, jvm, writing, say
         self._restored = restored
@@ -394,11 +395,18 @@ class _Watch:
                 self._say("checkpoints are taken again")
             self._failing = failing is not None
 
+    def _tell_late(self, counted: Counted) -> None:
+        """Once for each view and source: the counts stand in the status."""
+        for each in late(counted.of_sources):
+            if (each.view, each.source) not in self._late:
+                self._late.add((each.view, each.source))
+                self._say(each.words)
+
     def _keep_counts(self) -> None:
         """A status after the job's end has nothing else."""
         self._kept = time.monotonic()
         with contextlib.suppress(PenstockError):  # as above
-            self._keep()
+            self._tell_late(self._keep())
 
     def _forget(self) -> None:
         """Once the job has a state of its own, those of earlier runs are of no use."""

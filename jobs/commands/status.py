@@ -40,7 +40,7 @@ def command(context: Context, once: bool) -> None:
     if once or context.as_json or not context.out.is_terminal:
         found = look(context.project)
         context.out.print(shown(found, context.out))
-        context.result(**asdict(found))
+        context.result(**asdict(found), late=[asdict(each) for each in found.late])
         return
     letters = LetterReader(context.project)
     first = shown(look(context.project, letters), context.out)
@@ -91,8 +91,17 @@ def _cell(text: str) -> Text:
 
 def shown(found: Overview, console: Console) -> RenderableType:
     """The overview as tables that fit the console."""
-    grids = [_parts(found), _views(found.views), _models(found.models), *_dead(found)]
+    grids = [_parts(found), _views(found.views), _models(found.models), *_dead(found), *_late(found)]
     return Group(*(grid.fitted(console) for grid in grids))
+
+
+def _late(found: Overview) -> list[Grid]:
+    if not found.late:
+        return []
+    grid = Grid("more than 1 % too late", ("view", "source", "too late", "share", "what to do"))
+    for each in found.late:
+        grid.rows.append((each.view, each.source, f"{each.too_late:,}", f"{each.percent:.1f} %", each.hint))
+    return [grid]
 
 
 def _parts(found: Overview) -> Grid:

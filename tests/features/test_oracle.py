@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import random
 from typing import Any
 
 import pytest
@@ -16,12 +17,14 @@ from features import (
     column,
     count,
     first,
+    hopping,
     last,
     lifetime,
     literal,
     max,
     mean,
     min,
+    session,
     sliding,
     std,
     sum,
@@ -29,8 +32,9 @@ from features import (
 )
 from features.aggregates import Feature
 from features.expressions import INT64_MAX, INT64_MIN, Expr
-from features.ingest import BadEvent, Row
+from features.ingest import CLASSES, BadEvent, Row
 from features.oracle import Result, Watermark, batch, evaluate, stream
+from features.windows import Window
 
 COLUMNS = dict(
     k="string", j="int64", id="string", x="float64", y="float64", n="int64", b="bool", s="string", at="timestamp",
@@ -463,9 +467,38 @@ def test_a_late_event_leaves_when_it_would_have() -> None:
 
 
 def test_an_event_that_is_alive_in_none_is_too_late() -> None:
-    result = stream(view(n=count().over("5ms", "10ms")), [e(20), e(11), e(10), e(-5)])
+    result = stream(view(n=count().over("5ms", "10ms")), [e(20), Watermark(20), e(11), e(10), e(-5)])
     assert emitted(result) == [(20, 1, 1, 1), (20, 2, 1, 2)]  # at t = leave an event no longer counts
     assert (result.counts.applied, result.counts.too_late) == (2, 2)
+
+
+def test_an_event_of_a_partition_that_is_behind_is_not_too_late_though_it_changes_no_value() -> None:
+    result = stream(view(n=count().over("5ms")), [e(20), Watermark(14), e(10), Watermark(15), e(10)])
+    assert emitted(result) == [(20, 1, 1), (20, 2, 1)]
+    assert (result.counts.applied, result.counts.too_late) == (2, 1)
+
+
+def test_a_key_that_is_quiet_is_judged_by_its_own_clock() -> None:
+    result = stream(view(named, n=count().over(lifetime())), [e(0, "b"), e(9, "a", id="p"), Watermark(500), e(0, "a")])
+    assert [(key, t, *values) for key, t, _, values in result.rows] == [(("b",), 0, 1), (("a",), 9, 1), (("a",), 9, 2)]
+
+
+@pytest.mark.parametrize(
+    "window", [lifetime(), session("7ms"), sliding("5ms"), sliding("8ms", step="3ms"), hopping("6ms", step="2ms")]
+)
+@pytest.mark.parametrize("partitions", range(1, 13))
+def test_one_history_in_any_partitions_is_what_batch_says_in_value_and_count(window: Window, partitions: int) -> None:
+    """One partition is read to its end before the next one has begun, so time stands still until the last of them."""
+    chance = random.Random(partitions)
+    history = [e(t, chance.choice("ab"), id=f"{t % 90}", n=1) for t in range(0, 900, 3)]
+    history = sorted(history + chance.sample(history, 40), key=lambda event: event["ts"])
+    plan = view(named, key="k", n=count().over(window, "1h"))
+    placed = [(chance.randrange(partitions), event) for event in history]
+    came = [event for place in range(partitions) for at, event in placed if at == place]
+    expected, result = batch(plan, came), stream(plan, [*came, Watermark(10**9)])
+    newest = {key: values for key, _, _, values in result.rows}
+    assert newest == {key: values for key, _, _, values in expected.rows}
+    assert result.counts == expected.counts and result.counts.duplicate == 40
 
 
 def test_history_still_has_what_was_too_late() -> None:
@@ -523,7 +556,7 @@ def test_the_watermark_passes_all_keys() -> None:
 
 def test_a_repeat_is_known_while_its_event_is_alive_in_any_window() -> None:
     plan = view(named, n=count().over("5ms", "20ms"))
-    result = stream(plan, [e(0, id="p"), e(19, id="q"), e(0, id="p"), e(20, id="r"), e(0, id="p")])
+    result = stream(plan, [e(0, id="p"), e(19, id="q"), e(0, id="p"), e(20, id="r"), Watermark(20), e(0, id="p")])
     assert emitted(result) == [(0, 1, 1, 1), (19, 2, 1, 2), (20, 3, 2, 2)]
     # the first repeat is told from a new event; the second is one that counts nowhere in any case
     assert (result.counts.duplicate, result.counts.too_late) == (1, 1)
@@ -531,34 +564,35 @@ def test_a_repeat_is_known_while_its_event_is_alive_in_any_window() -> None:
 
 def test_over_a_lifetime_repeats_are_known_for_the_lateness() -> None:
     plan = view(named, n=count().over(lifetime()))  # lateness is 100 ms
-    result = stream(plan, [e(0, id="p"), e(100, id="q"), e(0, id="p"), e(0, id="new"), e(101, id="r"), e(0, id="p")])
+    items = [e(0, id="p"), e(100, id="q"), Watermark(100), e(0, id="p"), e(0, id="new"), e(101, id="r"), Watermark(101)]
+    result = stream(plan, [*items, e(0, id="p")])
     assert emitted(result) == [(0, 1, 1), (100, 2, 2), (100, 3, 3), (101, 4, 4)]
     assert (result.counts.duplicate, result.counts.too_late) == (1, 1)
 
 
 def test_later_than_the_lateness_is_too_late_for_a_lifetime_with_an_id_only() -> None:
-    late = [e(101, id="p"), e(1, id="q"), e(0, id="r")]
+    late = [e(101, id="p"), Watermark(101), e(1, id="q"), e(0, id="r")]
     assert emitted(stream(view(named, n=count().over(lifetime())), late)) == [(101, 1, 1), (101, 2, 2)]
     assert emitted(stream(view(n=count().over(lifetime())), late)) == [(101, 1, 1), (101, 2, 2), (101, 3, 3)]
 
 
 def test_an_event_too_late_for_the_lifetime_still_enters_a_longer_window() -> None:
     plan = view(named, n=count().over("1h", lifetime()))
-    result = stream(plan, [e(500, id="p"), e(0, id="q"), e(0, id="q")])
+    result = stream(plan, [e(500, id="p"), Watermark(500), e(0, id="q"), e(0, id="q")])
     assert emitted(result) == [(500, 1, 1, 1), (500, 2, 2, 1)]
     assert (result.counts.applied, result.counts.duplicate, result.counts.too_late) == (2, 1, 0)
 
 
 def test_every_event_is_in_one_class() -> None:
     bad = BadEvent("not json", "nonsense")
-    items = [e(50, id="p"), bad, e(50, id="p"), e(0, id="q"), e(50, None, id="r"), e(51, id="s")]
+    items = [Watermark(49), e(50, id="p"), bad, e(50, id="p"), e(0, id="q"), e(50, None, id="r"), e(51, id="s")]
     result = stream(view(named, n=count().over("10ms")), items)
     counts = result.counts
     assert (counts.applied, counts.too_late, counts.duplicate, counts.dead) == (2, 1, 1, 2)
-    assert counts.in_ == len(items)
+    assert counts.in_ == len(items) - 1
     assert [(index, reason.code, reason.view) for index, reason in result.dead] == [
-        (1, "not json", None),
-        (4, "missing key", "v"),
+        (2, "not json", None),
+        (5, "missing key", "v"),
     ]
 
 
@@ -590,3 +624,39 @@ def test_empty_input_gives_nothing() -> None:
     plan = view(n=count().over("5ms"))
     assert batch(plan, []).rows == stream(plan, []).rows == stream(plan, [Watermark(5)]).rows == []
     assert batch(plan, []).counts.in_ == 0
+
+
+# --- section 6: classes ---------------------------------------------------------------------------------------
+
+changing = Stream("changing", topic="e", time="ts", id="id", op="op", columns={**COLUMNS, "op": "string"})
+
+
+def change(op: str | None, b: bool = True, n: int = 1) -> Row:
+    """A version of one event."""
+    return {**e(0, id="1", b=b, n=n), "op": op}
+
+
+@pytest.mark.parametrize(
+    ("items", "classes"),
+    [
+        ([change(None), change(None, b=False)], ["applied", "duplicate"]),
+        ([change(None, b=False), change(None)], ["applied", "applied"]),
+        ([change(None), change("delete"), change("delete")], ["applied", "applied", "duplicate"]),
+        ([change("delete"), change(None)], ["applied", "duplicate"]),
+        ([change(None), change("update", b=False), change("delete")], ["applied", "applied", "duplicate"]),
+        ([change("delete"), change("update", b=False)], ["applied", "applied"]),
+        ([change(None), change("delete", n=2**62)], ["applied", "applied"]),
+        ([change(None, n=2**62), change("delete", n=2**62)], ["dead", "applied"]),
+    ],
+)
+def test_the_class_of_an_event_that_changes(items: list[Row], classes: list[str]) -> None:
+    plan = view(changing, filter=changing.b, n=count().over("1h"), most=max(changing.n * 2).over("1h"))
+    for result in (stream(plan, items), batch(plan, items)):
+        counted = {name: n for name in CLASSES if (n := getattr(result.counts, name))}
+        assert counted == {name: classes.count(name) for name in CLASSES if name in classes}
+
+
+def test_a_text_that_is_too_long_makes_its_event_bad_whatever_where_says() -> None:
+    plan = view(s=last(events.s, where=events.b).over("1h"))
+    (bad,) = batch(plan, [e(0, s="x" * 100_000, b=False)]).dead
+    assert bad[1].code == "too long"

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import itertools
 import os
+import random
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from features.compilers.flink.driver import HarnessDriver, Item, Restore, Watermark
@@ -95,6 +96,42 @@ def test_the_operator_equals_the_oracle(driver: HarnessDriver, world: World, dat
     for plan in world.plans:
         exact = oracle_stream(plan, world.arrivals, items)
         agree(compare_answers(plan, exact, answers[plan.name], ("oracle", "flink")))
+
+
+@random_worlds
+@given(worlds(), st.integers(1, 12), st.randoms(use_true_random=False))
+def test_partitions_that_run_apart_make_nothing_too_late(
+    driver: HarnessDriver, world: World, partitions: int, chance: random.Random
+) -> None:
+    """One history in some partitions, each in order of time; which one is read next is chance."""
+    assume(not world.plans[0].source.changes)
+    items = run_apart(world.arrivals, partitions, chance)
+    came = [item for item in items if isinstance(item, Arrival)]
+    answers = flink_stream(driver, world.plans, items)
+    for plan in world.plans:
+        agree(compare_answers(plan, oracle_stream(plan, came, items), answers[plan.name], ("oracle", "flink")))
+        whole = oracle_batch(plan, came)
+        batch, stream = in_the_end(plan, whole.rows, answers[plan.name].rows)
+        agree(compare_rows(plan, batch, stream, ("oracle", "flink")))
+        assert (whole.counts, whole.of_sources) == (answers[plan.name].counts, answers[plan.name].of_sources)
+
+
+def run_apart(arrivals: Sequence[Arrival], partitions: int, chance: random.Random) -> list[Arrival | Watermark]:
+    """The arrivals by any partitions of their sources, with the watermarks that these bring together: the least of all
+    that have more to come.
+    """
+    timed = sorted(arrivals, key=lambda a: TIME_MIN if a.time is None else a.time)
+    queues: dict[tuple[str, int], list[Arrival]] = {}
+    for each in timed:
+        queues.setdefault((each.source.name, chance.randrange(partitions)), []).append(each)
+    reached, items = dict.fromkeys(queues, TIME_MIN), list[Arrival | Watermark]()
+    while any(queues.values()):
+        place = chance.choice([place for place, queue in queues.items() if queue])
+        item = queues[place].pop(0)
+        items.append(item)
+        reached[place] = reached[place] if item.time is None else item.time - item.source.disorder_ms - 1
+        items.append(Watermark(min((reached[place] for place, queue in queues.items() if queue), default=END)))
+    return _rising(items)
 
 
 @random_worlds

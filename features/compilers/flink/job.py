@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,11 +22,16 @@ from features.compilers.flink.config import Start
 from features.compilers.flink.jars import job_jars
 from features.ingest import ISOLATION
 
-#: Wall-clock time after which a quiet partition no longer holds event time back, or in live mode the clock moves it.
+#: Wall-clock time after which a partition that has been read to its end no longer holds event time back, or in live
+#: mode the clock moves it.
 IDLE_MS = 2_000
 
 #: How often a source looks for partitions that were added to its topic, in milliseconds.
 DISCOVERY_MS = 10_000
+
+#: While there is a backlog, no partition of the job is read further than this ahead of another one, in milliseconds of
+#: event time; where some stream's ``lateness`` is below twice that, half of it, but not less than the second number.
+DRIFT_MS, LEAST_DRIFT_MS = 3_600_000, 1_000
 
 #: Good for throughput at no cost in latency beyond the linger; a caller's own settings go before these.
 PRODUCER = {
@@ -84,12 +90,29 @@ def build(
     clock move the event time of topics that are quiet?
     """
     client = {name: _unshaded.sub(SHADED + r"\g<0>", value) for name, value in kafka.items()}
+    job = _Job(uuid.uuid4().hex, live, drift_ms(sources))
     routed: dict[str, list[_Routed]] = {}
     for source in sources:
-        for plan, events in _add_source(env, source, topics, client, group, live).items():
+        for plan, events in _add_source(env, source, topics, client, group, job).items():
             routed.setdefault(plan, []).append(events)
     for plan, parts in routed.items():
         _add_view(plan, parts, topics, client)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """``name``: no other job of the process has it."""
+
+    name: str
+    live: bool
+    drift_ms: int
+
+
+def drift_ms(sources: Sequence[SourceJob]) -> int:
+    """How far one partition may be read ahead of another one."""
+    plans = [json.loads(plan)["source"] for source in sources for plan in source.plans]
+    lateness = min(int(each["lateness_ms"]) for plan in plans for each in plan.get("union", [plan]))
+    return max(LEAST_DRIFT_MS, min(DRIFT_MS, lateness // 2))
 
 
 @dataclass(frozen=True)
@@ -110,16 +133,25 @@ def _add_source(
     topics: Topics,
     kafka: dict[str, str],
     group: str,
-    live: bool,
+    job: _Job,
 ) -> dict[str, _Routed]:
     """Adds what reads a source. Returns the plan of each view → its events."""
     jvm = get_gateway().jvm
     name = source.name
     plans = to_jarray(jvm.java.lang.String, list(source.plans))
-    event_time = jvm.penstock.time.EventTime(name, source.plans[0], IDLE_MS, live)
-    rows = env._j_stream_execution_environment.fromSource(
-        _kafka_source(source, plans, kafka, group), event_time, f"{name} source"
+    topic = jvm.penstock.time.AlignedSource(
+        _kafka_source(source, plans, kafka, group),
+        _properties({**kafka, "isolation.level": ISOLATION}),
+        job.name,
+        name,
+        source.plans[0],
+        job.drift_ms,
+        IDLE_MS,
+        job.live,
     )
+    # the source emits watermarks itself
+    none = jvm.org.apache.flink.api.common.eventtime.WatermarkStrategy.noWatermarks()
+    rows = env._j_stream_execution_environment.fromSource(topic, none, f"{name} source")
     start = source.start
     router = jvm.penstock.route.Router(name, _source_start(start), plans)
     # a source of another uid does not find the state of the one before it

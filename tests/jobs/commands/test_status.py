@@ -15,7 +15,7 @@ from jobs.commands.status import UNKNOWN, shown
 from jobs.kafka.letters import Letters, Refused
 from jobs.lag import Progress
 from jobs.overview import JobState, ModelState, Overview, ViewState, look
-from jobs.status import kept_counted
+from jobs.status import kept_counted, late
 from tests.projects import make_project
 
 DEFINITIONS = """
@@ -60,7 +60,8 @@ def test_no_number_is_cut(width: int, terminal: bool) -> None:
 
 
 def test_what_is_piped_has_a_line_for_each_view() -> None:
-    (line,) = (line for line in printed(overview(), 80, False).splitlines() if "carriers_1" in line)
+    lines = printed(overview(), 80, False).splitlines()
+    (line,) = (line for line in lines if "flights" in line and "carriers_1" in line)
     assert re.findall(r"[\d,]{13}", line) == [
         "9,876,543,210",
         *(f"{number:,}" for number in NUMBERS.values()),
@@ -97,3 +98,12 @@ def test_counts_that_were_kept_have_their_time(tmp_path: Path) -> None:
     assert "does not run; its counts are of 1970-01-01 00:00:01" in text
     file.write_text("{")
     assert kept_counted(project) is None
+
+
+def test_a_source_with_more_than_one_percent_too_late_is_told() -> None:
+    rare = {"applied": 990, "too_late": 10, "duplicate": 0, "dead": 0}
+    assert late({("v", "a"): rare, ("v", "b"): {}}) == []
+    (told,) = late({("v", "a"): rare | {"too_late": 11}})
+    assert "v: 11 of 1,001 events of a (1.1 %) came too late" in told.words
+    text = printed(overview(), 400, True)
+    assert "more than 1 % too late" in text and "25.0 %" in text

@@ -67,7 +67,8 @@ def test_a_row_of_a_union_says_whose_event_led_to_it(driver: HarnessDriver, back
 
 
 def test_late_duplicate_and_too_late_are_counted(driver: HarnessDriver) -> None:
-    items: list[Item] = [event(100, id="a"), event(95, id="b"), event(95, id="b"), event(90, id="c"), event(1, id="d")]
+    late = [event(95, id="b"), event(95, id="b"), event(90, id="c"), event(1, id="d")]
+    items: list[Item] = [event(100, id="a"), Watermark(100), *late]
     result = driver.run([plan(windows=[window(10)]).json], items)
     assert [row[:2] for row in rows(result)] == [(100, 1), (100, 2)]
     counts = {"in": 5, "applied": 2, "too_late": 2, "duplicate": 1, "dead": 0, "sum_overflow": 0}
@@ -75,7 +76,8 @@ def test_late_duplicate_and_too_late_are_counted(driver: HarnessDriver) -> None:
 
 
 def test_lateness_bounds_a_lifetime_with_ids(driver: HarnessDriver) -> None:
-    items: list[Item] = [event(5000, id="a"), event(4000, id="b"), event(4000, id="b"), event(3999, id="c")]
+    late = [event(4000, id="b"), event(4000, id="b"), event(3999, id="c")]
+    items: list[Item] = [event(5000, id="a"), Watermark(5000), *late]
     result = driver.run([plan(windows=[LIFETIME]).json], items)
     assert [row[2][0] for row in rows(result)] == [1, 2]
     assert (result.views["v"].counts["too_late"], result.views["v"].counts["duplicate"]) == (1, 1)
@@ -127,6 +129,14 @@ def test_an_event_too_far_ahead_of_its_record(driver: HarnessDriver) -> None:
     at = 3_600_000
     result = driver.run([plan().json], [Event(b'{"ts":%d,"k":"a"}' % at, 0), Event(b'{"ts":%d,"k":"a"}' % (at + 1), 0)])
     assert [(letter.index, letter.error) for letter in result.dead] == [(1, "too far ahead")]
+
+
+def test_no_timestamp_of_its_sender_takes_a_record_beyond_the_wall_clock(driver: HarnessDriver) -> None:
+    hour = 3_600_000
+    raw = [b'{"ts": %d, "k": "a", "id": "i%d"}' % (time, time) for time in (hour + 1000, hour + 1001)]
+    items = [Event(each, timestamp) for timestamp in (None, -1, 253_370_764_800_000) for each in raw]
+    result = driver.run([plan().json], items, now=1000)
+    assert [(letter.index, letter.error) for letter in result.dead] == [(i, "too far ahead") for i in (1, 3, 5)]
 
 
 def test_what_the_java_side_refuses_is_an_error(driver: HarnessDriver) -> None:

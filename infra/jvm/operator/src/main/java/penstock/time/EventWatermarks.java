@@ -2,61 +2,100 @@ package penstock.time;
 
 import java.util.function.LongSupplier;
 import org.apache.flink.api.common.eventtime.Watermark;
-import org.apache.flink.api.common.eventtime.WatermarkGenerator;
 import org.apache.flink.api.common.eventtime.WatermarkOutput;
-import penstock.ingest.Row;
 
 /**
- * Time by events alone: the greatest event time, less the disorder, less the millisecond that may still repeat. A job that
- * catches up tells it less often: of the rows of change points that its next events overtake anyway, fewer are written.
+ * Event time of a partition: the greatest of its events, less the disorder, less the millisecond that may still repeat.
+ *
+ * <p>No single record moves it far. A time that is more than {@code maxAhead} later than all before counts once a second
+ * record has reached it too, or nothing comes after it.
+ *
+ * <p>A job that catches up emits watermarks less often: fewer rows are written for change points that its next events
+ * overtake anyway.
  */
-class EventWatermarks implements WatermarkGenerator<Row> {
-    /** A job that takes in so many events from one telling to the next is busy. */
+final class EventWatermarks {
+    /** A job that takes in so many events from one watermark to the next is busy. */
     static final int BUSY = 1_000;
 
     /** A job whose event time runs this many times as fast as the wall clock is behind. */
     static final int BEHIND = 10;
 
-    /** A job that catches up tells time at least this often, in milliseconds. */
+    /** A job that catches up emits a watermark at least this often, in milliseconds. */
     static final long PATIENCE = 1_000;
 
-    final long disorder;
-    final LongSupplier clock;
+    private final long disorder;
+    private final long maxAhead;
+    private final LongSupplier clock;
+    private final long none;
     private long greatest;
+    /** The greatest time of a single record. */
+    private long single = Long.MIN_VALUE;
+
     private int events;
-    private long told;
-    private long toldAt;
+    private long emitted;
+    private long emittedAt;
 
     /** @param clock the wall clock, in milliseconds */
-    EventWatermarks(long disorder, LongSupplier clock) {
+    EventWatermarks(long disorder, long maxAhead, LongSupplier clock) {
         this.disorder = disorder;
+        this.maxAhead = maxAhead;
         this.clock = clock;
         // so that the first watermark does not wrap around
-        greatest = Long.MIN_VALUE + disorder + 1;
-        told = greatest;
-        toldAt = clock.getAsLong();
+        none = Long.MIN_VALUE + disorder + 1;
+        greatest = none;
+        emitted = none;
+        emittedAt = clock.getAsLong();
     }
 
-    @Override
-    public void onEvent(Row row, long timestamp, WatermarkOutput output) {
+    /** How far the partition has been read; {@link Long#MIN_VALUE} before its first event. */
+    long reached() {
+        return greatest == none ? Long.MIN_VALUE : greatest;
+    }
+
+    void event(long time) {
         events++;
-        greatest = Math.max(greatest, timestamp);
+        if (time <= greatest) {
+            return;
+        }
+        if (isNear(time)) {
+            greatest = time;
+            return;
+        }
+        long agreed = Math.min(time, single);
+        single = Math.max(time, single);
+        greatest = Math.max(greatest, agreed);
+        if (isNear(single)) {
+            greatest = single;
+        }
     }
 
-    @Override
-    public void onPeriodicEmit(WatermarkOutput output) {
+    private boolean isNear(long time) {
+        return greatest != none && time - greatest <= maxAhead;
+    }
+
+    /** The partition has been read to its end: no record is left that the last ones could be ahead of. */
+    void end() {
+        greatest = Math.max(greatest, single);
+    }
+
+    /** The wall clock moves time. */
+    void atLeast(long time) {
+        greatest = Math.max(greatest, time);
+    }
+
+    void emit(WatermarkOutput output) {
         long now = clock.getAsLong();
-        if (catchesUp(now - toldAt)) {
+        if (catchesUp(now - emittedAt)) {
             return;
         }
         output.emitWatermark(new Watermark(greatest - disorder - 1));
         events = 0;
-        told = greatest;
-        toldAt = now;
+        emitted = greatest;
+        emittedAt = now;
     }
 
-    /** @param since milliseconds since time was told; less than 0 where the wall clock has gone back */
+    /** @param since milliseconds since the last watermark; less than 0 where the wall clock has gone back */
     private boolean catchesUp(long since) {
-        return events >= BUSY && since >= 0 && since < PATIENCE && greatest - told > BEHIND * since;
+        return events >= BUSY && since >= 0 && since < PATIENCE && greatest - emitted > BEHIND * since;
     }
 }

@@ -177,9 +177,9 @@ final class EventLog {
         }
     }
 
-    /** Is an event of this time kept here at the key's clock? */
+    /** Is an event of this time kept here? */
     boolean keeps(long time) {
-        return layout.keeps(heads, time, state.clock);
+        return layout.keeps(heads, time, state);
     }
 
     private void take(Chunk event, int i) throws Exception {
@@ -278,10 +278,10 @@ final class EventLog {
         }
     }
 
-    /** When an event of this time passes a head by itself; {@link Window#NEVER} where it has at the key's clock. */
+    /** When an event of this time passes a head by itself; {@link Window#NEVER} where it has. */
     private long yetToPass(int h, long time) {
         long pass = sessions.hold(h) ? Window.NEVER : layout.passes(h, time);
-        return pass > state.clock ? pass : Window.NEVER;
+        return pass > layout.reached(h, state) ? pass : Window.NEVER;
     }
 
     /** Comes an event that has just been put in its place, and has yet to pass, before the one at the head? */
@@ -291,7 +291,7 @@ final class EventLog {
             return true;
         }
         Chunk chunk = chunk(before.chunk);
-        if (layout.passes(h, chunk.time(before.index)) <= state.clock) {
+        if (layout.passes(h, chunk.time(before.index)) <= layout.reached(h, state)) {
             return true;
         }
         // the head is not behind one that is in the view; one that is gone it may have passed before the clock
@@ -335,10 +335,10 @@ final class EventLog {
         return changed;
     }
 
-    /** Forgets what no event can repeat, change or join any more at the key's clock. */
+    /** Forgets what no event can repeat, change or join any more. */
     void forget() throws Exception {
         for (int h : heads) {
-            if (!layout.changes(h) && state.heads[h].leave <= state.clock) {
+            if (!layout.changes(h) && state.heads[h].leave <= state.horizon) {
                 forget(h);
             }
         }
@@ -361,9 +361,9 @@ final class EventLog {
 
     private void forget(int h) throws Exception {
         if (sessions.hold(h)) {
-            sessions.forget(state, h, state.clock);
+            sessions.forget(state, h, state.horizon);
         } else {
-            pass(h, state.clock);
+            pass(h, state.horizon);
         }
     }
 

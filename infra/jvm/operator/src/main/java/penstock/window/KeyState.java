@@ -8,6 +8,12 @@ final class KeyState {
     static final long BEFORE_ALL = Long.MIN_VALUE;
 
     long clock = BEFORE_ALL;
+    /**
+     * The key's clock, or the watermark where that is less: what can come is not told by what has come, because another
+     * partition may be behind. Not kept, because each element tells it anew.
+     */
+    long horizon = BEFORE_ALL;
+
     long seq;
     /** The timer that is registered, at or before the next change point; {@link Window#NEVER} for none. */
     long timer = Window.NEVER;
@@ -82,6 +88,7 @@ final class KeyState {
         }
         KeyState copy = new KeyState(logCopies, headCopies, copies);
         copy.clock = clock;
+        copy.horizon = horizon;
         copy.seq = seq;
         copy.timer = timer;
         copy.source = source;

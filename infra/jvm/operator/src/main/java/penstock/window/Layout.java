@@ -349,30 +349,41 @@ final class Layout {
         };
     }
 
+    /** How far time has gone for a head. What is only remembered waits for the watermark, too. */
+    long reached(int head, KeyState state) {
+        return changes(head) ? state.clock : state.horizon;
+    }
+
     /** Does the value change when the clock reaches this head's time? */
     boolean changes(int head) {
         return roles[head] != Role.IDS && roles[head] != Role.CLOSED;
     }
 
-    /** May an event of time {@code e} enter the window, now or later, at the key's clock {@code now}? */
-    boolean enters(int window, long e, long now) {
+    /** Is an event of time {@code e} early enough for the window? */
+    boolean takes(int window, long e, long horizon) {
         if (windows[window].limited()) {
-            return windows[window].leave(e) > now;
+            return windows[window].leave(e) > horizon;
         }
-        return windows[window].lifetime() && !hasId || isTimely(e, now);
+        return windows[window].lifetime() && !hasId || isTimely(e, horizon);
     }
 
-    /** Is an event of time {@code e} early enough at the clock {@code now} for what is remembered so long? */
-    boolean isTimely(long e, long now) {
-        return now - e <= lateness;
+    /** May an event of time {@code e} that is not too late count in the window, now or later? */
+    boolean enters(int window, long e, KeyState state) {
+        return takes(window, e, windows[window].limited() ? state.clock : state.horizon);
     }
 
-    /** Is an event of time {@code e} kept for one of these heads at the clock {@code now}? */
-    boolean keeps(int[] heads, long e, long now) {
+    /** Is an event of time {@code e} early enough for what is remembered so long? */
+    boolean isTimely(long e, long horizon) {
+        // nothing is later than a horizon before all times
+        return e >= horizon || horizon - e <= lateness;
+    }
+
+    /** Is an event of time {@code e} kept for one of these heads? One with an id is, until no repeat of it can come. */
+    boolean keeps(int[] heads, long e, KeyState state) {
         for (int h : heads) {
             boolean kept = switch (roles[h]) {
-                case LEAVE -> passes(h, e) > now;
-                case CLOSED, IDS -> isTimely(e, now);
+                case LEAVE -> passes(h, e) > (hasId ? state.horizon : state.clock);
+                case CLOSED, IDS -> isTimely(e, state.horizon);
                 case ENTER, OPEN -> false;
             };
             if (kept) {

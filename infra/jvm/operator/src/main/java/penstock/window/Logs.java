@@ -64,7 +64,7 @@ final class Logs {
         return changed;
     }
 
-    /** Forgets what no event can repeat, change or join any more at the key's clock. */
+    /** Forgets what no event can repeat, change or join any more. */
     void forget() throws Exception {
         for (EventLog log : all) {
             log.forget();

@@ -47,6 +47,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
     /** The event at hand as a chunk of one. */
     private transient Chunk one;
     private transient Numbering numbering;
+    private transient Reached reached;
     /** How many have begun. */
     private transient long checkpoints;
 
@@ -70,6 +71,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
             counters[i].restore(context.getOperatorStateStore(), counted(layout.view, i));
         }
         numbering = new Numbering(context.getOperatorStateStore(), context.isRestored());
+        reached = new Reached(context.getOperatorStateStore(), context.isRestored());
     }
 
     private static String counted(View view, int place) {
@@ -82,6 +84,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
             each.snapshot();
         }
         numbering.snapshot();
+        reached.snapshot();
         checkpoints++;
     }
 
@@ -113,7 +116,8 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         }
         boolean changed = turnTo(state);
         numbering.begin(context.timerService().currentProcessingTime());
-        if (apply(event, state)) {
+        long watermark = reached.now(context.timerService());
+        if (apply(event, state, watermark)) {
             emit(event.key, state, out);
             schedule(state, context.timerService());
             changed = true;
@@ -143,7 +147,8 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
     }
 
     /** Takes the event into the state; false when that changes nothing. */
-    private boolean apply(Event event, KeyState state) throws Exception {
+    private boolean apply(Event event, KeyState state, long watermark) throws Exception {
+        state.horizon = Math.min(state.clock, watermark);
         EventLog.Place known = known(event, state);
         if (known != null) {
             return change(event, state, known);
@@ -154,15 +159,16 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
             return false;
         }
         long now = Math.max(state.clock, event.time);
-        if (!entersAny(event.time, now)) {
+        if (!isTaken(event.time, Math.min(now, watermark))) {
             counters[event.source].add(TOO_LATE);
             return false;
         }
         applied(event, state);
         state.clock = now;
+        state.horizon = Math.min(now, watermark);
         logs.expire(now);
         logs.forget();
-        load(event, layout.hasSession && !layout.isTimely(event.time, now));
+        load(event, layout.hasSession && !layout.isTimely(event.time, state.horizon));
         logs.insert(one, 0);
         if (!event.gone) {
             accumulate(event.time, state);
@@ -196,9 +202,9 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         return true;
     }
 
-    private boolean entersAny(long time, long now) {
+    private boolean isTaken(long time, long horizon) {
         for (int w = 0; w < layout.windows.length; w++) {
-            if (layout.enters(w, time, now)) {
+            if (layout.takes(w, time, horizon)) {
                 return true;
             }
         }
@@ -224,7 +230,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
             // sessions take their events from the log, because one event can bring others with it
             if (!layout.windows[w].session()
                     && layout.windows[w].enter(time) <= state.clock
-                    && layout.enters(w, time, state.clock)) {
+                    && layout.enters(w, time, state)) {
                 for (int place : layout.byWindow[w]) {
                     state.accumulators[place].add(one, 0);
                 }
@@ -269,9 +275,11 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         turnTo(state);
         numbering.begin(context.timerService().currentProcessingTime());
         long watermark = context.timerService().currentWatermark();
+        long horizon = reached.now(context.timerService());
         for (long due = nextChange(state); due != Window.NEVER && due <= watermark; due = nextChange(state)) {
             if (logs.expire(due)) {
                 state.clock = due;
+                state.horizon = Math.min(due, horizon);
                 logs.forget();
                 state.seq = numbering.after(state.seq);
                 emit(context.getCurrentKey(), state, out);

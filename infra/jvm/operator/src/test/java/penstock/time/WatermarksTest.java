@@ -26,54 +26,81 @@ class WatermarksTest {
         public void markActive() {}
     }
 
+    private EventWatermarks watermarks(long disorder) {
+        return new EventWatermarks(disorder, 1_000_000, clock::get);
+    }
+
+    private long emitted(EventWatermarks watermarks) {
+        watermarks.emit(output);
+        return output.last;
+    }
+
     @Test
     void eventsMoveTime() {
-        EventWatermarks watermarks = new EventWatermarks(10, clock::get);
-        watermarks.onPeriodicEmit(output);
-        assertEquals(Long.MIN_VALUE, output.last);
-        watermarks.onEvent(null, 500, output);
-        watermarks.onEvent(null, 400, output);
-        watermarks.onPeriodicEmit(output);
-        assertEquals(489, output.last);
+        EventWatermarks watermarks = watermarks(10);
+        assertEquals(Long.MIN_VALUE, emitted(watermarks));
+        watermarks.event(490);
+        watermarks.event(500);
+        watermarks.event(400);
+        assertEquals(489, emitted(watermarks));
     }
 
     @Test
-    void badRecordsMoveNothing() {
-        EventWatermarks watermarks = new EventWatermarks(0, clock::get);
-        watermarks.onEvent(null, 500, output);
-        watermarks.onEvent(null, Long.MIN_VALUE, output);
-        watermarks.onPeriodicEmit(output);
-        assertEquals(499, output.last);
+    void noSingleRecordMovesTimeFar() {
+        EventWatermarks watermarks = watermarks(0);
+        watermarks.event(0);
+        watermarks.event(1_000_000);
+        assertEquals(999_999, emitted(watermarks));
+        watermarks.event(9_000_000_000L);
+        watermarks.event(1_000_002);
+        assertEquals(1_000_001, emitted(watermarks));
+        watermarks.event(5_000_000);
+        assertEquals(4_999_999, emitted(watermarks));
     }
 
     @Test
-    void aQuietLiveTopicMovesWithTheClock() {
-        LiveWatermarks watermarks = new LiveWatermarks(10, 2000, clock::get);
-        watermarks.onEvent(null, 999_990, output);
-        clock.addAndGet(1999);
-        watermarks.onPeriodicEmit(output);
-        assertEquals(999_979, output.last);
-        clock.addAndGet(1);
-        watermarks.onPeriodicEmit(output);
-        assertEquals(1_000_000 - 10 - 1, output.last);
-        clock.addAndGet(500);
-        watermarks.onPeriodicEmit(output);
-        assertEquals(1_000_500 - 10 - 1, output.last);
+    void theFirstRecordIsASingleOneToo() {
+        EventWatermarks watermarks = watermarks(0);
+        watermarks.event(9_000_000_000L);
+        assertEquals(Long.MIN_VALUE, emitted(watermarks));
+        watermarks.event(10);
+        watermarks.event(11);
+        assertEquals(10, emitted(watermarks));
     }
 
     @Test
-    void aLiveTopicWithoutAnyEventMovesToo() {
-        LiveWatermarks watermarks = new LiveWatermarks(0, 2000, clock::get);
-        clock.addAndGet(2000);
-        watermarks.onPeriodicEmit(output);
-        assertEquals(1_000_000 - 1, output.last);
+    void twoRecordsThatAgreeMoveTime() {
+        EventWatermarks watermarks = watermarks(0);
+        watermarks.event(0);
+        watermarks.event(1);
+        watermarks.event(9_000_000);
+        watermarks.event(9_000_001);
+        assertEquals(9_000_000, emitted(watermarks));
+    }
+
+    @Test
+    void theLastRecordOfAPartitionMovesTime() {
+        EventWatermarks watermarks = watermarks(0);
+        watermarks.event(0);
+        watermarks.event(9_000_000);
+        watermarks.end();
+        assertEquals(8_999_999, emitted(watermarks));
+    }
+
+    @Test
+    void theWallClockMovesAQuietTopicAndNothingBack() {
+        EventWatermarks watermarks = watermarks(10);
+        watermarks.atLeast(700);
+        watermarks.atLeast(500);
+        assertEquals(689, emitted(watermarks));
     }
 
     @Test
     void aBusyJobThatIsBehindTellsTimeOnceASecond() {
-        EventWatermarks watermarks = new EventWatermarks(0, clock::get);
-        watermarks.onEvent(null, 1, output);
-        watermarks.onPeriodicEmit(output);
+        EventWatermarks watermarks = watermarks(0);
+        watermarks.event(1);
+        watermarks.event(1);
+        watermarks.emit(output);
         for (int interval = 1; interval < 5; interval++) {
             pass(watermarks, EventWatermarks.BUSY, interval * 100_000);
             assertEquals(0, output.last);
@@ -84,9 +111,10 @@ class WatermarksTest {
 
     @Test
     void aJobThatIsUpToDateTellsTimeEachTime() {
-        EventWatermarks watermarks = new EventWatermarks(0, clock::get);
-        watermarks.onEvent(null, 1, output);
-        watermarks.onPeriodicEmit(output);
+        EventWatermarks watermarks = watermarks(0);
+        watermarks.event(1);
+        watermarks.event(1);
+        watermarks.emit(output);
         pass(watermarks, EventWatermarks.BUSY, 200);
         assertEquals(199, output.last);
         // behind, but with hardly anything to do
@@ -97,9 +125,9 @@ class WatermarksTest {
     /** Lets 200 ms of the wall clock pass, in which events take event time to {@code greatest}. */
     private void pass(EventWatermarks watermarks, int events, long greatest) {
         for (int i = 0; i < events; i++) {
-            watermarks.onEvent(null, greatest, output);
+            watermarks.event(greatest);
         }
         clock.addAndGet(200);
-        watermarks.onPeriodicEmit(output);
+        watermarks.emit(output);
     }
 }

@@ -133,6 +133,11 @@ final class Harness implements AutoCloseable {
         return harness.numEventTimeTimers();
     }
 
+    /** Of a checkpoint, in bytes. */
+    long stateSize() throws Exception {
+        return snapshot().getStateSize();
+    }
+
     int stateEntries() {
         return harness.numKeyedStateEntries();
     }

@@ -28,6 +28,7 @@ final class NaiveModel {
     private final View view;
     private final List<Entered> entered = new ArrayList<>();
     private long clock = Long.MIN_VALUE;
+    private long watermark = Long.MIN_VALUE;
     private long seq;
 
     NaiveModel(View view) {
@@ -38,13 +39,14 @@ final class NaiveModel {
         return view.hasIds();
     }
 
-    private boolean withinLateness(long e, long now) {
-        return now - e <= view.lateness();
+    private boolean withinLateness(long e, long horizon) {
+        return e >= horizon - view.lateness() || horizon == Long.MIN_VALUE;
     }
 
     private boolean isRemembered(long e) {
-        boolean endless = (view.hasLifetime() || view.hasSession()) && withinLateness(e, clock);
-        return endless || view.windows().stream().anyMatch(window -> window.limited() && window.leave(e) > clock);
+        long horizon = Math.min(clock, watermark);
+        boolean endless = (view.hasLifetime() || view.hasSession()) && withinLateness(e, horizon);
+        return endless || view.windows().stream().anyMatch(window -> window.limited() && window.leave(e) > horizon);
     }
 
     List<String> event(Event event) {
@@ -61,8 +63,9 @@ final class NaiveModel {
         boolean[] enters = new boolean[view.windows().size()];
         boolean any = false;
         for (int w = 0; w < enters.length; w++) {
-            enters[w] = enters(view.windows().get(w), event.time, now);
-            any |= enters[w];
+            boolean taken = takes(view.windows().get(w), event.time, Math.min(now, watermark));
+            enters[w] = taken && (!view.windows().get(w).limited() || view.windows().get(w).leave(event.time) > now);
+            any |= taken;
         }
         if (!any) {
             return List.of();
@@ -82,11 +85,11 @@ final class NaiveModel {
         return List.of(row(event.key));
     }
 
-    private boolean enters(Window window, long e, long now) {
+    private boolean takes(Window window, long e, long horizon) {
         if (window.limited()) {
-            return window.leave(e) > now;
+            return window.leave(e) > horizon;
         }
-        return window.lifetime() && !hasId() || withinLateness(e, now);
+        return window.lifetime() && !hasId() || withinLateness(e, horizon);
     }
 
     /** When an event leaves a window that it entered: a session is as long as others follow within its gap. */
@@ -109,6 +112,7 @@ final class NaiveModel {
     }
 
     List<String> watermark(String key, long time) {
+        watermark = Math.max(watermark, time);
         TreeSet<Long> due = new TreeSet<>();
         for (Entered each : entered) {
             for (int w = 0; w < each.windows.length; w++) {

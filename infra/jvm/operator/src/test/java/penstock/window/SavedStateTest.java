@@ -15,6 +15,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import penstock.plan.Op;
 import penstock.plan.PlanReader;
+import penstock.plan.View;
 import penstock.route.Event;
 
 /**
@@ -41,8 +42,13 @@ class SavedStateTest {
         }
         OperatorSubtaskState state = OperatorSnapshotUtil.readStateHandle(file(name).toString());
         try (Harness later = new Harness(plan, new HashMapStateBackend(), state)) {
-            assertEquals(expected, rest(later, events));
+            assertEquals(unnumbered(expected), unnumbered(rest(later, events)));
         }
+    }
+
+    // an earlier jar had no rows for events that the watermark had not passed and that changed nothing
+    private static List<String> unnumbered(List<String> rows) {
+        return rows.stream().map(row -> row.replaceFirst("\"seq\":\\d+,", "")).toList();
     }
 
     /** Events go on while a checkpoint is written, key by key and state by state. */
@@ -64,7 +70,10 @@ class SavedStateTest {
     }
 
     private static List<String> rest(Harness harness, List<Event> events) throws Exception {
-        List<String> rows = play(harness, events.subList(BEFORE, BEFORE + AFTER));
+        // an earlier jar kept no watermark, and forgot by the keys' clocks
+        long watermark = events.get(BEFORE - 1).time;
+        List<String> rows = harness.watermark(watermark);
+        rows.addAll(play(harness, events.subList(BEFORE, events.size()), watermark));
         rows.addAll(harness.watermark(100_000));
         return rows;
     }
@@ -78,7 +87,15 @@ class SavedStateTest {
         if (!PlanReader.read(plan).hasIds()) {
             events.forEach(event -> event.id = null);
         }
+        dropForgotten(PlanReader.read(plan), events);
         return events;
+    }
+
+    /** An earlier jar may have forgotten what had left all windows at the key's clock, if not at the watermark. */
+    private static void dropForgotten(View view, List<Event> events) {
+        long greatest = events.subList(0, BEFORE).stream().mapToLong(event -> event.time).max().orElseThrow();
+        events.subList(BEFORE, BEFORE + AFTER).removeIf(event -> view.windows().stream()
+                .allMatch(window -> window.limited() && window.leave(event.time) <= greatest));
     }
 
     private static Path file(String name) {
@@ -92,8 +109,13 @@ class SavedStateTest {
     }
 
     private static List<String> play(Harness harness, List<Event> events) throws Exception {
+        return play(harness, events, Long.MIN_VALUE);
+    }
+
+    /** @param reached the watermark before them */
+    private static List<String> play(Harness harness, List<Event> events, long reached) throws Exception {
         List<String> rows = new ArrayList<>();
-        long watermark = Long.MIN_VALUE;
+        long watermark = reached;
         for (Event event : events) {
             rows.addAll(harness.event(event));
             if (event.time - 5 > watermark) {

@@ -148,13 +148,15 @@ class WindowOperatorTest {
         // some runs long enough for chunks to fill and split
         int steps = random.nextInt(8) == 0 ? 400 : 60;
         long time = -50;
+        long watermark = Long.MIN_VALUE;
         try (Harness harness = new Harness(plan, backend(backend))) {
             for (int i = 0; i < steps; i++) {
                 int kind = random.nextInt(20);
                 if (kind == 0) {
                     harness.restore();
                 } else if (kind < 3) {
-                    long watermark = time + random.nextInt(30) - 15;
+                    // an earlier one later on means nothing
+                    watermark = Math.max(watermark, time + random.nextInt(30) - 15);
                     assertEquals(model.watermark(KEY, watermark), harness.watermark(watermark));
                 } else {
                     time += random.nextInt(3);
@@ -270,12 +272,34 @@ class WindowOperatorTest {
             int most = 0;
             for (int i = 0; i < 5_000; i++) {
                 harness.event(event(i * 10L, "e" + i, 1L, true));
+                harness.watermark(i * 10L - 1);
                 most = Math.max(most, harness.stateEntries());
             }
             // the header and the chunks of 100 events
             assertTrue(most <= 1 + 100 / EventLog.CHUNK + 2, "entries " + most);
             harness.watermark(1_000_000);
             assertEquals(1, harness.stateEntries());
+        }
+    }
+
+    @Test
+    void whatThePartitionsBehindCanBringIsKeptUntilTheWatermarkHasPassed() throws Exception {
+        String plan = plan(List.of("count"), "id", 5, Plans.sliding(10, 0), Plans.lifetime());
+        try (Harness harness = new Harness(plan, backend("heap"))) {
+            for (int i = 0; i < 1_000; i++) {
+                harness.event(event(i * 100L, "e" + i, 1L, true));
+            }
+            long before = harness.stateSize();
+            harness.event(event(300, "e3", 1L, true));
+            harness.event(event(50, "late", 1L, true));
+            assertEquals(1, harness.operator.count("duplicate"));
+            assertEquals(1_001, harness.operator.count("applied"));
+            harness.watermark(99_899);
+            harness.restore();
+            harness.event(event(99_000, "too late", 1L, true));
+            harness.event(event(99_900, "in order", 1L, true));
+            assertEquals(1, harness.operator.count("too_late"));
+            assertTrue(harness.stateSize() < before / 5, harness.stateSize() + " of " + before);
         }
     }
 
@@ -318,6 +342,7 @@ class WindowOperatorTest {
     void countsSurviveARestart() throws Exception {
         try (Harness harness = new Harness(plan(List.of(AGGREGATES), "id", 0, Plans.sliding(10, 0)), backend("heap"))) {
             harness.event(event(100, "a", 1L, true));
+            harness.watermark(99);
             harness.restore();
             harness.event(event(100, "a", 1L, true));
             harness.event(event(1, "b", 1L, true));

@@ -1,0 +1,47 @@
+package penstock.time;
+
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * Lets all partitions of a job advance together in event time, whatever their topics: none is read further than
+ * {@code drift} beyond the slowest of those that have a backlog.
+ */
+final class Alignment {
+    private static final Map<String, Alignment> JOBS = new ConcurrentHashMap<>();
+
+    private final Set<Member> members = ConcurrentHashMap.newKeySet();
+
+    /** That of all readers of a job in this process. */
+    static Alignment of(String job) {
+        return JOBS.computeIfAbsent(job, name -> new Alignment());
+    }
+
+    /** What the others know of a partition. */
+    static final class Member {
+        /** How far it has been read. */
+        volatile long reached = Long.MIN_VALUE;
+        /** Has it a backlog: records that were there a second ago and are yet to be read? */
+        volatile boolean behind = true;
+    }
+
+    void join(Member member) {
+        members.add(member);
+    }
+
+    void leave(Member member) {
+        members.remove(member);
+    }
+
+    /** The time beyond which no partition is to be read for now. */
+    long limit(long drift) {
+        long least = Long.MAX_VALUE;
+        for (Member member : members) {
+            if (member.behind) {
+                least = Math.min(least, member.reached);
+            }
+        }
+        return least > Long.MAX_VALUE - drift ? Long.MAX_VALUE : least + drift;
+    }
+}

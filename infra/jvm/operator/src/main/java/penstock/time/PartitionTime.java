@@ -1,0 +1,88 @@
+package penstock.time;
+
+import org.apache.flink.api.common.eventtime.WatermarkOutput;
+import org.apache.flink.kafka.shaded.org.apache.kafka.common.TopicPartition;
+import penstock.ingest.Row;
+
+/** One partition on its way through time. */
+final class PartitionTime {
+    /** Wall-clock time without records after which it is asked whether there are more, in milliseconds. */
+    static final long QUIET = 100;
+
+    final String id;
+    final Alignment.Member member = new Alignment.Member();
+    private final TopicPartition place;
+    private final EventWatermarks watermarks;
+    /** The offset from which it is read on; below 0: from its first record. */
+    private long next;
+    /** What was its end a while ago; see {@link Alignment.Member#behind}. */
+    private long target = Long.MAX_VALUE;
+
+    private long looks;
+    private boolean read;
+    private long readAt;
+    /** Is it known that no record is left? */
+    private boolean ended;
+    /** Is it held back? */
+    boolean paused;
+
+    PartitionTime(String id, TopicPartition place, long next, EventWatermarks watermarks, long now) {
+        this.id = id;
+        this.place = place;
+        this.next = next;
+        this.watermarks = watermarks;
+        readAt = now;
+    }
+
+    void row(Row row) {
+        next = row.offset + 1;
+        read = true;
+        if (row.bad == null) {
+            watermarks.event(row.time);
+        }
+    }
+
+    /** Tells the others how far it is. */
+    void tell(long now, Backlogs backlogs) {
+        if (read) {
+            read = false;
+            readAt = now;
+            ended = false;
+        } else if (!ended && !paused && now - readAt >= QUIET) {
+            ended = backlogs.isEnd(place, next);
+        }
+        member.behind = !ended && isBehind(backlogs);
+        if (!member.behind) {
+            watermarks.end();
+        }
+        member.reached = watermarks.reached();
+    }
+
+    // behind is what does not read within a look's time what was there at the look: live topics always have a record to read
+    private boolean isBehind(Backlogs backlogs) {
+        boolean behind = member.behind;
+        Long end = backlogs.end(place);
+        if (end != null && backlogs.looks() != looks) {
+            behind |= next < target && target != Long.MAX_VALUE;
+            looks = backlogs.looks();
+            target = end;
+        }
+        return behind && next < target;
+    }
+
+    /**
+     * Emits its watermark. Once it has been read to its end and was quiet for {@code idle} milliseconds, it no longer holds
+     * others back or, where the topic is live, the wall clock moves it.
+     */
+    void emit(long now, long idle, boolean live, WatermarkOutput output) {
+        boolean quiet = ended && now - readAt >= idle;
+        if (quiet && !live) {
+            output.markIdle();
+            return;
+        }
+        if (quiet) {
+            watermarks.atLeast(now - idle);
+        }
+        watermarks.emit(output);
+    }
+}
