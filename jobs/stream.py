@@ -27,7 +27,7 @@ from jobs.flink.onward import Onward, SourceTopic
 from jobs.flink.rest import Failure
 from jobs.flink.room import check_room, room
 from jobs.flink.secret import secret
-from jobs.flink.starts import Starts, read_starts
+from jobs.flink.starts import read_starts
 from jobs.flink.state import (
     ROWS,
     TOPIC,
@@ -84,7 +84,8 @@ def run(
     records are gone before they were read, and counts what is missing.
 
     Raises PenstockError when one of them fails for good or the disk is full, RefusedError when the state on disk is of
-    other definitions or records are gone, UsageError when there is nothing to stream.
+    other definitions or records are gone, UsageError when there is nothing to stream, StartAgain when the same
+    command is to go on before or behind records that cannot be read.
     """
     plans = project.streamed_views
     if not plans:
@@ -119,8 +120,12 @@ def run(
         return StreamReport(writing.result(), jobs.restarts, state)
 
 
+class StartAgain(Exception):
+    """The job has ended before or behind records that it cannot read: the same command goes on from there."""
+
+
 class _Jobs:
-    """One Flink job after another, on one JVM: mostly one, and another one for records that cannot be read."""
+    """The Flink job on its JVM, which takes no second one once its door is closed."""
 
     def __init__(
         self,
@@ -135,23 +140,23 @@ class _Jobs:
     ) -> None:
         self._project, self._settings, self._login, self._jvm = project, settings, login, jvm
         self._writing, self._onward, self._topics, self._say = writing, onward, topics, say
-        self._open = True
         self.restarts = 0
 
     def run(self, stop: threading.Event) -> Path | None:
-        """Until ``stop`` is set; the state with which the next start goes on."""
+        """Until ``stop`` is set; the state with which the next start goes on. Raises StartAgain."""
         damaged = self._onward.pending()
-        while True:
-            try:
-                state = self._run_one(stop, damaged)
-                if damaged is None or not self._onward.stopped(damaged):
-                    return state
-                self._go_past(damaged)
-                damaged = None
-            except Unreadable as error:
-                self._say(f"{error}; a dead letter for each goes to {self._project.names.dead_letters}")
-                self._onward.stop_before(error)
-                damaged = error
+        try:
+            state = self._run_one(stop, damaged)
+        except Unreadable as error:
+            self._say(f"{error}; a dead letter for each goes to {self._project.names.dead_letters}")
+            self._onward.stop_before(error)
+            raise StartAgain from None
+        if damaged is None or not self._onward.stopped(damaged):
+            return state
+        self._go_past(damaged)
+        if stop.is_set():
+            return state
+        raise StartAgain
 
     def _run_one(self, stop: threading.Event, damaged: Unreadable | None) -> Path | None:
         """One job. Raises Unreadable for records that it cannot read; given those, it ends once it has come to them."""
@@ -159,7 +164,7 @@ class _Jobs:
         with contextlib.ExitStack() as running:
             job = _submit(self._project, settings, self._login, restored, self._onward)
             running.callback(job.cancel)
-            self._close_door()
+            self._jvm.close_door()
             running.enter_context(_published(self._project, job, self._jvm))
             keep = partial(keep_counted, self._project, job.rest)
             watch = _Watch(
@@ -170,12 +175,6 @@ class _Jobs:
             finally:
                 self.restarts += watch.restarts
             return watch.end()
-
-    def _close_door(self) -> None:
-        """Once: this thread has its connection to the JVM, also for the next job."""
-        if self._open:
-            self._jvm.close_door()
-            self._open = False
 
     def _go_past(self, damaged: Unreadable) -> None:
         source = next(name for name in self._project.streamed if self._project.topic(name) == damaged.topic)
@@ -222,10 +221,11 @@ def _onward(
     identity |= {f"{TOPIC}{name}": f"{topic} {ids[topic]}" for name, topic in sources.items()}
     identity |= {f"{ROWS}{name}": f"{topic} {ids[topic]}" for name, topic in rows.items()}
     changed = check_identity(settings, restored, identity)
+    known = read_starts(settings.state)
     onward = Onward(
         project.config,
         settings.state,
-        Starts() if restored is None else read_starts(settings.state),
+        known if restored is not None else known.from_nothing(),
         [SourceTopic(name, topic, ids[topic]) for name, topic in sources.items()],
         names.stream_group,
     )

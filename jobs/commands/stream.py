@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import click
 
 from jobs.commands.common import Context, accept_loss_option, metrics_option
@@ -23,17 +26,20 @@ def command(context: Context, metrics_port: int | None, accept_loss: bool) -> No
     """
     say = context.log("stream").info
     say(f"stream of {context.config.project} starts: the libraries are loaded, then the job and the writer begin")
-    from jobs.stream import run  # Flink's libraries take seconds
+    from jobs.stream import StartAgain, run  # Flink's libraries take seconds
 
-    with stop_on_signals() as stop, context.progress("feature rows read", None) as bar:
-        report = run(
-            context.project,
-            stop,
-            say=say,
-            progress=lambda counts: bar(counts.read),
-            metrics_port=metrics_port,
-            accept_loss=accept_loss,
-        )
+    try:
+        with stop_on_signals() as stop, context.progress("feature rows read", None) as bar:
+            report = run(
+                context.project,
+                stop,
+                say=say,
+                progress=lambda counts: bar(counts.read),
+                metrics_port=metrics_port,
+                accept_loss=accept_loss,
+            )
+    except StartAgain:
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
     written = report.written
     context.out.print(f"stopped: {written.read} feature rows read, {written.applied} written to the store")
     context.result(

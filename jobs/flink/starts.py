@@ -35,6 +35,11 @@ class Starts:
         """Where the source goes on in a topic of this id."""
         return self.starts.get(source, Start(topic_id))
 
+    def from_nothing(self) -> Starts:
+        """The same for a job without any state: it reads from the first records on, and stops where it is to stop."""
+        starts = self.starts.items()
+        return Starts({name: Start(at.topic_id, at.generation, stops=at.stops) for name, at in starts if at.stops})
+
     def go_on(self, source: str, topic_id: str, losses: Sequence[Loss], positions: Mapping[Place, int]) -> None:
         """Has the source begin anew: in lost partitions at their first records, in others at ``positions``."""
         gone = {loss.place.partition: loss.first for loss in losses}
