@@ -12,9 +12,10 @@ import subprocess
 import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, Any
 
 from pyflink.java_gateway import get_gateway
 from pyflink.pyflink_gateway_server import launch_gateway_server_process
@@ -28,6 +29,8 @@ SERVER = "penstock.gateway.Gateway"
 
 #: Seconds: a JVM's start takes about one, its end with all of Flink's own clearing up about two.
 START_S, STOP_S, LOOK_S = 60.0, 15.0, 0.05
+#: To the JVM, of which there can be no more later: more than threads that use it at once.
+CONNECTIONS = 8
 
 
 class FlinkJvm:
@@ -50,6 +53,7 @@ class FlinkJvm:
         Whoever is in can run any code, there and here, and PyFlink knows of no login.
         """
         gateway = get_gateway()
+        _open_connections(gateway.jvm)
         gateway.jvm.penstock.gateway.Gateway.close()
         gateway.shutdown_callback_server()
 
@@ -114,6 +118,19 @@ class FlinkJvm:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+def _open_connections(jvm: Any) -> None:
+    """Opens ``CONNECTIONS``: each call has one of its own, and whichever thread collects garbage makes calls, too.
+
+    All wait for each other in Java, so that no two of them share a connection.
+    """
+    seconds = jvm.java.util.concurrent.TimeUnit.SECONDS
+    barrier = jvm.java.util.concurrent.CyclicBarrier(CONNECTIONS)
+    wait = getattr(barrier, "await")
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        for done in [pool.submit(wait, int(START_S), seconds) for _ in range(CONNECTIONS)]:
+            done.result()
 
 
 def _silence_py4j() -> None:

@@ -45,3 +45,41 @@ def test_other_processes_are_left_alone(tmp_path: Path) -> None:
     with process(SERVER, log_file(other)) as neighbour, process("reader", log_file(settings)) as reader:
         assert end_leftover(settings) is False
         assert neighbour.poll() is None and reader.poll() is None
+
+
+TALK = """
+import sys, threading
+from pathlib import Path
+from pyflink.java_gateway import get_gateway
+from features.compilers.flink.config import JobSettings
+from jobs.flink.jvm import FlinkJvm
+from tests.jobs.doors import listening
+import os
+
+def talk(errors):
+    try:
+        for _ in range(300):
+            get_gateway().jvm.java.util.ArrayList()  # garbage at once, which is told to the JVM, too
+    except Exception as error:
+        errors.append(error)
+
+settings = JobSettings(Path(sys.argv[1]), 4711, 5_000)
+settings.make_folders()
+with FlinkJvm(settings) as jvm:
+    get_gateway()
+    opened = len(listening(jvm.pid)), len(listening(os.getpid()))
+    jvm.close_door()
+    closed = len(listening(jvm.pid)), len(listening(os.getpid()))
+    errors = []
+    threads = [threading.Thread(target=talk, args=(errors,)) for _ in range(4)]
+    [thread.start() for thread in threads]
+    [thread.join() for thread in threads]
+    print(opened, closed, errors)
+"""
+
+
+def test_behind_a_closed_door_all_threads_talk_on(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", TALK, str(tmp_path)], capture_output=True, text=True, timeout=240
+    )
+    assert done.stdout.strip() == "(1, 1) (0, 0) []", done.stdout + done.stderr
