@@ -96,7 +96,8 @@ def test_every_request_is_answered_once_with_all_that_it_rests_on(make_shop: Mak
     assert first["requested_at"] == record.timestamp
     assert shop.predictions()[0].headers == [("fingerprint", shop.plan.fingerprint.encode()), ("project", b"shop")]
     assert first["views"]["customer"] == {"view": "customer", "key": {"customer": "ann"}, "t": T, "seq": 1}
-    assert counts.to_dict() == {"requests": 2, "predictions": 2, "dead": 0, "stale": 0, "batches": counts.batches}
+    done = {"requests": 2, "predictions": 2, "dead": 0, "stale": 0, "batches": counts.batches, "lost": 0}
+    assert counts.to_dict() == done
 
 
 def test_the_vector_is_the_stores_rows_and_the_value_the_models_to_the_bit(make_shop: MakeShop) -> None:
@@ -411,6 +412,7 @@ def test_told_to_end_it_ends_well_and_says_what_it_did(make_shop: MakeShop, clie
         "dead": 1,
         "stale": 0,
         "batches": 1,
+        "lost": 0,
     }
 
 
