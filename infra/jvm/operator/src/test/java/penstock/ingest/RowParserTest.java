@@ -30,8 +30,12 @@ class RowParserTest {
     private static final int X = 4;
     private static final int S = 5;
 
+    private static Row parse(byte[] raw, long timestamp, long now) {
+        return new RowParser(SOURCE, Set.of("s"), () -> now).parse(raw, 1, 2, timestamp);
+    }
+
     private static Row parse(byte[] raw, long timestamp) {
-        return new RowParser(SOURCE, Set.of("s"), () -> 1_800_000_000_000L).parse(raw, 1, 2, timestamp);
+        return parse(raw, timestamp, RowParser.TIME_MAX);
     }
 
     private static Row parse(String json) {
@@ -113,7 +117,7 @@ class RowParserTest {
         assertEquals(Bad.TOO_FAR_AHEAD, parse(raw, 3999).bad.code());
         assertNull(parse(raw, RowParser.NO_TIMESTAMP).bad);
         for (long timestamp : new long[] {RowParser.NO_TIMESTAMP, -2, RowParser.TIME_MAX}) {
-            Row row = parse("{\"ts\":253370764800000}".getBytes(StandardCharsets.UTF_8), timestamp);
+            Row row = parse("{\"ts\":253370764800000}".getBytes(StandardCharsets.UTF_8), timestamp, 1_800_000_000_000L);
             assertEquals(Bad.TOO_FAR_AHEAD, row.bad.code());
         }
     }

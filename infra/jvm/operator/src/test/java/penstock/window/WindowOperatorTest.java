@@ -299,7 +299,7 @@ class WindowOperatorTest {
             harness.event(event(99_000, "too late", 1L, true));
             harness.event(event(99_900, "in order", 1L, true));
             assertEquals(1, harness.operator.count("too_late"));
-            assertTrue(harness.stateSize() < before / 5, harness.stateSize() + " of " + before);
+            assertTrue(harness.stateSize() < before / 3, harness.stateSize() + " of " + before);
         }
     }
 
