@@ -68,8 +68,14 @@ final class AlignedReader implements SourceReader<Row, KafkaPartitionSplit> {
     }
 
     @Override
-    public void addSplits(List<KafkaPartitionSplit> splits) {
+    public void addSplits(List<KafkaPartitionSplit> given) {
         long now = System.currentTimeMillis();
+        // a slow job finds a partition again before it has been given to a reader, and gives it twice
+        List<KafkaPartitionSplit> splits =
+                given.stream().filter(split -> !partitions.containsKey(split.splitId())).toList();
+        if (splits.isEmpty()) {
+            return;
+        }
         for (KafkaPartitionSplit split : splits) {
             EventWatermarks watermarks =
                     new EventWatermarks(times.disorder(), times.maxAhead(), System::currentTimeMillis);
