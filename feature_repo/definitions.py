@@ -1,6 +1,6 @@
 """Arrival delays of flights, predicted at the moment of departure: every feature is written here, once."""
 
-from features import Model, Stream, Table, View, coalesce, count, last, lifetime, max, mean, sliding, std, sum
+from penstock import Model, Stream, Table, View, coalesce, count, last, lifetime, max, mean, sliding, std, sum
 
 # --- what happens: three topics, each with its history as Parquet -------------------------------------------
 departures = Stream(

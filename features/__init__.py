@@ -2,7 +2,7 @@
 
 from typing import NoReturn
 
-from features.aggregates import (
+from penstock.features.aggregates import (
     argmax,
     argmin,
     count,
@@ -25,14 +25,14 @@ from features.aggregates import (
     top_k,
     var,
 )
-from features.choice import when
-from features.definitions import Model, Stream, Table, View, union
-from features.errors import DefinitionError, PenstockError
-from features.expressions import coalesce, concat, literal
-from features.location import caller
-from features.refusals import ELSEWHERE, SKETCHES
-from features.types import column
-from features.windows import calendar, hopping, lifetime, session, sliding
+from penstock.features.choice import when
+from penstock.features.definitions import Model, Stream, Table, View, union
+from penstock.features.errors import DefinitionError, PenstockError
+from penstock.features.expressions import coalesce, concat, literal
+from penstock.features.location import caller
+from penstock.features.refusals import ELSEWHERE, SKETCHES
+from penstock.features.types import column
+from penstock.features.windows import calendar, hopping, lifetime, session, sliding
 
 __all__ = [
     "DefinitionError",

@@ -9,13 +9,13 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import NoReturn
 
-from features.decay import check_decay
-from features.durations import parse_duration
-from features.errors import DefinitionError, for_each
-from features.expressions import INT64_MAX, INT64_MIN, Expr
-from features.location import caller
-from features.types import NUMBERS, TYPES, list_of
-from features.windows import Window, as_window
+from penstock.features.decay import check_decay
+from penstock.features.durations import parse_duration
+from penstock.features.errors import DefinitionError, for_each
+from penstock.features.expressions import INT64_MAX, INT64_MIN, Expr
+from penstock.features.location import caller
+from penstock.features.types import NUMBERS, TYPES, list_of
+from penstock.features.windows import Window, as_window
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from features.errors import DefinitionError, did_you_mean
-from features.location import caller
-from features.types import TYPES
+from penstock.features.errors import DefinitionError, did_you_mean
+from penstock.features.location import caller
+from penstock.features.types import TYPES
 
 #: Type → the types that it casts to.
 CASTS: dict[str, tuple[str, ...]] = {

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from features.errors import DefinitionError
-from features.expressions import Expr, literal, operate, promoted
-from features.location import caller
+from penstock.features.errors import DefinitionError
+from penstock.features.expressions import Expr, literal, operate, promoted
+from penstock.features.location import caller
 
 #: Conditions and values (None: null) by turns.
 _Said = tuple[object, ...]

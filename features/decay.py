@@ -10,10 +10,10 @@ The windows of 1, 2, ... half-lives stand in the plan, and engines sum over them
 
 from __future__ import annotations
 
-from features.durations import LONGEST_MS, duration
-from features.errors import DefinitionError
-from features.location import caller
-from features.windows import Window, sliding
+from penstock.features.durations import LONGEST_MS, duration
+from penstock.features.errors import DefinitionError
+from penstock.features.location import caller
+from penstock.features.windows import Window, sliding
 
 #: Each half-life is a window that every engine keeps. 2**32 sums of int64 times 2**31 fit 128 bits, and an event that
 #: has been halved so often weighs less than a billionth.

@@ -10,18 +10,27 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from features.aggregates import Feature
-from features.durations import LONGEST, parse_duration
-from features.errors import DefinitionError, Mistakes, for_each
-from features.expressions import Expr, OwnText
-from features.location import caller
-from features.names import check_distinct, check_name, check_topic, unknown
-from features.passes import plan_view
-from features.plan import FeaturePlan, InputPlan, LabelPlan, ModelPlan, SourcePlan, VectorItem, ViewPlan, source_plan
-from features.preview import preview
-from features.types import NUMBERS, TYPES, Column, element
-from features.union import Union
-from features.windows import lifetime
+from penstock.features.aggregates import Feature
+from penstock.features.durations import LONGEST, parse_duration
+from penstock.features.errors import DefinitionError, Mistakes, for_each
+from penstock.features.expressions import Expr, OwnText
+from penstock.features.location import caller
+from penstock.features.names import check_distinct, check_name, check_topic, unknown
+from penstock.features.passes import plan_view
+from penstock.features.plan import (
+    FeaturePlan,
+    InputPlan,
+    LabelPlan,
+    ModelPlan,
+    SourcePlan,
+    VectorItem,
+    ViewPlan,
+    source_plan,
+)
+from penstock.features.preview import preview
+from penstock.features.types import NUMBERS, TYPES, Column, element
+from penstock.features.union import Union
+from penstock.features.windows import lifetime
 
 #: The columns of a training set beside the vector.
 TRAINING_SET = ("id", "t", "label")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from features.errors import DefinitionError
-from features.location import caller
+from penstock.features.errors import DefinitionError
+from penstock.features.location import caller
 
 UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _FORM = re.compile(r"(0|[1-9][0-9]{0,17})(ms|s|m|h|d)")

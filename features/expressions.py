@@ -1,7 +1,7 @@
 """Expressions over the columns of a source, or over features: a typed tree, built by Python's operators.
 
 Types are checked and mixed numbers promoted when the tree is built, so that the engines see only
-operators between equal types. ``features.operators.OPERATORS`` is the whole language, as data.
+operators between equal types. ``penstock.features.operators.OPERATORS`` is the whole language, as data.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from features.casts import cast_operator
-from features.errors import DefinitionError, did_you_mean
-from features.location import caller
-from features.operators import OPERATORS
-from features.refusals import METHODS, PYTHON, instead
-from features.types import NUMBERS, TYPES
-from features.zones import Zone, zone
+from penstock.features.casts import cast_operator
+from penstock.features.errors import DefinitionError, did_you_mean
+from penstock.features.location import caller
+from penstock.features.operators import OPERATORS
+from penstock.features.refusals import METHODS, PYTHON, instead
+from penstock.features.types import NUMBERS, TYPES
+from penstock.features.zones import Zone, zone
 
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
@@ -170,11 +170,11 @@ class Expr:
         return operate("sqrt", self)
 
     def log(self) -> Expr:
-        """float64: the natural logarithm, as ``features.logarithms`` computes it; null for zero and below."""
+        """float64: the natural logarithm, as ``penstock.features.logarithms`` computes it; null for zero and below."""
         return operate("log", self)
 
     def exp(self) -> Expr:
-        """float64: e to this power, as ``features.logarithms`` computes it; null beyond float64."""
+        """float64: e to this power, as ``penstock.features.logarithms`` computes it; null beyond float64."""
         return operate("exp", self)
 
     def lower(self) -> Expr:

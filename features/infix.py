@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from features.expressions import LEAVES, Expr
-from features.operators import OPERATORS
+from penstock.features.expressions import LEAVES, Expr
+from penstock.features.operators import OPERATORS
 
 
 def infix(expr: Expr) -> str:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any, NoReturn
 
-from features.expressions import INT64_MAX, INT64_MIN
-from features.plan import ColumnPlan, SourcePlan
+from penstock.features.expressions import INT64_MAX, INT64_MIN
+from penstock.features.plan import ColumnPlan, SourcePlan
 
 #: Timestamps are those of the years 1 to 9999, in milliseconds since the epoch.
 TIME_MIN, TIME_MAX = -62_135_596_800_000, 253_402_300_799_999

@@ -1,4 +1,4 @@
-"""``log`` and ``exp`` of columns: the algorithm of ``features.logarithms``, the same operations in the same order."""
+"""``log`` and ``exp`` of columns: the algorithm of ``penstock.features.logarithms``, in the same order."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from features.logarithms import LN2_HIGH, LN2_LOW, OVERFLOWS, PER_LN2, UNDERFLOWS, L, P
+from penstock.features.logarithms import LN2_HIGH, LN2_LOW, OVERFLOWS, PER_LN2, UNDERFLOWS, L, P
 
 Doubles = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -2,8 +2,8 @@
 
 The libraries of C, Java, numpy and DuckDB differ in the last bit. So this is one algorithm, in IEEE additions,
 multiplications and divisions alone, done in one order: that of Sun's fdlibm, which Java's ``StrictMath`` must follow to
-the bit. The oracle runs this module; training, serving and DuckDB run ``features.logarithm_columns``, and Flink runs
-``StrictMath``. Errors stay below 1 ulp.
+the bit. The oracle runs this module; training, serving and DuckDB run
+``penstock.features.logarithm_columns``, and Flink runs ``StrictMath``. Errors stay below 1 ulp.
 """
 
 from __future__ import annotations

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from features.errors import DefinitionError, PenstockError, did_you_mean
-from features.piecewise import Piecewise
+from penstock.features.errors import DefinitionError, PenstockError, did_you_mean
+from penstock.features.piecewise import Piecewise
 
 #: The name of the module that a definitions file is.
 MODULE = "definitions"

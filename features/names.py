@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from features.errors import DefinitionError, did_you_mean
-from features.location import caller
+from penstock.features.errors import DefinitionError, did_you_mean
+from penstock.features.location import caller
 
 #: In characters. Topics (at most 249 of Kafka's) and files are named after views.
 LONGEST = 100

@@ -1,6 +1,6 @@
 """The operators of expressions, as data: what each takes and gives, how it is written, what it means.
 
-``features.oracle.evaluate`` says what they mean; every engine has the same operators by name.
+``penstock.features.oracle.evaluate`` says what they mean; every engine has the same operators by name.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from features.types import NUMBERS
+from penstock.features.types import NUMBERS
 
 Types = tuple[str, ...]
 

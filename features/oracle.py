@@ -13,12 +13,12 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
-from features.aggregates import AGGREGATES
-from features.expressions import INT64_MAX, INT64_MIN, Expr
-from features.ingest import BadEvent, Row, check_row
-from features.plan import SOURCE, ArgPlan, FeaturePlan, UnionPlan, ViewPlan
-from features.scalars import SCALARS, local
-from features.windows import Window
+from penstock.features.aggregates import AGGREGATES
+from penstock.features.expressions import INT64_MAX, INT64_MIN, Expr
+from penstock.features.ingest import BadEvent, Row, check_row
+from penstock.features.plan import SOURCE, ArgPlan, FeaturePlan, UnionPlan, ViewPlan
+from penstock.features.scalars import SCALARS, local
+from penstock.features.windows import Window
 
 Key = tuple[Any, ...]
 Values = tuple[Any, ...]

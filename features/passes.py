@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from features.aggregates import AGGREGATES, Feature
-from features.canonical import canonical_json
-from features.decay import half_lives
-from features.errors import DefinitionError
-from features.expressions import Expr
-from features.location import caller
-from features.plan import ArgPlan, FeaturePlan, KeyPlan, SourcePlan, UnionPlan, ViewPlan
-from features.row_size import LEAST_BYTES, ROW_BYTES
-from features.types import DEFAULT_PLACES
+from penstock.features.aggregates import AGGREGATES, Feature
+from penstock.features.canonical import canonical_json
+from penstock.features.decay import half_lives
+from penstock.features.errors import DefinitionError
+from penstock.features.expressions import Expr
+from penstock.features.location import caller
+from penstock.features.plan import ArgPlan, FeaturePlan, KeyPlan, SourcePlan, UnionPlan, ViewPlan
+from penstock.features.row_size import LEAST_BYTES, ROW_BYTES
+from penstock.features.types import DEFAULT_PLACES
 
 Draft = dict[str, Any]
 

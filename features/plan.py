@@ -12,12 +12,12 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from features.aggregates import AGGREGATES, NO_PARAMETERS, Default, Parameters
-from features.canonical import canonical_json, fingerprint
-from features.expressions import Expr
-from features.row_size import holds_text, text_limit
-from features.types import Column
-from features.windows import Window
+from penstock.features.aggregates import AGGREGATES, NO_PARAMETERS, Default, Parameters
+from penstock.features.canonical import canonical_json, fingerprint
+from penstock.features.expressions import Expr
+from penstock.features.row_size import holds_text, text_limit
+from penstock.features.types import Column
+from penstock.features.windows import Window
 
 FORMAT = 1
 

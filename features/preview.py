@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from features.errors import UsageError
-from features.ingest import BadEvent, Row, decode
-from features.location import caller
-from features.oracle import Key, Result, batch
-from features.plan import SOURCE, ColumnPlan, SourcePlan, ViewPlan
+from penstock.features.errors import UsageError
+from penstock.features.ingest import BadEvent, Row, decode
+from penstock.features.location import caller
+from penstock.features.oracle import Key, Result, batch
+from penstock.features.plan import SOURCE, ColumnPlan, SourcePlan, ViewPlan
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Bad events that are put in words; the rest is counted.

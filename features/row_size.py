@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from features.types import element
+from penstock.features.types import element
 
 #: Bytes of a record's key and value: Kafka's limit (1 MiB) less its own bytes and the headers.
 ROW_BYTES = 1_000_000

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-from features.ingest import TIME_MAX, TIME_MIN
-from features.logarithms import exp, log
-from features.zones import Zone
+from penstock.features.ingest import TIME_MAX, TIME_MIN
+from penstock.features.logarithms import exp, log
+from penstock.features.zones import Zone
 
 DAY_MS, HOUR_MS = 86_400_000, 3_600_000
 

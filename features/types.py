@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from features.errors import DefinitionError, did_you_mean
-from features.location import caller
+from penstock.features.errors import DefinitionError, did_you_mean
+from penstock.features.location import caller
 
 TYPES = ("int64", "float64", "string", "bool", "timestamp")
 NUMBERS = ("int64", "float64")

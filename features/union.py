@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from features.errors import DefinitionError, Mistakes, did_you_mean
-from features.expressions import Expr, OwnText
-from features.location import caller
-from features.names import check_distinct
-from features.plan import SourcePlan, UnionPlan
-from features.types import Column
+from penstock.features.errors import DefinitionError, Mistakes, did_you_mean
+from penstock.features.expressions import Expr, OwnText
+from penstock.features.location import caller
+from penstock.features.names import check_distinct
+from penstock.features.plan import SourcePlan, UnionPlan
+from penstock.features.types import Column
 
 
 class Member(Protocol):

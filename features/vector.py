@@ -1,6 +1,6 @@
 """A model's vector from request columns and features: one implementation, for training and for serving.
 
-Expressions are evaluated over whole columns with the meaning of ``features.oracle.evaluate``, to the bit.
+Expressions are evaluated over whole columns with the meaning of ``penstock.features.oracle.evaluate``, to the bit.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from features.expressions import INT64_MIN, Expr
-from features.logarithm_columns import exp, log
-from features.plan import ModelPlan
-from features.vector_functions import function
+from penstock.features.expressions import INT64_MIN, Expr
+from penstock.features.logarithm_columns import exp, log
+from penstock.features.plan import ModelPlan
+from penstock.features.vector_functions import function
 
 Mask = npt.NDArray[np.bool_]
 Array = npt.NDArray[Any]

@@ -1,4 +1,4 @@
-"""The functions of expressions over whole columns: what ``features.scalars`` says of one value, to the bit.
+"""The functions of expressions over whole columns: what ``penstock.features.scalars`` says of one value, to the bit.
 
 Each takes the operands' arrays and ``null`` (n,), True where an operand is null and what lies there means nothing, and
 gives the results and (n,) True where there is none although every operand has a value.
@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from features import scalars
-from features.expressions import Expr
-from features.ingest import TIME_MAX, TIME_MIN
-from features.zones import Zone
+from penstock.features import scalars
+from penstock.features.expressions import Expr
+from penstock.features.ingest import TIME_MAX, TIME_MIN
+from penstock.features.zones import Zone
 
 Mask = npt.NDArray[np.bool_]
 Array = npt.NDArray[Any]

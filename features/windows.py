@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from features.durations import parse_duration
-from features.errors import DefinitionError
-from features.location import caller
+from penstock.features.durations import parse_duration
+from penstock.features.errors import DefinitionError
+from penstock.features.location import caller
 
 #: The kinds that engines know.
 KINDS = ("sliding", "hopping", "calendar", "session", "lifetime")

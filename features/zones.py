@@ -15,8 +15,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from features.errors import DefinitionError, did_you_mean
-from features.location import caller
+from penstock.features.errors import DefinitionError, did_you_mean
+from penstock.features.location import caller
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)

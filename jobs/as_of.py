@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from features.compilers.duckdb.types import in_milliseconds, literal, quote
-from features.plan import FeaturePlan, ViewPlan
+from penstock.features.compilers.duckdb.types import in_milliseconds, literal, quote
+from penstock.features.plan import FeaturePlan, ViewPlan
 
 
 def as_of(view: ViewPlan, features: Sequence[str], points: str, asked: str, keys: Sequence[str], kept: str) -> str:

@@ -19,21 +19,21 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.canonical import canonical_json
-from features.compilers.duckdb.change_points import ChangePoints, change_points
-from features.compilers.duckdb.chunks import chunks_of_keys
-from features.compilers.duckdb.events import Files, History, events_query
-from features.compilers.duckdb.frames import most_keys
-from features.compilers.duckdb.parquet import FILE, ROW
-from features.compilers.duckdb.types import quote, text
-from features.compilers.duckdb.versions import ROWS, VERSIONS, repeats_query, versions_queries
-from features.compilers.duckdb.view import ViewQuery
-from features.ingest import CLASSES
-from features.plan import SourcePlan, UnionPlan, ViewPlan
-from jobs.database import explained, memory_limit, one_row, scratch_database
-from jobs.history import history_files
-from jobs.parquet.schemas import by_schema
-from jobs.parts import ViewParts, repeated, stored, timestamps
+from penstock.features.canonical import canonical_json
+from penstock.features.compilers.duckdb.change_points import ChangePoints, change_points
+from penstock.features.compilers.duckdb.chunks import chunks_of_keys
+from penstock.features.compilers.duckdb.events import Files, History, events_query
+from penstock.features.compilers.duckdb.frames import most_keys
+from penstock.features.compilers.duckdb.parquet import FILE, ROW
+from penstock.features.compilers.duckdb.types import quote, text
+from penstock.features.compilers.duckdb.versions import ROWS, VERSIONS, repeats_query, versions_queries
+from penstock.features.compilers.duckdb.view import ViewQuery
+from penstock.features.ingest import CLASSES
+from penstock.features.plan import SourcePlan, UnionPlan, ViewPlan
+from penstock.jobs.database import explained, memory_limit, one_row, scratch_database
+from penstock.jobs.history import history_files
+from penstock.jobs.parquet.schemas import by_schema
+from penstock.jobs.parts import ViewParts, repeated, stored, timestamps
 
 #: Bytes that numpy takes at most for a change point of a slice's busiest key, measured: for itself, for each window and
 #: for each feature, what is being written behind included.

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 # isort: off
-import jobs.store  # noqa: F401  before Feast, which it makes quicker to import
+import penstock.jobs.store  # noqa: F401  before Feast, which it makes quicker to import
 from feast import FeatureStore
 from google.protobuf.message import DecodeError
 
 # isort: on
-from features.compilers.feast.view import feast_objects
-from features.errors import PenstockError, UsageError
-from jobs.console.private import private
-from jobs.project import Project, load_project
-from jobs.store.open import repository
+from penstock.features.compilers.feast.view import feast_objects
+from penstock.features.errors import PenstockError, UsageError
+from penstock.jobs.console.private import private
+from penstock.jobs.project import Project, load_project
+from penstock.jobs.store.open import repository
 
 
 def project_objects(folder: Path) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from features.errors import PenstockError
+from penstock.features.errors import PenstockError
 
 #: How long a process may take to end by itself, in seconds: a stream takes a last savepoint.
 GRACE_S = 40.0
@@ -27,7 +27,7 @@ class Child:
 
     def __init__(self, name: str, arguments: list[str], log: Path) -> None:
         self.name, self.log = name, log
-        self._command = ["-W", "ignore", "-m", "jobs.cli", *arguments]
+        self._command = ["-W", "ignore", "-m", "penstock.jobs.cli", *arguments]
         self._process: subprocess.Popen[bytes] | None = None
         self._began = 0
 

@@ -1,4 +1,4 @@
-"""The command line. Each command is a module of ``jobs.commands``, imported only when it is called."""
+"""The command line. Each command is a module of ``penstock.jobs.commands``, imported only when it is called."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import sys
 
 import click
 
-from features.errors import PenstockError, UsageError
-from jobs.console.visible import visible
+from penstock.features.errors import PenstockError, UsageError
+from penstock.jobs.console.visible import visible
 
 #: Command → one line of help: what ``penstock --help`` lists without importing any of them.
 COMMANDS = {
@@ -46,7 +46,7 @@ class Commands(click.Group):
         """Imports the command's module."""
         if cmd_name not in COMMANDS:
             return None
-        command = importlib.import_module(f"jobs.commands.{cmd_name.replace('-', '_')}").command
+        command = importlib.import_module(f"penstock.jobs.commands.{cmd_name.replace('-', '_')}").command
         assert isinstance(command, click.Command)
         return command
 
@@ -68,7 +68,7 @@ def penstock() -> None:
 def main() -> None:
     """The entry point. Exit codes: 0 done, 1 it failed, 2 it was asked wrongly."""
     if sys.argv[1:2] and sys.argv[1] in _WITH_FEAST:
-        importlib.import_module("jobs.store.quick_start").leave_feast_unchecked()
+        importlib.import_module("penstock.jobs.store.quick_start").leave_feast_unchecked()
     try:
         sys.exit(penstock.main(args=sys.argv[1:], prog_name="penstock", standalone_mode=False))
     except PenstockError as error:  # of an option that could not be read, or of a command with --debug

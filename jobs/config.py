@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from features.errors import UsageError, did_you_mean
-from jobs.kafka.names import Names
+from penstock.features.errors import UsageError, did_you_mean
+from penstock.jobs.kafka.names import Names
 
 FILE = "penstock.toml"
 #: The broker that ``penstock up`` starts, found through the project's state folder.

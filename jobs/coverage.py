@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from features.compilers.duckdb.view import ViewQuery
-from features.errors import RefusedError, UsageError
-from features.plan import ViewPlan
-from jobs.history import first_time
-from jobs.parts import ViewParts, read_part
-from jobs.project import Project
-from jobs.times import range_words, time_words
+from penstock.features.compilers.duckdb.view import ViewQuery
+from penstock.features.errors import RefusedError, UsageError
+from penstock.features.plan import ViewPlan
+from penstock.jobs.history import first_time
+from penstock.jobs.parts import ViewParts, read_part
+from penstock.jobs.project import Project
+from penstock.jobs.times import range_words, time_words
 
 Span = tuple[int, int]
 

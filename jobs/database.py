@@ -12,9 +12,9 @@ import duckdb
 from duckdb.func import ARROW, SPECIAL
 from duckdb.sqltypes import DOUBLE
 
-from features.compilers.duckdb.own_functions import OWN_FUNCTIONS
-from features.compilers.duckdb.types import MACROS
-from features.errors import PenstockError, UsageError
+from penstock.features.compilers.duckdb.own_functions import OWN_FUNCTIONS
+from penstock.features.compilers.duckdb.types import MACROS
+from penstock.features.errors import PenstockError, UsageError
 
 
 @contextmanager

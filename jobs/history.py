@@ -9,13 +9,13 @@ from typing import Any
 
 import duckdb
 
-from features.compilers.duckdb.events import source_query
-from features.compilers.duckdb.types import quote
-from features.errors import UsageError
-from features.plan import SourcePlan
-from jobs.database import explained, one_row, prepare
-from jobs.parquet.schemas import by_schema
-from jobs.project import Project
+from penstock.features.compilers.duckdb.events import source_query
+from penstock.features.compilers.duckdb.types import quote
+from penstock.features.errors import UsageError
+from penstock.features.plan import SourcePlan
+from penstock.jobs.database import explained, one_row, prepare
+from penstock.jobs.parquet.schemas import by_schema
+from penstock.jobs.project import Project
 
 #: Where times lie that are no milliseconds, in milliseconds.
 _FEBRUARY_1970, _YEAR_2200 = 31 * 86_400_000, 7_258_118_400_000

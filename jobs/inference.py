@@ -18,32 +18,32 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 
-from features.errors import PenstockError, RefusedError, UsageError
-from features.plan import ModelPlan
-from jobs.kafka.clients import answering, consumer, ensure_topics, producer, require_topics, topic_ids
-from jobs.kafka.errors import KafkaFailure, LostPartitions
-from jobs.kafka.interface import CLOSE_MS, Consumer, Record
-from jobs.kafka.owner import check_output, claim
-from jobs.kafka.watch import TopicWatch
-from jobs.lag import progress as progress_of
-from jobs.logs import about, logger
-from jobs.metrics.inference import InferenceMetrics
-from jobs.metrics.serve import served
-from jobs.models.compiling import compiling
-from jobs.models.folder import LoadedModel, load_current
-from jobs.project import Project
-from jobs.serving.answers import Answers
-from jobs.serving.inputs import Input, inputs_of
-from jobs.serving.interpreter import answering_pace
-from jobs.serving.lookup import Lookup, Rowed
-from jobs.serving.mirror import mirrored, streamed
-from jobs.serving.parse import Parser
-from jobs.serving.reader import Begin, Reader
-from jobs.serving.request_topic import RequestTopic
-from jobs.serving.requests import Queue, Request, read_requests
-from jobs.serving.transactions import DELIVERY_MS, TRANSACTION_MS, WEIGHT, Transactions, alone, ids, member_id
-from jobs.store.open import open_store
-from jobs.store.patience import Patience
+from penstock.features.errors import PenstockError, RefusedError, UsageError
+from penstock.features.plan import ModelPlan
+from penstock.jobs.kafka.clients import answering, consumer, ensure_topics, producer, require_topics, topic_ids
+from penstock.jobs.kafka.errors import KafkaFailure, LostPartitions
+from penstock.jobs.kafka.interface import CLOSE_MS, Consumer, Record
+from penstock.jobs.kafka.owner import check_output, claim
+from penstock.jobs.kafka.watch import TopicWatch
+from penstock.jobs.lag import progress as progress_of
+from penstock.jobs.logs import about, logger
+from penstock.jobs.metrics.inference import InferenceMetrics
+from penstock.jobs.metrics.serve import served
+from penstock.jobs.models.compiling import compiling
+from penstock.jobs.models.folder import LoadedModel, load_current
+from penstock.jobs.project import Project
+from penstock.jobs.serving.answers import Answers
+from penstock.jobs.serving.inputs import Input, inputs_of
+from penstock.jobs.serving.interpreter import answering_pace
+from penstock.jobs.serving.lookup import Lookup, Rowed
+from penstock.jobs.serving.mirror import mirrored, streamed
+from penstock.jobs.serving.parse import Parser
+from penstock.jobs.serving.reader import Begin, Reader
+from penstock.jobs.serving.request_topic import RequestTopic
+from penstock.jobs.serving.requests import Queue, Request, read_requests
+from penstock.jobs.serving.transactions import DELIVERY_MS, TRANSACTION_MS, WEIGHT, Transactions, alone, ids, member_id
+from penstock.jobs.store.open import open_store
+from penstock.jobs.store.patience import Patience
 
 _LOG = logger("infer")
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import OffsetSpec
 
-from jobs.config import Config
-from jobs.kafka.clients import admin, answering
-from jobs.kafka.interface import Place
-from jobs.project import Project
-from jobs.reading import count_records
+from penstock.jobs.config import Config
+from penstock.jobs.kafka.clients import admin, answering
+from penstock.jobs.kafka.interface import Place
+from penstock.jobs.project import Project
+from penstock.jobs.reading import count_records
 
 #: So many offsets of a topic are looked at one by one: those of a transaction's end mark and of aborted records are no
 #: lag. Of a greater distance they are a small part.

@@ -8,7 +8,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from jobs.console.visible import one_line, visible
+from penstock.jobs.console.visible import one_line, visible
 
 Format = Literal["text", "json"]
 

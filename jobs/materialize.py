@@ -13,15 +13,15 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from features.compilers.duckdb.types import in_milliseconds, quote
-from features.plan import ViewPlan
-from jobs.coverage import check_coverage
-from jobs.parts import ViewParts, part_rows
-from jobs.project import Project
-from jobs.store.bulk import BulkStore
-from jobs.store.rows import Batch, FeatureRow
-from jobs.store.schema import schema_of
-from jobs.times import time_words
+from penstock.features.compilers.duckdb.types import in_milliseconds, quote
+from penstock.features.plan import ViewPlan
+from penstock.jobs.coverage import check_coverage
+from penstock.jobs.parts import ViewParts, part_rows
+from penstock.jobs.project import Project
+from penstock.jobs.store.bulk import BulkStore
+from penstock.jobs.store.rows import Batch, FeatureRow
+from penstock.jobs.store.schema import schema_of
+from penstock.jobs.times import time_words
 
 BATCH = 20_000
 

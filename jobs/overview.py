@@ -6,15 +6,15 @@ import contextlib
 import time
 from dataclasses import dataclass
 
-from features.errors import PenstockError
-from jobs.flink.rest import FlinkRest
-from jobs.flink.starts import read_starts
-from jobs.kafka.letters import LetterReader, Letters
-from jobs.kafka.security import bootstrap_servers
-from jobs.lag import Pair, Progress, progress, read_by_stream, written_by_stream
-from jobs.models.pointer import current_version
-from jobs.project import Project
-from jobs.status import Counted, Late, kept_counted, late, read_counted, running_job
+from penstock.features.errors import PenstockError
+from penstock.jobs.flink.rest import FlinkRest
+from penstock.jobs.flink.starts import read_starts
+from penstock.jobs.kafka.letters import LetterReader, Letters
+from penstock.jobs.kafka.security import bootstrap_servers
+from penstock.jobs.lag import Pair, Progress, progress, read_by_stream, written_by_stream
+from penstock.jobs.models.pointer import current_version
+from penstock.jobs.project import Project
+from penstock.jobs.status import Counted, Late, kept_counted, late, read_counted, running_job
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from features.compilers.duckdb.parquet import parquet
-from features.errors import PenstockError
-from features.plan import ViewPlan
-from features.types import list_of
-from jobs.parquet.checksums import PLACEHOLDER, add_checksum, check_files, check_metadata
+from penstock.features.compilers.duckdb.parquet import parquet
+from penstock.features.errors import PenstockError
+from penstock.features.plan import ViewPlan
+from penstock.features.types import list_of
+from penstock.jobs.parquet.checksums import PLACEHOLDER, add_checksum, check_files, check_metadata
 
 #: Keys of a part's metadata: its plan's fingerprint, its range in milliseconds, what history it was made from, and
 #: when the backfill began that made it.

@@ -12,15 +12,15 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from features.compilers.duckdb.types import quote
-from features.errors import UsageError
-from features.plan import InputPlan, ModelPlan, SourcePlan, ViewPlan
-from features.vector import leaf_names
-from jobs.as_of import as_of, f_column
-from jobs.database import one_row
-from jobs.history import source_rows
-from jobs.parts import part_rows
-from jobs.project import Project
+from penstock.features.compilers.duckdb.types import quote
+from penstock.features.errors import UsageError
+from penstock.features.plan import InputPlan, ModelPlan, SourcePlan, ViewPlan
+from penstock.features.vector import leaf_names
+from penstock.jobs.as_of import as_of, f_column
+from penstock.jobs.database import one_row
+from penstock.jobs.history import source_rows
+from penstock.jobs.parts import part_rows
+from penstock.jobs.project import Project
 
 
 def load_requests(

@@ -8,13 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from features.definitions import Model, Stream, Table, View
-from features.errors import DefinitionError, Mistakes, UsageError, did_you_mean
-from features.mistakes import read_to_the_end
-from features.plan import ViewPlan
-from features.union import Union
-from jobs.config import FILE, Config, read_config
-from jobs.kafka.names import Names
+from penstock.features.definitions import Model, Stream, Table, View
+from penstock.features.errors import DefinitionError, Mistakes, UsageError, did_you_mean
+from penstock.features.mistakes import read_to_the_end
+from penstock.features.plan import ViewPlan
+from penstock.features.union import Union
+from penstock.jobs.config import FILE, Config, read_config
+from penstock.jobs.kafka.names import Names
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ from contextlib import closing
 from multiprocessing import get_context
 from pathlib import Path
 
-from jobs.kafka.interface import Consumer
-from jobs.project import Project, load_project
-from jobs.reading import read_batches
+from penstock.jobs.kafka.interface import Consumer
+from penstock.jobs.project import Project, load_project
+from penstock.jobs.reading import read_batches
 
 #: Records taken at once.
 AT_ONCE = 50_000

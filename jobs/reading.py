@@ -6,11 +6,11 @@ import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 
-from features.errors import PenstockError
-from jobs.config import Config
-from jobs.kafka.clients import answering, consumer
-from jobs.kafka.interface import Consumer, Place, Record
-from jobs.project import Project
+from penstock.features.errors import PenstockError
+from penstock.jobs.config import Config
+from penstock.jobs.kafka.clients import answering, consumer
+from penstock.jobs.kafka.interface import Consumer, Place, Record
+from penstock.jobs.project import Project
 
 #: Records taken at once, and how long none may come before the end is reached, in seconds.
 AT_ONCE, PATIENCE_S = 20_000, 30.0

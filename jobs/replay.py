@@ -15,13 +15,13 @@ from typing import Protocol
 
 import duckdb
 
-from features.compilers.duckdb.types import quote
-from features.errors import PenstockError, UsageError
-from jobs.database import explained, one_row, scratch_database
-from jobs.history import source_rows
-from jobs.kafka.clients import answering
-from jobs.kafka.interface import Consumer, Producer, Receipt
-from jobs.project import Project
+from penstock.features.compilers.duckdb.types import quote
+from penstock.features.errors import PenstockError, UsageError
+from penstock.jobs.database import explained, one_row, scratch_database
+from penstock.jobs.history import source_rows
+from penstock.jobs.kafka.clients import answering
+from penstock.jobs.kafka.interface import Consumer, Producer, Receipt
+from penstock.jobs.project import Project
 
 #: One event: source name, event time in milliseconds, JSON bytes.
 Sent = tuple[str, int, bytes]

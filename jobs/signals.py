@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from jobs.children import GRACE_S
+from penstock.jobs.children import GRACE_S
 
 #: Seconds from the signal to the end, whatever is away: a supervisor kills after ``GRACE_S``.
 DEADLINE_S = GRACE_S - 2.0

@@ -12,13 +12,13 @@ from typing import Any
 
 from kafka import KafkaAdminClient
 
-from features.errors import PenstockError
-from features.ingest import CLASSES
-from jobs.children import Child
-from jobs.flink.rest import FlinkRest
-from jobs.kafka.clients import admin, answering
-from jobs.lag import NOTHING, progress_by, written_by_stream
-from jobs.project import Project
+from penstock.features.errors import PenstockError
+from penstock.features.ingest import CLASSES
+from penstock.jobs.children import Child
+from penstock.jobs.flink.rest import FlinkRest
+from penstock.jobs.kafka.clients import admin, answering
+from penstock.jobs.lag import NOTHING, progress_by, written_by_stream
+from penstock.jobs.project import Project
 
 #: Seconds between two looks; and after which a watermark has fired what the last events make due.
 POLL_S, SETTLE_S = 0.25, 1.0

@@ -15,20 +15,20 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from features.compilers.flink.config import JobSettings, flink_options
-from features.compilers.flink.job import SourceJob, Topics, build, environment
-from features.errors import PenstockError, UsageError
-from features.plan import ViewPlan
-from jobs.collection import no_collection
-from jobs.flink.errors import damaged_partition, gone_position
-from jobs.flink.job import FlinkJob, flink_says
-from jobs.flink.jvm import FlinkJvm, end_leftover
-from jobs.flink.onward import Onward, SourceTopic
-from jobs.flink.rest import Failure
-from jobs.flink.room import check_room, room
-from jobs.flink.secret import secret
-from jobs.flink.starts import read_starts
-from jobs.flink.state import (
+from penstock.features.compilers.flink.config import JobSettings, flink_options
+from penstock.features.compilers.flink.job import SourceJob, Topics, build, environment
+from penstock.features.errors import PenstockError, UsageError
+from penstock.features.plan import ViewPlan
+from penstock.jobs.collection import no_collection
+from penstock.jobs.flink.errors import damaged_partition, gone_position
+from penstock.jobs.flink.job import FlinkJob, flink_says
+from penstock.jobs.flink.jvm import FlinkJvm, end_leftover
+from penstock.jobs.flink.onward import Onward, SourceTopic
+from penstock.jobs.flink.rest import Failure
+from penstock.jobs.flink.room import check_room, room
+from penstock.jobs.flink.secret import secret
+from penstock.jobs.flink.starts import read_starts
+from penstock.jobs.flink.state import (
     ROWS,
     TOPIC,
     check_identity,
@@ -38,21 +38,21 @@ from jobs.flink.state import (
     savepoints,
     write_identity,
 )
-from jobs.kafka.clients import ensure_topics, provide_topics, topic_ids
-from jobs.kafka.damage import send_letters
-from jobs.kafka.errors import Unreadable
-from jobs.kafka.owner import claim
-from jobs.kafka.security import flink_properties
-from jobs.kafka.watch import TopicWatch
-from jobs.metrics.serve import served
-from jobs.metrics.stream import StreamMetrics
-from jobs.ports import free_port
-from jobs.project import Project
-from jobs.status import Counted, keep_counted, late, status_file
-from jobs.store.open import open_store
-from jobs.store.patience import Patience
-from jobs.store.schema import schema_of
-from jobs.writer import Writer, WriterCounts, reader
+from penstock.jobs.kafka.clients import ensure_topics, provide_topics, topic_ids
+from penstock.jobs.kafka.damage import send_letters
+from penstock.jobs.kafka.errors import Unreadable
+from penstock.jobs.kafka.owner import claim
+from penstock.jobs.kafka.security import flink_properties
+from penstock.jobs.kafka.watch import TopicWatch
+from penstock.jobs.metrics.serve import served
+from penstock.jobs.metrics.stream import StreamMetrics
+from penstock.jobs.ports import free_port
+from penstock.jobs.project import Project
+from penstock.jobs.status import Counted, keep_counted, late, status_file
+from penstock.jobs.store.open import open_store
+from penstock.jobs.store.patience import Patience
+from penstock.jobs.store.schema import schema_of
+from penstock.jobs.writer import Writer, WriterCounts, reader
 
 #: Seconds between two looks at what runs, and between two notes of what it has counted.
 LOOK_S, KEEP_S = 0.5, 5.0

@@ -1,7 +1,7 @@
 """Training sets: every request of a model's history with its features at that time, and its label.
 
-The features are read from the change points of the views (``jobs.point_in_time``). What the vector derives from them
-is computed by ``features.vector``, as in serving.
+The features are read from the change points of the views (``penstock.jobs.point_in_time``). What the vector derives
+from them is computed by ``penstock.features.vector``, as in serving.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.definitions import TRAINING_SET
-from features.errors import UsageError
-from features.plan import ModelPlan
-from features.vector import Mask, Values, Vectors, leaf_names, vectors
-from jobs.coverage import check_coverage
-from jobs.database import explained, one_row, scratch_database
-from jobs.models.arrays import ARROW_TYPES, array_of, values_of
-from jobs.parquet.checksums import PLACEHOLDER, add_checksum
-from jobs.parts import BEFORE, FINGERPRINT, FROM, TO
-from jobs.point_in_time import join_input, joined_rows, load_labels, load_requests, used_features
-from jobs.project import Project
-from jobs.times import range_words
+from penstock.features.definitions import TRAINING_SET
+from penstock.features.errors import UsageError
+from penstock.features.plan import ModelPlan
+from penstock.features.vector import Mask, Values, Vectors, leaf_names, vectors
+from penstock.jobs.coverage import check_coverage
+from penstock.jobs.database import explained, one_row, scratch_database
+from penstock.jobs.models.arrays import ARROW_TYPES, array_of, values_of
+from penstock.jobs.parquet.checksums import PLACEHOLDER, add_checksum
+from penstock.jobs.parts import BEFORE, FINGERPRINT, FROM, TO
+from penstock.jobs.point_in_time import join_input, joined_rows, load_labels, load_requests, used_features
+from penstock.jobs.project import Project
+from penstock.jobs.times import range_words
 
 #: Requests that are evaluated together.
 BATCH = 50_000

@@ -14,12 +14,12 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from features.compilers.duckdb.parquet import listed
-from features.compilers.duckdb.types import SQL_TYPES, in_milliseconds
-from features.plan import ModelPlan, ViewPlan
-from features.types import list_of
-from jobs.bits import differing
-from jobs.parts import part_rows
+from penstock.features.compilers.duckdb.parquet import listed
+from penstock.features.compilers.duckdb.types import SQL_TYPES, in_milliseconds
+from penstock.features.plan import ModelPlan, ViewPlan
+from penstock.features.types import list_of
+from penstock.jobs.bits import differing
+from penstock.jobs.parts import part_rows
 
 _ARROW_TYPES = {
     "int64": pa.int64(),

@@ -18,20 +18,20 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from features.errors import PenstockError, RefusedError
-from features.plan import ViewPlan
-from jobs.collection import no_collection
-from jobs.kafka.clients import answering, consumer
-from jobs.kafka.errors import OffsetGone, Unanswered, Unreadable
-from jobs.kafka.interface import Consumer, Place, Record
-from jobs.kafka.loss import OPTION, loss_of, refused
-from jobs.kafka.whole import WholeTopics
-from jobs.logs import about, logger
-from jobs.project import Project
-from jobs.store.bulk import BulkStore
-from jobs.store.key_json import parse_key
-from jobs.store.rows import FeatureRow, ViewSchema
-from jobs.store.schema import schema_of
+from penstock.features.errors import PenstockError, RefusedError
+from penstock.features.plan import ViewPlan
+from penstock.jobs.collection import no_collection
+from penstock.jobs.kafka.clients import answering, consumer
+from penstock.jobs.kafka.errors import OffsetGone, Unanswered, Unreadable
+from penstock.jobs.kafka.interface import Consumer, Place, Record
+from penstock.jobs.kafka.loss import OPTION, loss_of, refused
+from penstock.jobs.kafka.whole import WholeTopics
+from penstock.jobs.logs import about, logger
+from penstock.jobs.project import Project
+from penstock.jobs.store.bulk import BulkStore
+from penstock.jobs.store.key_json import parse_key
+from penstock.jobs.store.rows import FeatureRow, ViewSchema
+from penstock.jobs.store.schema import schema_of
 
 _LOG = logger("stream")
 

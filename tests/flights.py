@@ -10,18 +10,18 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from jobs.catalogue import apply
-from jobs.commands.common import Context
-from jobs.demo.outcome import MODEL, backfill_all
-from jobs.demo.workplace import EXAMPLE, FILES
-from jobs.flights import build
-from jobs.materialize import materialize
-from jobs.models.train import train
-from jobs.project import Project, load_project
-from jobs.store.open import open_store
-from jobs.training import training_set
+from penstock.jobs.catalogue import apply
+from penstock.jobs.commands.common import Context
+from penstock.jobs.demo.outcome import MODEL, backfill_all
+from penstock.jobs.demo.workplace import EXAMPLE, FILES
+from penstock.jobs.flights import build
+from penstock.jobs.materialize import materialize
+from penstock.jobs.models.train import train
+from penstock.jobs.project import Project, load_project
+from penstock.jobs.store.open import open_store
+from penstock.jobs.training import training_set
 
-SQLITE = ("jobs.store.sqlite.PenstockSqliteOnlineStore", "path: .penstock/state/online.db")
+SQLITE = ("penstock.jobs.store.sqlite.PenstockSqliteOnlineStore", "path: .penstock/state/online.db")
 
 
 def ms(text: str) -> int:

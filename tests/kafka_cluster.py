@@ -12,8 +12,8 @@ from pathlib import Path
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from jobs.kafka.broker import JARS, PROPERTIES, java
-from jobs.ports import HOST, free_port
+from penstock.jobs.kafka.broker import JARS, PROPERTIES, java
+from penstock.jobs.ports import HOST, free_port
 
 NODES = (1, 2, 3)
 #: What one cluster's brokers have in common; any 16 bytes do.

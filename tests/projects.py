@@ -5,12 +5,12 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
-from jobs.config import Config, KafkaConfig
-from jobs.project import Project, load_project
+from penstock.jobs.config import Config, KafkaConfig
+from penstock.jobs.project import Project, load_project
 from tests.kafka_broker import USER, Kafka
 
-SQLITE = "  type: jobs.store.sqlite.PenstockSqliteOnlineStore\n  path: online.db"
-REDIS = "  type: jobs.store.redis.PenstockRedisOnlineStore\n  connection_string: {}"
+SQLITE = "  type: penstock.jobs.store.sqlite.PenstockSqliteOnlineStore\n  path: online.db"
+REDIS = "  type: penstock.jobs.store.redis.PenstockRedisOnlineStore\n  connection_string: {}"
 
 _TOML = """project = "tested"
 data = "data"

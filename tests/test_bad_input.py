@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.kafka.broker import Broker
-from jobs.ports import HOST, free_port
+from penstock.jobs.kafka.broker import Broker
+from penstock.jobs.ports import HOST, free_port
 
 DEFINITIONS = """
-from features import Model, Stream, View, count
+from penstock import Model, Stream, View, count
 
 orders = Stream("orders", topic="orders", history="orders.parquet", time="ts", id="id",
                 columns=dict(id="string", customer="string", cost="float64"))
@@ -47,7 +47,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "ignore", "-m", "jobs.cli", *arguments]
+    command = [sys.executable, "-W", "ignore", "-m", "penstock.jobs.cli", *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
@@ -128,7 +128,9 @@ def test_a_taken_port(folder: Path) -> None:
 
 def test_a_store_that_is_down(folder: Path) -> None:
     yaml = (folder / "feature_store.yaml").read_text()
-    yaml = yaml.replace("jobs.store.sqlite.PenstockSqliteOnlineStore", "jobs.store.redis.PenstockRedisOnlineStore")
+    yaml = yaml.replace(
+        "penstock.jobs.store.sqlite.PenstockSqliteOnlineStore", "penstock.jobs.store.redis.PenstockRedisOnlineStore"
+    )
     server = f"{HOST}:{free_port()}"
     (folder / "feature_store.yaml").write_text(
         yaml.replace("path: .penstock/online.db", f"connection_string: {server}")

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from features.aggregates import AGGREGATES
-from features.operators import OPERATORS, Operator
-from features.types import TYPES
-from features.windows import KINDS
+from penstock.features.aggregates import AGGREGATES
+from penstock.features.operators import OPERATORS, Operator
+from penstock.features.types import TYPES
+from penstock.features.windows import KINDS
 
 ROOT = Path(__file__).parents[1]
 DOCS = sorted([*(ROOT / "docs").glob("*.md"), *(ROOT / "docs").glob("*.ipynb")])

@@ -15,18 +15,18 @@ from typing import Any
 import orjson
 import pytest
 
-from jobs.audit.run import audit
-from jobs.children import Child
-from jobs.commands.common import Context
-from jobs.demo.outcome import backfill_all, feature_topics
-from jobs.demo.proofs import parity_of
-from jobs.explain.run import explain
-from jobs.kafka.broker import Broker
-from jobs.kafka.clients import consumer, ensure_topics, producer
-from jobs.project import Project
-from jobs.readback import read_values
-from jobs.replay import FullSpeed, Lead, replay
-from jobs.status import StreamStatus, wait_caught_up, wait_stream
+from penstock.jobs.audit.run import audit
+from penstock.jobs.children import Child
+from penstock.jobs.commands.common import Context
+from penstock.jobs.demo.outcome import backfill_all, feature_topics
+from penstock.jobs.demo.proofs import parity_of
+from penstock.jobs.explain.run import explain
+from penstock.jobs.kafka.broker import Broker
+from penstock.jobs.kafka.clients import consumer, ensure_topics, producer
+from penstock.jobs.project import Project
+from penstock.jobs.readback import read_values
+from penstock.jobs.replay import FullSpeed, Lead, replay
+from penstock.jobs.status import StreamStatus, wait_caught_up, wait_stream
 from tests.flights import Days, flights_project, learn_history, ms
 
 MODEL = "arrival_delay"

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import duckdb
 
-from features.compilers.duckdb.parquet import parquet
-from features.compilers.duckdb.types import quote, text
-from features.plan import SourcePlan, ViewPlan
-from jobs.audit.known import LONG_AGO, Known, reach
-from jobs.audit.late import counts_for, load_arrived, load_by_case
-from jobs.database import one_row
-from jobs.project import Project
-from jobs.reading import AHEAD_MS, CLOCKS_MS, first_offsets, offsets_since
+from penstock.features.compilers.duckdb.parquet import parquet
+from penstock.features.compilers.duckdb.types import quote, text
+from penstock.features.plan import SourcePlan, ViewPlan
+from penstock.jobs.audit.known import LONG_AGO, Known, reach
+from penstock.jobs.audit.late import counts_for, load_arrived, load_by_case
+from penstock.jobs.database import one_row
+from penstock.jobs.project import Project
+from penstock.jobs.reading import AHEAD_MS, CLOCKS_MS, first_offsets, offsets_since
 
 
 def load_apart(

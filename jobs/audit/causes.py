@@ -8,15 +8,15 @@ from pathlib import Path
 import duckdb
 import numpy as np
 
-from features.durations import duration_text
-from features.plan import ModelPlan
-from jobs.audit.doubts import entries_on, load_doubts
-from jobs.audit.findings import Finding, first
-from jobs.audit.known import Known
-from jobs.audit.rows import RowCauses
-from jobs.audit.unlike import Unlike
-from jobs.project import Project
-from jobs.times import time_words
+from penstock.features.durations import duration_text
+from penstock.features.plan import ModelPlan
+from penstock.jobs.audit.doubts import entries_on, load_doubts
+from penstock.jobs.audit.findings import Finding, first
+from penstock.jobs.audit.known import Known
+from penstock.jobs.audit.rows import RowCauses
+from penstock.jobs.audit.unlike import Unlike
+from penstock.jobs.project import Project
+from penstock.jobs.times import time_words
 
 #: By (place among the entries, n): why the entry differs.
 Findings = dict[tuple[int, int], Finding]

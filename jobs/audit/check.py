@@ -10,21 +10,21 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from features.plan import ModelPlan
-from jobs.audit.batch import recompute
-from jobs.audit.causes import Findings, find_causes
-from jobs.audit.known import EVENT_TYPES
-from jobs.audit.requests import read_requests
-from jobs.audit.served import load_served
-from jobs.audit.unlike import Unlike, compare, missing_columns
-from jobs.database import explained, one_row, scratch_database
-from jobs.models.folder import versions_before
-from jobs.project import Project
+from penstock.features.plan import ModelPlan
+from penstock.jobs.audit.batch import recompute
+from penstock.jobs.audit.causes import Findings, find_causes
+from penstock.jobs.audit.known import EVENT_TYPES
+from penstock.jobs.audit.requests import read_requests
+from penstock.jobs.audit.served import load_served
+from penstock.jobs.audit.unlike import Unlike, compare, missing_columns
+from penstock.jobs.database import explained, one_row, scratch_database
+from penstock.jobs.models.folder import versions_before
+from penstock.jobs.project import Project
 
 
 @dataclass(frozen=True)
 class Checked:
-    """``db``: the tables of ``jobs.audit``; ``unlike`` and ``findings``: what differs from batch, and why.
+    """``db``: the tables of ``penstock.jobs.audit``; ``unlike`` and ``findings``: what differs from batch, and why.
     ``timeless``: names of the inputs that hold for all time.
     """
 

@@ -15,10 +15,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from features.compilers.duckdb.types import quote
-from features.plan import ModelPlan, ViewPlan
-from features.vector import Mask
-from jobs.audit.unlike import Unlike, rests_on
+from penstock.features.compilers.duckdb.types import quote
+from penstock.features.plan import ModelPlan, ViewPlan
+from penstock.features.vector import Mask
+from penstock.jobs.audit.unlike import Unlike, rests_on
 
 ROW = "at_row"
 

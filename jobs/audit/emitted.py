@@ -14,12 +14,12 @@ import duckdb
 import orjson
 import pyarrow as pa
 
-from features.canonical import canonical_json
-from features.compilers.duckdb.types import quote
-from features.plan import ViewPlan
-from jobs.kafka.interface import Record
-from jobs.project import Project
-from jobs.reading import AHEAD_MS, CLOCKS_MS, read_records
+from penstock.features.canonical import canonical_json
+from penstock.features.compilers.duckdb.types import quote
+from penstock.features.plan import ViewPlan
+from penstock.jobs.kafka.interface import Record
+from penstock.jobs.project import Project
+from penstock.jobs.reading import AHEAD_MS, CLOCKS_MS, read_records
 
 _SCHEMA = pa.schema(
     {

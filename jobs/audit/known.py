@@ -12,16 +12,16 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.compilers.duckdb.types import quote, text
-from features.compilers.duckdb.view import ViewQuery
-from features.ingest import BadEvent, Row, parse
-from features.plan import SourcePlan, ViewPlan
-from jobs.database import one_row
-from jobs.history import source_rows
-from jobs.kafka.interface import Record
-from jobs.parts import ARROW_TYPES
-from jobs.project import Project
-from jobs.reading import read_records
+from penstock.features.compilers.duckdb.types import quote, text
+from penstock.features.compilers.duckdb.view import ViewQuery
+from penstock.features.ingest import BadEvent, Row, parse
+from penstock.features.plan import SourcePlan, ViewPlan
+from penstock.jobs.database import one_row
+from penstock.jobs.history import source_rows
+from penstock.jobs.kafka.interface import Record
+from penstock.jobs.parts import ARROW_TYPES
+from penstock.jobs.project import Project
+from penstock.jobs.reading import read_records
 
 #: Before every event.
 LONG_AGO = -(2**62)

@@ -15,18 +15,18 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from features.compilers.duckdb.parquet import parquet
-from features.compilers.duckdb.types import quote, text
-from features.compilers.duckdb.view import ViewQuery
-from features.ingest import Row
-from features.plan import ColumnPlan, KeyPlan, SourcePlan, UnionPlan, ViewPlan
-from features.types import TYPES
-from jobs.as_of import as_of
-from jobs.audit.batch import change_points
-from jobs.audit.known import Key, Known, event_table, good_row, key_of
-from jobs.database import one_row
-from jobs.project import Project
-from jobs.reading import offsets_since, read_records
+from penstock.features.compilers.duckdb.parquet import parquet
+from penstock.features.compilers.duckdb.types import quote, text
+from penstock.features.compilers.duckdb.view import ViewQuery
+from penstock.features.ingest import Row
+from penstock.features.plan import ColumnPlan, KeyPlan, SourcePlan, UnionPlan, ViewPlan
+from penstock.features.types import TYPES
+from penstock.jobs.as_of import as_of
+from penstock.jobs.audit.batch import change_points
+from penstock.jobs.audit.known import Key, Known, event_table, good_row, key_of
+from penstock.jobs.database import one_row
+from penstock.jobs.project import Project
+from penstock.jobs.reading import offsets_since, read_records
 
 #: Columns that tell where and when an event came.
 _PLACE = ("_partition", "_offset", "_sent")

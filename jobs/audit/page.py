@@ -9,12 +9,12 @@ from pathlib import Path
 import jinja2
 import plotly.offline
 
-from features.durations import duration_text
-from features.errors import PenstockError
-from jobs.audit.findings import CAUSES, MEANING
-from jobs.audit.plots import COLORS, MOMENT_WORDS, by_feature, over_time
-from jobs.audit.report import Report
-from jobs.times import range_words, time_words
+from penstock.features.durations import duration_text
+from penstock.features.errors import PenstockError
+from penstock.jobs.audit.findings import CAUSES, MEANING
+from penstock.jobs.audit.plots import COLORS, MOMENT_WORDS, by_feature, over_time
+from penstock.jobs.audit.report import Report
+from penstock.jobs.times import range_words, time_words
 
 
 def write_page(report: Report, file: Path) -> None:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import plotly.graph_objects as go
 import plotly.io
 
-from jobs.audit.findings import CAUSES
-from jobs.audit.report import Report
+from penstock.jobs.audit.findings import CAUSES
+from penstock.jobs.audit.report import Report
 
 #: Told apart by people who see few colours, too (Okabe and Ito); what is a bug is the loudest.
 COLORS = dict(zip(CAUSES, ("#CC79A7", "#E69F00", "#009E73", "#999999", "#0072B2", "#56B4E9", "#D55E00"), strict=True))

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from jobs.audit.batch import MOMENTS
-from jobs.audit.check import Checked
-from jobs.audit.findings import CAUSES
-from jobs.audit.unlike import rests_on
-from jobs.database import one_row
+from penstock.jobs.audit.batch import MOMENTS
+from penstock.jobs.audit.check import Checked
+from penstock.jobs.audit.findings import CAUSES
+from penstock.jobs.audit.unlike import rests_on
+from penstock.jobs.database import one_row
 
 #: Samples that are told for each cause.
 SAMPLES = 5

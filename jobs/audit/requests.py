@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import closing
 
-from features.ingest import Row
-from features.plan import ModelPlan
-from jobs.audit.known import good_row
-from jobs.project import Project
-from jobs.reading import bounds, read_records
+from penstock.features.ingest import Row
+from penstock.features.plan import ModelPlan
+from penstock.jobs.audit.known import good_row
+from penstock.jobs.project import Project
+from penstock.jobs.reading import bounds, read_records
 
 
 def place_of(id: str) -> tuple[str, int, int] | None:

@@ -11,20 +11,20 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from features.compilers.duckdb.types import quote
-from features.plan import ModelPlan, ViewPlan
-from jobs.audit.apart import load_apart
-from jobs.audit.emitted import load_emitted
-from jobs.audit.findings import Finding
-from jobs.audit.known import Known, reach
-from jobs.audit.late import load_late
-from jobs.audit.unlike import rests_on
-from jobs.bits import differing
-from jobs.history import history_files
-from jobs.models.arrays import array_of, values_of
-from jobs.project import Project
-from jobs.reading import first_offsets
-from jobs.times import time_words
+from penstock.features.compilers.duckdb.types import quote
+from penstock.features.plan import ModelPlan, ViewPlan
+from penstock.jobs.audit.apart import load_apart
+from penstock.jobs.audit.emitted import load_emitted
+from penstock.jobs.audit.findings import Finding
+from penstock.jobs.audit.known import Known, reach
+from penstock.jobs.audit.late import load_late
+from penstock.jobs.audit.unlike import rests_on
+from penstock.jobs.bits import differing
+from penstock.jobs.history import history_files
+from penstock.jobs.models.arrays import array_of, values_of
+from penstock.jobs.project import Project
+from penstock.jobs.reading import first_offsets
+from penstock.jobs.times import time_words
 
 #: Causes that rest on no proof.
 _OPEN = ("missing history", "unexplained")

@@ -6,13 +6,13 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from features.errors import UsageError
-from jobs.audit.check import checked
-from jobs.audit.report import Report, make_report
-from jobs.project import Project
-from jobs.readback import read_values
-from jobs.reading import AHEAD_MS, CLOCKS_MS, offsets_since
-from jobs.times import range_words
+from penstock.features.errors import UsageError
+from penstock.jobs.audit.check import checked
+from penstock.jobs.audit.report import Report, make_report
+from penstock.jobs.project import Project
+from penstock.jobs.readback import read_values
+from penstock.jobs.reading import AHEAD_MS, CLOCKS_MS, offsets_since
+from penstock.jobs.times import range_words
 
 
 def audit(

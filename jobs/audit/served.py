@@ -18,8 +18,8 @@ from typing import Any
 
 import duckdb
 
-from features.compilers.duckdb.types import SQL_TYPES, literal, quote, text
-from features.plan import ModelPlan, ViewPlan
+from penstock.features.compilers.duckdb.types import SQL_TYPES, literal, quote, text
+from penstock.features.plan import ModelPlan, ViewPlan
 
 #: A record's greatest size, in bytes: more than a broker takes unless it is told to.
 _LARGEST = 16 << 20

@@ -11,12 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from features.plan import ModelPlan, VectorItem
-from features.vector import Mask, Values, leaf_names, vectors
-from jobs.audit.batch import MOMENTS
-from jobs.bits import differing
-from jobs.models.arrays import array_of, values_of
-from jobs.point_in_time import used_features
+from penstock.features.plan import ModelPlan, VectorItem
+from penstock.features.vector import Mask, Values, leaf_names, vectors
+from penstock.jobs.audit.batch import MOMENTS
+from penstock.jobs.bits import differing
+from penstock.jobs.models.arrays import array_of, values_of
+from penstock.jobs.point_in_time import used_features
 
 #: Predictions that are compared together.
 BATCH = 50_000
@@ -45,7 +45,9 @@ def rests_on(item: VectorItem) -> list[tuple[str, str]]:
 
 
 def compare(db: duckdb.DuckDBPyConnection, plan: ModelPlan, requests: Mapping[str, pa.Array]) -> Unlike:
-    """Compares ``served`` with the tables of ``jobs.audit.batch``. ``requests``: columns that no prediction holds."""
+    """Compares ``served`` with the tables of ``penstock.jobs.audit.batch``.
+
+    ``requests``: columns that no prediction holds."""
     total = db.execute("SELECT count(*) FROM served").fetchall()[0][0]
     entries = tuple(j for j, item in enumerate(plan.vector) if rests_on(item))
     masks = {moment: np.zeros((len(entries), total), np.bool_) for moment in MOMENTS}

@@ -8,12 +8,12 @@ from pathlib import Path
 import click
 from rich.table import Table as Grid
 
-from jobs.audit.batch import MOMENTS
-from jobs.audit.page import percent, write_page
-from jobs.audit.report import FeatureReport, Report
-from jobs.audit.run import audit
-from jobs.commands.common import OUT_FILE, TIME, Context
-from jobs.commands.common import command as shared
+from penstock.jobs.audit.batch import MOMENTS
+from penstock.jobs.audit.page import percent, write_page
+from penstock.jobs.audit.report import FeatureReport, Report
+from penstock.jobs.audit.run import audit
+from penstock.jobs.commands.common import OUT_FILE, TIME, Context
+from penstock.jobs.commands.common import command as shared
 
 
 @click.command()

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from features.errors import UsageError
-from jobs.backfill import BackfillReport, backfill
-from jobs.commands.common import TIME, Context
-from jobs.commands.common import command as shared
-from jobs.history import unlikely_times
-from jobs.project import Project
-from jobs.times import time_words
+from penstock.features.errors import UsageError
+from penstock.jobs.backfill import BackfillReport, backfill
+from penstock.jobs.commands.common import TIME, Context
+from penstock.jobs.commands.common import command as shared
+from penstock.jobs.history import unlikely_times
+from penstock.jobs.project import Project
+from penstock.jobs.times import time_words
 
 
 @click.command()

@@ -9,18 +9,18 @@ from typing import Any
 import click
 from rich.table import Table as Grid
 
-from features.compilers.duckdb.events import Files, History, events_query
-from features.compilers.duckdb.parquet import placed
-from features.compilers.duckdb.types import SQL_TYPES, FileColumn, text
-from features.compilers.duckdb.versions import versions_queries
-from features.compilers.duckdb.view import ViewQuery
-from features.compilers.flink.state_size import StateSize, state_size
-from features.durations import UNITS_MS, duration, duration_text
-from features.infix import infix
-from features.plan import FeaturePlan, ModelPlan, SourcePlan, ViewPlan
-from jobs.commands.common import Context
-from jobs.commands.common import command as shared
-from jobs.project import Project
+from penstock.features.compilers.duckdb.events import Files, History, events_query
+from penstock.features.compilers.duckdb.parquet import placed
+from penstock.features.compilers.duckdb.types import SQL_TYPES, FileColumn, text
+from penstock.features.compilers.duckdb.versions import versions_queries
+from penstock.features.compilers.duckdb.view import ViewQuery
+from penstock.features.compilers.flink.state_size import StateSize, state_size
+from penstock.features.durations import UNITS_MS, duration, duration_text
+from penstock.features.infix import infix
+from penstock.features.plan import FeaturePlan, ModelPlan, SourcePlan, ViewPlan
+from penstock.jobs.commands.common import Context
+from penstock.jobs.commands.common import command as shared
+from penstock.jobs.project import Project
 
 
 @click.command()

@@ -25,14 +25,14 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from features.errors import PenstockError, UsageError
-from jobs.config import Config, read_config
-from jobs.console.private import private
-from jobs.console.terminal import Terminal
-from jobs.console.visible import visible
-from jobs.kafka.loss import OPTION
-from jobs.logs import configure, logger
-from jobs.project import Project, find_project, load_project
+from penstock.features.errors import PenstockError, UsageError
+from penstock.jobs.config import Config, read_config
+from penstock.jobs.console.private import private
+from penstock.jobs.console.terminal import Terminal
+from penstock.jobs.console.visible import visible
+from penstock.jobs.kafka.loss import OPTION
+from penstock.jobs.logs import configure, logger
+from penstock.jobs.project import Project, find_project, load_project
 
 
 class Bar:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from jobs.commands.common import Context
-from jobs.commands.common import command as shared
-from jobs.kafka.broker import Broker
+from penstock.jobs.commands.common import Context
+from penstock.jobs.commands.common import command as shared
+from penstock.jobs.kafka.broker import Broker
 
 
 @click.command()

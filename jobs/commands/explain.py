@@ -8,13 +8,13 @@ from typing import Any
 import click
 from rich.table import Table as Grid
 
-from features.durations import duration_text
-from jobs.commands.common import Context
-from jobs.commands.common import command as shared
-from jobs.console.visible import one_line
-from jobs.explain.run import Entry, Explanation, explain
-from jobs.project import Project
-from jobs.times import time_words
+from penstock.features.durations import duration_text
+from penstock.jobs.commands.common import Context
+from penstock.jobs.commands.common import command as shared
+from penstock.jobs.console.visible import one_line
+from penstock.jobs.explain.run import Entry, Explanation, explain
+from penstock.jobs.project import Project
+from penstock.jobs.times import time_words
 
 
 @click.command()

@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from features.errors import UsageError
-from jobs.commands.common import TIME, Context, accept_loss_option, metrics_option
-from jobs.commands.common import command as shared
-from jobs.serving.reader import Begin
-from jobs.signals import stop_on_signals
+from penstock.features.errors import UsageError
+from penstock.jobs.commands.common import TIME, Context, accept_loss_option, metrics_option
+from penstock.jobs.commands.common import command as shared
+from penstock.jobs.serving.reader import Begin
+from penstock.jobs.signals import stop_on_signals
 
 
 class Offsets(click.ParamType[dict[int, int]]):
@@ -90,7 +90,7 @@ def command(
     """
     say = context.log("infer").info
     say(f"infer {model} of {context.config.project} starts: the libraries are loaded, then the model and the store")
-    from jobs.inference import infer  # libraries of models and stores take seconds
+    from penstock.jobs.inference import infer  # libraries of models and stores take seconds
 
     with stop_on_signals() as stop, context.progress(f"predictions of {model}", None) as bar:
         counts = infer(

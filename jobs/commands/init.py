@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from features.errors import UsageError
-from jobs.commands.common import Context
-from jobs.commands.common import command as shared
+from penstock.features.errors import UsageError
+from penstock.jobs.commands.common import Context
+from penstock.jobs.commands.common import command as shared
 
 FILES = {
     "penstock.toml": """project = "{name}"
@@ -21,7 +21,7 @@ bootstrap_servers = "local"      # the broker of 'penstock up'; or "host:9092"
 """,
     "definitions.py": '''"""The features of {name}."""
 
-from features import Stream, View, count, mean, sliding
+from penstock import Stream, View, count, mean, sliding
 
 orders = Stream(
     "orders",
@@ -41,17 +41,17 @@ customer = View("customer", orders, key="customer", features=dict(
 provider: local
 registry: .penstock/registry.db
 online_store:
-  type: jobs.store.sqlite.PenstockSqliteOnlineStore
+  type: penstock.jobs.store.sqlite.PenstockSqliteOnlineStore
   path: .penstock/online.db
 offline_store:
-  type: jobs.store.offline.PenstockDuckDBOfflineStore
+  type: penstock.jobs.store.offline.PenstockDuckDBOfflineStore
 entity_key_serialization_version: 3
 """,
     "feast_repo.py": '''"""What ``feast apply`` reads: every object is generated from the definitions."""
 
 from pathlib import Path
 
-from jobs.catalogue import project_objects
+from penstock.jobs.catalogue import project_objects
 
 globals().update(project_objects(Path(__file__).parent))
 ''',

@@ -6,11 +6,11 @@ from dataclasses import asdict
 
 import click
 
-from jobs.catalogue import apply
-from jobs.commands.common import TIME, Context
-from jobs.commands.common import command as shared
-from jobs.materialize import materialize
-from jobs.store.open import open_store
+from penstock.jobs.catalogue import apply
+from penstock.jobs.commands.common import TIME, Context
+from penstock.jobs.commands.common import command as shared
+from penstock.jobs.materialize import materialize
+from penstock.jobs.store.open import open_store
 
 
 @click.command()

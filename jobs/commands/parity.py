@@ -12,16 +12,16 @@ from typing import Any
 import click
 from rich.table import Table as Grid
 
-from features.errors import UsageError, did_you_mean
-from features.plan import SourcePlan, ViewPlan
-from jobs.commands.common import Context, tell
-from jobs.commands.common import command as shared
-from jobs.parity.engines import ENGINES, running
-from jobs.parity.events import Arrival, read_events
-from jobs.parity.run import Compared, Run
-from jobs.parity.sample import sample_history
-from jobs.parity.smallest import bits, node, smallest
-from jobs.project import Definitions, read_definitions
+from penstock.features.errors import UsageError, did_you_mean
+from penstock.features.plan import SourcePlan, ViewPlan
+from penstock.jobs.commands.common import Context, tell
+from penstock.jobs.commands.common import command as shared
+from penstock.jobs.parity.engines import ENGINES, running
+from penstock.jobs.parity.events import Arrival, read_events
+from penstock.jobs.parity.run import Compared, Run
+from penstock.jobs.parity.sample import sample_history
+from penstock.jobs.parity.smallest import bits, node, smallest
+from penstock.jobs.project import Definitions, read_definitions
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)

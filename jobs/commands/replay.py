@@ -6,14 +6,14 @@ import contextlib
 
 import click
 
-from features.durations import parse_duration
-from features.errors import UsageError
-from jobs.commands.common import TIME, Context
-from jobs.commands.common import command as shared
-from jobs.kafka.clients import consumer, ensure_topics, producer
-from jobs.project import Project
-from jobs.replay import FullSpeed, Lead, Pace, RealTime, count_events, history_reach, replay
-from jobs.times import range_words
+from penstock.features.durations import parse_duration
+from penstock.features.errors import UsageError
+from penstock.jobs.commands.common import TIME, Context
+from penstock.jobs.commands.common import command as shared
+from penstock.jobs.kafka.clients import consumer, ensure_topics, producer
+from penstock.jobs.project import Project
+from penstock.jobs.replay import FullSpeed, Lead, Pace, RealTime, count_events, history_reach, replay
+from penstock.jobs.times import range_words
 
 
 @click.command()

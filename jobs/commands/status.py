@@ -12,15 +12,15 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from features.ingest import CLASSES
-from jobs.commands.common import Context
-from jobs.commands.common import command as shared
-from jobs.console.visible import one_line
-from jobs.kafka.letters import NEWEST, LetterReader, Letters
-from jobs.lag import Progress
-from jobs.overview import ModelState, Overview, ViewState, look
-from jobs.signals import stop_on_signals
-from jobs.times import time_words
+from penstock.features.ingest import CLASSES
+from penstock.jobs.commands.common import Context
+from penstock.jobs.commands.common import command as shared
+from penstock.jobs.console.visible import one_line
+from penstock.jobs.kafka.letters import NEWEST, LetterReader, Letters
+from penstock.jobs.lag import Progress
+from penstock.jobs.overview import ModelState, Overview, ViewState, look
+from penstock.jobs.signals import stop_on_signals
+from penstock.jobs.times import time_words
 
 #: Seconds between two looks.
 LOOK_S = 1.0

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from jobs.commands.common import TIME, Context
-from jobs.commands.common import command as shared
-from jobs.models.train import train
+from penstock.jobs.commands.common import TIME, Context
+from penstock.jobs.commands.common import command as shared
+from penstock.jobs.models.train import train
 
 
 @click.command()

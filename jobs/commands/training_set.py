@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from jobs.commands.common import OUT_FILE, TIME, Context
-from jobs.commands.common import command as shared
-from jobs.history import unlikely_times
-from jobs.training import training_set
+from penstock.jobs.commands.common import OUT_FILE, TIME, Context
+from penstock.jobs.commands.common import command as shared
+from penstock.jobs.history import unlikely_times
+from penstock.jobs.training import training_set
 
 
 @click.command()

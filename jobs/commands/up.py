@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from features.errors import UsageError
-from jobs.commands.common import Context
-from jobs.commands.common import command as shared
-from jobs.config import FILE, LOCAL
-from jobs.kafka.broker import Broker
+from penstock.features.errors import UsageError
+from penstock.jobs.commands.common import Context
+from penstock.jobs.commands.common import command as shared
+from penstock.jobs.config import FILE, LOCAL
+from penstock.jobs.kafka.broker import Broker
 
 
 @click.command()

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from jobs.console.visible import visible
+from penstock.jobs.console.visible import visible
 
 
 class Terminal(Console):

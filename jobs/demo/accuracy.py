@@ -13,13 +13,13 @@ import numpy.typing as npt
 import orjson
 import pyarrow.parquet as pq
 
-from features.compilers.duckdb.parquet import parquet
-from jobs.demo.outcome import MODEL, TIMED_REQUESTS, Outcome
-from jobs.demo.span import Span
-from jobs.models.folder import load_current
-from jobs.project import Project
-from jobs.times import time_words
-from jobs.training import training_set
+from penstock.features.compilers.duckdb.parquet import parquet
+from penstock.jobs.demo.outcome import MODEL, TIMED_REQUESTS, Outcome
+from penstock.jobs.demo.span import Span
+from penstock.jobs.models.folder import load_current
+from penstock.jobs.project import Project
+from penstock.jobs.times import time_words
+from penstock.jobs.training import training_set
 
 Doubles = npt.NDArray[np.float64]
 

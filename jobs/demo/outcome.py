@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jobs.backfill import BackfillReport, backfill
-from jobs.commands.common import Context
-from jobs.models.train import TrainReport
-from jobs.project import Project
-from jobs.status import StreamStatus
+from penstock.jobs.backfill import BackfillReport, backfill
+from penstock.jobs.commands.common import Context
+from penstock.jobs.models.train import TrainReport
+from penstock.jobs.project import Project
+from penstock.jobs.status import StreamStatus
 
 MODEL = "arrival_delay"
 LEAD_MS = 30 * 60 * 1000

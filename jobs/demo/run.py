@@ -5,23 +5,23 @@ from __future__ import annotations
 import contextlib
 import time
 
-from jobs.catalogue import apply
-from jobs.children import Child
-from jobs.commands.common import Context
-from jobs.demo.outcome import LEAD_MS, MODEL, TIMED_RATE, TIMED_REQUESTS, Outcome, backfill_all, stage
-from jobs.demo.proofs import prove
-from jobs.demo.span import Span
-from jobs.kafka.broker import Broker
-from jobs.kafka.clients import consumer, ensure_topics, producer
-from jobs.materialize import materialize
-from jobs.models.train import train
-from jobs.project import Project
-from jobs.readback import end_offsets
-from jobs.replay import FullSpeed, Lead, count_events, replay
-from jobs.status import wait_caught_up, wait_stream
-from jobs.store.open import open_store
-from jobs.times import time_words
-from jobs.training import training_set
+from penstock.jobs.catalogue import apply
+from penstock.jobs.children import Child
+from penstock.jobs.commands.common import Context
+from penstock.jobs.demo.outcome import LEAD_MS, MODEL, TIMED_RATE, TIMED_REQUESTS, Outcome, backfill_all, stage
+from penstock.jobs.demo.proofs import prove
+from penstock.jobs.demo.span import Span
+from penstock.jobs.kafka.broker import Broker
+from penstock.jobs.kafka.clients import consumer, ensure_topics, producer
+from penstock.jobs.materialize import materialize
+from penstock.jobs.models.train import train
+from penstock.jobs.project import Project
+from penstock.jobs.readback import end_offsets
+from penstock.jobs.replay import FullSpeed, Lead, count_events, replay
+from penstock.jobs.status import wait_caught_up, wait_stream
+from penstock.jobs.store.open import open_store
+from penstock.jobs.times import time_words
+from penstock.jobs.training import training_set
 
 
 def history(context: Context, project: Project, span: Span, outcome: Outcome) -> None:

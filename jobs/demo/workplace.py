@@ -5,14 +5,14 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from features.errors import PenstockError
-from jobs.console.private import private
-from jobs.demo.span import Span
-from jobs.flights import build
-from jobs.kafka.broker import Broker
-from jobs.project import Project, load_project
+from penstock.features.errors import PenstockError
+from penstock.jobs.console.private import private
+from penstock.jobs.demo.span import Span
+from penstock.jobs.flights import build
+from penstock.jobs.kafka.broker import Broker
+from penstock.jobs.project import Project, load_project
 
-EXAMPLE = Path(__file__).parents[2] / "feature_repo"
+EXAMPLE = Path(__file__).parents[2] / "example"
 FILES = ("penstock.toml", "definitions.py", "feature_store.yaml", "feast_repo.py")
 
 
@@ -20,7 +20,7 @@ def prepare(folder: Path, span: Span) -> Project:
     """Copies the example, builds the flights once, lays out the span's months, and empties the state."""
     missing = [name for name in FILES if not (EXAMPLE / name).is_file()]
     if missing:
-        raise PenstockError(f"the example lacks {', '.join(missing)}", where=str(EXAMPLE), hint="run it from a clone")
+        raise PenstockError(f"the example lacks {', '.join(missing)}", where=str(EXAMPLE))
     folder.mkdir(parents=True, exist_ok=True)
     for name in FILES:
         shutil.copy(EXAMPLE / name, folder / name)

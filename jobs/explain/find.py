@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from features.definitions import Model
-from features.errors import PenstockError, UsageError, did_you_mean
-from jobs.audit.requests import place_of
-from jobs.console.visible import one_line
-from jobs.kafka.interface import Record
-from jobs.project import Project
-from jobs.reading import CLOCKS_MS, bounds, read_from, read_records
+from penstock.features.definitions import Model
+from penstock.features.errors import PenstockError, UsageError, did_you_mean
+from penstock.jobs.audit.requests import place_of
+from penstock.jobs.console.visible import one_line
+from penstock.jobs.kafka.interface import Record
+from penstock.jobs.project import Project
+from penstock.jobs.reading import CLOCKS_MS, bounds, read_from, read_records
 
 
 class RequestPlace(NamedTuple):

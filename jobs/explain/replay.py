@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from features.vector import Values
-from jobs.models.folder import load_version
+from penstock.features.vector import Values
+from penstock.jobs.models.folder import load_version
 
 
 @dataclass(frozen=True)

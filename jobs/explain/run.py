@@ -9,15 +9,15 @@ from typing import Any
 
 import orjson
 
-from features.errors import PenstockError
-from features.plan import ModelPlan
-from jobs.audit.batch import MOMENTS
-from jobs.audit.check import Checked, checked
-from jobs.audit.known import good_row
-from jobs.audit.unlike import rests_on
-from jobs.explain.find import find_model, find_place, find_prediction, find_request
-from jobs.explain.replay import Replay, replay
-from jobs.project import Project
+from penstock.features.errors import PenstockError
+from penstock.features.plan import ModelPlan
+from penstock.jobs.audit.batch import MOMENTS
+from penstock.jobs.audit.check import Checked, checked
+from penstock.jobs.audit.known import good_row
+from penstock.jobs.audit.unlike import rests_on
+from penstock.jobs.explain.find import find_model, find_place, find_prediction, find_request
+from penstock.jobs.explain.replay import Replay, replay
+from penstock.jobs.project import Project
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from jobs.kafka.errors import OffsetGone
-from jobs.kafka.interface import Place
+from penstock.jobs.kafka.errors import OffsetGone
+from penstock.jobs.kafka.interface import Place
 
 #: How Kafka's client says that a position is not there.
 _GONE = re.compile(r"OffsetOutOfRangeException: Fetch position .*?\boffset=(\d+).* for partition (\S+)-(\d+)")

@@ -10,10 +10,10 @@ from typing import Any
 from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 
-from features.compilers.flink.config import JobSettings
-from features.errors import PenstockError
-from jobs.flink.errors import root_cause
-from jobs.flink.rest import FlinkRest
+from penstock.features.compilers.flink.config import JobSettings
+from penstock.features.errors import PenstockError
+from penstock.jobs.flink.errors import root_cause
+from penstock.jobs.flink.rest import FlinkRest
 
 #: How long the last savepoint may take before the newest checkpoint must do, and a cancellation, in seconds.
 SAVEPOINT_S, CANCEL_S = 15, 10

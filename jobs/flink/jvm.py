@@ -20,9 +20,9 @@ from typing import IO, Any
 from pyflink.java_gateway import get_gateway
 from pyflink.pyflink_gateway_server import launch_gateway_server_process
 
-from features.compilers.flink.config import JobSettings, jvm_environment
-from features.compilers.flink.jars import gateway_jar
-from features.errors import PenstockError
+from penstock.features.compilers.flink.config import JobSettings, jvm_environment
+from penstock.features.compilers.flink.jars import gateway_jar
+from penstock.features.errors import PenstockError
 
 #: Its main class. Flink's own, PythonGatewayServer, keeps its door open.
 SERVER = "penstock.gateway.Gateway"

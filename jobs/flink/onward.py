@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from features.compilers.flink.config import Start
-from features.errors import RefusedError
-from jobs.config import Config
-from jobs.flink.starts import Seen, Starts, write_starts
-from jobs.kafka.damage import find_unreadable
-from jobs.kafka.errors import OffsetGone, Unreadable
-from jobs.kafka.interface import Place
-from jobs.kafka.loss import Anew, Loss, losses_of, made_anew, refused
-from jobs.lag import Reached, reached_by
+from penstock.features.compilers.flink.config import Start
+from penstock.features.errors import RefusedError
+from penstock.jobs.config import Config
+from penstock.jobs.flink.starts import Seen, Starts, write_starts
+from penstock.jobs.kafka.damage import find_unreadable
+from penstock.jobs.kafka.errors import OffsetGone, Unreadable
+from penstock.jobs.kafka.interface import Place
+from penstock.jobs.kafka.loss import Anew, Loss, losses_of, made_anew, refused
+from penstock.jobs.lag import Reached, reached_by
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from features.errors import PenstockError
-from jobs.flink.errors import root_cause
-from jobs.flink.secret import client_context
+from penstock.features.errors import PenstockError
+from penstock.jobs.flink.errors import root_cause
+from penstock.jobs.flink.secret import client_context
 
 #: How long one answer may take, in seconds.
 ANSWER_S = 10.0

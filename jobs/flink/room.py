@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from features.errors import PenstockError
+from penstock.features.errors import PenstockError
 
 #: Below so many bytes a job is not started: its JVM's temporary files and a small job's first checkpoint fit in.
 LEAST = 16 << 20

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
 from cryptography.x509.oid import NameOID
 
-from jobs.ports import HOST
+from penstock.jobs.ports import HOST
 
 PEM, STORE, TRUSTED, PASSWORD = "own.pem", "own.p12", "trusted.p12", "password"
 _NAME = b"penstock"

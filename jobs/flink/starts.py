@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from features.compilers.flink.config import Start
-from jobs.kafka.interface import Place
-from jobs.kafka.loss import Loss
+from penstock.features.compilers.flink.config import Start
+from penstock.jobs.kafka.interface import Place
+from penstock.jobs.kafka.loss import Loss
 
 _FILE = "starts.json"
 

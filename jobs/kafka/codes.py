@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.kafka.errors import (
+from penstock.jobs.kafka.errors import (
     Fenced,
     KafkaFailure,
     LoginRefused,

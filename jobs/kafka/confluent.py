@@ -15,8 +15,8 @@ from typing import Any, NamedTuple, TypeVar
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 
-from jobs.kafka.codes import KIND
-from jobs.kafka.errors import (
+from penstock.jobs.kafka.codes import KIND
+from penstock.jobs.kafka.errors import (
     Fenced,
     KafkaFailure,
     LoginRefused,
@@ -27,7 +27,7 @@ from jobs.kafka.errors import (
     Unreadable,
     translating,
 )
-from jobs.kafka.interface import (
+from penstock.jobs.kafka.interface import (
     ANSWER_MS,
     CLOSE_MS,
     Consumer,

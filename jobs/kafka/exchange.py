@@ -31,8 +31,8 @@ from kafka.net.compat import KafkaNetClient
 from kafka.protocol.metadata import ApiVersionsRequest, CoordinatorType, FindCoordinatorRequest
 from kafka.version import __version__
 
-from jobs.kafka.kafka_python import bare, connect
-from jobs.kafka.line import Line, open_line
+from penstock.jobs.kafka.kafka_python import bare, connect
+from penstock.jobs.kafka.line import Line, open_line
 
 #: The pause before a question is asked again, in seconds: the first one, and the longest.
 LEAST_S, MOST_S = 0.001, 0.1

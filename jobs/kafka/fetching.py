@@ -10,7 +10,7 @@ from kafka import TopicPartition
 from kafka.errors import Cancelled, KafkaError, KafkaTimeoutError
 from kafka.future import Future
 
-from jobs.kafka.line import Line, open_line
+from penstock.jobs.kafka.line import Line, open_line
 
 
 def unhurried(consumer: Any) -> Any:

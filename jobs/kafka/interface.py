@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, Self
 
-from jobs.kafka.errors import KafkaFailure
+from penstock.jobs.kafka.errors import KafkaFailure
 
 #: How long one request may take unless the caller says otherwise, in milliseconds.
 ANSWER_MS = 10_000

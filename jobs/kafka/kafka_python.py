@@ -21,13 +21,21 @@ from kafka.errors import (
 from kafka.net.compat import KafkaNetClient
 from kafka.structs import MemberState
 
-from jobs.kafka.codes import KIND
-from jobs.kafka.connections import telling_client
-from jobs.kafka.errors import Fenced, KafkaFailure, LostPartitions, OffsetGone, Unanswered, Unreadable, translating
-from jobs.kafka.fetching import unhurried
-from jobs.kafka.interface import ANSWER_MS, Consumer, Headers, Membership, Place, Producer, Receipt, Sent
-from jobs.kafka.lean import DamagedBatchError, Record, lean
-from jobs.kafka.membership import steadfast
+from penstock.jobs.kafka.codes import KIND
+from penstock.jobs.kafka.connections import telling_client
+from penstock.jobs.kafka.errors import (
+    Fenced,
+    KafkaFailure,
+    LostPartitions,
+    OffsetGone,
+    Unanswered,
+    Unreadable,
+    translating,
+)
+from penstock.jobs.kafka.fetching import unhurried
+from penstock.jobs.kafka.interface import ANSWER_MS, Consumer, Headers, Membership, Place, Producer, Receipt, Sent
+from penstock.jobs.kafka.lean import DamagedBatchError, Record, lean
+from penstock.jobs.kafka.membership import steadfast
 
 # at a finer level kafka-python writes every request into the log, that of a login with its password, too
 logging.getLogger("kafka").setLevel(logging.INFO)

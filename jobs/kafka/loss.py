@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from features.errors import RefusedError
-from jobs.kafka.errors import OffsetGone
-from jobs.kafka.interface import Consumer, Place
+from penstock.features.errors import RefusedError
+from penstock.jobs.kafka.errors import OffsetGone
+from penstock.jobs.kafka.interface import Consumer, Place
 
 #: The option with which a user accepts a loss, the same one for every command that reads on.
 OPTION = "--accept-loss"

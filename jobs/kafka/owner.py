@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from features.errors import RefusedError
-from jobs.config import FILE
-from jobs.kafka.clients import ensure_topics, producer
-from jobs.kafka.interface import Record
-from jobs.project import Project
-from jobs.reading import bounds, read_records
+from penstock.features.errors import RefusedError
+from penstock.jobs.config import FILE
+from penstock.jobs.kafka.clients import ensure_topics, producer
+from penstock.jobs.kafka.interface import Record
+from penstock.jobs.project import Project
+from penstock.jobs.reading import bounds, read_records
 
 #: The header of predictions that names their project.
 PROJECT = "project"

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-from features.errors import UsageError
-from jobs.config import FILE, LOCAL, Config, KafkaConfig
-from jobs.kafka.broker import Broker
+from penstock.features.errors import UsageError
+from penstock.jobs.config import FILE, LOCAL, Config, KafkaConfig
+from penstock.jobs.kafka.broker import Broker
 
 _LOGIN_MODULES = {
     "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",

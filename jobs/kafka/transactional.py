@@ -36,9 +36,9 @@ from kafka.protocol.producer import EndTxnRequest, InitProducerIdRequest, Produc
 from kafka.record import MemoryRecordsBuilder
 from kafka.record.default_records import DefaultRecordBatchBuilder
 
-from jobs.kafka.exchange import Exchange, check
-from jobs.kafka.interface import ANSWER_MS, Headers, Membership, Place, Producer, Receipt, Sent
-from jobs.kafka.kafka_python import PythonProducer, ours
+from penstock.jobs.kafka.exchange import Exchange, check
+from penstock.jobs.kafka.interface import ANSWER_MS, Headers, Membership, Place, Producer, Receipt, Sent
+from penstock.jobs.kafka.kafka_python import PythonProducer, ours
 
 #: The cluster's feature, and its level from which records and offsets announce themselves.
 FEATURE, LEVEL = "transaction.version", 2

@@ -6,9 +6,9 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from features.errors import PenstockError
-from jobs.config import Config
-from jobs.kafka.clients import topic_ids
+from penstock.features.errors import PenstockError
+from penstock.jobs.config import Config
+from penstock.jobs.kafka.clients import topic_ids
 
 #: Seconds between two looks.
 LOOK_S = 2.0

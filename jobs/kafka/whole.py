@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from jobs.kafka.errors import UnknownTopic
-from jobs.kafka.interface import Consumer, Place
+from penstock.jobs.kafka.errors import UnknownTopic
+from penstock.jobs.kafka.interface import Consumer, Place
 
 #: Seconds between two looks for new partitions.
 LOOK_S = 10.0

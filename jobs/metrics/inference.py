@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from features.errors import PenstockError
-from jobs.metrics.buckets import AGES, SECONDS, SIZES, Buckets
-from jobs.metrics.lag import GroupProgress, lag_family
-from jobs.metrics.mirror import MirrorFigures, mirror_families
+from penstock.features.errors import PenstockError
+from penstock.jobs.metrics.buckets import AGES, SECONDS, SIZES, Buckets
+from penstock.jobs.metrics.lag import GroupProgress, lag_family
+from penstock.jobs.metrics.mirror import MirrorFigures, mirror_families
 
 
 class InferenceMetrics(Collector):

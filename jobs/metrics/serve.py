@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.registry import Collector
 
-from features.errors import PenstockError
+from penstock.features.errors import PenstockError
 
 
 @contextmanager

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from features.errors import PenstockError
-from jobs.lag import progress, read_by_stream, written_by_stream
-from jobs.metrics.lag import lag_family
-from jobs.project import Project
-from jobs.status import read_counted, running_job
-from jobs.writer import WriterCounts
+from penstock.features.errors import PenstockError
+from penstock.jobs.lag import progress, read_by_stream, written_by_stream
+from penstock.jobs.metrics.lag import lag_family
+from penstock.jobs.project import Project
+from penstock.jobs.status import read_counted, running_job
+from penstock.jobs.writer import WriterCounts
 
 
 class StreamMetrics(Collector):

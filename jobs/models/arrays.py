@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.vector import DTYPES, Values
+from penstock.features.vector import DTYPES, Values
 
 Matrix = npt.NDArray[np.float64]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from jobs.models.arrays import Matrix
-from jobs.models.compiled import ZERO
+from penstock.jobs.models.arrays import Matrix
+from penstock.jobs.models.compiled import ZERO
 
 #: Rows at least; and the share of values that are missing beside those that stand among a feature's own.
 ROWS, MISSING = 8_192, 0.05

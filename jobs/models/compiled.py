@@ -22,8 +22,8 @@ import llvmlite.binding as llvm
 import numpy as np
 import numpy.typing as npt
 
-from features.errors import PenstockError
-from jobs.models.arrays import Matrix
+from penstock.features.errors import PenstockError
+from penstock.jobs.models.arrays import Matrix
 
 #: LightGBM's kZeroThreshold, a float: what is no farther from zero is zero.
 ZERO = float(np.float32(1e-35))

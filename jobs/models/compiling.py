@@ -1,7 +1,7 @@
 """Compiled trees in the background: the Booster predicts meanwhile, and goes on if they differ from it in one bit.
 
-Run as a program, ``python -m jobs.models.compiling MODEL FOLDER KEY``, it compiles, behind everything else that the
-machine has to do.
+Run as a program, ``python -m penstock.jobs.models.compiling MODEL FOLDER KEY``, it compiles, behind everything else
+that the machine has to do.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from features.errors import PenstockError
-from jobs.models.check_rows import check_rows
-from jobs.models.compiled import CompiledTrees, code_key, compile_code, find_code, private_folder
-from jobs.models.folder import LoadedModel
+from penstock.features.errors import PenstockError
+from penstock.jobs.models.check_rows import check_rows
+from penstock.jobs.models.compiled import CompiledTrees, code_key, compile_code, find_code, private_folder
+from penstock.jobs.models.folder import LoadedModel
 
 FOLDER = "compiled"
 _LEAST_PRIORITY = 19

@@ -22,13 +22,13 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from features.errors import PenstockError, RefusedError, UsageError
-from features.plan import LabelPlan, ModelPlan
-from features.vector import Values
-from jobs.models.arrays import matrix, values_of
-from jobs.models.durable import keep_names, read, write
-from jobs.models.pointer import CURRENT, current_version, set_current
-from jobs.models.trees import Trees
+from penstock.features.errors import PenstockError, RefusedError, UsageError
+from penstock.features.plan import LabelPlan, ModelPlan
+from penstock.features.vector import Values
+from penstock.jobs.models.arrays import matrix, values_of
+from penstock.jobs.models.durable import keep_names, read, write
+from penstock.jobs.models.pointer import CURRENT, current_version, set_current
+from penstock.jobs.models.trees import Trees
 
 MODEL, METADATA = "model.txt", "metadata.json"
 FORMAT = 1

@@ -9,8 +9,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from features.errors import PenstockError
-from jobs.models.durable import keep_names, read, write
+from penstock.features.errors import PenstockError
+from penstock.jobs.models.durable import keep_names, read, write
 
 CURRENT = "current"
 

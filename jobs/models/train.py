@@ -15,14 +15,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.errors import RefusedError, UsageError
-from features.plan import LabelPlan, ModelPlan
-from features.vector import Values
-from jobs.models.arrays import Matrix, matrix, values_of
-from jobs.models.folder import FORMAT, Metadata, Range, save, sha256
-from jobs.parquet.checksums import check_files
-from jobs.parts import BEFORE, FINGERPRINT, FROM, TO
-from jobs.times import range_words
+from penstock.features.errors import RefusedError, UsageError
+from penstock.features.plan import LabelPlan, ModelPlan
+from penstock.features.vector import Values
+from penstock.jobs.models.arrays import Matrix, matrix, values_of
+from penstock.jobs.models.folder import FORMAT, Metadata, Range, save, sha256
+from penstock.jobs.parquet.checksums import check_files
+from penstock.jobs.parts import BEFORE, FINGERPRINT, FROM, TO
+from penstock.jobs.times import range_words
 
 Span = tuple[int, int]
 

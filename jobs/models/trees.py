@@ -8,7 +8,7 @@ import lightgbm as lgb
 import numpy as np
 import numpy.typing as npt
 
-from jobs.models.arrays import Matrix
+from penstock.jobs.models.arrays import Matrix
 
 
 class Predictor(Protocol):

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.plan import ViewPlan
-from jobs.bits import differing
-from jobs.parity.engines import Answer
+from penstock.features.plan import ViewPlan
+from penstock.jobs.bits import differing
+from penstock.jobs.parity.engines import Answer
 
 #: Differences that are put in words; the rest is counted.
 SAMPLES = 5

@@ -15,13 +15,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from features import oracle
-from features.compilers.flink.driver import Event, HarnessDriver, Item, Restore, ViewResult, Watermark
-from features.ingest import CLASSES, TIME_MIN, BadEvent, Row
-from features.plan import SOURCE, SourcePlan, UnionPlan, ViewPlan
-from jobs.backfill import REJECTS, backfill
-from jobs.parity.events import Arrival, key_of
-from jobs.parts import ARROW_TYPES, FEAST_COLUMNS, ViewParts, part_schema, stored
+from penstock.features import oracle
+from penstock.features.compilers.flink.driver import Event, HarnessDriver, Item, Restore, ViewResult, Watermark
+from penstock.features.ingest import CLASSES, TIME_MIN, BadEvent, Row
+from penstock.features.plan import SOURCE, SourcePlan, UnionPlan, ViewPlan
+from penstock.jobs.backfill import REJECTS, backfill
+from penstock.jobs.parity.events import Arrival, key_of
+from penstock.jobs.parts import ARROW_TYPES, FEAST_COLUMNS, ViewParts, part_schema, stored
 
 #: By the type in parts: its name, and how its values come.
 _IN_MILLISECONDS = {

@@ -13,10 +13,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.errors import UsageError, did_you_mean
-from features.ingest import BadEvent, Row, check_row, decode
-from features.oracle import Key
-from features.plan import SOURCE, SourcePlan, UnionPlan, ViewPlan
+from penstock.features.errors import UsageError, did_you_mean
+from penstock.features.ingest import BadEvent, Row, check_row, decode
+from penstock.features.oracle import Key
+from penstock.features.plan import SOURCE, SourcePlan, UnionPlan, ViewPlan
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jobs.parity.events import Arrival
+from penstock.jobs.parity.events import Arrival
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,20 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from features.plan import SourcePlan, UnionPlan, ViewPlan
-from jobs.parity.compare import Comparison, as_of, compare_answers, compare_rows, in_the_end, last_rows, rows_at
-from jobs.parity.engines import ENGINES, Answer, Engine, oracle_stream_by_key, stream_items
-from jobs.parity.events import Arrival, of_source
-from jobs.parity.orders import Order, orders
-from jobs.parity.share import oracle_share
+from penstock.features.plan import SourcePlan, UnionPlan, ViewPlan
+from penstock.jobs.parity.compare import (
+    Comparison,
+    as_of,
+    compare_answers,
+    compare_rows,
+    in_the_end,
+    last_rows,
+    rows_at,
+)
+from penstock.jobs.parity.engines import ENGINES, Answer, Engine, oracle_stream_by_key, stream_items
+from penstock.jobs.parity.events import Arrival, of_source
+from penstock.jobs.parity.orders import Order, orders
+from penstock.jobs.parity.share import oracle_share
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 import duckdb
 
-from features.compilers.duckdb.types import quote, text
-from features.plan import SOURCE, SourcePlan, ViewPlan
-from jobs.database import explained, prepare
-from jobs.history import source_rows
-from jobs.parity.events import Arrival, arrival
-from jobs.project import Project
+from penstock.features.compilers.duckdb.types import quote, text
+from penstock.features.plan import SOURCE, SourcePlan, ViewPlan
+from penstock.jobs.database import explained, prepare
+from penstock.jobs.history import source_rows
+from penstock.jobs.parity.events import Arrival, arrival
+from penstock.jobs.project import Project
 
 
 def sample_history(

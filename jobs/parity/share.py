@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from features.oracle import Key
-from features.plan import ViewPlan
-from jobs.parity.events import Arrival, key_of
+from penstock.features.oracle import Key
+from penstock.features.plan import ViewPlan
+from penstock.jobs.parity.events import Arrival, key_of
 
 #: How often the oracle may ask whether an event is alive: a third of a second for a view, as batch and as a stream.
 MOST_ASKED = 300_000

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from features.plan import ViewPlan
-from jobs.parity.events import Arrival, key_of
-from jobs.parity.run import Compared, Run
-from jobs.parity.shrink import shrink
+from penstock.features.plan import ViewPlan
+from penstock.jobs.parity.events import Arrival, key_of
+from penstock.jobs.parity.run import Compared, Run
+from penstock.jobs.parity.shrink import shrink
 
 #: How long fewer events are searched for.
 SECONDS = 20.0

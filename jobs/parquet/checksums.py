@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from crc32c import crc32c
 
-from features.errors import PenstockError
+from penstock.features.errors import PenstockError
 
 _KEY, _UNKNOWN = b"penstock.checksum", b"00000000"
 

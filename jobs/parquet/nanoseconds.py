@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.compilers.duckdb.parquet import FILE, placed_parquet
-from features.compilers.duckdb.types import quote
+from penstock.features.compilers.duckdb.parquet import FILE, placed_parquet
+from penstock.features.compilers.duckdb.types import quote
 
 _MILLISECOND, _MICROSECOND = 1_000_000, 1_000
 

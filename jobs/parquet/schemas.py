@@ -8,10 +8,10 @@ from typing import Any
 
 import duckdb
 
-from features.compilers.duckdb.events import Files
-from features.compilers.duckdb.parquet import listed, placed_parquet
-from features.compilers.duckdb.types import ALL_NULL, ZONED_NANOSECONDS, FileColumn
-from jobs.parquet.nanoseconds import earlier_rows
+from penstock.features.compilers.duckdb.events import Files
+from penstock.features.compilers.duckdb.parquet import listed, placed_parquet
+from penstock.features.compilers.duckdb.types import ALL_NULL, ZONED_NANOSECONDS, FileColumn
+from penstock.jobs.parquet.nanoseconds import earlier_rows
 
 #: What two files have in common that are read together: each element of their schemas as DuckDB shows it.
 Schema = tuple[tuple[Any, ...], ...]

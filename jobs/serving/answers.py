@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 import orjson
 
-from features.errors import PenstockError
-from features.ingest import BadEvent
-from features.plan import ModelPlan
-from features.row_size import ROW_BYTES
-from features.vector import Values, leaf_names, vectors
-from jobs.config import Config
-from jobs.kafka.interface import Headers, Outgoing
-from jobs.kafka.owner import PROJECT
-from jobs.models.folder import LoadedModel
-from jobs.serving.gather import gathered
-from jobs.serving.inputs import Input
-from jobs.serving.json_columns import HOLE, fixed, form, written
-from jobs.serving.requests import Found, Request
+from penstock.features.errors import PenstockError
+from penstock.features.ingest import BadEvent
+from penstock.features.plan import ModelPlan
+from penstock.features.row_size import ROW_BYTES
+from penstock.features.vector import Values, leaf_names, vectors
+from penstock.jobs.config import Config
+from penstock.jobs.kafka.interface import Headers, Outgoing
+from penstock.jobs.kafka.owner import PROJECT
+from penstock.jobs.models.folder import LoadedModel
+from penstock.jobs.serving.gather import gathered
+from penstock.jobs.serving.inputs import Input
+from penstock.jobs.serving.json_columns import HOLE, fixed, form, written
+from penstock.jobs.serving.requests import Found, Request
 
 #: A record's greatest size is 1 MB unless the broker says otherwise, and a dead letter holds one in base64.
 _RAW_LIMIT = 700_000

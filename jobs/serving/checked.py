@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from jobs.store.bulk import BulkStore
-from jobs.store.patience import StoreAway
+from penstock.jobs.store.bulk import BulkStore
+from penstock.jobs.store.patience import StoreAway
 
 
 class Checked:

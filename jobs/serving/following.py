@@ -9,18 +9,18 @@ from contextlib import contextmanager
 from itertools import groupby
 from typing import Any
 
-from features.errors import PenstockError
-from features.plan import ViewPlan
-from jobs.kafka.clients import consumer, ensure_topics
-from jobs.kafka.errors import OffsetGone, Unanswered
-from jobs.kafka.interface import Consumer, Place, Record
-from jobs.kafka.loss import loss_of
-from jobs.kafka.whole import WholeTopics
-from jobs.project import Project
-from jobs.store.columns import Columns
-from jobs.store.schema import schema_of
-from jobs.store.table import Keys, Table, as_stored
-from jobs.writer import newest
+from penstock.features.errors import PenstockError
+from penstock.features.plan import ViewPlan
+from penstock.jobs.kafka.clients import consumer, ensure_topics
+from penstock.jobs.kafka.errors import OffsetGone, Unanswered
+from penstock.jobs.kafka.interface import Consumer, Place, Record
+from penstock.jobs.kafka.loss import loss_of
+from penstock.jobs.kafka.whole import WholeTopics
+from penstock.jobs.project import Project
+from penstock.jobs.store.columns import Columns
+from penstock.jobs.store.schema import schema_of
+from penstock.jobs.store.table import Keys, Table, as_stored
+from penstock.jobs.writer import newest
 
 #: How long Kafka may take to say where the topics end, in milliseconds; it is asked again.
 ENDS_MS = 1_000

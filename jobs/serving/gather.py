@@ -7,8 +7,8 @@ from itertools import accumulate
 
 import numpy as np
 
-from features.vector import Values
-from jobs.serving.requests import Found
+from penstock.features.vector import Values
+from penstock.jobs.serving.requests import Found
 
 
 def gathered(found: Sequence[Found]) -> dict[str, Values]:

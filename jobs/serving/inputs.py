@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from features.ingest import BadEvent, Row
-from features.oracle import view_event
-from features.plan import SOURCE, InputPlan, ModelPlan, ViewPlan
-from features.vector import Values, leaf_names
-from jobs.serving.json_columns import HOLE, fixed, form, written
-from jobs.store.columns import Columns
-from jobs.store.rows import ViewSchema
-from jobs.store.schema import schema_of
+from penstock.features.ingest import BadEvent, Row
+from penstock.features.oracle import view_event
+from penstock.features.plan import SOURCE, InputPlan, ModelPlan, ViewPlan
+from penstock.features.vector import Values, leaf_names
+from penstock.jobs.serving.json_columns import HOLE, fixed, form, written
+from penstock.jobs.store.columns import Columns
+from penstock.jobs.store.rows import ViewSchema
+from penstock.jobs.store.schema import schema_of
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
-from jobs.serving.inputs import Input, Rows
-from jobs.serving.requests import Found, Request
-from jobs.store.bulk import Request as StoreRequest
-from jobs.store.columns import Columns
+from penstock.jobs.serving.inputs import Input, Rows
+from penstock.jobs.serving.requests import Found, Request
+from penstock.jobs.store.bulk import Request as StoreRequest
+from penstock.jobs.store.columns import Columns
 
 
 class Rowed(Protocol):

@@ -14,19 +14,19 @@ from typing import Any
 
 import numpy as np
 
-from features.errors import UsageError
-from features.plan import ViewPlan
-from jobs.config import FILE
-from jobs.metrics.mirror import MirrorFigures
-from jobs.project import Project
-from jobs.serving.checked import Checked
-from jobs.serving.following import Following, following
-from jobs.serving.inputs import Input
-from jobs.store.bulk import BulkStore, Request
-from jobs.store.columns import Cells, Columns, Int64s, decode
-from jobs.store.rows import ViewSchema
-from jobs.store.schema import schema_of
-from jobs.store.table import overlay
+from penstock.features.errors import UsageError
+from penstock.features.plan import ViewPlan
+from penstock.jobs.config import FILE
+from penstock.jobs.metrics.mirror import MirrorFigures
+from penstock.jobs.project import Project
+from penstock.jobs.serving.checked import Checked
+from penstock.jobs.serving.following import Following, following
+from penstock.jobs.serving.inputs import Input
+from penstock.jobs.store.bulk import BulkStore, Request
+from penstock.jobs.store.columns import Cells, Columns, Int64s, decode
+from penstock.jobs.store.rows import ViewSchema
+from penstock.jobs.store.schema import schema_of
+from penstock.jobs.store.table import overlay
 
 #: Keys that the store is asked for at once when the mirror is compared with it.
 COMPARED = 5_000

@@ -1,5 +1,5 @@
 """The rows of many records at once. What is plainly good is checked and typed by columns; everything else is read one
-by one by ``features.ingest``, whose rules these are and which says what is wrong.
+by one by ``penstock.features.ingest``, whose rules these are and which says what is wrong.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 
 import orjson
 
-from features.expressions import INT64_MAX, INT64_MIN
-from features.ingest import TIME_MAX, TIME_MIN, BadEvent, Row, may_be_deep, parse
-from features.plan import ColumnPlan, SourcePlan
+from penstock.features.expressions import INT64_MAX, INT64_MIN
+from penstock.features.ingest import TIME_MAX, TIME_MIN, BadEvent, Row, may_be_deep, parse
+from penstock.features.plan import ColumnPlan, SourcePlan
 
 #: What orjson makes of each type's plain values. A number with a fraction or an exponent is a float to it, as is an
 #: integer beyond 64 bits: neither is plain in an int64 column.
@@ -46,7 +46,7 @@ class Parser:
         self._op = None if source.op is None else self._names.index(str(source.op))
 
     def rows(self, records: Sequence[Any]) -> list[Row | BadEvent]:
-        """What ``features.ingest.parse`` gives for each record, or raises. ``records``: with ``value`` and
+        """What ``penstock.features.ingest.parse`` gives for each record, or raises. ``records``: with ``value`` and
         ``timestamp``; a negative timestamp is none of their own.
         """
         now = int(self._clock() * 1000)

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import Literal
 
-from features.errors import UsageError
-from jobs.kafka.errors import LostPartitions, OffsetGone, Unreadable
-from jobs.kafka.interface import Consumer, Membership, Place, Record
-from jobs.kafka.loss import loss_of, refused
-from jobs.serving.requests import Damaged
+from penstock.features.errors import UsageError
+from penstock.jobs.kafka.errors import LostPartitions, OffsetGone, Unreadable
+from penstock.jobs.kafka.interface import Consumer, Membership, Place, Record
+from penstock.jobs.kafka.loss import loss_of, refused
+from penstock.jobs.serving.requests import Damaged
 
 #: How long a group may take to say what it has committed, in milliseconds: another's open transaction must end first.
 COMMITTED_MS = 30_000

@@ -10,10 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from features.errors import RefusedError
-from jobs.config import Config
-from jobs.kafka.loss import Anew, made_anew
-from jobs.lag import reached_by
+from penstock.features.errors import RefusedError
+from penstock.jobs.config import Config
+from penstock.jobs.kafka.loss import Anew, made_anew
+from penstock.jobs.lag import reached_by
 
 
 class RequestTopic:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any, NamedTuple
 
-from features.ingest import BadEvent, Row
-from jobs.kafka.interface import Place, Record
-from jobs.serving.inputs import Rows
-from jobs.serving.parse import Parser
+from penstock.features.ingest import BadEvent, Row
+from penstock.jobs.kafka.interface import Place, Record
+from penstock.jobs.serving.inputs import Rows
+from penstock.jobs.serving.parse import Parser
 
 
 class Found(NamedTuple):

@@ -19,9 +19,9 @@ from functools import partial
 from itertools import count, cycle
 from pathlib import Path
 
-from features.errors import PenstockError
-from jobs.kafka.errors import Fenced, KafkaFailure
-from jobs.kafka.interface import CLOSE_MS, Membership, Outgoing, Place, Producer
+from penstock.features.errors import PenstockError
+from penstock.jobs.kafka.errors import Fenced, KafkaFailure
+from penstock.jobs.kafka.interface import CLOSE_MS, Membership, Outgoing, Place, Producer
 
 #: What a process that died left open ends by itself after this, where nobody takes its id. In milliseconds.
 TRANSACTION_MS = 10_000

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self, TypeVar
 
-from features.errors import RefusedError
-from jobs.store.columns import Columns
-from jobs.store.encoding import encode_column
-from jobs.store.keys import encode_keys, encode_known_keys
-from jobs.store.patience import Patience
-from jobs.store.rows import Batch, FeatureRow, ViewSchema
+from penstock.features.errors import RefusedError
+from penstock.jobs.store.columns import Columns
+from penstock.jobs.store.encoding import encode_column
+from penstock.jobs.store.keys import encode_keys, encode_known_keys
+from penstock.jobs.store.patience import Patience
+from penstock.jobs.store.rows import Batch, FeatureRow, ViewSchema
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from jobs.store.encoding import Cell, signed_varint, varint
+from penstock.jobs.store.encoding import Cell, signed_varint, varint
 
 #: What ``t`` and ``seq`` are for a key that the store does not hold: numpy's NaT.
 ABSENT = -(1 << 63)

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from jobs.store.clock import ABSENT
-from jobs.store.encoding import Cell, Decoded, Mask, decode_column
-from jobs.store.rows import ViewSchema
+from penstock.jobs.store.clock import ABSENT
+from penstock.jobs.store.encoding import Cell, Decoded, Mask, decode_column
+from penstock.jobs.store.rows import ViewSchema
 
 Int64s = npt.NDArray[np.int64]
 

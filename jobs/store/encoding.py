@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from features.errors import PenstockError
+from penstock.features.errors import PenstockError
 
 Cell = bytes | None
 Mask = npt.NDArray[np.bool_]

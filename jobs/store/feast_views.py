@@ -8,10 +8,10 @@ from pathlib import Path
 
 from feast import FeatureView
 
-from features.compilers.feast.view import FINGERPRINT_TAG, change_points_folder
-from features.errors import RefusedError
-from jobs.parts import read_part
-from jobs.store.bulk import other_definition
+from penstock.features.compilers.feast.view import FINGERPRINT_TAG, change_points_folder
+from penstock.features.errors import RefusedError
+from penstock.jobs.parts import read_part
+from penstock.jobs.store.bulk import other_definition
 
 
 def check_definition(view: FeatureView, claim: Callable[[str], str | None], where: str) -> None:

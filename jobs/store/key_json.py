@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
-from features.canonical import canonical_json
-from jobs.store.rows import ViewSchema
+from penstock.features.canonical import canonical_json
+from penstock.jobs.store.rows import ViewSchema
 
 _INT64_LIMIT = 1 << 63
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
-from features.errors import DefinitionError, PenstockError
-from jobs.store.rows import ViewSchema
+from penstock.features.errors import DefinitionError, PenstockError
+from penstock.jobs.store.rows import ViewSchema
 
 #: ``ValueType`` numbers of Feast's Value.proto.
 _STRING, _INT64 = 2, 4

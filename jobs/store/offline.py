@@ -14,10 +14,10 @@ from feast.infra.offline_stores.offline_store import RetrievalJob
 from feast.infra.offline_stores.offline_utils import infer_event_timestamp_from_entity_df
 from feast.infra.registry.base_registry import BaseRegistry
 
-from features.compilers.feast.view import FINGERPRINT_TAG, SOURCE_SUFFIX
-from features.errors import RefusedError
-from jobs.coverage import check_coverage
-from jobs.project import load_project
+from penstock.features.compilers.feast.view import FINGERPRINT_TAG, SOURCE_SUFFIX
+from penstock.features.errors import RefusedError
+from penstock.jobs.coverage import check_coverage
+from penstock.jobs.project import load_project
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -26,7 +26,9 @@ _MILLISECOND = timedelta(milliseconds=1)
 class PenstockDuckDBOfflineStoreConfig(DuckDBOfflineStoreConfig):
     """The options of Feast's DuckDB store."""
 
-    type: Literal["jobs.store.offline.PenstockDuckDBOfflineStore"] = "jobs.store.offline.PenstockDuckDBOfflineStore"
+    type: Literal["penstock.jobs.store.offline.PenstockDuckDBOfflineStore"] = (
+        "penstock.jobs.store.offline.PenstockDuckDBOfflineStore"
+    )
 
 
 class PenstockDuckDBOfflineStore(DuckDBOfflineStore):

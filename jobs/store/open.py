@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from yaml import YAMLError
 
-from features.errors import UsageError
-from jobs.store.bulk import BulkStore
+from penstock.features.errors import UsageError
+from penstock.jobs.store.bulk import BulkStore
 
 if TYPE_CHECKING:
     from feast.repo_config import RepoConfig
 
-_TYPES = ("jobs.store.sqlite.PenstockSqliteOnlineStore", "jobs.store.redis.PenstockRedisOnlineStore")
+_TYPES = ("penstock.jobs.store.sqlite.PenstockSqliteOnlineStore", "penstock.jobs.store.redis.PenstockRedisOnlineStore")
 
 
 def repository(folder: Path) -> RepoConfig:

@@ -23,11 +23,11 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
-from jobs.store.bulk import EncodedRows
-from jobs.store.clock import ABSENT
-from jobs.store.columns import Columns, filled
-from jobs.store.encoding import NULL, Cell, Decoded, Mask, decode_column
-from jobs.store.rows import ViewSchema
+from penstock.jobs.store.bulk import EncodedRows
+from penstock.jobs.store.clock import ABSENT
+from penstock.jobs.store.columns import Columns, filled
+from penstock.jobs.store.encoding import NULL, Cell, Decoded, Mask, decode_column
+from penstock.jobs.store.rows import ViewSchema
 
 Features = tuple[tuple[str, str], ...]
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from features.errors import PenstockError
+from penstock.features.errors import PenstockError
 
 T = TypeVar("T")
 

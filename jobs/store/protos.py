@@ -11,9 +11,9 @@ from feast.infra.key_encoding_utils import serialize_entity_key
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 
-from features.compilers.feast.types import FEATURE_TYPES
-from jobs.store.bulk import EncodedRows
-from jobs.store.rows import Batch
+from penstock.features.compilers.feast.types import FEATURE_TYPES
+from penstock.jobs.store.bulk import EncodedRows
+from penstock.jobs.store.rows import Batch
 
 FeastRow = tuple[EntityKey, dict[str, Value], datetime, datetime | None]
 

@@ -28,18 +28,18 @@ from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 from redis.exceptions import NoScriptError
 
-from features.errors import PenstockError
-from jobs.store.bulk import BulkStore, EncodedRows, KeyRequest
-from jobs.store.clock import feast_timestamp, pack_batch_clock, pack_clock, unpack_batch_clock, unpack_clocks
-from jobs.store.columns import Cells, Columns, decode
-from jobs.store.encoding import Cell
-from jobs.store.feast_views import check_definition
-from jobs.store.packed import Features, OtherLayout, layout_of, split
-from jobs.store.patience import StoreAway
-from jobs.store.protos import encode_feast_rows
-from jobs.store.redis_errors import REDIS_ERRORS, cause_of
-from jobs.store.resp import Command, bulk, exchange, head
-from jobs.store.rows import ViewSchema
+from penstock.features.errors import PenstockError
+from penstock.jobs.store.bulk import BulkStore, EncodedRows, KeyRequest
+from penstock.jobs.store.clock import feast_timestamp, pack_batch_clock, pack_clock, unpack_batch_clock, unpack_clocks
+from penstock.jobs.store.columns import Cells, Columns, decode
+from penstock.jobs.store.encoding import Cell
+from penstock.jobs.store.feast_views import check_definition
+from penstock.jobs.store.packed import Features, OtherLayout, layout_of, split
+from penstock.jobs.store.patience import StoreAway
+from penstock.jobs.store.protos import encode_feast_rows
+from penstock.jobs.store.redis_errors import REDIS_ERRORS, cause_of
+from penstock.jobs.store.resp import Command, bulk, exchange, head
+from penstock.jobs.store.rows import ViewSchema
 
 _SCRIPT = Path(__file__).with_name("apply_row.lua").read_bytes()
 
@@ -64,7 +64,9 @@ _ROWS_AT_ONCE = 2000
 class PenstockRedisOnlineStoreConfig(RedisOnlineStoreConfig):
     """The options of Feast's Redis store."""
 
-    type: Literal["jobs.store.redis.PenstockRedisOnlineStore"] = "jobs.store.redis.PenstockRedisOnlineStore"  # type: ignore[assignment]
+    type: Literal["penstock.jobs.store.redis.PenstockRedisOnlineStore"] = (
+        "penstock.jobs.store.redis.PenstockRedisOnlineStore"  # type: ignore[assignment]
+    )
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from features.plan import ViewPlan
-from jobs.store.rows import ViewSchema
+from penstock.features.plan import ViewPlan
+from penstock.jobs.store.rows import ViewSchema
 
 
 def schema_of(plan: ViewPlan) -> ViewSchema:

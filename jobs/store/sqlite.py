@@ -23,16 +23,16 @@ from feast.protos.feast.core.Registry_pb2 import Registry as RegistryProto
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 
-from features.errors import PenstockError
-from jobs.store.bulk import BulkStore, EncodedRows, KeyRequest
-from jobs.store.clock import feast_seconds
-from jobs.store.columns import Columns
-from jobs.store.feast_views import check_definition
-from jobs.store.packed import OtherLayout, layout_of
-from jobs.store.patience import StoreAway
-from jobs.store.protos import encode_feast_rows
-from jobs.store.rows import Batch, ViewSchema
-from jobs.store.sqlite_errors import cause_of
+from penstock.features.errors import PenstockError
+from penstock.jobs.store.bulk import BulkStore, EncodedRows, KeyRequest
+from penstock.jobs.store.clock import feast_seconds
+from penstock.jobs.store.columns import Columns
+from penstock.jobs.store.feast_views import check_definition
+from penstock.jobs.store.packed import OtherLayout, layout_of
+from penstock.jobs.store.patience import StoreAway
+from penstock.jobs.store.protos import encode_feast_rows
+from penstock.jobs.store.rows import Batch, ViewSchema
+from penstock.jobs.store.sqlite_errors import cause_of
 
 #: How long a writer waits for another one, in seconds.
 _BUSY_SECONDS = 30.0
@@ -80,7 +80,9 @@ _GET_ROWS = "SELECT entity_key, row FROM {clocks} WHERE entity_key IN ({keys})"
 class PenstockSqliteOnlineStoreConfig(SqliteOnlineStoreConfig):
     """The options of Feast's SQLite store."""
 
-    type: Literal["jobs.store.sqlite.PenstockSqliteOnlineStore"] = "jobs.store.sqlite.PenstockSqliteOnlineStore"  # type: ignore[assignment]
+    type: Literal["penstock.jobs.store.sqlite.PenstockSqliteOnlineStore"] = (
+        "penstock.jobs.store.sqlite.PenstockSqliteOnlineStore"  # type: ignore[assignment]
+    )
 
 
 class PenstockSqliteOnlineStore(BulkStore, SqliteOnlineStore):

@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from jobs.store.bulk import encode_rows
-from jobs.store.columns import Cells, Columns, Int64s, decode
-from jobs.store.rows import FeatureRow, ViewSchema
+from penstock.jobs.store.bulk import encode_rows
+from penstock.jobs.store.columns import Cells, Columns, Int64s, decode
+from penstock.jobs.store.rows import FeatureRow, ViewSchema
 
 Keys = Sequence[tuple[Any, ...]]
 

@@ -14,8 +14,8 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
-from features import Stream, View, count, max, mean, min, sum
-from jobs.backfill import backfill
+from penstock import Stream, View, count, max, mean, min, sum
+from penstock.jobs.backfill import backfill
 
 HOUR_MS = 3_600_000
 MEMORY = "4GB"

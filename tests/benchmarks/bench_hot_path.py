@@ -22,21 +22,21 @@ from kafka.consumer.fetcher import ConsumerRecord
 from rich.console import Console
 from rich.table import Table
 
-from jobs.catalogue import apply
-from jobs.models import train as training
-from jobs.models.compiled import code_key, compile_code, private_folder
-from jobs.models.compiling import FOLDER, compiling
-from jobs.models.folder import LoadedModel, load_current
-from jobs.project import Project
-from jobs.serving.answers import Answers
-from jobs.serving.inputs import inputs_of
-from jobs.serving.lookup import Lookup
-from jobs.serving.parse import Parser
-from jobs.serving.requests import read_requests
-from jobs.store.bulk import BulkStore
-from jobs.store.open import open_store
-from jobs.store.rows import FeatureRow
-from jobs.store.schema import schema_of
+from penstock.jobs.catalogue import apply
+from penstock.jobs.models import train as training
+from penstock.jobs.models.compiled import code_key, compile_code, private_folder
+from penstock.jobs.models.compiling import FOLDER, compiling
+from penstock.jobs.models.folder import LoadedModel, load_current
+from penstock.jobs.project import Project
+from penstock.jobs.serving.answers import Answers
+from penstock.jobs.serving.inputs import inputs_of
+from penstock.jobs.serving.lookup import Lookup
+from penstock.jobs.serving.parse import Parser
+from penstock.jobs.serving.requests import read_requests
+from penstock.jobs.store.bulk import BulkStore
+from penstock.jobs.store.open import open_store
+from penstock.jobs.store.rows import FeatureRow
+from penstock.jobs.store.schema import schema_of
 from tests.benchmarks.own_loop import answering
 from tests.jobs.models.examples import write_set
 from tests.jobs.shop import make_project
@@ -179,7 +179,7 @@ def _prepared(folder: Path, case: Case, address: str) -> Iterator[tuple[Project,
 def _definitions(case: Case) -> str:
     keys = ", ".join(f'k{number}="int64"' for number in range(case.views))
     lines = [
-        "from features import Model, Stream, View, mean",
+        "from penstock import Model, Stream, View, mean",
         f'requests = Stream("requests", topic="requests", time="ts", id="id", columns=dict(id="string", {keys}, '
         'x="float64", y="float64"))',
         f"over = [f'{{n + 1}}h' for n in range({case.features})]",

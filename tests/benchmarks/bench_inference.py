@@ -24,23 +24,23 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from jobs.catalogue import apply
-from jobs.config import Config
-from jobs.inference import infer
-from jobs.kafka.broker import Broker
-from jobs.kafka.clients import consumer, ensure_topics, producer
-from jobs.models.compiling import compiling
-from jobs.models.folder import LoadedModel, load_current
-from jobs.models.train import train
-from jobs.project import Project, load_project
-from jobs.serving.answers import Answers
-from jobs.serving.interpreter import SWITCH_S
-from jobs.serving.lookup import Lookup
-from jobs.serving.reader import Reader
-from jobs.serving.transactions import Transactions
-from jobs.store.open import open_store
-from jobs.store.rows import FeatureRow
-from jobs.store.schema import schema_of
+from penstock.jobs.catalogue import apply
+from penstock.jobs.config import Config
+from penstock.jobs.inference import infer
+from penstock.jobs.kafka.broker import Broker
+from penstock.jobs.kafka.clients import consumer, ensure_topics, producer
+from penstock.jobs.models.compiling import compiling
+from penstock.jobs.models.folder import LoadedModel, load_current
+from penstock.jobs.models.train import train
+from penstock.jobs.project import Project, load_project
+from penstock.jobs.serving.answers import Answers
+from penstock.jobs.serving.interpreter import SWITCH_S
+from penstock.jobs.serving.lookup import Lookup
+from penstock.jobs.serving.reader import Reader
+from penstock.jobs.serving.transactions import Transactions
+from penstock.jobs.store.open import open_store
+from penstock.jobs.store.rows import FeatureRow
+from penstock.jobs.store.schema import schema_of
 from tests.benchmarks.own_loop import run_loop
 from tests.jobs.models.examples import write_set
 from tests.jobs.shop import make_project
@@ -49,7 +49,7 @@ from tests.redis_server import redis_server
 
 #: Three views that the request's own event feeds and two others, 30 features in all.
 DEFINITIONS = """
-from features import Model, Stream, View, count, max, mean, min, std, sum
+from penstock import Model, Stream, View, count, max, mean, min, std, sum
 
 columns = dict(id="string", a="int64", b="int64", c="int64", x="float64", y="float64")
 requests = Stream("requests", topic="requests", time="ts", id="id", columns=columns)

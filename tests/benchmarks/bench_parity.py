@@ -18,7 +18,7 @@ EVENTS = 10_000
 PLANES = {"3,000 planes": 3_000, "100 planes": 100, "3 planes": 3}
 
 DEFINITIONS = """
-from features import Stream, View, count, last, lifetime, max, mean, min, sliding, std, sum
+from penstock import Stream, View, count, last, lifetime, max, mean, min, sliding, std, sum
 flights = Stream("flights", topic="flights", time="ts", id="flight", disorder="10m", columns=dict(
     flight="string", plane="int64", carrier="string", delay="float64", miles="float64"))
 late = flights.delay > 15
@@ -57,7 +57,7 @@ def _events(planes: int) -> list[str]:
 
 
 def _timed(folder: Path) -> tuple[str, str]:
-    command = [sys.executable, "-m", "jobs.cli", "parity", str(folder / "definitions.py"), "--json"]
+    command = [sys.executable, "-m", "penstock.jobs.cli", "parity", str(folder / "definitions.py"), "--json"]
     begun = time.perf_counter()
     done = subprocess.run([*command, "--events", str(folder / "events.jsonl")], capture_output=True, check=True)
     seconds = time.perf_counter() - begun

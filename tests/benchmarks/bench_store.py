@@ -18,9 +18,9 @@ from feast.protos.feast.types.Value_pb2 import Value
 from rich.console import Console
 from rich.table import Table
 
-from jobs.store.bulk import BulkStore
-from jobs.store.open import open_store
-from jobs.store.rows import FeatureRow, ViewSchema
+from penstock.jobs.store.bulk import BulkStore
+from penstock.jobs.store.open import open_store
+from penstock.jobs.store.rows import FeatureRow, ViewSchema
 from tests.jobs.store.projects import REDIS, SQLITE, applied, make_project, wide_rows, wide_schema
 from tests.redis_server import redis_server
 

@@ -26,8 +26,8 @@ from kafka.admin import NewTopic
 from rich.console import Console
 from rich.table import Table
 
-from jobs.kafka.broker import Broker
-from jobs.ports import free_port
+from penstock.jobs.kafka.broker import Broker
+from penstock.jobs.ports import free_port
 
 HOUR_MS = 3_600_000
 #: The SQL job is stopped after this long; its rate is that of what it did.

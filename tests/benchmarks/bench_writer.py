@@ -13,12 +13,12 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from jobs.kafka.broker import Broker
-from jobs.kafka.clients import ensure_topics, producer
-from jobs.kafka.whole import WholeTopics
-from jobs.project import Project
-from jobs.store.open import open_store
-from jobs.writer import BATCH, Writer, reader
+from penstock.jobs.kafka.broker import Broker
+from penstock.jobs.kafka.clients import ensure_topics, producer
+from penstock.jobs.kafka.whole import WholeTopics
+from penstock.jobs.project import Project
+from penstock.jobs.store.open import open_store
+from penstock.jobs.writer import BATCH, Writer, reader
 from tests.projects import REDIS, SQLITE, make_project
 from tests.redis_server import redis_server
 
@@ -27,7 +27,7 @@ ROWS = 200_000
 KEYS = {"each row its own key": ROWS, "4,000 keys": 4_000, "100 keys": 100}
 
 DEFINITIONS = """
-from features import Stream, View, count, max, mean, sliding
+from penstock import Stream, View, count, max, mean, sliding
 flights = Stream("flights", topic="flights", time="ts", columns=dict(plane="int64", delay="float64"))
 view = View("view", flights, key="plane", features=dict(
     flights=count().over("30m", "3h", "1d"), worst=max(flights.delay).over("30m", "3h"),

@@ -7,8 +7,8 @@ import sys
 import uuid
 from pathlib import Path
 
-from features import Stream, View, count, max, mean, min, sum
-from features.compilers.flink.config import JobSettings, Start, flink_options, jvm_environment
+from penstock import Stream, View, count, max, mean, min, sum
+from penstock.features.compilers.flink.config import JobSettings, Start, flink_options, jvm_environment
 
 events = Stream("events", topic="events", time="ts", columns=dict(id="string", k="string", x="float64"))
 
@@ -25,7 +25,7 @@ def main(state: str, port: str, servers: str, source: str, target: str, *windows
     settings.make_folders()
     os.environ.update(jvm_environment(settings))
     # PyFlink reads its JVM's options when it is imported
-    from features.compilers.flink.job import SourceJob, Topics, build, environment
+    from penstock.features.compilers.flink.job import SourceJob, Topics, build, environment
 
     env = environment(flink_options(settings, None))
     job = SourceJob("events", source, (view(list(windows)).plan.json,), Start(str(uuid.UUID(int=0))))

@@ -14,9 +14,9 @@ import numpy as np
 from feast import FeatureStore
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
-import jobs.store  # noqa: F401  before Feast, which it makes quicker to import
-from features.vector import leaf_names
-from jobs.project import load_project
+import penstock.jobs.store  # noqa: F401  before Feast, which it makes quicker to import
+from penstock.features.vector import leaf_names
+from penstock.jobs.project import load_project
 
 
 def run_loop(folder: Path, start: int, ready: Any, stop: Any, said: Any, most: int) -> None:

@@ -6,9 +6,9 @@ import os
 import sys
 from pathlib import Path
 
-from features.compilers.flink.config import JobSettings, flink_options, jvm_environment
-from features.compilers.flink.jars import job_jars
-from features.compilers.flink.job import PRODUCER
+from penstock.features.compilers.flink.config import JobSettings, flink_options, jvm_environment
+from penstock.features.compilers.flink.jars import job_jars
+from penstock.features.compilers.flink.job import PRODUCER
 
 SQL = """INSERT INTO made
 SELECT k, ts, COUNT(*) OVER w, SUM(x) OVER w, MIN(x) OVER w, MAX(x) OVER w, AVG(x) OVER w FROM events

@@ -15,8 +15,8 @@ from typing import Any
 
 from kafka import KafkaProducer
 
-from jobs.cli import main as penstock
-from jobs.writer import Writer
+from penstock.jobs.cli import main as penstock
+from penstock.jobs.writer import Writer
 from tests.chaos.clock import live_by
 
 #: Seconds after which it goes on whatever happens: well before anybody loses patience with a transaction.

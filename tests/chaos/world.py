@@ -16,16 +16,16 @@ from typing import Any
 
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from features.errors import PenstockError
-from jobs.children import Child
-from jobs.config import Config
-from jobs.demo.outcome import MODEL
-from jobs.kafka.broker import Broker
-from jobs.kafka.clients import admin, consumer, ensure_topics, producer
-from jobs.ports import HOST
-from jobs.project import Project
-from jobs.replay import FullSpeed, replay
-from jobs.status import running_job, status_file, wait_caught_up, wait_stream
+from penstock.features.errors import PenstockError
+from penstock.jobs.children import Child
+from penstock.jobs.config import Config
+from penstock.jobs.demo.outcome import MODEL
+from penstock.jobs.kafka.broker import Broker
+from penstock.jobs.kafka.clients import admin, consumer, ensure_topics, producer
+from penstock.jobs.ports import HOST
+from penstock.jobs.project import Project
+from penstock.jobs.replay import FullSpeed, replay
+from penstock.jobs.status import running_job, status_file, wait_caught_up, wait_stream
 from tests.chaos.disk import can_mount, small_disk
 from tests.chaos.door import Door, door
 from tests.flights import Days, flights_project, learn_history
@@ -191,7 +191,7 @@ def world(folder: Path, days: Days, *, confined: bool = False) -> Iterator[World
     with contextlib.ExitStack() as running:
         redis = running.enter_context(redis_server(folder, "--appendonly", "yes"))
         entrance = running.enter_context(door(redis.port)) if confined else None
-        store = ("jobs.store.redis.PenstockRedisOnlineStore", _reach(redis, entrance))
+        store = ("penstock.jobs.store.redis.PenstockRedisOnlineStore", _reach(redis, entrance))
         project = flights_project(folder / "project", days, store)
         if confined and can_mount():
             running.enter_context(small_disk(project.config.state / "stream"))

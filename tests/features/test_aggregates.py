@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-import features
-from features import (
+import penstock.features as features
+from penstock import (
     Stream,
     argmax,
     argmin,
@@ -29,8 +29,8 @@ from features import (
     top_k,
     var,
 )
-from features.aggregates import AGGREGATES, NO_PARAMETERS, Feature
-from features.types import NUMBERS, TYPES
+from penstock.features.aggregates import AGGREGATES, NO_PARAMETERS, Feature
+from penstock.features.types import NUMBERS, TYPES
 from tests.features.written import refused
 
 orders = Stream(

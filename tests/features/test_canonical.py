@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.canonical import canonical_json, fingerprint
+from penstock.features.canonical import canonical_json, fingerprint
 
 
 def test_keys_are_sorted_and_white_space_is_none() -> None:

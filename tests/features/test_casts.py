@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from features import Stream
-from features.casts import CASTS, REFUSED, cast_operator
-from features.errors import DefinitionError
-from features.operators import OPERATORS
-from features.types import TYPES
+from penstock import Stream
+from penstock.features.casts import CASTS, REFUSED, cast_operator
+from penstock.features.errors import DefinitionError
+from penstock.features.operators import OPERATORS
+from penstock.features.types import TYPES
 from tests.features.written import refused
 
 PAIRS = [(given, wanted) for given, wanted in product(TYPES, TYPES) if given != wanted]

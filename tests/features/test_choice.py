@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from features import Stream, literal, when
+from penstock import Stream, literal, when
 from tests.features.written import refused
 
 orders = Stream("orders", topic="orders", time="ts", columns=dict(i="int64", f="float64", s="string", b="bool"))

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from features import sliding
-from features.decay import half_lives
+from penstock import sliding
+from penstock.features.decay import half_lives
 from tests.features.written import refused
 
 

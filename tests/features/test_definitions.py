@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from features import Stream, Table, View, column, count, max, mean
-from features.definitions import Model
+from penstock import Stream, Table, View, column, count, max, mean
+from penstock.features.definitions import Model
 from tests.features.written import HEAD, refused, run
 
 VIEW = "View('v', orders, key='customer', features=dict({}))"

@@ -1,8 +1,8 @@
 import pytest
 
-from features.durations import LONGEST, LONGEST_MS, UNITS_MS, duration, duration_text, parse_duration
-from features.errors import DefinitionError
-from features.ingest import TIME_MAX
+from penstock.features.durations import LONGEST, LONGEST_MS, UNITS_MS, duration, duration_text, parse_duration
+from penstock.features.errors import DefinitionError
+from penstock.features.ingest import TIME_MAX
 
 
 @pytest.mark.parametrize(

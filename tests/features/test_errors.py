@@ -1,6 +1,6 @@
 import pytest
 
-from features.errors import (
+from penstock.features.errors import (
     DefinitionError,
     DefinitionErrors,
     Mistakes,

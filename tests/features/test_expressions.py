@@ -4,10 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features import Stream, coalesce, column, concat, literal, when
-from features.errors import DefinitionError
-from features.expressions import INT64_MAX, INT64_MIN, Expr, operate
-from features.operators import OPERATORS
+from penstock import Stream, coalesce, column, concat, literal, when
+from penstock.features.errors import DefinitionError
+from penstock.features.expressions import INT64_MAX, INT64_MIN, Expr, operate
+from penstock.features.operators import OPERATORS
 from tests.features.written import refused
 
 orders = Stream(

@@ -1,8 +1,8 @@
 import pytest
 
-from features import Stream, coalesce
-from features.expressions import Expr
-from features.infix import infix
+from penstock import Stream, coalesce
+from penstock.features.expressions import Expr
+from penstock.features.infix import infix
 
 S = Stream("s", topic="s", time="ts", columns=dict(x="float64", y="float64", n="int64", ok="bool", text="string"))
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from features import Stream, column
-from features.expressions import INT64_MAX, INT64_MIN
-from features.ingest import CODES, TIME_MAX, TIME_MIN, BadEvent, check_row, parse
-from features.plan import SourcePlan
+from penstock import Stream, column
+from penstock.features.expressions import INT64_MAX, INT64_MIN
+from penstock.features.ingest import CODES, TIME_MAX, TIME_MIN, BadEvent, check_row, parse
+from penstock.features.plan import SourcePlan
 
 SOURCE = Stream(
     "s", topic="s", time="ts", id="id", max_ahead="1m",

@@ -24,7 +24,7 @@ def test_a_folder_whose_name_begins_like_the_package_is_the_users(tmp_path: Path
     mine = tmp_path / "features_of_mine"
     mine.mkdir()
     file = mine / "definitions.py"
-    file.write_text("from features import Stream\n\nStream('s', columns={}, time='ts')\n")
+    file.write_text("from penstock import Stream\n\nStream('s', columns={}, time='ts')\n")
     found = subprocess.run(
         [sys.executable, str(file)], env={"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False
     )
@@ -32,6 +32,6 @@ def test_a_folder_whose_name_begins_like_the_package_is_the_users(tmp_path: Path
 
 
 def test_the_command_line_of_python_is_a_place_too() -> None:
-    script = "from features import column\n\ncolumn('int')"
+    script = "from penstock import column\n\ncolumn('int')"
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert "where: <string>:3" in found.stderr

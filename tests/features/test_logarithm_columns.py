@@ -5,8 +5,8 @@ from decimal import Decimal, localcontext
 import numpy as np
 import numpy.typing as npt
 
-from features import logarithms
-from features.logarithm_columns import exp, log
+from penstock.features import logarithms
+from penstock.features.logarithm_columns import exp, log
 
 RANDOM = np.random.default_rng(11)
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from features.logarithms import exp, log
+from penstock.features.logarithms import exp, log
 
 
 @pytest.mark.parametrize(

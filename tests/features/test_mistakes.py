@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from features.mistakes import read_to_the_end
+from penstock.features.mistakes import read_to_the_end
 from tests.features.written import HEAD
 
 
@@ -113,10 +113,10 @@ def test_a_model_tells_all_at_once(tmp_path: Path) -> None:
 
 def test_a_wrong_import_does_not_take_the_others_with_it(tmp_path: Path) -> None:
     file = tmp_path / "definitions.py"
-    file.write_text("from features import Stream, meen\n\nm = meen(1)\ns = Stream('s', columns={}, time='ts')\n")
+    file.write_text("from penstock import Stream, meen\n\nm = meen(1)\ns = Stream('s', columns={}, time='ts')\n")
     _, mistakes = read_to_the_end(file)
     assert [mistake.what.split(" (")[0] for mistake in mistakes] == [
-        "ImportError: cannot import name 'meen' from 'features'",
+        "ImportError: cannot import name 'meen' from 'penstock'",
         "s has no data",
     ]
     assert mistakes[0].hint == "did you mean 'mean'?"

@@ -1,7 +1,7 @@
 import pytest
 
-from features.errors import DefinitionError
-from features.names import LONGEST, RESERVED, check_distinct, check_name, check_topic, unknown
+from penstock.features.errors import DefinitionError
+from penstock.features.names import LONGEST, RESERVED, check_distinct, check_name, check_topic, unknown
 
 
 @pytest.mark.parametrize("name", ["a", "A1", "dep_delay", "x_1_h", "a" * LONGEST])

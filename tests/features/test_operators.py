@@ -2,9 +2,9 @@ from itertools import product
 
 import pytest
 
-from features.expressions import Expr
-from features.operators import OPERATORS
-from features.types import TYPES
+from penstock.features.expressions import Expr
+from penstock.features.operators import OPERATORS
+from penstock.features.types import TYPES
 
 
 @pytest.mark.parametrize("op", OPERATORS)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from features import (
+from penstock import (
     Stream,
     Table,
     View,
@@ -30,11 +30,11 @@ from features import (
     sum,
     var,
 )
-from features.aggregates import Feature
-from features.expressions import INT64_MAX, INT64_MIN, Expr
-from features.ingest import CLASSES, BadEvent, Row
-from features.oracle import Result, Watermark, batch, evaluate, stream
-from features.windows import Window
+from penstock.features.aggregates import Feature
+from penstock.features.expressions import INT64_MAX, INT64_MIN, Expr
+from penstock.features.ingest import CLASSES, BadEvent, Row
+from penstock.features.oracle import Result, Watermark, batch, evaluate, stream
+from penstock.features.windows import Window
 
 COLUMNS = dict(
     k="string", j="int64", id="string", x="float64", y="float64", n="int64", b="bool", s="string", at="timestamp",

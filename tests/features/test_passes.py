@@ -1,8 +1,16 @@
 from typing import Any
 
-from features import Stream, View, column, count, decayed_sum, last, lifetime, max, mean, sliding, std, sum
-from features.aggregates import Feature
-from features.passes import PASSES, expand_windows, number_features, plan_view, share_args, share_wheres, share_windows
+from penstock import Stream, View, column, count, decayed_sum, last, lifetime, max, mean, sliding, std, sum
+from penstock.features.aggregates import Feature
+from penstock.features.passes import (
+    PASSES,
+    expand_windows,
+    number_features,
+    plan_view,
+    share_args,
+    share_wheres,
+    share_windows,
+)
 
 orders = Stream(
     "orders", topic="orders", time="ts",

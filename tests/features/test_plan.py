@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from features import (
+from penstock import (
     Model,
     Stream,
     Table,
@@ -29,9 +29,9 @@ from features import (
     percentile,
     sliding,
 )
-from features.canonical import canonical_json, fingerprint
-from features.plan import ViewPlan
-from jobs.project import read_definitions
+from penstock.features.canonical import canonical_json, fingerprint
+from penstock.features.plan import ViewPlan
+from penstock.jobs.project import read_definitions
 
 EXAMPLE = Path(__file__).parents[2] / "feature_repo" / "definitions.py"
 GOLDEN = Path(__file__).parent / "plans"

@@ -8,8 +8,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from features import Stream, Table, View, count, last, max, mean, sum, union
-from features.errors import UsageError
+from penstock import Stream, Table, View, count, last, max, mean, sum, union
+from penstock.features.errors import UsageError
 
 ORDERS = Stream("orders", topic="orders", time="ts", id="order", columns=dict(
     order="string", customer="string", amount="float64", pieces="int64", due="timestamp"))  # fmt: skip

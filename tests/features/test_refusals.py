@@ -1,9 +1,9 @@
 import pytest
 
-from features import count, literal, sum
-from features.errors import DefinitionError
-from features.operators import OPERATORS
-from features.refusals import _INSTEAD, METHODS, instead
+from penstock import count, literal, sum
+from penstock.features.errors import DefinitionError
+from penstock.features.operators import OPERATORS
+from penstock.features.refusals import _INSTEAD, METHODS, instead
 
 
 @pytest.mark.parametrize(
@@ -38,19 +38,19 @@ def test_hints_are_of_operators_that_do_not_take_the_type() -> None:
 @pytest.mark.parametrize("name", ["approx_distinct", "approx_percentile"])
 def test_a_sketch_is_refused_with_the_exact_aggregate(name: str) -> None:
     with pytest.raises(DefinitionError, match=f"there is no {name}: .*order") as caught:
-        exec(f"from features import {name}")
+        exec(f"from penstock import {name}")
     assert str(caught.value.allowed).endswith("which is exact")
 
 
 def test_other_names_are_missing_as_in_any_module() -> None:
     with pytest.raises(ImportError, match="cannot import name 'nonsense'"):
-        exec("from features import nonsense")
+        exec("from penstock import nonsense")
 
 
 @pytest.mark.parametrize(("name", "instead"), [("avg", "mean(x)"), ("median", "percentile(x, 50)")])
 def test_a_name_of_another_system_is_answered_with_ours(name: str, instead: str) -> None:
     with pytest.raises(DefinitionError, match=f"there is no {name}") as caught:
-        exec(f"from features import {name}")
+        exec(f"from penstock import {name}")
     assert caught.value.allowed == instead
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from features import DefinitionError, Stream, View, count, first, histogram, last_k, top_k
-from features.plan import ViewPlan
-from features.row_size import LEAST_BYTES, ROW_BYTES
+from penstock.features import DefinitionError, Stream, View, count, first, histogram, last_k, top_k
+from penstock.features.plan import ViewPlan
+from penstock.features.row_size import LEAST_BYTES, ROW_BYTES
 
 events = Stream("events", topic="t", time="ts", columns=dict(k="string", n="int64", s="string", x="float64"))
 

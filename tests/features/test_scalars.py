@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from features import scalars
+from penstock.features import scalars
 
 DAY = scalars.DAY_MS
 

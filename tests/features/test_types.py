@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from features.types import DEFAULT_PLACES, MAX_PLACES, TYPES, Column, column
+from penstock.features.types import DEFAULT_PLACES, MAX_PLACES, TYPES, Column, column
 from tests.features.written import refused
 
 

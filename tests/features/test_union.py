@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from features import Stream, View, column, count, max, sum, union
-from features.plan import ViewPlan
+from penstock import Stream, View, column, count, max, sum, union
+from penstock.features.plan import ViewPlan
 from tests.features.written import refused, run
 
 BOTH = """both = union(orders, returns)

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features import Model, Stream, View, coalesce, concat, count, mean, when
-from features.expressions import INT64_MAX, INT64_MIN, Expr, literal, operate
-from features.ingest import TIME_MAX, TIME_MIN, BadEvent
-from features.oracle import evaluate as oracle
-from features.types import TYPES
-from features.vector import Values, evaluate, leaf_names, vectors
+from penstock import Model, Stream, View, coalesce, concat, count, mean, when
+from penstock.features.expressions import INT64_MAX, INT64_MIN, Expr, literal, operate
+from penstock.features.ingest import TIME_MAX, TIME_MIN, BadEvent
+from penstock.features.oracle import evaluate as oracle
+from penstock.features.types import TYPES
+from penstock.features.vector import Values, evaluate, leaf_names, vectors
 
 #: 3037000499 is the greatest integer whose square fits int64.
 MIDDLE = [0, 1, 2, 3037000499, 3037000500, 2**31, 2**32]

@@ -6,9 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.errors import DefinitionError
-from features.ingest import TIME_MAX, TIME_MIN
-from features.windows import Window, as_window, calendar, ceil_to, floor_to, hopping, lifetime, session, sliding
+from penstock.features.errors import DefinitionError
+from penstock.features.ingest import TIME_MAX, TIME_MIN
+from penstock.features.windows import (
+    Window,
+    as_window,
+    calendar,
+    ceil_to,
+    floor_to,
+    hopping,
+    lifetime,
+    session,
+    sliding,
+)
 from tests.features.written import refused
 
 TIMES = st.integers(TIME_MIN, TIME_MAX)

@@ -7,10 +7,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from features.errors import DefinitionError
-from features.scalars import local
-from features.vector_functions import local as local_columns
-from features.zones import Zone, zone
+from penstock.features.errors import DefinitionError
+from penstock.features.scalars import local
+from penstock.features.vector_functions import local as local_columns
+from penstock.features.zones import Zone, zone
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Changes by half an hour, by two hours, by a day; odd seconds; within a fortnight; every year; never.

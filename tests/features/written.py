@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from features.errors import DefinitionError
+from penstock.features.errors import DefinitionError
 
-HEAD = """from features import *
-from features import Model, Stream, Table, View
+HEAD = """from penstock import *
+from penstock import Model, Stream, Table, View
 
 orders = Stream("orders", topic="orders", history="orders/*.parquet", time="ts", id="order_id", columns=dict(
     order_id="string", customer="string", shop="int64", amount="float64", paid="bool", pieces="int64",

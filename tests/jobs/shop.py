@@ -9,15 +9,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features.ingest import Row
-from features.oracle import batch
-from features.plan import SourcePlan, ViewPlan
-from jobs.parts import ARROW_TYPES, TIMESTAMP, ViewParts, part_schema
-from jobs.project import Project, load_project
+from penstock.features.ingest import Row
+from penstock.features.oracle import batch
+from penstock.features.plan import SourcePlan, ViewPlan
+from penstock.jobs.parts import ARROW_TYPES, TIMESTAMP, ViewParts, part_schema
+from penstock.jobs.project import Project, load_project
 from tests.projects import SQLITE
 
 DEFINITIONS = """
-from features import Model, Stream, Table, View, coalesce, count, last, lifetime, max, mean, sliding, sum
+from penstock import Model, Stream, Table, View, coalesce, count, last, lifetime, max, mean, sliding, sum
 
 orders = Stream("orders", topic="orders", history="orders/*.parquet", time="ts", id="order", columns=dict(
     order="string", customer="string", shop="string", city="string", amount="float64", items="int64", gift="bool",

@@ -27,16 +27,16 @@ from typing import Any
 import numpy as np
 import orjson
 
-from jobs.backfill import backfill
-from jobs.catalogue import apply
-from jobs.children import Child
-from jobs.kafka.clients import ensure_topics, producer
-from jobs.materialize import materialize
-from jobs.models.train import train
-from jobs.project import Project, load_project
-from jobs.reading import read_records
-from jobs.status import wait_caught_up, wait_stream
-from jobs.store.open import open_store
+from penstock.jobs.backfill import backfill
+from penstock.jobs.catalogue import apply
+from penstock.jobs.children import Child
+from penstock.jobs.kafka.clients import ensure_topics, producer
+from penstock.jobs.materialize import materialize
+from penstock.jobs.models.train import train
+from penstock.jobs.project import Project, load_project
+from penstock.jobs.reading import read_records
+from penstock.jobs.status import wait_caught_up, wait_stream
+from penstock.jobs.store.open import open_store
 from tests.jobs.models.examples import write_set
 from tests.jobs.serving.running import wait_until
 from tests.jobs.shop import make_project, write_history
@@ -47,7 +47,7 @@ from tests.projects import unique
 T = 1_700_000_000_000
 
 DEFINITIONS = """
-from features import Model, Stream, Table, View, count, mean, sum, union
+from penstock import Model, Stream, Table, View, count, mean, sum, union
 
 orders = Stream("orders", topic="TOPIC", history="orders/*.parquet", time="ts", id="order", columns=dict(
     order="string", customer="string", shop="string", amount="float64", items="int64"))

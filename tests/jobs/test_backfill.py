@@ -11,13 +11,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features import Stream, View, count, distinct, lifetime, max, mean, sliding, std, sum, union
-from features.errors import PenstockError, UsageError
-from features.oracle import batch
-from features.plan import ViewPlan
-from jobs import backfill as module
-from jobs.backfill import BackfillReport, backfill
-from jobs.parts import FEAST_COLUMNS, ViewParts, part_schema
+from penstock import Stream, View, count, distinct, lifetime, max, mean, sliding, std, sum, union
+from penstock.features.errors import PenstockError, UsageError
+from penstock.features.oracle import batch
+from penstock.features.plan import ViewPlan
+from penstock.jobs import backfill as module
+from penstock.jobs.backfill import BackfillReport, backfill
+from penstock.jobs.parts import FEAST_COLUMNS, ViewParts, part_schema
 
 events = Stream(
     "events", history="*.parquet", time="ts", id="eid", columns=dict(eid="string", k="string", x="float64", n="int64")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from jobs.bits import differing
+from penstock.jobs.bits import differing
 
 DOUBLES = pa.list_(pa.float64())
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from features.errors import PenstockError
-from jobs.children import Child
+from penstock.features.errors import PenstockError
+from penstock.jobs.children import Child
 
 
 def alive(pid: int) -> bool:
@@ -89,7 +89,7 @@ def test_kill_ends_it_and_all_that_it_has_started(tmp_path: Path) -> None:
 
 
 def test_one_that_does_not_listen_is_killed_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs.children.GRACE_S", 0.3)
+    monkeypatch.setattr("penstock.jobs.children.GRACE_S", 0.3)
     child = Waiting(tmp_path / "log", stubborn=True)
     child.start()
     child.grandchild()

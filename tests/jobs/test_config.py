@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from features.errors import UsageError
-from jobs.config import FILE, LOCAL, Config, read_config
+from penstock.features.errors import UsageError
+from penstock.jobs.config import FILE, LOCAL, Config, read_config
 
 
 def read(folder: Path, text: str) -> Config:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from features.errors import RefusedError, UsageError
-from jobs.coverage import check_coverage
-from jobs.project import Project
+from penstock.features.errors import RefusedError, UsageError
+from penstock.jobs.coverage import check_coverage
+from penstock.jobs.project import Project
 from tests.jobs.shop import DEFINITIONS, make_project, write_change_points, write_history
 
 #: The view ``routes`` looks back 30 s, ``customer`` for ever; the first event is at FIRST.
@@ -102,7 +102,7 @@ def test_no_parts_and_parts_of_another_definition_are_refused(project: Project, 
 
 def test_a_union_is_covered_from_the_first_event_of_any_of_its_streams(tmp_path: Path) -> None:
     text = """
-from features import union
+from penstock import union
 both = View("both", union(orders, deliveries), key="shop", features=dict(n=count().over(lifetime())))
 """
     made = make_project(tmp_path, DEFINITIONS + text)

@@ -11,19 +11,19 @@ from typing import Any
 
 import pytest
 
-from jobs.children import Child
-from jobs.config import Config
-from jobs.kafka.broker import Broker
-from jobs.kafka.clients import ensure_topics, producer
-from jobs.project import Project
-from jobs.readback import read_values
-from jobs.status import read_counts, wait_stream
+from penstock.jobs.children import Child
+from penstock.jobs.config import Config
+from penstock.jobs.kafka.broker import Broker
+from penstock.jobs.kafka.clients import ensure_topics, producer
+from penstock.jobs.project import Project
+from penstock.jobs.readback import read_values
+from penstock.jobs.status import read_counts, wait_stream
 from tests.jobs.kafka.damage import spoil_batches
 from tests.jobs.serving.running import Shop, T, answered, train_model
 from tests.projects import make_project
 
 DEFINITIONS = """
-from features import Stream, View, count, lifetime
+from penstock import Stream, View, count, lifetime
 sales = Stream("sales", topic="sales", time="ts", columns=dict(shop="string"))
 sold = View("sold", sales, key="shop", features=dict(n=count().over(lifetime())))
 """

@@ -14,26 +14,26 @@ from feast import FeatureStore
 from feast.repo_config import load_repo_config
 from feast.repo_operations import plan as feast_plan
 
-from features.errors import RefusedError, UsageError
-from features.ingest import Row
-from jobs.backfill import backfill
-from jobs.catalogue import apply
-from jobs.materialize import materialize
-from jobs.project import Project
-from jobs.store.clock import ABSENT
-from jobs.store.open import open_store
-from jobs.store.schema import schema_of
+from penstock.features.errors import RefusedError, UsageError
+from penstock.features.ingest import Row
+from penstock.jobs.backfill import backfill
+from penstock.jobs.catalogue import apply
+from penstock.jobs.materialize import materialize
+from penstock.jobs.project import Project
+from penstock.jobs.store.clock import ABSENT
+from penstock.jobs.store.open import open_store
+from penstock.jobs.store.schema import schema_of
 from tests.jobs.shop import make_project, write_history
 
 DEFINITIONS = """
-from features import Stream, View, count, sum, lifetime
+from penstock import Stream, View, count, sum, lifetime
 orders = Stream("orders", topic="orders", history="orders/*.parquet", time="ts", id="order",
     columns=dict(order="string", customer="string", amount="float64"))
 customer = View("customer", orders, key="customer",
     features=dict(n=count().over("1d"), total=sum(orders.amount).over(lifetime())))
 """
 REPO = """from pathlib import Path
-from jobs.catalogue import project_objects
+from penstock.jobs.catalogue import project_objects
 globals().update(project_objects(Path(__file__).parent))
 """
 DAY = 86_400_000
@@ -103,7 +103,9 @@ def test_feasts_writes_never_mix_rows_of_two_definitions(project: Project) -> No
 
 def _with_feast(project: Project) -> Project:
     yaml = project.folder / "feature_store.yaml"
-    yaml.write_text(yaml.read_text().replace("type: file", "type: jobs.store.offline.PenstockDuckDBOfflineStore"))
+    yaml.write_text(
+        yaml.read_text().replace("type: file", "type: penstock.jobs.store.offline.PenstockDuckDBOfflineStore")
+    )
     return project
 
 

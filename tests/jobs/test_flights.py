@@ -7,9 +7,9 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
-from features.errors import PenstockError
-from jobs.flights import REPORT, FlightsReport, build
-from jobs.project import read_definitions
+from penstock.features.errors import PenstockError
+from penstock.jobs.flights import REPORT, FlightsReport, build
+from penstock.jobs.project import read_definitions
 
 DEFINITIONS = Path(__file__).parents[2] / "feature_repo" / "definitions.py"
 DOCS = Path(__file__).parents[2] / "docs" / "flights.md"
@@ -217,7 +217,7 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobs.flights.PACKAGE", "nycflights14")
+    monkeypatch.setattr("penstock.jobs.flights.PACKAGE", "nycflights14")
     with pytest.raises(PenstockError, match=r"need nycflights14 0\.0\.3, and no release"):
         build(tmp_path / "flights")
     assert not list(tmp_path.iterdir())

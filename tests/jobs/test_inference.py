@@ -21,23 +21,23 @@ import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from features.errors import PenstockError, RefusedError, UsageError
-from features.vector import Values
-from jobs.children import Child
-from jobs.inference import infer
-from jobs.kafka import clients
-from jobs.kafka.broker import Broker
-from jobs.kafka.clients import consumer, producer
-from jobs.kafka.errors import Fenced, KafkaFailure, LostPartitions
-from jobs.kafka.interface import Outgoing, Place
-from jobs.models.folder import load_current
-from jobs.project import load_project
-from jobs.serving import transactions
-from jobs.serving.reader import Reader
-from jobs.serving.transactions import Transactions
-from jobs.store.open import open_store
-from jobs.store.rows import FeatureRow
-from jobs.store.schema import schema_of
+from penstock.features.errors import PenstockError, RefusedError, UsageError
+from penstock.features.vector import Values
+from penstock.jobs.children import Child
+from penstock.jobs.inference import infer
+from penstock.jobs.kafka import clients
+from penstock.jobs.kafka.broker import Broker
+from penstock.jobs.kafka.clients import consumer, producer
+from penstock.jobs.kafka.errors import Fenced, KafkaFailure, LostPartitions
+from penstock.jobs.kafka.interface import Outgoing, Place
+from penstock.jobs.models.folder import load_current
+from penstock.jobs.project import load_project
+from penstock.jobs.serving import transactions
+from penstock.jobs.serving.reader import Reader
+from penstock.jobs.serving.transactions import Transactions
+from penstock.jobs.store.open import open_store
+from penstock.jobs.store.rows import FeatureRow
+from penstock.jobs.store.schema import schema_of
 from tests.jobs.disturbed import add_partitions, delete_before, make_anew
 from tests.jobs.serving.running import Shop, T, answered, ids, running, train_model, wait_until
 from tests.jobs.shop import make_project

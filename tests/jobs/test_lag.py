@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from jobs.config import Config
-from jobs.kafka.clients import consumer, ensure_topics, producer
-from jobs.kafka.interface import Place
-from jobs.lag import Progress, progress
+from penstock.jobs.config import Config
+from penstock.jobs.kafka.clients import consumer, ensure_topics, producer
+from penstock.jobs.kafka.interface import Place
+from penstock.jobs.lag import Progress, progress
 from tests.kafka_broker import Kafka
 from tests.projects import config, unique
 

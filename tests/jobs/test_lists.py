@@ -12,15 +12,15 @@ import pyarrow.parquet as pq
 import pytest
 from feast import FeatureStore
 
-from features import Stream, View, count, first_k, histogram, last_k, lifetime, top_k
-from features.compilers.feast.view import feast_objects
-from jobs.backfill import backfill
-from jobs.materialize import materialize
-from jobs.parts import part_schema
-from jobs.project import Project
-from jobs.store.open import open_store
-from jobs.store.schema import schema_of
-from jobs.verify import Evidence, store_rows
+from penstock import Stream, View, count, first_k, histogram, last_k, lifetime, top_k
+from penstock.features.compilers.feast.view import feast_objects
+from penstock.jobs.backfill import backfill
+from penstock.jobs.materialize import materialize
+from penstock.jobs.parts import part_schema
+from penstock.jobs.project import Project
+from penstock.jobs.store.open import open_store
+from penstock.jobs.store.schema import schema_of
+from penstock.jobs.verify import Evidence, store_rows
 from tests.jobs.shop import make_project
 from tests.jobs.store.projects import SQLITE
 from tests.jobs.store.projects import make_project as make_store

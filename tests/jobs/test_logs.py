@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from jobs.logs import about, configure, logger
+from penstock.jobs.logs import about, configure, logger
 
 
 @pytest.fixture(autouse=True)

@@ -11,19 +11,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from jobs.children import Child
-from jobs.flink.starts import read_starts
-from jobs.kafka.clients import ensure_topics, producer
-from jobs.overview import look
-from jobs.project import Project
-from jobs.readback import read_values
-from jobs.status import read_counts, wait_stream
+from penstock.jobs.children import Child
+from penstock.jobs.flink.starts import read_starts
+from penstock.jobs.kafka.clients import ensure_topics, producer
+from penstock.jobs.overview import look
+from penstock.jobs.project import Project
+from penstock.jobs.readback import read_values
+from penstock.jobs.status import read_counts, wait_stream
 from tests.jobs.disturbed import add_partitions, delete_before, make_anew
 from tests.kafka_broker import Kafka
 from tests.projects import make_project, unique
 
 DEFINITIONS = """
-from features import Stream, View, count, lifetime
+from penstock import Stream, View, count, lifetime
 orders = Stream("orders", topic="{topic}", time="ts", columns=dict(shop="string"))
 {view} = View("{view}", orders, key="shop", features=dict(n=count().over(lifetime())))
 """

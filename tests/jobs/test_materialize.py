@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from features.errors import RefusedError, UsageError
-from features.ingest import Row
-from jobs.backfill import backfill
-from jobs.materialize import Materialized, materialize
-from jobs.project import Project
-from jobs.store.open import open_store
-from jobs.store.rows import FeatureRow
-from jobs.store.schema import schema_of
+from penstock.features.errors import RefusedError, UsageError
+from penstock.features.ingest import Row
+from penstock.jobs.backfill import backfill
+from penstock.jobs.materialize import Materialized, materialize
+from penstock.jobs.project import Project
+from penstock.jobs.store.open import open_store
+from penstock.jobs.store.rows import FeatureRow
+from penstock.jobs.store.schema import schema_of
 from tests.jobs.shop import make_project, write_history
 
 DEFINITIONS = """
-from features import Stream, View, count, sum, lifetime
+from penstock import Stream, View, count, sum, lifetime
 orders = Stream("orders", topic="orders", history="orders/*.parquet", time="ts", id="order",
     columns=dict(order="string", customer="string", amount="float64"))
 customer = View("customer", orders, key="customer",
@@ -101,7 +101,7 @@ def test_an_earlier_backfill_never_wins_over_a_later_one(project: Project, tmp_p
 
 
 def _same_store(project: Project) -> str:
-    return f"  type: jobs.store.sqlite.PenstockSqliteOnlineStore\n  path: {project.folder}/online.db"
+    return f"  type: penstock.jobs.store.sqlite.PenstockSqliteOnlineStore\n  path: {project.folder}/online.db"
 
 
 def test_a_row_of_the_stream_stays_whatever_batch_corrects(project: Project) -> None:

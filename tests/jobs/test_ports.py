@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import socket
 
-from jobs.ports import HOST, PORTS, free_port, port_problem
+from penstock.jobs.ports import HOST, PORTS, free_port, port_problem
 
 
 def test_a_free_port_can_be_listened_on() -> None:

@@ -3,12 +3,12 @@ from typing import Any
 
 import pytest
 
-from features.errors import DefinitionError, UsageError
-from jobs.config import FILE
-from jobs.project import load_project, read_definitions
+from penstock.features.errors import DefinitionError, UsageError
+from penstock.jobs.config import FILE
+from penstock.jobs.project import load_project, read_definitions
 
 EXAMPLE = Path(__file__).parents[2] / "feature_repo"
-STREAM = """from features import Model, Stream, Table, View, count
+STREAM = """from penstock import Model, Stream, Table, View, count
 
 orders = Stream("orders", topic="shop.orders", history="orders/*.parquet", time="ts", id="order_id",
                 columns=dict(order_id="string", customer="string", amount="float64"))
@@ -72,7 +72,7 @@ past = View("past", union(old, older), key="customer", features=features)
 
 
 def test_the_view_of_a_union_stands_under_each_of_its_streams(tmp_path: Path) -> None:
-    shop = project(tmp_path, "from features import union\n" + UNION)
+    shop = project(tmp_path, "from penstock import union\n" + UNION)
     assert list(shop.streams) == ["orders", "visits", "old", "older"]
     names = {source: [plan.name for plan in plans] for source, plans in shop.streamed.items()}
     assert names == {"orders": ["alone", "both"], "visits": ["both"]}

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from features.errors import PenstockError
-from jobs.kafka.clients import consumer, ensure_topics, producer
-from jobs.project import Project
-from jobs.readback import end_offsets, read_many, read_values
+from penstock.features.errors import PenstockError
+from penstock.jobs.kafka.clients import consumer, ensure_topics, producer
+from penstock.jobs.project import Project
+from penstock.jobs.readback import end_offsets, read_many, read_values
 from tests.kafka_broker import Kafka
 from tests.projects import make_project, unique
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from features.errors import PenstockError
-from jobs.kafka.clients import ensure_topics, producer
-from jobs.project import Project
-from jobs.reading import bounds, first_offsets, offsets_since, read_records
+from penstock.features.errors import PenstockError
+from penstock.jobs.kafka.clients import ensure_topics, producer
+from penstock.jobs.project import Project
+from penstock.jobs.reading import bounds, first_offsets, offsets_since, read_records
 from tests.kafka_broker import Kafka
 from tests.projects import make_project, unique
 

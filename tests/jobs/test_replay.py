@@ -14,18 +14,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features.errors import PenstockError, UsageError
-from features.ingest import parse
-from jobs.cli import penstock
-from jobs.kafka.clients import admin, consumer, ensure_topics, producer
-from jobs.project import Project
-from jobs.replay import FullSpeed, Lead, RealTime, count_events, events, identity, replay
+from penstock.features.errors import PenstockError, UsageError
+from penstock.features.ingest import parse
+from penstock.jobs.cli import penstock
+from penstock.jobs.kafka.clients import admin, consumer, ensure_topics, producer
+from penstock.jobs.project import Project
+from penstock.jobs.replay import FullSpeed, Lead, RealTime, count_events, events, identity, replay
 from tests.jobs.shop import write_history
 from tests.kafka_broker import Kafka
 from tests.projects import make_project, unique
 
 DEFINITIONS = """
-from features import Stream, Table, View, count
+from penstock import Stream, Table, View, count
 arrivals = Stream("arrivals", topic="{arrivals}", history="arrivals/*.parquet", time="ts", id="id",
     columns=dict(id="int64", shop="string"))
 orders = Stream("orders", topic="{orders}", history="orders/*.parquet", time="ts", id="id",

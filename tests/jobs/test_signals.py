@@ -9,11 +9,11 @@ import sys
 import threading
 from pathlib import Path
 
-from jobs.signals import stop_on_signals
+from penstock.jobs.signals import stop_on_signals
 
 STUCK = """
 import subprocess, sys, time
-from jobs import signals
+from penstock.jobs import signals
 
 signals.DEADLINE_S = 1.0
 with signals.stop_on_signals() as stop:

@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from features.errors import PenstockError
-from jobs.children import Child
-from jobs.ports import free_port
-from jobs.project import Project
-from jobs.status import read_counts, status_file, wait_caught_up, wait_stream
+from penstock.features.errors import PenstockError
+from penstock.jobs.children import Child
+from penstock.jobs.ports import free_port
+from penstock.jobs.project import Project
+from penstock.jobs.status import read_counts, status_file, wait_caught_up, wait_stream
 from tests.kafka_broker import Kafka
 from tests.projects import make_project
 
 DEFINITIONS = """
-from features import Stream, View, count
+from penstock import Stream, View, count
 orders = Stream("orders", topic="orders", time="ts", columns=dict(shop="string"))
 view = View("view", orders, key="shop", features=dict(n=count().over("1h")))
 """

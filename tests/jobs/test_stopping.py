@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from jobs.children import GRACE_S, Child
-from jobs.kafka.broker import Broker
-from jobs.kafka.clients import ensure_topics
-from jobs.status import status_file, wait_stream
+from penstock.jobs.children import GRACE_S, Child
+from penstock.jobs.kafka.broker import Broker
+from penstock.jobs.kafka.clients import ensure_topics
+from penstock.jobs.status import status_file, wait_stream
 from tests.jobs.serving.running import Shop, train_model, wait_until
 from tests.projects import REDIS, SQLITE
 from tests.redis_server import RedisServer, redis_server

@@ -22,25 +22,25 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from features.ingest import BadEvent, parse
-from features.oracle import batch
-from features.plan import ViewPlan
-from jobs.children import Child
-from jobs.kafka.clients import consumer, ensure_topics, producer
-from jobs.lag import Progress
-from jobs.overview import look
-from jobs.ports import free_port
-from jobs.project import Project, load_project
-from jobs.readback import read_values
-from jobs.status import StreamStatus, read_counts, status_file, wait_caught_up, wait_stream
-from jobs.store.open import open_store
-from jobs.store.schema import schema_of
+from penstock.features.ingest import BadEvent, parse
+from penstock.features.oracle import batch
+from penstock.features.plan import ViewPlan
+from penstock.jobs.children import Child
+from penstock.jobs.kafka.clients import consumer, ensure_topics, producer
+from penstock.jobs.lag import Progress
+from penstock.jobs.overview import look
+from penstock.jobs.ports import free_port
+from penstock.jobs.project import Project, load_project
+from penstock.jobs.readback import read_values
+from penstock.jobs.status import StreamStatus, read_counts, status_file, wait_caught_up, wait_stream
+from penstock.jobs.store.open import open_store
+from penstock.jobs.store.schema import schema_of
 from tests.jobs.doors import check_flink, on_this_machine_only
 from tests.kafka_broker import PASSWORD, Kafka
 from tests.projects import REDIS, make_project, make_secure_project, unique
 
 DEFINITIONS = """
-from features import Stream, Table, View, count, last, lifetime, max, mean, sliding, std, sum
+from penstock import Stream, Table, View, count, last, lifetime, max, mean, sliding, std, sum
 
 orders = Stream("orders", topic="{orders}", time="ts", id="id", columns=dict(
     id="string", shop="string", city="int64", amount="float64", items="int64"))
@@ -397,7 +397,7 @@ def test_a_store_that_is_down_is_told(kafka: Kafka, tmp_path: Path) -> None:
 
 def test_a_project_without_a_stream_is_told(tmp_path: Path) -> None:
     text = (
-        'from features import Table\nt = Table("t", history="t.parquet", key="k", columns=dict(k="string", v="int64"))'
+        'from penstock import Table\nt = Table("t", history="t.parquet", key="k", columns=dict(k="string", v="int64"))'
     )
     other = Story(make_project(tmp_path, text), {})
     with other.child() as child:

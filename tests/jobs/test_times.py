@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.times import range_words, time_words
+from penstock.jobs.times import range_words, time_words
 
 
 def test_times_are_read_in_utc() -> None:

@@ -13,14 +13,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features.errors import PenstockError, RefusedError, UsageError
-from features.expressions import Expr
-from features.ingest import BadEvent, Row
-from features.oracle import evaluate, value, view_event
-from features.plan import InputPlan, ModelPlan, ViewPlan
-from jobs.parts import BEFORE, FINGERPRINT
-from jobs.project import Project
-from jobs.training import training_set
+from penstock.features.errors import PenstockError, RefusedError, UsageError
+from penstock.features.expressions import Expr
+from penstock.features.ingest import BadEvent, Row
+from penstock.features.oracle import evaluate, value, view_event
+from penstock.features.plan import InputPlan, ModelPlan, ViewPlan
+from penstock.jobs.parts import BEFORE, FINGERPRINT
+from penstock.jobs.project import Project
+from penstock.jobs.training import training_set
 from tests.jobs.shop import DEFINITIONS, full_row, make_project, write_change_points, write_history
 
 START, END = 100_000, 200_000
@@ -161,7 +161,7 @@ def test_every_request_has_the_oracles_values_at_its_time(
 
 def test_a_model_reads_what_is_one_value_of_a_view_that_has_lists_too(tmp_path: Path) -> None:
     view = """
-from features import argmax, distinct, last_k, percentile, skew
+from penstock import argmax, distinct, last_k, percentile, skew
 
 lately = View("lately", orders, key="customer", features=dict(
     items=last_k(orders.items, 3).over("10s"), half=percentile(orders.amount, 50).over("10s", lifetime()),

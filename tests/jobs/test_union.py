@@ -17,24 +17,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features.ingest import BadEvent, parse
-from features.oracle import Result, batch
-from features.plan import SOURCE, ViewPlan
-from jobs.backfill import backfill
-from jobs.catalogue import project_objects
-from jobs.children import Child
-from jobs.kafka.clients import consumer, ensure_topics, producer
-from jobs.project import Project
-from jobs.readback import read_values
-from jobs.status import read_counted, read_counts, running_job, wait_caught_up, wait_stream
-from jobs.store.open import open_store
-from jobs.store.schema import schema_of
-from jobs.verify import Evidence, store_rows
+from penstock.features.ingest import BadEvent, parse
+from penstock.features.oracle import Result, batch
+from penstock.features.plan import SOURCE, ViewPlan
+from penstock.jobs.backfill import backfill
+from penstock.jobs.catalogue import project_objects
+from penstock.jobs.children import Child
+from penstock.jobs.kafka.clients import consumer, ensure_topics, producer
+from penstock.jobs.project import Project
+from penstock.jobs.readback import read_values
+from penstock.jobs.status import read_counted, read_counts, running_job, wait_caught_up, wait_stream
+from penstock.jobs.store.open import open_store
+from penstock.jobs.store.schema import schema_of
+from penstock.jobs.verify import Evidence, store_rows
 from tests.kafka_broker import Kafka
 from tests.projects import config, make_project, unique
 
 DEFINITIONS = """
-from features import Stream, View, count, last, lifetime, max, sum, union
+from penstock import Stream, View, count, last, lifetime, max, sum, union
 
 columns = dict(id="string", k="string", x="float64", n="int64")
 orders = Stream("orders", topic="{orders}", history="orders.parquet", time="ts", id="id", columns=columns)

@@ -6,11 +6,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from features import Stream, View, count, hopping, last, sliding
-from features.ingest import TIME_MIN
-from features.oracle import Watermark, stream
-from jobs.backfill import backfill
-from jobs.verify import Evidence
+from penstock import Stream, View, count, hopping, last, sliding
+from penstock.features.ingest import TIME_MIN
+from penstock.features.oracle import Watermark, stream
+from penstock.jobs.backfill import backfill
+from penstock.jobs.verify import Evidence
 
 events = Stream("events", topic="events", time="ts", columns=dict(k="string", n="int64"))
 PLAN = View(

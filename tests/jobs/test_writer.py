@@ -12,22 +12,22 @@ from typing import Any
 import orjson
 import pytest
 
-from features.canonical import canonical_json
-from features.errors import PenstockError, RefusedError
-from features.plan import ViewPlan
-from jobs.kafka import whole
-from jobs.kafka.clients import consumer, ensure_topics, producer
-from jobs.kafka.lean import Record, packed_header
-from jobs.project import Project
-from jobs.store.open import open_store
-from jobs.store.schema import schema_of
-from jobs.writer import Writer, WriterCounts, newest, reader
+from penstock.features.canonical import canonical_json
+from penstock.features.errors import PenstockError, RefusedError
+from penstock.features.plan import ViewPlan
+from penstock.jobs.kafka import whole
+from penstock.jobs.kafka.clients import consumer, ensure_topics, producer
+from penstock.jobs.kafka.lean import Record, packed_header
+from penstock.jobs.project import Project
+from penstock.jobs.store.open import open_store
+from penstock.jobs.store.schema import schema_of
+from penstock.jobs.writer import Writer, WriterCounts, newest, reader
 from tests.jobs.disturbed import add_partitions, delete_before
 from tests.kafka_broker import Kafka
 from tests.projects import make_project, unique
 
 DEFINITIONS = """
-from features import Stream, View, count, last, sum
+from penstock import Stream, View, count, last, sum
 orders = Stream("orders", topic="orders", time="ts",
     columns=dict(shop="string", city="int64", amount="float64", paid="bool", placed="timestamp"))
 {view} = View("{view}", orders, key=["shop", "city"], features=dict(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from features import (
+from penstock import (
     Stream,
     Table,
     View,
@@ -47,10 +47,10 @@ from features import (
     var,
     when,
 )
-from features.aggregates import Feature
-from features.expressions import Expr
-from features.plan import ViewPlan
-from features.union import Union
+from penstock.features.aggregates import Feature
+from penstock.features.expressions import Expr
+from penstock.features.plan import ViewPlan
+from penstock.features.union import Union
 
 COLUMNS = dict(
     k="string", g="int64", x="float64", n="int64", b="bool", s="string", w="timestamp",

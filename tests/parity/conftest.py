@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from features.compilers.flink.driver import HarnessDriver
+from penstock.features.compilers.flink.driver import HarnessDriver
 
 
 @pytest.fixture(scope="session")

@@ -9,14 +9,14 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-import features as f
-from features import types
-from features.aggregates import AGGREGATES, NO_PARAMETERS, Feature, Parameters, _feature
-from features.expressions import Expr
-from features.plan import ViewPlan
-from features.union import Union
-from features.windows import Window
-from jobs.parity.events import Arrival, arrival
+import penstock as f
+from penstock.features import types
+from penstock.features.aggregates import AGGREGATES, NO_PARAMETERS, Feature, Parameters, _feature
+from penstock.features.expressions import Expr
+from penstock.features.plan import ViewPlan
+from penstock.features.union import Union
+from penstock.features.windows import Window
+from penstock.jobs.parity.events import Arrival, arrival
 
 I63 = 2**63
 COLUMNS = dict(

@@ -8,13 +8,13 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from features.compilers.flink.driver import HarnessDriver, Restore
-from features.plan import ViewPlan
-from jobs.parity.compare import compare_answers, compare_rows, in_the_end
-from jobs.parity.engines import duckdb_batch, flink_stream, oracle_batch, oracle_stream, stream_items
-from jobs.parity.events import Arrival, arrival
-from jobs.parity.run import beyond_lateness
-from jobs.parts import ARROW_TYPES
+from penstock.features.compilers.flink.driver import HarnessDriver, Restore
+from penstock.features.plan import ViewPlan
+from penstock.jobs.parity.compare import compare_answers, compare_rows, in_the_end
+from penstock.jobs.parity.engines import duckdb_batch, flink_stream, oracle_batch, oracle_stream, stream_items
+from penstock.jobs.parity.events import Arrival, arrival
+from penstock.jobs.parity.run import beyond_lateness
+from penstock.jobs.parts import ARROW_TYPES
 from tests.parity.cases import CASES, Case
 
 PLAIN = {ARROW_TYPES["timestamp"]: pa.int64(), ARROW_TYPES["list<timestamp>"]: pa.list_(pa.int64())}

@@ -6,11 +6,11 @@ import json
 
 import numpy as np
 
-from features import Stream, View, last
-from features.compilers.flink.driver import HarnessDriver
-from jobs.parity.compare import compare_answers
-from jobs.parity.engines import duckdb_batch, flink_stream, oracle_batch, oracle_stream, stream_items
-from jobs.parity.events import arrival
+from penstock import Stream, View, last
+from penstock.features.compilers.flink.driver import HarnessDriver
+from penstock.jobs.parity.compare import compare_answers
+from penstock.jobs.parity.engines import duckdb_batch, flink_stream, oracle_batch, oracle_stream, stream_items
+from penstock.jobs.parity.events import arrival
 
 doubles = Stream("doubles", topic="doubles", time="ts", columns=dict(k="string", x="float64"))
 x = doubles.x

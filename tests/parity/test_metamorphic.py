@@ -7,11 +7,11 @@ import pyarrow.compute as pc
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from features.compilers.flink.driver import HarnessDriver, Watermark
-from features.plan import ViewPlan
-from jobs.parity.compare import compare_rows
-from jobs.parity.engines import flink_stream, stream_items
-from jobs.parity.events import Arrival
+from penstock.features.compilers.flink.driver import HarnessDriver, Watermark
+from penstock.features.plan import ViewPlan
+from penstock.jobs.parity.compare import compare_rows
+from penstock.jobs.parity.engines import flink_stream, stream_items
+from penstock.jobs.parity.events import Arrival
 from tests.parity.strategies import World, worlds
 from tests.parity.test_random import agree, random_worlds
 

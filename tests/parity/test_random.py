@@ -19,14 +19,22 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from features.compilers.flink.driver import HarnessDriver, Item, Restore, Watermark
-from features.ingest import TIME_MIN
-from jobs.backfill import backfill
-from jobs.parity.compare import Comparison, compare_answers, compare_rows, in_the_end
-from jobs.parity.engines import END, duckdb_batch, flink_stream, history, oracle_batch, oracle_stream, stream_items
-from jobs.parity.events import Arrival
-from jobs.parity.run import beyond_lateness
-from jobs.parts import FEAST_COLUMNS, ViewParts
+from penstock.features.compilers.flink.driver import HarnessDriver, Item, Restore, Watermark
+from penstock.features.ingest import TIME_MIN
+from penstock.jobs.backfill import backfill
+from penstock.jobs.parity.compare import Comparison, compare_answers, compare_rows, in_the_end
+from penstock.jobs.parity.engines import (
+    END,
+    duckdb_batch,
+    flink_stream,
+    history,
+    oracle_batch,
+    oracle_stream,
+    stream_items,
+)
+from penstock.jobs.parity.events import Arrival
+from penstock.jobs.parity.run import beyond_lateness
+from penstock.jobs.parts import FEAST_COLUMNS, ViewParts
 from tests.parity.strategies import World, crowded_worlds, worlds
 
 Test = TypeVar("Test", bound=Callable[..., None])

@@ -7,20 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from features.compilers.duckdb.chosen import CHOSEN, chosen
-from features.compilers.duckdb.columns import column_of
-from features.compilers.duckdb.compared import compared
-from features.compilers.duckdb.decayed import DECAYED
-from features.compilers.duckdb.extremes import COMPARED
-from features.compilers.duckdb.frames import frames
-from features.compilers.duckdb.group import Group, groups
-from features.compilers.duckdb.keyed_events import keyed_events
-from features.compilers.duckdb.listed import LISTED, Listed
-from features.compilers.duckdb.ranked import RANKED, Ranked
-from features.compilers.duckdb.summed import Summed
-from features.compilers.duckdb.view import ViewQuery
-from features.compilers.duckdb.words import Words, fits_int64
-from features.plan import FeaturePlan, ViewPlan
+from penstock.features.compilers.duckdb.chosen import CHOSEN, chosen
+from penstock.features.compilers.duckdb.columns import column_of
+from penstock.features.compilers.duckdb.compared import compared
+from penstock.features.compilers.duckdb.decayed import DECAYED
+from penstock.features.compilers.duckdb.extremes import COMPARED
+from penstock.features.compilers.duckdb.frames import frames
+from penstock.features.compilers.duckdb.group import Group, groups
+from penstock.features.compilers.duckdb.keyed_events import keyed_events
+from penstock.features.compilers.duckdb.listed import LISTED, Listed
+from penstock.features.compilers.duckdb.ranked import RANKED, Ranked
+from penstock.features.compilers.duckdb.summed import Summed
+from penstock.features.compilers.duckdb.view import ViewQuery
+from penstock.features.compilers.duckdb.words import Words, fits_int64
+from penstock.features.plan import FeaturePlan, ViewPlan
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from features.compilers.duckdb.codes import Codes, codes
-from features.compilers.duckdb.columns import Bools, valid
-from features.compilers.duckdb.extremes import extremes
-from features.compilers.duckdb.group import Group
-from features.compilers.duckdb.sums import range_counts
-from features.compilers.duckdb.words import Int64s
-from features.plan import FeaturePlan
+from penstock.features.compilers.duckdb.codes import Codes, codes
+from penstock.features.compilers.duckdb.columns import Bools, valid
+from penstock.features.compilers.duckdb.extremes import extremes
+from penstock.features.compilers.duckdb.group import Group
+from penstock.features.compilers.duckdb.sums import range_counts
+from penstock.features.compilers.duckdb.words import Int64s
+from penstock.features.plan import FeaturePlan
 
 CHOSEN = {"argmax": "max", "argmin": "min"}
 

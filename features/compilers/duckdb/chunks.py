@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.compilers.duckdb.columns import flags
-from features.compilers.duckdb.words import Int64s
+from penstock.features.compilers.duckdb.columns import flags
+from penstock.features.compilers.duckdb.words import Int64s
 
 
 def key_starts(rows: pa.RecordBatch, keys: list[str]) -> Int64s:

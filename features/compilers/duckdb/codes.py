@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from features.compilers.duckdb.columns import Bools, column_of, column_of_flags, flags, int64s
-from features.compilers.duckdb.extremes import Values
-from features.compilers.duckdb.words import Int64s
+from penstock.features.compilers.duckdb.columns import Bools, column_of, column_of_flags, flags, int64s
+from penstock.features.compilers.duckdb.extremes import Values
+from penstock.features.compilers.duckdb.words import Int64s
 
 
 @dataclass(frozen=True)

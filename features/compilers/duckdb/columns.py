@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from features.compilers.duckdb.words import Int64s, Words
+from penstock.features.compilers.duckdb.words import Int64s, Words
 
 Bools = npt.NDArray[np.bool_]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from features.compilers.duckdb.codes import Codes, codes
-from features.compilers.duckdb.columns import Bools, valid
-from features.compilers.duckdb.extremes import COMPARED, Values, better_of, extremes
-from features.compilers.duckdb.group import Group
+from penstock.features.compilers.duckdb.codes import Codes, codes
+from penstock.features.compilers.duckdb.columns import Bools, valid
+from penstock.features.compilers.duckdb.extremes import COMPARED, Values, better_of, extremes
+from penstock.features.compilers.duckdb.group import Group
 
 
 def compared(group: Group) -> dict[tuple[str, int], pa.Array]:

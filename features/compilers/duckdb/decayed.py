@@ -10,11 +10,11 @@ from itertools import islice
 
 import numpy as np
 
-from features.compilers.duckdb.group import Group
-from features.compilers.duckdb.numbers import Doubles, quotients
-from features.compilers.duckdb.sums import largest, range_counts, range_sums
-from features.compilers.duckdb.words import Int64s, Words, add, extend, words_for
-from features.plan import FeaturePlan
+from penstock.features.compilers.duckdb.group import Group
+from penstock.features.compilers.duckdb.numbers import Doubles, quotients
+from penstock.features.compilers.duckdb.sums import largest, range_counts, range_sums
+from penstock.features.compilers.duckdb.words import Int64s, Words, add, extend, words_for
+from penstock.features.plan import FeaturePlan
 
 DECAYED = ("decayed_sum", "decayed_mean")
 

@@ -6,7 +6,7 @@ The table that the query makes has the key columns and
     _id      the event's id, when the source has one; of a union, text that begins with the place of its stream
     _x<i>    argument i; _n<i>: the integer that is summed for it
     _w<i>    condition i, false where it is null
-    _error   why the row is bad (one of ``features.ingest.CODES``), or null
+    _error   why the row is bad (one of ``penstock.features.ingest.CODES``), or null
     _out     left out by the view's filter
     _op, _gone    where events change: what the row does to its event, and whether the event is not in the view then;
              a row that is left out is then _gone, and _out only where its key has a null
@@ -19,13 +19,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from features.compilers.duckdb.expressions import Expressions
-from features.compilers.duckdb.parquet import FILE, ROW
-from features.compilers.duckdb.types import FileColumn, ReadColumn, quote, read_column, text
-from features.errors import UsageError, did_you_mean
-from features.ingest import OPS
-from features.plan import ArgPlan, ColumnPlan, SourcePlan, UnionPlan, ViewPlan
-from features.row_size import holds_text
+from penstock.features.compilers.duckdb.expressions import Expressions
+from penstock.features.compilers.duckdb.parquet import FILE, ROW
+from penstock.features.compilers.duckdb.types import FileColumn, ReadColumn, quote, read_column, text
+from penstock.features.errors import UsageError, did_you_mean
+from penstock.features.ingest import OPS
+from penstock.features.plan import ArgPlan, ColumnPlan, SourcePlan, UnionPlan, ViewPlan
+from penstock.features.row_size import holds_text
 
 #: The greatest integer that a scaled float64 may become, exclusive (section 3 of the semantics).
 LIMIT = 2**53

@@ -6,10 +6,10 @@ DuckDB would write out a name wherever it stands, and a text that names its oper
 
 from __future__ import annotations
 
-from features.canonical import canonical_json
-from features.compilers.duckdb.functions import function
-from features.compilers.duckdb.types import literal, quote
-from features.expressions import Expr
+from penstock.features.canonical import canonical_json
+from penstock.features.compilers.duckdb.functions import function
+from penstock.features.compilers.duckdb.types import literal, quote
+from penstock.features.expressions import Expr
 
 _SYMBOLS = {
     "add": "+",

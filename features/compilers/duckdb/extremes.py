@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from features.compilers.duckdb.columns import Bools
-from features.compilers.duckdb.frames import Range
-from features.compilers.duckdb.words import Int64s
+from penstock.features.compilers.duckdb.columns import Bools
+from penstock.features.compilers.duckdb.frames import Range
+from penstock.features.compilers.duckdb.words import Int64s
 
 #: float64 or int64: values, or numbers in the order of what they stand for.
 Values = npt.NDArray[np.float64 | np.int64]

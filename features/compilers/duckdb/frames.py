@@ -14,9 +14,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from features.compilers.duckdb.words import Int64s
-from features.ingest import TIME_MAX, TIME_MIN
-from features.windows import Window
+from penstock.features.compilers.duckdb.words import Int64s
+from penstock.features.ingest import TIME_MAX, TIME_MIN
+from penstock.features.windows import Window
 
 _AXIS = 2**62
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from features.compilers.duckdb.types import literal, text
-from features.expressions import Expr
-from features.ingest import TIME_MAX, TIME_MIN
+from penstock.features.compilers.duckdb.types import literal, text
+from penstock.features.expressions import Expr
+from penstock.features.ingest import TIME_MAX, TIME_MIN
 
 Operands = list[str]
 

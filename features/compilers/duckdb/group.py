@@ -9,13 +9,13 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
-from features.compilers.duckdb.columns import Bools
-from features.compilers.duckdb.frames import Frames, Range
-from features.compilers.duckdb.keyed_events import KeyedEvents
-from features.compilers.duckdb.sums import range_counts
-from features.compilers.duckdb.view import Held
-from features.compilers.duckdb.words import Int64s
-from features.plan import FeaturePlan, ViewPlan
+from penstock.features.compilers.duckdb.columns import Bools
+from penstock.features.compilers.duckdb.frames import Frames, Range
+from penstock.features.compilers.duckdb.keyed_events import KeyedEvents
+from penstock.features.compilers.duckdb.sums import range_counts
+from penstock.features.compilers.duckdb.view import Held
+from penstock.features.compilers.duckdb.words import Int64s
+from penstock.features.plan import FeaturePlan, ViewPlan
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,11 +8,11 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
-from features.compilers.duckdb.chunks import key_starts
-from features.compilers.duckdb.columns import Bools, column_of, column_of_flags, filled, flags, int64s, valid
-from features.compilers.duckdb.view import BEFORE, Held
-from features.compilers.duckdb.words import Int64s
-from features.plan import ViewPlan
+from penstock.features.compilers.duckdb.chunks import key_starts
+from penstock.features.compilers.duckdb.columns import Bools, column_of, column_of_flags, filled, flags, int64s, valid
+from penstock.features.compilers.duckdb.view import BEFORE, Held
+from penstock.features.compilers.duckdb.words import Int64s
+from penstock.features.plan import ViewPlan
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,14 +9,14 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 
-from features.compilers.duckdb.columns import column_of
-from features.compilers.duckdb.extremes import Values
-from features.compilers.duckdb.frames import Range
-from features.compilers.duckdb.group import Group
-from features.compilers.duckdb.ranked import Ranked
-from features.compilers.duckdb.sums import range_counts
-from features.compilers.duckdb.words import Int64s
-from features.plan import FeaturePlan
+from penstock.features.compilers.duckdb.columns import column_of
+from penstock.features.compilers.duckdb.extremes import Values
+from penstock.features.compilers.duckdb.frames import Range
+from penstock.features.compilers.duckdb.group import Group
+from penstock.features.compilers.duckdb.ranked import Ranked
+from penstock.features.compilers.duckdb.sums import range_counts
+from penstock.features.compilers.duckdb.words import Int64s
+from penstock.features.plan import FeaturePlan
 
 LISTED = ("last_k", "first_k", "top_k", "histogram")
 

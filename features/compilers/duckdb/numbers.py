@@ -12,7 +12,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from features.compilers.duckdb.words import Int64s, Words, absolute, fits_int64, negative, take, to_integers
+from penstock.features.compilers.duckdb.words import Int64s, Words, absolute, fits_int64, negative, take, to_integers
 
 Doubles = npt.NDArray[np.float64]
 #: An unevaluated sum ``high + low`` with ``|low| <= ulp(high) / 2``.

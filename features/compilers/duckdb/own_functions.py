@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pyarrow as pa
 
-from features.logarithm_columns import Doubles, exp, log
+from penstock.features.logarithm_columns import Doubles, exp, log
 
 Function = Callable[[pa.Array], pa.Array]
 

@@ -7,8 +7,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from features.compilers.duckdb.types import text
-from features.errors import UsageError
+from penstock.features.compilers.duckdb.types import text
+from penstock.features.errors import UsageError
 
 #: The columns that say where a row was read: the file, and the row's number in it, from 0.
 FILE, ROW = "_penstock_file", "file_row_number"

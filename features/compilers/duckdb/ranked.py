@@ -7,13 +7,13 @@ from functools import cached_property
 import numpy as np
 import pyarrow as pa
 
-from features.compilers.duckdb.codes import Codes, codes
-from features.compilers.duckdb.columns import column_of
-from features.compilers.duckdb.extremes import Values
-from features.compilers.duckdb.group import Group
-from features.compilers.duckdb.ranks import count_below, kth
-from features.compilers.duckdb.words import Int64s
-from features.plan import FeaturePlan
+from penstock.features.compilers.duckdb.codes import Codes, codes
+from penstock.features.compilers.duckdb.columns import column_of
+from penstock.features.compilers.duckdb.extremes import Values
+from penstock.features.compilers.duckdb.group import Group
+from penstock.features.compilers.duckdb.ranks import count_below, kth
+from penstock.features.compilers.duckdb.words import Int64s
+from penstock.features.plan import FeaturePlan
 
 RANKED = ("distinct", "percentile")
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from features.compilers.duckdb.words import Int64s
+from penstock.features.compilers.duckdb.words import Int64s
 
 
 def kth(numbers: Int64s, low: Int64s, high: Int64s, k: Int64s) -> Int64s:

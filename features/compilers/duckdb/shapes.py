@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from features.compilers.duckdb.group import Group
-from features.compilers.duckdb.numbers import Doubles, ratios
-from features.compilers.duckdb.sums import range_powers
-from features.compilers.duckdb.words import (
+from penstock.features.compilers.duckdb.group import Group
+from penstock.features.compilers.duckdb.numbers import Doubles, ratios
+from penstock.features.compilers.duckdb.sums import range_powers
+from penstock.features.compilers.duckdb.words import (
     Int64s,
     UInt64s,
     Words,

@@ -6,13 +6,13 @@ from functools import cached_property
 
 import numpy as np
 
-from features.compilers.duckdb.columns import words_of
-from features.compilers.duckdb.decayed import Decayed
-from features.compilers.duckdb.group import Group
-from features.compilers.duckdb.numbers import Doubles, quotients
-from features.compilers.duckdb.shapes import Shapes
-from features.compilers.duckdb.sums import range_squares, range_sums
-from features.compilers.duckdb.words import (
+from penstock.features.compilers.duckdb.columns import words_of
+from penstock.features.compilers.duckdb.decayed import Decayed
+from penstock.features.compilers.duckdb.group import Group
+from penstock.features.compilers.duckdb.numbers import Doubles, quotients
+from penstock.features.compilers.duckdb.shapes import Shapes
+from penstock.features.compilers.duckdb.sums import range_squares, range_sums
+from penstock.features.compilers.duckdb.words import (
     Int64s,
     Words,
     absolute,

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from features.compilers.duckdb.columns import Bools
-from features.compilers.duckdb.frames import Range
-from features.compilers.duckdb.words import (
+from penstock.features.compilers.duckdb.columns import Bools
+from penstock.features.compilers.duckdb.frames import Range
+from penstock.features.compilers.duckdb.words import (
     Int64s,
     UInt64s,
     Words,

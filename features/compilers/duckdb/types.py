@@ -6,10 +6,10 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
-from features.errors import UsageError
-from features.ingest import TIME_MAX, TIME_MIN
-from features.plan import ColumnPlan
-from features.types import list_of
+from penstock.features.errors import UsageError
+from penstock.features.ingest import TIME_MAX, TIME_MIN
+from penstock.features.plan import ColumnPlan
+from penstock.features.types import list_of
 
 #: Timestamps are milliseconds since the epoch in every query.
 SQL_TYPES = {"int64": "BIGINT", "float64": "DOUBLE", "string": "VARCHAR", "bool": "BOOLEAN", "timestamp": "BIGINT"}

@@ -6,8 +6,8 @@ at least ``_first``) an insert is a repeat, an update or delete makes a new vers
 
 from __future__ import annotations
 
-from features.compilers.duckdb.types import quote
-from features.plan import ViewPlan
+from penstock.features.compilers.duckdb.types import quote
+from penstock.features.plan import ViewPlan
 
 #: The tables that ``versions_queries`` makes on the way: all rows by event, and their versions.
 ROWS, VERSIONS = "event_rows", "event_versions"

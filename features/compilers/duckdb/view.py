@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from features.aggregates import AGGREGATES
-from features.compilers.duckdb.types import quote
-from features.ingest import TIME_MIN
-from features.plan import FeaturePlan, ViewPlan
+from penstock.features.aggregates import AGGREGATES
+from penstock.features.compilers.duckdb.types import quote
+from penstock.features.ingest import TIME_MIN
+from penstock.features.plan import FeaturePlan, ViewPlan
 
 #: The time of what came before a slice: before every event.
 BEFORE = TIME_MIN - 1

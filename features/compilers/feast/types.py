@@ -5,7 +5,7 @@ from __future__ import annotations
 from feast import ValueType
 from feast.types import Array, Bool, FeastType, Float64, Int64, String, UnixTimestamp
 
-from features.types import list_of
+from penstock.features.types import list_of
 
 FEATURE_TYPES: dict[str, FeastType] = {
     "int64": Int64,

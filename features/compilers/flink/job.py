@@ -18,9 +18,9 @@ from pyflink.datastream import StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 from pyflink.util.java_utils import to_jarray
 
-from features.compilers.flink.config import Start
-from features.compilers.flink.jars import job_jars
-from features.ingest import ISOLATION
+from penstock.features.compilers.flink.config import Start
+from penstock.features.compilers.flink.jars import job_jars
+from penstock.features.ingest import ISOLATION
 
 #: Wall-clock time after which a partition that has been read to its end no longer holds event time back, or in live
 #: mode the clock moves it.

@@ -16,8 +16,8 @@ import math
 from collections.abc import Set
 from dataclasses import dataclass
 
-from features.plan import FeaturePlan, ViewPlan
-from features.windows import Window
+from penstock.features.plan import FeaturePlan, ViewPlan
+from penstock.features.windows import Window
 
 #: Clock, seq, timer, offset, first and last chunk, last chunk id; source, partition.
 KEY_BYTES = 7 * 8 + 2 * 4

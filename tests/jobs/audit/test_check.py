@@ -10,11 +10,11 @@ from typing import Any
 import orjson
 import pytest
 
-from features.canonical import canonical_json
-from jobs.audit.check import checked
-from jobs.audit.findings import Finding
-from jobs.kafka.clients import ensure_topics, producer
-from jobs.project import Project
+from penstock.features.canonical import canonical_json
+from penstock.jobs.audit.check import checked
+from penstock.jobs.audit.findings import Finding
+from penstock.jobs.kafka.clients import ensure_topics, producer
+from penstock.jobs.project import Project
 from tests.jobs.shop import make_project, write_history
 from tests.kafka_broker import Kafka
 from tests.projects import unique
@@ -23,7 +23,7 @@ from tests.projects import unique
 T = 1_700_000_000_000
 
 DEFINITIONS = """
-from features import Model, Stream, View, count, sum, union
+from penstock import Model, Stream, View, count, sum, union
 
 named = Stream("named", topic="NAME-named", history="named/*.parquet", time="ts", id="id",
     columns=dict(id="string", k="string", n="int64"))

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from jobs.audit.findings import CAUSES, Finding, first
+from penstock.jobs.audit.findings import CAUSES, Finding, first
 
 
 def test_the_surest_cause_is_told() -> None:

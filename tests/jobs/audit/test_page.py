@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from features.errors import PenstockError
-from jobs.audit.page import page, percent, write_page
-from jobs.audit.report import Age, Differences, FeatureReport, Report, Sample, Step
+from penstock.features.errors import PenstockError
+from penstock.jobs.audit.page import page, percent, write_page
+from penstock.jobs.audit.report import Age, Differences, FeatureReport, Report, Sample, Step
 
 NONE = Differences({})
 REPORT = Report(

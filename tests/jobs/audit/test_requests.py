@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.audit.requests import place_of, read_requests
+from penstock.jobs.audit.requests import place_of, read_requests
 from tests.jobs.story import Story
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from features.errors import UsageError
-from jobs.audit.run import audit
+from penstock.features.errors import UsageError
+from penstock.jobs.audit.run import audit
 from tests.jobs.shop import write_history
 from tests.jobs.story import ORDERS, Story, T
 

@@ -8,8 +8,8 @@ import duckdb
 import orjson
 import pytest
 
-from jobs.audit.served import load_served
-from jobs.project import Project
+from penstock.jobs.audit.served import load_served
+from penstock.jobs.project import Project
 from tests.jobs.shop import make_project
 
 

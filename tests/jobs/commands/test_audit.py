@@ -7,7 +7,7 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from jobs.cli import penstock
+from penstock.jobs.cli import penstock
 from tests.jobs.story import Story
 
 

@@ -10,9 +10,9 @@ import duckdb
 import pytest
 from click.testing import CliRunner, Result
 
-from features.compilers.duckdb.types import MACROS
-from jobs.cli import penstock
-from jobs.config import FILE
+from penstock.features.compilers.duckdb.types import MACROS
+from penstock.jobs.cli import penstock
+from penstock.jobs.config import FILE
 from tests.features.written import HEAD
 
 VIEW = """late = View("late", orders, key=["customer", "shop"], filter=~orders.amount.is_null(), features=dict(

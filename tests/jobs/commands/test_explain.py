@@ -8,8 +8,8 @@ from pathlib import Path
 
 from click.testing import CliRunner, Result
 
-from jobs.cli import penstock
-from jobs.project import Project
+from penstock.jobs.cli import penstock
+from penstock.jobs.project import Project
 from tests.jobs.story import Story
 
 

@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from features.errors import PenstockError
-from jobs.cli import penstock
+from penstock.features.errors import PenstockError
+from penstock.jobs.cli import penstock
 from tests.jobs.shop import write_history
 from tests.projects import make_project
 
 DEFINITIONS = """
-from features import Model, Stream, View, count, sum
+from penstock import Model, Stream, View, count, sum
 orders = Stream("orders", topic="orders", history="orders/*.parquet", time="ts", id="id",
                 columns=dict(id="string", customer="string", amount="float64"))
 customer = View("customer", orders, key="customer", features=dict(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from features.errors import UsageError
-from jobs.commands.infer import From, Offsets
+from penstock.features.errors import UsageError
+from penstock.jobs.commands.infer import From, Offsets
 
 
 @pytest.mark.parametrize("text", ["", "5", "0:", "a:1", "0:1,", "0:-1", "0:1,0:2", "0:1:2"])

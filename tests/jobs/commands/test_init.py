@@ -7,9 +7,9 @@ import pytest
 from click.testing import CliRunner, Result
 from feast import FeatureStore
 
-from jobs.catalogue import apply
-from jobs.cli import penstock
-from jobs.project import load_project
+from penstock.jobs.catalogue import apply
+from penstock.jobs.cli import penstock
+from penstock.jobs.project import load_project
 
 
 def init(*arguments: str) -> Result:

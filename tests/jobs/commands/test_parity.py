@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner, Result
 
-from jobs.cli import penstock
-from jobs.parity.engines import Engine
+from penstock.jobs.cli import penstock
+from penstock.jobs.parity.engines import Engine
 from tests.jobs.parity.shop import BROKEN
 
-DEFINITIONS = """from features import *
+DEFINITIONS = """from penstock import *
 
 orders = Stream("orders", topic="orders", history="orders.parquet", time="ts", id="order", disorder="5s",
                 columns=dict(order="string", customer="string", amount="float64"))
@@ -57,7 +57,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> None:
     def running(names: Sequence[str]) -> Iterator[dict[str, Engine]]:
         yield {name: BROKEN[name] for name in names}
 
-    monkeypatch.setattr("jobs.commands.parity.running", running)
+    monkeypatch.setattr("penstock.jobs.commands.parity.running", running)
 
 
 def test_all_engines_agree_on_a_file(folder: Path) -> None:

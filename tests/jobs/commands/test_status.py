@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from features.ingest import CLASSES
-from jobs.commands.status import UNKNOWN, shown
-from jobs.kafka.letters import Letters, Refused
-from jobs.lag import Progress
-from jobs.overview import JobState, ModelState, Overview, ViewState, look
-from jobs.status import kept_counted, late
+from penstock.features.ingest import CLASSES
+from penstock.jobs.commands.status import UNKNOWN, shown
+from penstock.jobs.kafka.letters import Letters, Refused
+from penstock.jobs.lag import Progress
+from penstock.jobs.overview import JobState, ModelState, Overview, ViewState, look
+from penstock.jobs.status import kept_counted, late
 from tests.projects import make_project
 
 DEFINITIONS = """
-from features import Model, Stream, View, count
+from penstock import Model, Stream, View, count
 orders = Stream("orders", topic="orders", time="ts", columns=dict(shop="string", cost="float64"))
 view = View("view", orders, key="shop", features=dict(n=count().over("1h")))
 cost = Model("cost", on=orders, inputs=[view], output="predictions.cost", label=orders.cost)

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.cli import main
+from penstock.jobs.cli import main
 
 DEFINITIONS = """
-from features import Stream, View, count
+from penstock import Stream, View, count
 orders = Stream("orders", history="orders.parquet", time="ts", columns=dict(k="string"))
 a = View("a", orders, key="k", features=dict(n=count().over("1h")))
 b = View("b", orders, key="k", features=dict(n=count().over("2h")))

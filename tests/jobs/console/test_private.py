@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jobs.console.private import private
+from penstock.jobs.console.private import private
 
 
 def test_a_folder_is_its_users_own(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ import io
 import pytest
 from rich.table import Table
 
-from jobs.console.terminal import Terminal
-from jobs.console.visible import one_line, visible
+from penstock.jobs.console.terminal import Terminal
+from penstock.jobs.console.visible import one_line, visible
 
 #: Colours, the window's title, a cleared screen, a bell, a C1 control, a line that is turned round, a half of a pair.
 HOSTILE = "\x1b[31mRED\x1b[0m\x1b]0;owned\x07\x1b[2J\x9b31m\u202etxt.exe\u2028\ud800\r"

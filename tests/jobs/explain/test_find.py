@@ -7,12 +7,12 @@ from typing import Any
 import orjson
 import pytest
 
-from features.errors import PenstockError, UsageError
-from features.ingest import BadEvent
-from jobs.explain.find import RequestPlace, find_model, find_place, find_prediction, find_request
-from jobs.kafka.clients import ensure_topics, producer
-from jobs.project import Project
-from jobs.serving.answers import dead_letter
+from penstock.features.errors import PenstockError, UsageError
+from penstock.features.ingest import BadEvent
+from penstock.jobs.explain.find import RequestPlace, find_model, find_place, find_prediction, find_request
+from penstock.jobs.kafka.clients import ensure_topics, producer
+from penstock.jobs.project import Project
+from penstock.jobs.serving.answers import dead_letter
 from tests.jobs.story import Story
 from tests.kafka_broker import Kafka
 from tests.projects import make_project, unique
@@ -82,7 +82,7 @@ def test_no_answer_yet(story: Story, tmp_path: Path) -> None:
 
 
 AHEAD = """
-from features import Model, Stream
+from penstock import Model, Stream
 orders = Stream("orders", topic="TOPIC", time="ts", columns=dict(amount="float64"))
 cost = Model("cost", on=orders, inputs=[orders.amount], output="out-TOPIC", label=orders.amount)
 """

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from features.vector import Values
-from jobs.explain.replay import replay
-from jobs.models.compiling import compiling
-from jobs.models.folder import LoadedModel, load_current, load_version
-from jobs.models.train import train
+from penstock.features.vector import Values
+from penstock.jobs.explain.replay import replay
+from penstock.jobs.models.compiling import compiling
+from penstock.jobs.models.folder import LoadedModel, load_current, load_version
+from penstock.jobs.models.train import train
 from tests.jobs.models.examples import COLUMNS, CUT, END, plan, rows, write_set
 
 #: Compiling takes seconds.

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from features.errors import PenstockError, RefusedError, UsageError
-from jobs.explain.run import Entry, Explanation, explain
-from jobs.project import Project
+from penstock.features.errors import PenstockError, RefusedError, UsageError
+from penstock.jobs.explain.run import Entry, Explanation, explain
+from penstock.jobs.project import Project
 from tests.jobs.shop import write_history
 from tests.jobs.story import ORDERS, RATINGS, RETURNS, SHOPS, Story, T
 
@@ -180,7 +180,7 @@ def test_a_version_that_is_gone_leaves_the_rest(story: Story, tmp_path: Path) ->
 
 def test_a_version_of_another_fingerprint_is_refused(story: Story, tmp_path: Path, monkeypatch: Any) -> None:
     made = explain(story.project, story.ids["first"]).prediction
-    monkeypatch.setattr("jobs.explain.run.find_prediction", lambda *_: {**made, "fingerprint": "f" * 64})
+    monkeypatch.setattr("penstock.jobs.explain.run.find_prediction", lambda *_: {**made, "fingerprint": "f" * 64})
     found = explain(story.project, story.ids["first"])
     assert isinstance(found.gone, RefusedError)
 

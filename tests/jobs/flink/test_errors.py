@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.flink.errors import root_cause
+from penstock.jobs.flink.errors import root_cause
 
 NESTED = """java.util.concurrent.ExecutionException: outer: too much said
 \tat a.B.c(B.java:1)

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from features.compilers.flink.config import JobSettings
-from jobs.flink.jvm import SERVER, end_leftover
+from penstock.features.compilers.flink.config import JobSettings
+from penstock.jobs.flink.jvm import SERVER, end_leftover
 
 
 @contextmanager
@@ -51,8 +51,8 @@ TALK = """
 import sys, threading
 from pathlib import Path
 from pyflink.java_gateway import get_gateway
-from features.compilers.flink.config import JobSettings
-from jobs.flink.jvm import FlinkJvm
+from penstock.features.compilers.flink.config import JobSettings
+from penstock.jobs.flink.jvm import FlinkJvm
 from tests.jobs.doors import listening
 import os
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from features.errors import PenstockError
-from jobs.flink.room import check_room, room
+from penstock.features.errors import PenstockError
+from penstock.jobs.flink.room import check_room, room
 from tests.chaos.disk import can_mount, full, small_disk
 
 

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from features.compilers.flink.config import Start
-from jobs.flink.starts import Seen, Starts, read_starts, write_starts
-from jobs.kafka.interface import Place
-from jobs.kafka.loss import Loss
+from penstock.features.compilers.flink.config import Start
+from penstock.jobs.flink.starts import Seen, Starts, read_starts, write_starts
+from penstock.jobs.kafka.interface import Place
+from penstock.jobs.kafka.loss import Loss
 
 
 def test_a_source_goes_on_where_its_state_says_unless_something_is_gone() -> None:

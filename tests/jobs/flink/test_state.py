@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from features.compilers.flink.config import JobSettings
-from features.errors import RefusedError
-from jobs.flink.state import check_identity, date_back, forget_older, newest_state, savepoints, write_identity
+from penstock.features.compilers.flink.config import JobSettings
+from penstock.features.errors import RefusedError
+from penstock.jobs.flink.state import check_identity, date_back, forget_older, newest_state, savepoints, write_identity
 
 
 @pytest.fixture

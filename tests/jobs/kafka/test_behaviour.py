@@ -14,15 +14,23 @@ from typing import get_args
 import pytest
 from kafka import KafkaAdminClient
 
-from features.errors import PenstockError
-from jobs.config import Config, KafkaConfig
-from jobs.kafka.broker import Broker
-from jobs.kafka.clients import answering, consumer, ensure_topics, producer
-from jobs.kafka.errors import Fenced, KafkaFailure, LostPartitions, OffsetGone, Unanswered, Unreadable, WrongTime
-from jobs.kafka.interface import Consumer, Place, Producer, Record
-from jobs.kafka.loss import loss_of
-from jobs.kafka.whole import WholeTopics
-from jobs.ports import free_port
+from penstock.features.errors import PenstockError
+from penstock.jobs.config import Config, KafkaConfig
+from penstock.jobs.kafka.broker import Broker
+from penstock.jobs.kafka.clients import answering, consumer, ensure_topics, producer
+from penstock.jobs.kafka.errors import (
+    Fenced,
+    KafkaFailure,
+    LostPartitions,
+    OffsetGone,
+    Unanswered,
+    Unreadable,
+    WrongTime,
+)
+from penstock.jobs.kafka.interface import Consumer, Place, Producer, Record
+from penstock.jobs.kafka.loss import loss_of
+from penstock.jobs.kafka.whole import WholeTopics
+from penstock.jobs.ports import free_port
 from tests.jobs.disturbed import add_partitions, delete_before
 from tests.jobs.kafka.damage import spoil_batches
 from tests.kafka_broker import Kafka

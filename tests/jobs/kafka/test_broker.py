@@ -17,9 +17,9 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer
 from kafka.admin import NewTopic
 from kafka.errors import KafkaError
 
-from features.errors import PenstockError
-from jobs.kafka.broker import JARS, OURS, THEIRS, Broker
-from jobs.ports import PORTS
+from penstock.features.errors import PenstockError
+from penstock.jobs.kafka.broker import JARS, OURS, THEIRS, Broker
+from penstock.jobs.ports import PORTS
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +104,7 @@ def test_starting_a_running_broker_changes_nothing(broker: Broker) -> None:
 
 def test_another_process_finds_the_broker(broker: Broker, state: Path) -> None:
     code = (
-        "import sys, pathlib; from jobs.kafka.broker import Broker; "
+        "import sys, pathlib; from penstock.jobs.kafka.broker import Broker; "
         "print(Broker(pathlib.Path(sys.argv[1])).bootstrap_servers)"
     )
     seen = subprocess.run([sys.executable, "-c", code, str(state)], capture_output=True, text=True, check=True)

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from features.errors import PenstockError, UsageError
-from jobs.config import Config
-from jobs.kafka import broker as broker_module
-from jobs.kafka.clients import (
+from penstock.features.errors import PenstockError, UsageError
+from penstock.jobs.config import Config
+from penstock.jobs.kafka import broker as broker_module
+from penstock.jobs.kafka.clients import (
     admin,
     consumer,
     ensure_topics,
@@ -22,7 +22,7 @@ from jobs.kafka.clients import (
     require_topics,
     topic_ids,
 )
-from jobs.ports import free_port
+from penstock.jobs.ports import free_port
 from tests.kafka_broker import MECHANISMS, PASSWORD, USER, Kafka, kafka_broker
 from tests.projects import config, unique
 
@@ -144,7 +144,7 @@ def test_a_client_that_nobody_answers_leaves_no_thread(tmp_path: Path) -> None:
 def test_a_client_that_is_not_installed_is_named_with_what_brings_it(
     plain: Config, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(sys.modules, "jobs.kafka.confluent", raising=False)
+    monkeypatch.delitem(sys.modules, "penstock.jobs.kafka.confluent", raising=False)
     monkeypatch.setitem(sys.modules, "confluent_kafka", None)
     fast = plain.model_copy(update={"kafka": plain.kafka.model_copy(update={"client": "confluent"})})
     for attempt in (lambda: consumer(fast, None), lambda: producer(fast)):

@@ -6,10 +6,10 @@ import confluent_kafka
 import pytest
 from kafka import errors as theirs
 
-from jobs.kafka.codes import KIND, KINDS
-from jobs.kafka.confluent import failure as confluent_failure
-from jobs.kafka.errors import KafkaFailure, Unanswered, UnknownTopic
-from jobs.kafka.kafka_python import failure as python_failure
+from penstock.jobs.kafka.codes import KIND, KINDS
+from penstock.jobs.kafka.confluent import failure as confluent_failure
+from penstock.jobs.kafka.errors import KafkaFailure, Unanswered, UnknownTopic
+from penstock.jobs.kafka.kafka_python import failure as python_failure
 
 #: Kafka's clients ask again for these, too: the topic may be on its way, but it may be gone or another one.
 _TOPICS = {3, 100, 103, 106}

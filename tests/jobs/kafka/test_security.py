@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from features.errors import UsageError
-from jobs.kafka.security import bootstrap_servers, confluent_options, flink_properties, python_options
+from penstock.features.errors import UsageError
+from penstock.jobs.kafka.security import bootstrap_servers, confluent_options, flink_properties, python_options
 from tests.projects import config
 
 LOGIN = {"security_protocol": "SASL_SSL", "sasl_mechanism": "SCRAM-SHA-512", "username": "ann"}

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.core import HistogramMetricFamily
 
-from jobs.metrics.buckets import SECONDS, Buckets
+from penstock.jobs.metrics.buckets import SECONDS, Buckets
 
 
 @given(st.lists(st.lists(st.sampled_from([*SECONDS, 0.0, 0.0015, 61.0]) | st.floats(0, 100)), max_size=4))

@@ -8,9 +8,9 @@ import pytest
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from features.errors import PenstockError
-from jobs.metrics.serve import served
-from jobs.ports import HOST
+from penstock.features.errors import PenstockError
+from penstock.jobs.metrics.serve import served
+from penstock.jobs.ports import HOST
 
 
 class One(Collector):

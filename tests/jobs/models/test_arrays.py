@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from features.vector import Values
-from jobs.models.arrays import array_of, matrix, values_of
+from penstock.features.vector import Values
+from penstock.jobs.models.arrays import array_of, matrix, values_of
 
 ITEMS: dict[str, list[Any]] = {
     "int64": [2**63 - 1, None, -(2**63)],

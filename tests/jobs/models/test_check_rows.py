@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from jobs.models.check_rows import ROWS, check_rows
-from jobs.models.compiled import ZERO
+from penstock.jobs.models.check_rows import ROWS, check_rows
+from penstock.jobs.models.compiled import ZERO
 
 MODEL = """tree
 Tree=0

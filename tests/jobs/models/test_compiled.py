@@ -10,10 +10,10 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
-from features.errors import PenstockError
-from jobs.models.arrays import Matrix
-from jobs.models.check_rows import check_rows
-from jobs.models.compiled import ZERO, CompiledTrees, code_key, compile_code, find_code, private_folder
+from penstock.features.errors import PenstockError
+from penstock.jobs.models.arrays import Matrix
+from penstock.jobs.models.check_rows import check_rows
+from penstock.jobs.models.compiled import ZERO, CompiledTrees, code_key, compile_code, find_code, private_folder
 
 FEATURES = [("a", "float64"), ("kind", "string"), ("n", "int64"), ("d", "float64"), ("zero", "float64")]
 CATEGORIES = {"kind": tuple("abcdefghijklmnopqrstuvwxyz" * 3)}

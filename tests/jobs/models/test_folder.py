@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from features.errors import PenstockError, RefusedError, UsageError
-from features.plan import ModelPlan
-from features.vector import Values
-from jobs.models.folder import LoadedModel, load_current, load_version
-from jobs.models.pointer import set_current
-from jobs.models.train import train
+from penstock.features.errors import PenstockError, RefusedError, UsageError
+from penstock.features.plan import ModelPlan
+from penstock.features.vector import Values
+from penstock.jobs.models.folder import LoadedModel, load_current, load_version
+from penstock.jobs.models.pointer import set_current
+from penstock.jobs.models.train import train
 from tests.jobs.models.examples import COLUMNS, CUT, END, plan, rows, write_set
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jobs.models.pointer import current_version, set_current
+from penstock.jobs.models.pointer import current_version, set_current
 
 
 def test_before_training_nothing_is_current(tmp_path: Path) -> None:

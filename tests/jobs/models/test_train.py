@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from features.errors import PenstockError, RefusedError, UsageError
-from jobs.models.folder import load_current, versions_before
-from jobs.models.train import train
-from jobs.parquet.checksums import PLACEHOLDER, add_checksum
-from jobs.parts import BEFORE
+from penstock.features.errors import PenstockError, RefusedError, UsageError
+from penstock.jobs.models.folder import load_current, versions_before
+from penstock.jobs.models.train import train
+from penstock.jobs.parquet.checksums import PLACEHOLDER, add_checksum
+from penstock.jobs.parts import BEFORE
 from tests.jobs.models.examples import COLUMNS, CUT, END, plan, rows, write_set
 
 TRAINED, EVALUATED = (0, CUT), (CUT, END)

@@ -6,8 +6,8 @@ import lightgbm as lgb
 import numpy as np
 import pytest
 
-from jobs.models.arrays import Matrix
-from jobs.models.trees import Trees
+from penstock.jobs.models.arrays import Matrix
+from penstock.jobs.models.trees import Trees
 
 
 @pytest.fixture(scope="module")

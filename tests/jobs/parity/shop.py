@@ -9,10 +9,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from features import Stream, View, count, lifetime, mean
-from features.plan import ViewPlan
-from jobs.parity.engines import Answer, Engine, duckdb_batch, oracle_batch
-from jobs.parity.events import Arrival, arrival, key_of
+from penstock import Stream, View, count, lifetime, mean
+from penstock.features.plan import ViewPlan
+from penstock.jobs.parity.engines import Answer, Engine, duckdb_batch, oracle_batch
+from penstock.jobs.parity.events import Arrival, arrival, key_of
 
 ORDERS = Stream("orders", topic="orders", time="ts", id="order", disorder="5s", columns=dict(
     order="string", customer="string", amount="float64"))  # fmt: skip

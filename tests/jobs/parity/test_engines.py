@@ -2,8 +2,8 @@
 
 from hypothesis import HealthCheck, given, settings
 
-from jobs.parity.compare import compare_answers
-from jobs.parity.engines import oracle_stream, oracle_stream_by_key, stream_items
+from penstock.jobs.parity.compare import compare_answers
+from penstock.jobs.parity.engines import oracle_stream, oracle_stream_by_key, stream_items
 from tests.parity.strategies import World, worlds
 
 

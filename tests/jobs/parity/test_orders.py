@@ -1,9 +1,9 @@
 import random
 
-from features import Table
-from jobs.parity.events import arrival
-from jobs.parity.orders import orders
-from jobs.parity.run import greatest_delay
+from penstock import Table
+from penstock.jobs.parity.events import arrival
+from penstock.jobs.parity.orders import orders
+from penstock.jobs.parity.run import greatest_delay
 from tests.jobs.parity.shop import SOURCE, came, many
 
 

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features.plan import ViewPlan
-from jobs.parity import share
-from jobs.parity.compare import Comparison
-from jobs.parity.engines import ENGINES, Engine, running
-from jobs.parity.events import Arrival
-from jobs.parity.run import Compared, Run
+from penstock.features.plan import ViewPlan
+from penstock.jobs.parity import share
+from penstock.jobs.parity.compare import Comparison
+from penstock.jobs.parity.engines import ENGINES, Engine, running
+from penstock.jobs.parity.events import Arrival
+from penstock.jobs.parity.run import Compared, Run
 from tests.jobs.parity.shop import BROKEN, PLAN, came, many, oracle
 from tests.parity.strategies import World, worlds
 

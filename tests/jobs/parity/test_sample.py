@@ -9,14 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features.errors import UsageError
-from jobs.parity.events import Arrival
-from jobs.parity.sample import sample_history
-from jobs.project import Project
+from penstock.features.errors import UsageError
+from penstock.jobs.parity.events import Arrival
+from penstock.jobs.parity.sample import sample_history
+from penstock.jobs.project import Project
 from tests.projects import make_project
 
 DEFINITIONS = """
-from features import Stream, Table, View, count, max
+from penstock import Stream, Table, View, count, max
 
 orders = Stream("orders", topic="orders", history="orders/*.parquet", time="ts", id="order",
                 columns=dict(order="string", customer="string", shop="int64", amount="float64"))

@@ -3,8 +3,8 @@ from dataclasses import replace
 
 import pytest
 
-from jobs.parity import share
-from jobs.parity.share import oracle_share
+from penstock.jobs.parity import share
+from penstock.jobs.parity.share import oracle_share
 from tests.jobs.parity.shop import PLAN, came, many
 
 

@@ -3,7 +3,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from jobs.parity.shrink import shrink
+from penstock.jobs.parity.shrink import shrink
 
 
 @pytest.mark.parametrize("needed", [{0}, {99}, {0, 99}, {3, 50, 51}, set(range(0, 100, 9))])

@@ -6,9 +6,9 @@ import random
 
 import pytest
 
-from jobs.parity.engines import running
-from jobs.parity.run import Run
-from jobs.parity.smallest import bits, node, smallest
+from penstock.jobs.parity.engines import running
+from penstock.jobs.parity.run import Run
+from penstock.jobs.parity.smallest import bits, node, smallest
 from tests.jobs.parity.shop import BROKEN, ORDERS, PLAN, came, many, oracle, wrong_on_ties
 
 

@@ -9,12 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features import Stream, View, count
-from features.errors import PenstockError
-from jobs.backfill import backfill
-from jobs.materialize import newest_rows
-from jobs.parquet.checksums import PLACEHOLDER, add_checksum, check_files, check_metadata
-from jobs.parts import ViewParts, part_rows
+from penstock import Stream, View, count
+from penstock.features.errors import PenstockError
+from penstock.jobs.backfill import backfill
+from penstock.jobs.materialize import newest_rows
+from penstock.jobs.parquet.checksums import PLACEHOLDER, add_checksum, check_files, check_metadata
+from penstock.jobs.parts import ViewParts, part_rows
 
 events = Stream("events", history="*.parquet", time="ts", columns=dict(k="string"))
 PLAN = View("v", events, key="k", features=dict(c=count().over("10s"))).plan

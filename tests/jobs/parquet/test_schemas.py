@@ -12,14 +12,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from features import Stream
-from features.compilers.duckdb.events import source_query
-from features.compilers.duckdb.types import quote
-from features.errors import UsageError
-from features.ingest import TIME_MAX
-from jobs.database import prepare
-from jobs.history import history_files
-from jobs.parquet.schemas import by_schema
+from penstock import Stream
+from penstock.features.compilers.duckdb.events import source_query
+from penstock.features.compilers.duckdb.types import quote
+from penstock.features.errors import UsageError
+from penstock.features.ingest import TIME_MAX
+from penstock.jobs.database import prepare
+from penstock.jobs.history import history_files
+from penstock.jobs.parquet.schemas import by_schema
 
 SOURCE = Stream(
     "s",

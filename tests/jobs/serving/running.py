@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 import orjson
 
-from features.plan import ModelPlan
-from features.types import TYPES
-from jobs.inference import InferenceCounts, infer
-from jobs.kafka.clients import consumer, ensure_topics, producer
-from jobs.models.train import train
-from jobs.project import Project
-from jobs.store.open import open_store
-from jobs.store.rows import FeatureRow
-from jobs.store.schema import schema_of
+from penstock.features.plan import ModelPlan
+from penstock.features.types import TYPES
+from penstock.jobs.inference import InferenceCounts, infer
+from penstock.jobs.kafka.clients import consumer, ensure_topics, producer
+from penstock.jobs.models.train import train
+from penstock.jobs.project import Project
+from penstock.jobs.store.open import open_store
+from penstock.jobs.store.rows import FeatureRow
+from penstock.jobs.store.schema import schema_of
 from tests.jobs.models.examples import write_set
 from tests.jobs.shop import DEFINITIONS, make_project
 

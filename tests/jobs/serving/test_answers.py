@@ -7,16 +7,16 @@ from pathlib import Path
 
 import orjson
 
-from features.ingest import BadEvent
-from jobs.models.folder import load_current
-from jobs.serving.answers import Answers, dead_letter
-from jobs.serving.inputs import inputs_of
-from jobs.serving.lookup import Lookup
-from jobs.serving.parse import Parser
-from jobs.serving.requests import read_requests
-from jobs.store.open import open_store
-from jobs.store.rows import FeatureRow
-from jobs.store.schema import schema_of
+from penstock.features.ingest import BadEvent
+from penstock.jobs.models.folder import load_current
+from penstock.jobs.serving.answers import Answers, dead_letter
+from penstock.jobs.serving.inputs import inputs_of
+from penstock.jobs.serving.lookup import Lookup
+from penstock.jobs.serving.parse import Parser
+from penstock.jobs.serving.requests import read_requests
+from penstock.jobs.store.open import open_store
+from penstock.jobs.store.rows import FeatureRow
+from penstock.jobs.store.schema import schema_of
 from tests.jobs.serving.running import train_model
 from tests.jobs.serving.test_requests import record
 from tests.jobs.shop import make_project

@@ -9,17 +9,17 @@ from typing import Any
 import orjson
 import pytest
 
-from features.errors import PenstockError, RefusedError
-from features.plan import ViewPlan
-from jobs.kafka.clients import ensure_topics, producer
-from jobs.project import Project
-from jobs.serving.following import Following, following
+from penstock.features.errors import PenstockError, RefusedError
+from penstock.features.plan import ViewPlan
+from penstock.jobs.kafka.clients import ensure_topics, producer
+from penstock.jobs.project import Project
+from penstock.jobs.serving.following import Following, following
 from tests.jobs.serving.running import wait_until
 from tests.kafka_broker import Kafka
 from tests.projects import make_project, unique
 
 DEFINITIONS = """
-from features import Stream, View, count
+from penstock import Stream, View, count
 orders = Stream("orders", topic="orders", time="ts", columns=dict(shop="string", city="string"))
 {a} = View("{a}", orders, key="shop", features=dict(orders=count().over("1h")))
 {b} = View("{b}", orders, key="city", features=dict(orders=count().over("1h")))

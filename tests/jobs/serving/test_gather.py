@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from jobs.serving.gather import gathered
-from jobs.serving.inputs import Input, Rows, inputs_of
-from jobs.serving.requests import Found
-from jobs.store.bulk import BulkStore
-from jobs.store.open import open_store
-from jobs.store.rows import FeatureRow
+from penstock.jobs.serving.gather import gathered
+from penstock.jobs.serving.inputs import Input, Rows, inputs_of
+from penstock.jobs.serving.requests import Found
+from penstock.jobs.store.bulk import BulkStore
+from penstock.jobs.store.open import open_store
+from penstock.jobs.store.rows import FeatureRow
 from tests.jobs.shop import make_project
 
 KEYS = [("a", "x"), ("b", "x"), ("c", "x")]

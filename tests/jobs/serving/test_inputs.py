@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from jobs.project import Project
-from jobs.serving.inputs import Input, Rows, inputs_of
-from jobs.store.open import open_store
-from jobs.store.rows import FeatureRow
+from penstock.jobs.project import Project
+from penstock.jobs.serving.inputs import Input, Rows, inputs_of
+from penstock.jobs.store.open import open_store
+from penstock.jobs.store.rows import FeatureRow
 from tests.jobs.shop import make_project
 
 Inputs = dict[str, Input]

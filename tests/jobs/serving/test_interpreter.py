@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from jobs.serving.interpreter import COLLECT_AFTER, SWITCH_S, answering_pace
+from penstock.jobs.serving.interpreter import COLLECT_AFTER, SWITCH_S, answering_pace
 
 
 def test_the_process_has_its_own_settings_back_whatever_ends_the_block() -> None:

@@ -9,8 +9,8 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.expressions import INT64_MAX, INT64_MIN
-from jobs.serving.json_columns import HOLE, fixed, form, written
+from penstock.features.expressions import INT64_MAX, INT64_MIN
+from penstock.jobs.serving.json_columns import HOLE, fixed, form, written
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
 COLUMNS: dict[str, st.SearchStrategy[Any]] = {

@@ -9,18 +9,18 @@ from typing import Any
 import orjson
 import pytest
 
-from features.plan import ViewPlan
-from jobs.project import Project
-from jobs.serving.inputs import Input, inputs_of
-from jobs.serving.lookup import Lookup
-from jobs.serving.parse import Parser
-from jobs.serving.requests import Found, Request, read_requests
-from jobs.store.bulk import BulkStore
-from jobs.store.bulk import Request as StoreRequest
-from jobs.store.columns import Columns
-from jobs.store.open import open_store
-from jobs.store.rows import FeatureRow
-from jobs.store.schema import schema_of
+from penstock.features.plan import ViewPlan
+from penstock.jobs.project import Project
+from penstock.jobs.serving.inputs import Input, inputs_of
+from penstock.jobs.serving.lookup import Lookup
+from penstock.jobs.serving.parse import Parser
+from penstock.jobs.serving.requests import Found, Request, read_requests
+from penstock.jobs.store.bulk import BulkStore
+from penstock.jobs.store.bulk import Request as StoreRequest
+from penstock.jobs.store.columns import Columns
+from penstock.jobs.store.open import open_store
+from penstock.jobs.store.rows import FeatureRow
+from penstock.jobs.store.schema import schema_of
 from tests.jobs.serving.test_requests import record
 from tests.jobs.shop import DEFINITIONS, make_project
 
@@ -112,7 +112,7 @@ def test_a_request_awaits_the_views_that_its_own_event_feeds(
 
 def test_a_request_awaits_the_view_of_a_union_that_its_own_stream_feeds(tmp_path: Path) -> None:
     text = """
-from features import union
+from penstock import union
 both = union(orders, deliveries)
 seen = View("seen", both, key="shop", filter=both.city != "y", features=dict(n=count().over("1m")))
 model = Model("on_union", on=orders, output="o", inputs=[orders.amount, seen])
@@ -153,7 +153,7 @@ def test_an_event_that_the_view_does_not_apply_is_not_awaited(
 
 def test_a_view_that_is_looked_up_by_another_column_is_not_awaited(tmp_path: Path) -> None:
     text = """
-from features import Model, Stream, View, count
+from penstock import Model, Stream, View, count
 orders = Stream("orders", topic="orders", time="ts", columns=dict(a="string", b="string"))
 by_a = View("by_a", orders, key="a", features=dict(n=count().over("1h")))
 cost = Model("cost", on=orders, inputs=[by_a.at(a="b")], output="p")

@@ -15,14 +15,14 @@ import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from features.errors import UsageError
-from jobs.kafka.broker import Broker
-from jobs.kafka.clients import ensure_topics, producer
-from jobs.serving.inputs import inputs_of
-from jobs.serving.mirror import Mirror, mirrored, streamed
-from jobs.store.open import open_store
-from jobs.store.rows import Batch, FeatureRow
-from jobs.store.schema import schema_of
+from penstock.features.errors import UsageError
+from penstock.jobs.kafka.broker import Broker
+from penstock.jobs.kafka.clients import ensure_topics, producer
+from penstock.jobs.serving.inputs import inputs_of
+from penstock.jobs.serving.mirror import Mirror, mirrored, streamed
+from penstock.jobs.store.open import open_store
+from penstock.jobs.store.rows import Batch, FeatureRow
+from penstock.jobs.store.schema import schema_of
 from tests.jobs.serving.running import Shop, T, answered, running, train_model, wait_until
 from tests.jobs.shop import DEFINITIONS, make_project
 

@@ -1,4 +1,4 @@
-"""Records read together are what ``features.ingest`` makes of each of them, to the bit and to the reason."""
+"""Records read together are what ``penstock.features.ingest`` makes of each of them, to the bit and to the reason."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from features import Stream, column
-from features.ingest import TIME_MAX, BadEvent, parse
-from jobs.serving.parse import Parser
+from penstock import Stream, column
+from penstock.features.ingest import TIME_MAX, BadEvent, parse
+from penstock.jobs.serving.parse import Parser
 from tests.jobs.serving.test_requests import record
 
 TYPES = {"i": "int64", "f": "float64", "s": "string", "b": "bool", "p": "timestamp"}

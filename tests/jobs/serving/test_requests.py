@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from kafka.consumer.fetcher import ConsumerRecord
 
-from features import Stream
-from jobs.serving.parse import Parser
-from jobs.serving.requests import Queue, Request, read_requests
+from penstock import Stream
+from penstock.jobs.serving.parse import Parser
+from penstock.jobs.serving.requests import Queue, Request, read_requests
 
 ORDERS = Stream("orders", topic="orders", time="ts", id="id", columns={"id": "string", "x": "float64"}).source_plan
 

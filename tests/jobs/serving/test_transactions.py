@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from jobs.serving.transactions import member_id
+from penstock.jobs.serving.transactions import member_id
 
 
 def test_each_process_has_a_name_of_its_own_and_a_free_one_is_taken_again(tmp_path: Path) -> None:
@@ -19,7 +19,7 @@ def test_each_process_has_a_name_of_its_own_and_a_free_one_is_taken_again(tmp_pa
 
 def test_the_name_of_a_killed_process_is_free(tmp_path: Path) -> None:
     code = (
-        "import sys, pathlib, time\nfrom jobs.serving.transactions import member_id\n"
+        "import sys, pathlib, time\nfrom penstock.jobs.serving.transactions import member_id\n"
         "with member_id(pathlib.Path(sys.argv[1]), 'g') as name:\n    print(name, flush=True)\n    time.sleep(60)"
     )
     with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True) as child:

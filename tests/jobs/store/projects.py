@@ -10,7 +10,7 @@ from typing import Any
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource, ValueType
 from feast.types import Array, Bool, FeastType, Float64, Int64, String, UnixTimestamp
 
-from jobs.store.rows import FeatureRow, ViewSchema
+from penstock.jobs.store.rows import FeatureRow, ViewSchema
 
 FEAST_TYPES: dict[str, FeastType] = {
     "int64": Int64,
@@ -22,8 +22,8 @@ FEAST_TYPES: dict[str, FeastType] = {
 FEAST_TYPES |= {f"list<{name}>": Array(type) for name, type in FEAST_TYPES.items()}
 KEY_TYPES = {"int64": ValueType.INT64, "string": ValueType.STRING}
 
-SQLITE = "jobs.store.sqlite.PenstockSqliteOnlineStore"
-REDIS = "jobs.store.redis.PenstockRedisOnlineStore"
+SQLITE = "penstock.jobs.store.sqlite.PenstockSqliteOnlineStore"
+REDIS = "penstock.jobs.store.redis.PenstockRedisOnlineStore"
 
 
 def make_project(folder: Path, store: str, options: str) -> Path:

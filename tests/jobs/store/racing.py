@@ -8,9 +8,9 @@ import sys
 from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
 
-from jobs.store.columns import Columns
-from jobs.store.open import open_store
-from jobs.store.rows import FeatureRow, ViewSchema
+from penstock.jobs.store.columns import Columns
+from penstock.jobs.store.open import open_store
+from penstock.jobs.store.rows import FeatureRow, ViewSchema
 
 KEYS = [(key,) for key in range(40)]
 FEATURES = 12

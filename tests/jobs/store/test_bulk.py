@@ -13,12 +13,12 @@ from feast import FeatureStore
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 
-from features.errors import PenstockError, RefusedError
-from jobs.store.bulk import BulkStore
-from jobs.store.clock import ABSENT
-from jobs.store.columns import Columns
-from jobs.store.open import open_store
-from jobs.store.rows import Batch, FeatureRow, ViewSchema
+from penstock.features.errors import PenstockError, RefusedError
+from penstock.jobs.store.bulk import BulkStore
+from penstock.jobs.store.clock import ABSENT
+from penstock.jobs.store.columns import Columns
+from penstock.jobs.store.open import open_store
+from penstock.jobs.store.rows import Batch, FeatureRow, ViewSchema
 from tests.jobs.store import racing
 from tests.jobs.store.projects import applied
 

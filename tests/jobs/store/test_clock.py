@@ -9,7 +9,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.store.clock import ABSENT, feast_seconds, feast_timestamp, pack_clock, unpack_clocks
+from penstock.jobs.store.clock import ABSENT, feast_seconds, feast_timestamp, pack_clock, unpack_clocks
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 CLOCKS = st.tuples(INT64 | st.integers(-3, 3), INT64 | st.integers(-3, 3))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from features.errors import PenstockError
-from jobs.store.clock import ABSENT
-from jobs.store.columns import Cells, Columns, decode
-from jobs.store.encoding import encode_column
-from jobs.store.rows import ViewSchema
+from penstock.features.errors import PenstockError
+from penstock.jobs.store.clock import ABSENT
+from penstock.jobs.store.columns import Cells, Columns, decode
+from penstock.jobs.store.encoding import encode_column
+from penstock.jobs.store.rows import ViewSchema
 
 SCHEMA = ViewSchema(
     "view", (("k", "int64"),), (("n", "int64"), ("mean", "float64"), ("last", "string")), (0, None, None), "f"

@@ -12,8 +12,8 @@ from feast.protos.feast.types.Value_pb2 import BoolList, DoubleList, Int64List, 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features.errors import PenstockError
-from jobs.store.encoding import decode_column, encode_column
+from penstock.features.errors import PenstockError
+from penstock.jobs.store.encoding import decode_column, encode_column
 
 INT64 = st.integers(-(2**63), 2**63 - 1)
 VALUES: dict[str, st.SearchStrategy[Any]] = {

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from features.errors import PenstockError, RefusedError
-from jobs.store.open import open_store
-from jobs.store.rows import FeatureRow, ViewSchema
+from penstock.features.errors import PenstockError, RefusedError
+from penstock.jobs.store.open import open_store
+from penstock.jobs.store.rows import FeatureRow, ViewSchema
 from tests.jobs.store.projects import REDIS, applied, make_project
 from tests.redis_server import RedisServer
 

@@ -15,10 +15,10 @@ from feast import types as feast_types
 from feast.protos.feast.types.Value_pb2 import Int64List, Value
 from feast.types import Array, Set
 
-from features.errors import PenstockError
-from jobs.store.encoding import decode_column
-from jobs.store.open import open_store
-from jobs.store.rows import ViewSchema
+from penstock.features.errors import PenstockError
+from penstock.jobs.store.encoding import decode_column
+from penstock.jobs.store.open import open_store
+from penstock.jobs.store.rows import ViewSchema
 from tests.jobs.store.conftest import Engine
 from tests.jobs.store.projects import SQLITE, make_project
 

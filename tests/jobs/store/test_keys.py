@@ -11,9 +11,9 @@ from feast.protos.feast.types.Value_pb2 import Value
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features.errors import DefinitionError, PenstockError
-from jobs.store.keys import encode_keys, encode_known_keys
-from jobs.store.rows import ViewSchema
+from penstock.features.errors import DefinitionError, PenstockError
+from penstock.jobs.store.keys import encode_keys, encode_known_keys
+from penstock.jobs.store.rows import ViewSchema
 
 VALUES: dict[str, st.SearchStrategy[Any]] = {"int64": st.integers(-(2**63), 2**63 - 1), "string": st.text(max_size=40)}
 FIELDS = {"int64": "int64_val", "string": "string_val"}

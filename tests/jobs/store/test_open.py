@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from features.errors import UsageError
-from jobs.store.open import open_store
+from penstock.features.errors import UsageError
+from penstock.jobs.store.open import open_store
 from tests.jobs.store.projects import REDIS, SQLITE, make_project
 
 
@@ -31,7 +31,7 @@ def test_a_store_without_compare_and_set(tmp_path: Path) -> None:
         (REDIS, "connection_string: {host: secret}"),
         (REDIS, "connection_string: h:1,password=secret\n  redis_type: nothing"),
         (REDIS, "connection_string: h:1,password=secret\n  unknown: 1"),
-        ("jobs.store.nothing.NothingOnlineStore", "path: secret"),
+        ("penstock.jobs.store.nothing.NothingOnlineStore", "path: secret"),
         ("nothing", "path: secret"),
     ],
 )
@@ -48,7 +48,7 @@ def test_not_yaml(tmp_path: Path) -> None:
         open_store(tmp_path)
 
 
-@pytest.mark.parametrize("module", ["jobs.store.rows", "jobs.store.bulk", "jobs.store.open"])
+@pytest.mark.parametrize("module", ["penstock.jobs.store.rows", "penstock.jobs.store.bulk", "penstock.jobs.store.open"])
 def test_importing_does_not_import_feast(module: str) -> None:
     code = f"import sys, {module}; sys.exit('feast' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

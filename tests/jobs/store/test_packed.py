@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.store.bulk import encode_rows
-from jobs.store.clock import ABSENT
-from jobs.store.columns import Cells, Columns, decode
-from jobs.store.packed import OtherLayout, layout_of
-from jobs.store.rows import FeatureRow, ViewSchema
+from penstock.jobs.store.bulk import encode_rows
+from penstock.jobs.store.clock import ABSENT
+from penstock.jobs.store.columns import Cells, Columns, decode
+from penstock.jobs.store.packed import OtherLayout, layout_of
+from penstock.jobs.store.rows import FeatureRow, ViewSchema
 from tests.jobs.store.test_encoding import INT64, VALUES, patient
 
 DEFAULTS: dict[str, Any] = {"int64": 0, "list<string>": ()}

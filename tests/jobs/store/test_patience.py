@@ -12,12 +12,12 @@ import pytest
 from redis import Redis
 from redis.exceptions import ResponseError
 
-from features.errors import PenstockError
-from jobs.ports import free_port
-from jobs.store.bulk import BulkStore
-from jobs.store.open import open_store
-from jobs.store.patience import Patience, StoreAway
-from jobs.store.rows import FeatureRow, ViewSchema
+from penstock.features.errors import PenstockError
+from penstock.jobs.ports import free_port
+from penstock.jobs.store.bulk import BulkStore
+from penstock.jobs.store.open import open_store
+from penstock.jobs.store.patience import Patience, StoreAway
+from penstock.jobs.store.rows import FeatureRow, ViewSchema
 from tests.jobs.store.projects import REDIS, make_project
 from tests.jobs.store.switch import Switch
 from tests.redis_server import RedisServer, redis_server

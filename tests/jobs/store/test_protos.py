@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta, timezone
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 
-from jobs.store.keys import encode_keys
-from jobs.store.protos import encode_feast_rows
-from jobs.store.rows import ViewSchema
+from penstock.jobs.store.keys import encode_keys
+from penstock.jobs.store.protos import encode_feast_rows
+from penstock.jobs.store.rows import ViewSchema
 from tests.jobs.store.projects import feature_view
 
 SCHEMA = ViewSchema("view", (("k", "string"),), (("a", "int64"), ("b", "bool")), (0, None), "f")

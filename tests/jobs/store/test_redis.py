@@ -11,9 +11,9 @@ from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 from redis import Redis
 
-from features.errors import PenstockError
-from jobs.store.open import open_store
-from jobs.store.rows import FeatureRow, ViewSchema
+from penstock.features.errors import PenstockError
+from penstock.jobs.store.open import open_store
+from penstock.jobs.store.rows import FeatureRow, ViewSchema
 from tests.jobs.store.projects import REDIS, applied, make_project
 from tests.redis_server import RedisServer, free_port, redis_server
 

@@ -8,7 +8,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisClusterException, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from jobs.store.redis_errors import cause_of
+from penstock.jobs.store.redis_errors import cause_of
 
 PASSING = (
     "LOADING Redis is loading the dataset in memory",

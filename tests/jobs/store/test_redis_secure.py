@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from features.errors import PenstockError
-from jobs.ports import HOST, free_port
-from jobs.store.open import open_store
-from jobs.store.rows import FeatureRow, ViewSchema
+from penstock.features.errors import PenstockError
+from penstock.jobs.ports import HOST, free_port
+from penstock.jobs.store.open import open_store
+from penstock.jobs.store.rows import FeatureRow, ViewSchema
 from tests.certificates import self_signed
 from tests.jobs.store.projects import REDIS, applied, make_project
 from tests.redis_server import redis_server

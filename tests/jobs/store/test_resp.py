@@ -6,7 +6,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import ResponseError
 
-from jobs.store.resp import Command, bulk, exchange, head
+from penstock.jobs.store.resp import Command, bulk, exchange, head
 from tests.redis_server import RedisServer
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.store.rows import FeatureRow, ViewSchema
+from penstock.jobs.store.rows import FeatureRow, ViewSchema
 
 
 def test_a_row_is_a_tuple_with_names() -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from features import Stream, View, count, last, sum
-from jobs.store.schema import schema_of
+from penstock import Stream, View, count, last, sum
+from penstock.jobs.store.schema import schema_of
 
 ORDERS = Stream(
     "orders", topic="orders", time="ts", columns=dict(shop="string", customer="int64", amount="float64", paid="bool")

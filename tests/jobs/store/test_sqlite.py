@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from features.errors import PenstockError
-from jobs.store.open import open_store
-from jobs.store.rows import Batch, FeatureRow, ViewSchema
+from penstock.features.errors import PenstockError
+from penstock.jobs.store.open import open_store
+from penstock.jobs.store.rows import Batch, FeatureRow, ViewSchema
 from tests.jobs.store.projects import SQLITE, applied, make_project
 
 SCHEMA = ViewSchema("sales", (("customer", "int64"),), (("n", "int64"), ("name", "string")), (0, None), "aa11")

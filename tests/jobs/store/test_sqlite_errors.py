@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from jobs.store import sqlite as store_module
-from jobs.store.open import open_store
-from jobs.store.patience import Patience, StoreAway
-from jobs.store.rows import FeatureRow, ViewSchema
-from jobs.store.sqlite_errors import cause_of
+from penstock.jobs.store import sqlite as store_module
+from penstock.jobs.store.open import open_store
+from penstock.jobs.store.patience import Patience, StoreAway
+from penstock.jobs.store.rows import FeatureRow, ViewSchema
+from penstock.jobs.store.sqlite_errors import cause_of
 from tests.chaos.disk import can_mount, full, small_disk
 from tests.jobs.store.projects import SQLITE, make_project
 

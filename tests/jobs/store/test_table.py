@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from features.errors import PenstockError
-from jobs.store.columns import Columns
-from jobs.store.open import open_store
-from jobs.store.rows import FeatureRow, ViewSchema
-from jobs.store.table import ROOM, Table, as_stored
+from penstock.features.errors import PenstockError
+from penstock.jobs.store.columns import Columns
+from penstock.jobs.store.open import open_store
+from penstock.jobs.store.rows import FeatureRow, ViewSchema
+from penstock.jobs.store.table import ROOM, Table, as_stored
 from tests.jobs.store.projects import SQLITE, applied, make_project, wide_rows, wide_schema
 
 TYPES = ("int64", "float64", "string", "bool", "timestamp", "list<float64>", "list<string>")

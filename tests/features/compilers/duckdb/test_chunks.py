@@ -4,7 +4,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.compilers.duckdb.chunks import chunks_of_keys, key_starts
+from penstock.features.compilers.duckdb.chunks import chunks_of_keys, key_starts
 
 batches_of = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 2)), max_size=40).map(sorted)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from features.compilers.duckdb.codes import codes
+from penstock.features.compilers.duckdb.codes import codes
 
 COLUMNS: dict[str, pa.Array] = {
     "strings": pa.array(["b", None, "", "\U0001f600", "\uffff", "Z", "é", "b"]),

@@ -7,8 +7,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.compilers.duckdb.columns import column_of, column_of_flags, filled, flags, valid, words_of
-from features.compilers.duckdb.words import to_integers
+from penstock.features.compilers.duckdb.columns import column_of, column_of_flags, filled, flags, valid, words_of
+from penstock.features.compilers.duckdb.words import to_integers
 
 skips = st.integers(0, 3)
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.compilers.duckdb.extremes import COMPARED, better_of, extremes
+from penstock.features.compilers.duckdb.extremes import COMPARED, better_of, extremes
 from tests.features.compilers.duckdb.test_sums import range_of
 
 FUNCTIONS = {"min": min, "max": max, "first": lambda v: v[0], "last": lambda v: v[-1]}

@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.compilers.duckdb.frames import Range, frames, most_keys
-from features.ingest import TIME_MAX, TIME_MIN
-from features.windows import Window
+from penstock.features.compilers.duckdb.frames import Range, frames, most_keys
+from penstock.features.ingest import TIME_MAX, TIME_MIN
+from penstock.features.windows import Window
 
 WINDOWS = [
     Window("sliding", "a", 7),

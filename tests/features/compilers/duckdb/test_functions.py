@@ -13,15 +13,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from features import coalesce, concat, literal, when
-from features.compilers.duckdb.expressions import Expressions
-from features.compilers.duckdb.types import SQL_TYPES
-from features.expressions import INT64_MAX, INT64_MIN, Expr, operate
-from features.ingest import BadEvent
-from features.operators import OPERATORS
-from features.oracle import evaluate
-from features.types import TYPES
-from jobs.database import prepare
+from penstock import coalesce, concat, literal, when
+from penstock.features.compilers.duckdb.expressions import Expressions
+from penstock.features.compilers.duckdb.types import SQL_TYPES
+from penstock.features.expressions import INT64_MAX, INT64_MIN, Expr, operate
+from penstock.features.ingest import BadEvent
+from penstock.features.operators import OPERATORS
+from penstock.features.oracle import evaluate
+from penstock.features.types import TYPES
+from penstock.jobs.database import prepare
 from tests.features.test_vector import ROW, as_columns, bits, names, tree
 
 ARROW = {

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.compilers.duckdb import numbers as module
-from features.compilers.duckdb.numbers import quotients, ratios
+from penstock.features.compilers.duckdb import numbers as module
+from penstock.features.compilers.duckdb.numbers import quotients, ratios
 from tests.features.compilers.duckdb.test_words import words_of
 
 PLACES = [0, 2, 6, 12, 15, 16, 22, 44]

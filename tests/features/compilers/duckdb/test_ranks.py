@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.compilers.duckdb.ranks import count_below, kth
+from penstock.features.compilers.duckdb.ranks import count_below, kth
 
 numbers = st.lists(st.integers(0, 9) | st.integers(0, 2**40), max_size=60)
 

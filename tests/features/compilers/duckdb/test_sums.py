@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.compilers.duckdb.frames import Range
-from features.compilers.duckdb.sums import range_counts, range_powers, range_squares, range_sums
-from features.compilers.duckdb.words import to_integers
+from penstock.features.compilers.duckdb.frames import Range
+from penstock.features.compilers.duckdb.sums import range_counts, range_powers, range_squares, range_sums
+from penstock.features.compilers.duckdb.words import to_integers
 
 int64s = st.integers(-(2**63), 2**63 - 1) | st.integers(-9, 9) | st.sampled_from([-(2**63), 2**63 - 1, 2**53])
 

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from features.compilers.duckdb.types import MACROS, FileColumn, literal, read_column
-from features.errors import UsageError
-from features.plan import ColumnPlan
+from penstock.features.compilers.duckdb.types import MACROS, FileColumn, literal, read_column
+from penstock.features.errors import UsageError
+from penstock.features.plan import ColumnPlan
 
 
 @pytest.fixture(scope="module")

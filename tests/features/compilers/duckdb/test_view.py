@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from features import Stream, View, count, distinct, lifetime
-from features.compilers.duckdb.events import Files, events_query
-from features.compilers.duckdb.types import FileColumn
-from features.compilers.duckdb.view import ViewQuery, held_of
-from features.plan import ViewPlan
-from jobs.project import read_definitions
+from penstock import Stream, View, count, distinct, lifetime
+from penstock.features.compilers.duckdb.events import Files, events_query
+from penstock.features.compilers.duckdb.types import FileColumn
+from penstock.features.compilers.duckdb.view import ViewQuery, held_of
+from penstock.features.plan import ViewPlan
+from penstock.jobs.project import read_definitions
 
 GOLDEN = Path(__file__).parent / "golden"
 DEFINITIONS = Path(__file__).parents[4] / "feature_repo" / "definitions.py"

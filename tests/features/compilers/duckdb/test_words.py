@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.compilers.duckdb.words import (
+from penstock.features.compilers.duckdb.words import (
     Words,
     absolute,
     add,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from features.plan import ViewPlan
+from penstock.features.plan import ViewPlan
 
 
 def column(name: str, type: str) -> dict[str, Any]:

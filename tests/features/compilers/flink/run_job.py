@@ -7,14 +7,20 @@ import sys
 import uuid
 from pathlib import Path
 
-from features.compilers.flink.config import JobSettings, Start, flink_options, jvm_environment, newest_checkpoint
+from penstock.features.compilers.flink.config import (
+    JobSettings,
+    Start,
+    flink_options,
+    jvm_environment,
+    newest_checkpoint,
+)
 
 if __name__ == "__main__":
     state, port, servers, topic, *plans = sys.argv[1:]
     settings = JobSettings(Path(state), int(port), checkpoint_ms=300)
     settings.make_folders()
     os.environ.update(jvm_environment(settings))
-    from features.compilers.flink.job import SourceJob, Topics, build, environment
+    from penstock.features.compilers.flink.job import SourceJob, Topics, build, environment
 
     restore = newest_checkpoint(settings.checkpoints)
     print(f"restore from {restore}", flush=True)

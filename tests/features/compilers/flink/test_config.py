@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from features.compilers.flink.config import JobSettings, flink_options, jvm_environment, newest_checkpoint
+from penstock.features.compilers.flink.config import JobSettings, flink_options, jvm_environment, newest_checkpoint
 
 
 def checkpoint(folder: Path, job: str, number: int, *, age_s: int, complete: bool = True) -> Path:

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from features.compilers.flink.driver import DriverResult, Event, HarnessDriver, Item, Restore, Watermark
-from features.errors import PenstockError
+from penstock.features.compilers.flink.driver import DriverResult, Event, HarnessDriver, Item, Restore, Watermark
+from penstock.features.errors import PenstockError
 from tests.features.compilers.flink.plans import LIFETIME, column, literal, operate, over_union, plan, window
 
 

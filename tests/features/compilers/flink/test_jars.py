@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from features.compilers.flink import jars
-from features.errors import PenstockError
+from penstock.features.compilers.flink import jars
+from penstock.features.errors import PenstockError
 
 
 def test_a_missing_build_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

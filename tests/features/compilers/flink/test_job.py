@@ -19,11 +19,11 @@ import pytest
 from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
 
-from features import Stream, View, last, last_k
-from features.ingest import CLASSES, BadEvent, parse
-from features.oracle import batch
-from features.plan import ViewPlan
-from jobs.kafka.broker import Broker
+from penstock import Stream, View, last, last_k
+from penstock.features.ingest import CLASSES, BadEvent, parse
+from penstock.features.oracle import batch
+from penstock.features.plan import ViewPlan
+from penstock.jobs.kafka.broker import Broker
 from tests.features.compilers.flink.plans import column, literal, operate, plan, window
 
 EVENTS, PARTITIONS = 3_000, 2

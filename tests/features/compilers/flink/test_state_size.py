@@ -1,6 +1,6 @@
 """The numbers are added up by hand from the fields of the Java classes."""
 
-from features import (
+from penstock import (
     Stream,
     Table,
     View,
@@ -23,8 +23,8 @@ from features import (
     sum,
     top_k,
 )
-from features.compilers.flink.state_size import TEXT_BYTES, StateSize, StepsSize, state_size
-from features.durations import UNITS_MS
+from penstock.features.compilers.flink.state_size import TEXT_BYTES, StateSize, StepsSize, state_size
+from penstock.features.durations import UNITS_MS
 
 STREAM = Stream("s", topic="s", time="ts", columns=dict(k="string", x="float64", text="string"))
 NAMED = Stream("n", topic="n", time="ts", id="k", lateness="2h", columns=dict(k="string", x="float64"))
