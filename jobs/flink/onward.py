@@ -11,6 +11,7 @@ from penstock.features.compilers.flink.config import Start
 from penstock.features.errors import RefusedError
 from penstock.jobs.config import Config
 from penstock.jobs.flink.starts import Seen, Starts, write_starts
+from penstock.jobs.kafka.clients import topic_ids
 from penstock.jobs.kafka.damage import find_unreadable
 from penstock.jobs.kafka.errors import OffsetGone, Unreadable
 from penstock.jobs.kafka.interface import Place
@@ -72,6 +73,8 @@ class Onward:
 
     def lost(self, gone: OffsetGone) -> RefusedError:
         """The error for a position that the running job has not found; a restart goes back to its last checkpoint."""
+        if topic_ids(self._config, [gone.topic]).get(gone.topic) != self._source(gone.topic).id:
+            return made_anew([Anew(gone.topic, self._unread(gone.topic))], str(self._state))
         place = Place(gone.topic, gone.partition)
         at = self._reached()[place]
         position = gone.offset if at.committed is None else min(at.committed, gone.offset)
