@@ -334,7 +334,9 @@ def _check_moment(model: LoadedModel, told: Callable[[str], None]) -> None:
         told(f"{model.name} {model.version} does not say whether it was trained with --before; it is served as without")
 
 
-def _check_topic(asked: RequestTopic, watch: TopicWatch) -> None:
+def _check_topic(asked: RequestTopic, watch: TopicWatch, now: bool) -> None:
+    if now:
+        watch.look()
     if watch.changed:
         raise asked.deleted()
 

@@ -40,10 +40,14 @@ class TopicWatch:
 
     def _run(self) -> None:
         while not self.changed and not self._stop.wait(LOOK_S):
-            with suppress(PenstockError):  # Kafka is away for a while
-                self._look(topic_ids(self._config, list(self._ids)))
+            self.look()
 
-    def _look(self, now: Mapping[str, str]) -> None:
+    def look(self) -> None:
+        """Looks at the topics now."""
+        with suppress(PenstockError):  # Kafka is away for a while
+            self._compare(topic_ids(self._config, list(self._ids)))
+
+    def _compare(self, now: Mapping[str, str]) -> None:
         for topic in self._ids:
             self._missing[topic] = 0 if topic in now else self._missing[topic] + 1
         self.changed = [

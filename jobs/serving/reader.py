@@ -39,11 +39,13 @@ class Reader:
         told: Callable[[str], None] = lambda line: None,
         *,
         accept_loss: bool = False,
-        check: Callable[[], None] = lambda: None,
+        check: Callable[[bool], None] = lambda now: None,
     ) -> None:
         self._consumer, self._told = consumer, told
         self._accept_loss, self._check = accept_loss, check
         self.lost = 0
+        #: Where reading goes on after each loss that has been counted.
+        self._past: dict[Place, int] = {}
         places = consumer.places(topic)
         self._check_partitions(topic, places, start)
         # before the group is joined: members that join together all see that nothing is committed
@@ -60,7 +62,7 @@ class Reader:
         Raises LostPartitions when the partitions may have changed: all that was read and not committed is void and
         will be read again by whoever has them now. Raises RefusedError when the topic no longer has what is next.
         """
-        self._check()
+        self._check(False)
         try:
             polled = self._consumer.poll(timeout_ms, most)
         except OffsetGone as gone:
@@ -137,10 +139,18 @@ class Reader:
 
     def _lose(self, gone: OffsetGone) -> None:
         """Counts what is missing and goes on with the first requests that there are, or raises RefusedError."""
+        place = Place(gone.topic, gone.partition)
+        if gone.offset < self._past.get(place, 0):
+            # who takes up a partition goes back to what is committed, which lies before the loss
+            self._consumer.seek(place, self._past[place])
+            return
         loss = loss_of(self._consumer, gone)
+        if not loss.missing:
+            self._check(True)
         # without its end nobody knows which of the requests there are have been answered
         if not (self._accept_loss and loss.missing):
             raise refused([loss], f"group {self._consumer.group_id}")
         self._told(f"accepted: {loss}")
         self.lost += loss.missing
-        self._consumer.seek(loss.place, loss.first)
+        self._past[place] = loss.first
+        self._consumer.seek(place, loss.first)

@@ -15,6 +15,7 @@ import signal
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,12 +27,13 @@ from penstock.features.ingest import BadEvent, parse
 from penstock.features.oracle import batch
 from penstock.features.plan import ViewPlan
 from penstock.jobs.children import Child
-from penstock.jobs.kafka.clients import consumer, ensure_topics, producer
+from penstock.jobs.kafka.clients import ensure_topics, producer
 from penstock.jobs.lag import Progress
 from penstock.jobs.overview import look
 from penstock.jobs.ports import free_port
 from penstock.jobs.project import Project, load_project
 from penstock.jobs.readback import read_values
+from penstock.jobs.reading import read_records
 from penstock.jobs.status import StreamStatus, read_counts, status_file, wait_caught_up, wait_stream
 from penstock.jobs.store.open import open_store
 from penstock.jobs.store.schema import schema_of
@@ -338,10 +340,8 @@ def cells(column: Any) -> list[Any]:
 
 def check_dead_letters(story: Story) -> None:
     """Each bad event at least once (a restart may write one again), with its raw bytes and its place."""
-    with consumer(story.project.config, [story.project.names.dead_letters]) as reader:
-        letters: list[dict[str, Any]] = []
-        while part := reader.poll(timeout_ms=3_000):
-            letters += [json.loads(record.value) for records in part.values() for record in records]
+    with closing(read_records(story.project, story.project.names.dead_letters, None)) as records:
+        letters = [json.loads(record.value or b"") for record in records]
     own = [letter for letter in letters if letter["topic"] == story.names["orders"]]
     sent = story.sent["orders"]
     assert {letter["offset"] for letter in own} == {i for i, raw in enumerate(sent) if raw in BAD}

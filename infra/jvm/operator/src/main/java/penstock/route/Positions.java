@@ -36,7 +36,7 @@ final class Positions {
         boolean known = false;
         for (long[] each : state.get()) {
             known = true;
-            if (each[0] == topic.getMostSignificantBits() && each[1] == topic.getLeastSignificantBits()) {
+            if (each[2] >= 0 && each[0] == topic.getMostSignificantBits() && each[1] == topic.getLeastSignificantBits()) {
                 reach((int) each[2], each[3]);
             }
         }
@@ -62,6 +62,8 @@ final class Positions {
 
     void snapshot() throws Exception {
         List<long[]> entries = new ArrayList<>();
+        // a state of no record holds positions, too: none
+        entries.add(new long[] {topic.getMostSignificantBits(), topic.getLeastSignificantBits(), -1, 0});
         for (int partition = 0; partition < next.length; partition++) {
             if (next[partition] >= 0) {
                 entries.add(new long[] {
