@@ -224,7 +224,9 @@ _RENAMED = {"fetch_max_wait_ms": "fetch.wait.max.ms", "metadata_max_age_ms": "to
 
 
 def _dotted(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {_RENAMED.get(name, name.replace("_", ".")): value for name, value in options.items()}
+    # no compression is None in kafka-python, and a word in librdkafka
+    words = {name: "none" if value is None else value for name, value in options.items()}
+    return {_RENAMED.get(name, name.replace("_", ".")): value for name, value in words.items()}
 
 
 class Record(NamedTuple):

@@ -173,7 +173,7 @@ def test_times_are_those_of_the_records(settings: Config, topic: str) -> None:
 
 def test_a_large_record_and_one_that_is_too_large(settings: Config, topic: str) -> None:
     large = bytes(1_000_000)
-    with producer(settings, compression_type="none" if settings.kafka.client == "confluent" else None) as sender:
+    with producer(settings, compression_type=None) as sender:
         sender.send(topic, large).get(PATIENCE_S)
         with pytest.raises(KafkaFailure):
             sender.send(topic, bytes(1_100_000)).get(PATIENCE_S)
