@@ -59,7 +59,7 @@ def shop(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(command: list[object], cwd: Path = ROOT, timeout: float = 250) -> str:
+def run(command: list[object], cwd: Path = ROOT, timeout: float = 500) -> str:
     # no program of the system can be found by its name: no Java, no Maven
     bare = {name: value for name, value in os.environ.items() if name not in ("JAVA_HOME", "PYTHONPATH")}
     process = subprocess.Popen(
@@ -106,6 +106,6 @@ def test_the_broker_starts_and_stops(installed: Path, shop: Path) -> None:
     penstock(installed, shop, "down")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_demo_runs_from_nothing_to_predictions(installed: Path, tmp_path: Path) -> None:
     assert "all proofs hold; everything is stopped" in penstock(installed, tmp_path, "demo", "--quick")
