@@ -23,7 +23,7 @@ from penstock.jobs.kafka.interface import Consumer, Membership, Outgoing, Place,
 from penstock.jobs.kafka.kafka_python import PythonProducer
 from penstock.jobs.kafka.transactional import FEATURE, TransactionalProducer
 from penstock.jobs.serving.transactions import Transactions
-from tests.jobs.kafka.test_behaviour import COMMITTED, PATIENCE_S, all_of, member, transactional, until, values
+from tests.jobs.kafka.test_behaviour import PATIENCE_S, all_of, member, transactional, until, values
 from tests.jobs.kafka.test_clients import short_logins
 from tests.kafka_broker import Kafka
 from tests.projects import config, unique
@@ -53,7 +53,7 @@ def test_a_transaction_of_many_chunks_keeps_the_order_of_each_partition(two: Con
         sender.begin_transaction()
         sender.send_within(Outgoing(topic, key, value, [("n", value[:4])]) for key, value in sent)
         sender.commit_transaction()
-    found = all_of(two, topic, **COMMITTED)
+    found = all_of(two, topic)
     assert len({record.partition for record in found}) == 2
     for key in {key for key, _ in sent}:
         assert [r.value for r in found if r.key == key] == [value for k, value in sent if k == key]
@@ -85,7 +85,7 @@ def test_a_record_without_a_time_has_that_of_kafka_pythons_own_records(
             sender.send(topic, b"now")
             sender.send(topic, b"then", timestamp_ms=1_700_000_000_000)
             sender.commit_transaction()
-    times = {record.value: record.timestamp for record in all_of(two, topic, **COMMITTED)}
+    times = {record.value: record.timestamp for record in all_of(two, topic)}
     assert times.keys() == {b"now", b"then"}
     assert began_ms - 1 <= times[b"now"] <= right() * 1000 and times[b"then"] == 1_700_000_000_000
 
@@ -110,7 +110,7 @@ def test_a_record_that_is_too_large_is_refused_and_the_others_go(two: Config, to
         with pytest.raises(KafkaFailure, match="1048576 at most"):
             sender.send(topic, bytes(1_100_000))
         sender.commit_transaction()
-    assert values(all_of(two, topic, **COMMITTED)) == [bytes(1_000_000)]
+    assert values(all_of(two, topic)) == [bytes(1_000_000)]
 
 
 def test_an_empty_transaction_ends_and_so_does_one_that_was_never_sent(two: Config, topic: str) -> None:
