@@ -154,7 +154,7 @@ def test_a_restart_of_the_broker_is_survived_at_each_step(tmp_path: Path) -> Non
                         case 3:
                             sender.commit_transaction()
                 assert reader.committed(place) == step + 1
-        assert values(all_of(settings, "out", **COMMITTED)) == [b"0", b"1", b"2", b"3"]
+        assert values(all_of(settings, "out")) == [b"0", b"1", b"2", b"3"]
 
 
 def test_a_connection_that_the_broker_closes_for_idleness_is_opened_again(
@@ -174,7 +174,7 @@ def test_a_connection_that_the_broker_closes_for_idleness_is_opened_again(
                 sender.flush()
                 time.sleep(3)
                 sender.commit_transaction()
-        assert values(all_of(settings, "out", **COMMITTED)) == [b"0", b"1"]
+        assert values(all_of(settings, "out")) == [b"0", b"1"]
 
 
 def test_a_login_that_ends_is_followed_by_a_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,7 +193,7 @@ def test_a_login_that_ends_is_followed_by_a_new_one(tmp_path: Path, monkeypatch:
                 sender.commit_transaction()
             assert sender._exchange._lines.keys() == first.keys()
             assert all(line is not first[node] for node, line in sender._exchange._lines.items())
-        assert values(all_of(settings, "out", **COMMITTED)) == [b"%d" % number for number in range(10)]
+        assert values(all_of(settings, "out")) == [b"%d" % number for number in range(10)]
 
 
 def test_offsets_that_are_sent_ahead_are_committed_or_taken_back(tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_offsets_that_are_sent_ahead_are_committed_or_taken_back(tmp_path: Path)
             sender.send("out", b"4")
             sender.commit_transaction()
             assert reader.committed(place) == 4
-        assert values(all_of(settings, "out", **COMMITTED)) == [b"1", b"2", b"3", b"4"]
+        assert values(all_of(settings, "out")) == [b"1", b"2", b"3", b"4"]
 
 
 @contextmanager
@@ -269,7 +269,7 @@ def test_what_was_offered_counts_only_when_its_answers_are_begun(two: Config, to
         transactions.take_back()
         begin(4)
         assert (reader.committed(place), reader.committed(other)) == (4, None)
-    assert sorted(values(all_of(two, output, **COMMITTED))) == [b"1", b"2", b"3", b"4"]
+    assert sorted(values(all_of(two, output))) == [b"1", b"2", b"3", b"4"]
 
 
 def test_offsets_are_not_offered_before_those_of_the_transaction_under_way_are_taken(two: Config, topic: str) -> None:
@@ -296,7 +296,7 @@ def test_offsets_are_not_offered_before_those_of_the_transaction_under_way_are_t
             transactions.begin([Outgoing(output, None, b"%d" % number, [])], {place: number}, group)
         transactions.settle()
         assert reader.committed(place) == 6
-    assert sorted(values(all_of(two, output, **COMMITTED))) == [b"%d" % number for number in range(1, 7)]
+    assert sorted(values(all_of(two, output))) == [b"%d" % number for number in range(1, 7)]
 
 
 @pytest.fixture(scope="module")
@@ -323,4 +323,4 @@ def test_before_kafka_4_it_is_the_librarys_own(older: str, tmp_path: Path) -> No
             sender.send_offsets_to_transaction({place: number}, group)
             end()
             assert reader.committed(place) == 1
-    assert values(all_of(settings, "out", **COMMITTED)) == [b"1"]
+    assert values(all_of(settings, "out")) == [b"1"]
