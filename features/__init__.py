@@ -26,12 +26,14 @@ from penstock.features.aggregates import (
     var,
 )
 from penstock.features.choice import when
-from penstock.features.definitions import Model, Stream, Table, View, union
 from penstock.features.errors import DefinitionError, PenstockError
 from penstock.features.expressions import coalesce, concat, literal
 from penstock.features.location import caller
+from penstock.features.model import Model
 from penstock.features.refusals import ELSEWHERE, SKETCHES
+from penstock.features.sources import Stream, union
 from penstock.features.types import column
+from penstock.features.view import Table, View
 from penstock.features.windows import calendar, hopping, lifetime, session, sliding
 
 __all__ = [

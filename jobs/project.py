@@ -8,11 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from penstock.features.definitions import Model, Stream, Table, View
 from penstock.features.errors import DefinitionError, Mistakes, UsageError, did_you_mean
 from penstock.features.mistakes import read_to_the_end
+from penstock.features.model import Model
 from penstock.features.plan import ViewPlan
+from penstock.features.sources import Stream
 from penstock.features.union import Union
+from penstock.features.view import Table, View
 from penstock.jobs.config import FILE, Config, read_config
 from penstock.jobs.kafka.names import Names
 

@@ -17,8 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from penstock.features.definitions import TRAINING_SET
 from penstock.features.errors import UsageError
+from penstock.features.model import TRAINING_SET
 from penstock.features.plan import ModelPlan
 from penstock.features.vector import Mask, Values, Vectors, leaf_names, vectors
 from penstock.jobs.coverage import check_coverage

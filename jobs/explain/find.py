@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from penstock.features.definitions import Model
 from penstock.features.errors import PenstockError, UsageError, did_you_mean
+from penstock.features.model import Model
 from penstock.jobs.audit.requests import place_of
 from penstock.jobs.console.visible import one_line
 from penstock.jobs.kafka.interface import Record

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from penstock import Stream, Table, View, column, count, max, mean
-from penstock.features.definitions import Model
+from penstock.features.model import Model
 from tests.features.written import HEAD, refused, run
 
 VIEW = "View('v', orders, key='customer', features=dict({}))"

@@ -1,9 +1,10 @@
-from typing import Any
+from dataclasses import fields
 
 from penstock import Stream, View, column, count, decayed_sum, last, lifetime, max, mean, sliding, std, sum
 from penstock.features.aggregates import Feature
 from penstock.features.passes import (
     PASSES,
+    Draft,
     expand_windows,
     number_features,
     plan_view,
@@ -18,12 +19,12 @@ orders = Stream(
 )  # fmt: skip
 
 
-def draft(kind: str = "view", **features: Feature) -> dict[str, Any]:
-    return expand_windows({"kind": kind, "name": "v", "features": features})
+def draft(kind: str = "view", **features: Feature) -> Draft:
+    return expand_windows(Draft(kind, "v", features))
 
 
 def test_each_aggregate_and_window_is_one_feature_in_the_order_of_writing() -> None:
-    singles = draft(a=count().over("1h", "5m"), b=max(orders.x).over(lifetime()))["singles"]
+    singles = draft(a=count().over("1h", "5m"), b=max(orders.x).over(lifetime())).singles
     assert [(name, window.name) for name, _, window in singles] == [
         ("a_1h", "1h"),
         ("a_5m", "5m"),
@@ -32,18 +33,18 @@ def test_each_aggregate_and_window_is_one_feature_in_the_order_of_writing() -> N
 
 
 def test_the_columns_of_a_table_keep_their_names() -> None:
-    singles = draft("table", rain=Feature("latest", orders.x, None, (lifetime(),)))["singles"]
+    singles = draft("table", rain=Feature("latest", orders.x, None, (lifetime(),))).singles
     assert [name for name, _, _ in singles] == ["rain"]
 
 
 def test_equal_windows_are_shared_and_unlike_ones_are_not() -> None:
     month = sliding("30d", step="1h")
     features = dict(a=count().over("1h", month), b=count().over(month, "30d"), c=count().over("1h"))
-    assert share_windows(draft(**features))["windows"] == (sliding("1h"), month, sliding("30d"))
+    assert share_windows(draft(**features)).windows == (sliding("1h"), month, sliding("30d"))
 
 
 def test_the_same_length_written_otherwise_is_another_window() -> None:
-    windows = share_windows(draft(a=count().over("60m", "1h")))["windows"]
+    windows = share_windows(draft(a=count().over("60m", "1h"))).windows
     assert [(window.name, window.size_ms) for window in windows] == [("60m", 3_600_000), ("1h", 3_600_000)]
 
 
@@ -61,13 +62,13 @@ def test_what_decays_has_a_window_for_each_half_life_and_shares_them() -> None:
 def test_equal_conditions_are_shared_wherever_they_were_written() -> None:
     one, same, other = orders.n > 1, orders.n > 1, orders.n > 2
     features = {name: count(where=where).over("1h") for name, where in dict(a=one, b=same, c=other).items()}
-    assert [w.to_json() for w in share_wheres(draft(**features))["wheres"]] == [one.to_json(), other.to_json()]
+    assert [w.to_json() for w in share_wheres(draft(**features)).wheres] == [one.to_json(), other.to_json()]
 
 
 def test_equal_arguments_are_shared_with_the_places_that_their_sums_keep() -> None:
     features = dict(a=mean(orders.x).over("1h"), b=max(orders.x).over("1h"), c=last(orders.s).over("1h"))
     features |= dict(d=sum(orders.n).over("1h"), e=max(orders.cents).over("1h"), f=std(orders.cents * 2).over("1h"))
-    args = share_args(draft(**features))["args"]
+    args = share_args(draft(**features)).args
     assert [(arg.expr.to_json().get("name"), arg.type, arg.places) for arg in args] == [
         ("x", "float64", 6),
         ("s", "string", None),
@@ -78,7 +79,7 @@ def test_equal_arguments_are_shared_with_the_places_that_their_sums_keep() -> No
 
 
 def test_a_sum_without_float_columns_keeps_six_places() -> None:
-    args = share_args(draft(a=mean(orders.n / 3).over("1h"), b=sum(orders.n * 0.5).over("1h")))["args"]
+    args = share_args(draft(a=mean(orders.n / 3).over("1h"), b=sum(orders.n * 0.5).over("1h"))).args
     assert [arg.places for arg in args] == [6, 6]
 
 
@@ -89,7 +90,7 @@ def test_features_refer_to_the_shared_parts_by_place() -> None:
         s=last(orders.s, where=orders.n > 1).over("1h"),
     )
     shared = share_args(share_wheres(share_windows(draft(**features))))
-    planned = number_features(shared)["planned"]
+    planned = number_features(shared).planned
     assert [(f.name, f.aggregate, f.arg, f.where, f.window, f.type) for f in planned] == [
         ("late_1h", "count", None, 0, 0, "int64"),
         ("late_5m", "count", None, 0, 1, "int64"),
@@ -99,13 +100,18 @@ def test_features_refer_to_the_shared_parts_by_place() -> None:
 
 
 def test_a_pass_gives_a_new_draft_and_leaves_the_old_one() -> None:
-    before = {"kind": "view", "name": "v", "features": dict(a=mean(orders.x, where=orders.b).over("1h"))}
+    before = Draft("view", "v", dict(a=mean(orders.x, where=orders.b).over("1h")))
     made = before
     for step in PASSES:
         after = step(made)
-        assert set(made) <= set(after)
+        assert _known(made) <= _known(after)
         made = after
-    assert set(before) == {"kind", "name", "features"}
+    assert _known(before) == {"kind", "name", "features"}
+    assert _known(made) == {field.name for field in fields(Draft)}
+
+
+def _known(draft: Draft) -> set[str]:
+    return {field.name for field in fields(draft) if getattr(draft, field.name) != ()}
 
 
 def test_the_passes_make_what_the_view_holds() -> None:

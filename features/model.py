@@ -1,0 +1,202 @@
+"""Models: a vector of inputs for each event of a stream, and the label to learn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from penstock.features.errors import DefinitionError, Mistakes, for_each
+from penstock.features.expressions import Expr
+from penstock.features.inputs import Input
+from penstock.features.location import caller
+from penstock.features.names import check_distinct, check_name, check_topic, unknown
+from penstock.features.plan import InputPlan, LabelPlan, ModelPlan, VectorItem
+from penstock.features.sources import Source, Stream
+from penstock.features.types import NUMBERS
+from penstock.features.view import Table, View
+
+#: The columns of a training set beside the vector.
+TRAINING_SET = ("id", "t", "label")
+#: What a model can learn to say.
+LABELS = (*NUMBERS, "bool")
+
+
+def _check_unchanging(name: str, on: Stream) -> None:
+    if on.op is not None:
+        raise DefinitionError(
+            f"{name} answers the events of {on.name}, which change",
+            where=caller(),
+            allowed="on= a stream without op=: a request is answered once",
+            hint="define a second Stream of the inserts",
+        )
+
+
+class Model:
+    """One prediction for each event of a stream.
+
+    ``inputs``, in the order of the model's vector: columns of ``on``, views and tables (``.at(key="column")``
+    to look them up by other columns), or single features. ``derived``: name → expression over columns of
+    ``on`` and features, placed after the inputs. ``label``: a column of a stream with the same id.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        on: Stream,
+        inputs: Sequence[object],
+        output: str,
+        label: Expr | None = None,
+        derived: Mapping[str, Expr] | None = None,
+    ) -> None:
+        mistakes = Mistakes()
+        with mistakes.caught():
+            check_name(name, "model")
+        if not isinstance(on, Stream):
+            # without its columns nothing more can be said
+            mistakes.found.append(DefinitionError(f"{name}: on= is not a stream", where=caller(), allowed="a Stream"))
+            mistakes.raise_found()
+        with mistakes.caught():
+            _check_unchanging(name, on)
+        with mistakes.caught():
+            self._check_output(name, on, output)
+        self.name, self.on, self.output = name, on, output
+        self._label_owner: Source | None = None
+        vector: list[VectorItem] = []
+        views: dict[str, Input] = {}
+        for item in inputs:
+            with mistakes.caught():
+                vector += self._vector(item, views)
+        for derived_name, expr in (derived or {}).items():
+            with mistakes.caught():
+                vector.append(self._derived(derived_name, expr, views))
+        with mistakes.caught():
+            input_plans = for_each(views.values(), self._input_plan)
+        with mistakes.caught():
+            label_plan = self._label(label)
+        if not mistakes.found or vector:
+            with mistakes.caught():
+                self._check_vector([item.name for item in vector], views)
+        mistakes.raise_found()
+        self.views = tuple(dict.fromkeys(item._view for item in views.values()))
+        self.model_plan = ModelPlan(name, on.source_plan, input_plans, tuple(vector), label_plan, output)
+
+    @staticmethod
+    def _check_output(name: str, on: Stream, output: str) -> None:
+        check_topic(output, "an output")
+        if output == on.topic:
+            raise DefinitionError(
+                f"{name} would answer its own answers", where=caller(), allowed=f"an output= other than {output}"
+            )
+
+    def _check_vector(self, names: list[str], views: dict[str, Input]) -> None:
+        if not names:
+            raise DefinitionError(f"{self.name} has no inputs", where=caller(), allowed="at least one")
+        hint = "give the second reading of a view another name: view.at(…).named('…')"
+        check_distinct(views, f"{self.name} (its inputs)", "names that differ by more than their case", hint)
+        check_distinct(names, self.name, "each name of the vector once, whatever its case", hint)
+        taken = [name for name in names if name.lower() in TRAINING_SET]
+        if taken:
+            raise DefinitionError(
+                f"{taken[0]!r} is a column that every training set has",
+                where=caller(),
+                allowed=f"names of the vector other than {', '.join(TRAINING_SET)}",
+                hint=f"derived=dict(another_name={self.on.name}[{taken[0]!r}])",
+            )
+
+    def _vector(self, item: object, views: dict[str, Input]) -> list[VectorItem]:
+        if isinstance(item, Expr):
+            if item.op not in ("column", "feature"):
+                raise DefinitionError(
+                    "an expression needs a name to be a model input",
+                    where=caller(),
+                    allowed="derived=dict(name=expression)",
+                )
+            self._check_leaves(item, views)
+            return [VectorItem(str(item.name), item.type, item)]
+        source = item._input() if isinstance(item, (View, Table)) else item
+        if not isinstance(source, Input):
+            raise DefinitionError(
+                f"{item!r} is not a model input",
+                where=caller(),
+                allowed="a column of the request stream, a view, a table, a feature",
+            )
+        exprs = [source[feature.name] for feature in source._view.plan.features]
+        for expr in exprs:
+            self._check_leaves(expr, views)
+        return [VectorItem(str(expr.name), expr.type, expr) for expr in exprs]
+
+    def _derived(self, name: str, expr: object, views: dict[str, Input]) -> VectorItem:
+        check_name(name, "derived feature")
+        if not isinstance(expr, Expr):
+            raise DefinitionError(
+                f"{name} is not an expression", where=caller(), allowed="an expression over features and columns"
+            )
+        self._check_leaves(expr, views)
+        return VectorItem(name, expr.type, expr)
+
+    def _check_leaves(self, expr: Expr, views: dict[str, Input]) -> None:
+        for leaf in expr.leaves("column"):
+            if leaf.owner is not self.on:
+                raise DefinitionError(
+                    f"{leaf.name} is not a column of {self.on.name}, the request stream",
+                    where=caller(),
+                    allowed=", ".join(self.on.columns),
+                )
+        for leaf in expr.leaves("feature"):
+            assert isinstance(leaf.owner, Input)
+            known = views.setdefault(leaf.owner._name, leaf.owner)
+            if known._view is not leaf.owner._view or known._keys != leaf.owner._keys:
+                other = "by two different keys" if known._view is leaf.owner._view else "from two views"
+                raise DefinitionError(
+                    f"{leaf.owner._name} is read {other}",
+                    where=caller(),
+                    allowed="one reading for each name",
+                    hint="view.at(…).named('…')",
+                )
+
+    def _input_plan(self, item: Input) -> InputPlan:
+        plan = item._view.plan
+        types = {key.name: key.type for key in plan.key}
+        for key, column in item._keys.items():
+            if column not in self.on.columns:
+                raise unknown(f"{self.on.name} (to look up {item._name} by {key})", column, self.on.columns)
+            if self.on.columns[column].type != types[key]:
+                raise DefinitionError(
+                    f"{item._name} is looked up by {column}, which is {self.on.columns[column].type}",
+                    where=caller(),
+                    allowed=f"{types[key]}, as its key {key}",
+                )
+        features = tuple((f.name, f.type, f.default) for f in plan.features)
+        return InputPlan(item._name, plan.name, plan.fingerprint, tuple(item._keys.items()), features)
+
+    def _label(self, label: Expr | None) -> LabelPlan | None:
+        if label is None:
+            return None
+        source = label.owner if isinstance(label, Expr) and label.op == "column" else None
+        if not isinstance(source, Source):
+            raise DefinitionError("label= is not a column", where=caller(), allowed="a column of a stream")
+        if label.type not in LABELS:
+            raise DefinitionError(
+                f"the label {label.name} is {label.type}",
+                where=caller(),
+                allowed=f"a column of type {' '.join(LABELS)}",
+            )
+        if source is not self.on and not self._joined(source):
+            raise DefinitionError(
+                f"{source.name} and {self.on.name} cannot be joined for the label",
+                where=caller(),
+                allowed="two streams with id= of one type",
+            )
+        self._label_owner = source
+        return LabelPlan(source.source_plan.name, str(label.name), label.type)
+
+    def _joined(self, source: Source) -> bool:
+        if source.id is None or self.on.id is None:
+            return False
+        return source.columns[source.id].type == self.on.columns[self.on.id].type
+
+    @property
+    def label_source(self) -> Any:
+        """The stream that holds the label, or None."""
+        return self._label_owner
