@@ -2,6 +2,6 @@
 
 from pathlib import Path
 
-from penstock.jobs.catalogue import project_objects
+from penstock.jobs.store.catalogue import project_objects
 
 globals().update(project_objects(Path(__file__).parent))

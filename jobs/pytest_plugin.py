@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from penstock.jobs.project import Project
+    from penstock.jobs.project.project import Project
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,7 +27,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def penstock(request: pytest.FixtureRequest) -> Project:
     """The project. Raises UsageError where there is none, DefinitionError for what is wrong with it."""
     # not above: every run of pytest loads this module, whether it has a project or not
-    from penstock.jobs.project import find_project, load_project
+    from penstock.jobs.project.project import find_project, load_project
 
     folder = request.config.getini("penstock_project")
     return load_project(request.config.rootpath / folder if folder else find_project(request.config.rootpath))

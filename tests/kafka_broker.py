@@ -13,7 +13,7 @@ from kafka.admin import UserScramCredentialUpsertion
 
 from penstock.jobs.kafka import broker as module
 from penstock.jobs.kafka.broker import Broker
-from penstock.jobs.ports import HOST, free_port
+from penstock.jobs.process.ports import HOST, free_port
 from tests.certificates import STORE_PASSWORD, Certificate, self_signed
 
 #: Each of these characters has its own way to break a login module's line.

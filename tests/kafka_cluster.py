@@ -13,7 +13,7 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from penstock.jobs.kafka.broker import JARS, PROPERTIES, java
-from penstock.jobs.ports import HOST, free_port
+from penstock.jobs.process.ports import HOST, free_port
 
 NODES = (1, 2, 3)
 #: What one cluster's brokers have in common; any 16 bytes do.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
-from penstock.jobs.config import Config, KafkaConfig
-from penstock.jobs.project import Project, load_project
+from penstock.jobs.project.config import Config, KafkaConfig
+from penstock.jobs.project.project import Project, load_project
 from tests.kafka_broker import USER, Kafka
 
 SQLITE = "  type: penstock.jobs.store.sqlite.PenstockSqliteOnlineStore\n  path: online.db"

@@ -13,7 +13,7 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from penstock.jobs.ports import free_port
+from penstock.jobs.process.ports import free_port
 
 _START_SECONDS = 10.0
 

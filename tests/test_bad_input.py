@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from penstock.jobs.kafka.broker import Broker
-from penstock.jobs.ports import HOST, free_port
+from penstock.jobs.process.ports import HOST, free_port
 
 DEFINITIONS = """
 from penstock import Model, Stream, View, count

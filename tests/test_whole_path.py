@@ -16,17 +16,17 @@ import orjson
 import pytest
 
 from penstock.jobs.audit.run import audit
-from penstock.jobs.children import Child
-from penstock.jobs.commands.common import Context
 from penstock.jobs.demo.outcome import backfill_all, feature_topics
 from penstock.jobs.demo.proofs import parity_of
 from penstock.jobs.explain.run import explain
 from penstock.jobs.kafka.broker import Broker
 from penstock.jobs.kafka.clients import consumer, ensure_topics, producer
-from penstock.jobs.project import Project
-from penstock.jobs.readback import read_values
-from penstock.jobs.replay import FullSpeed, Lead, replay
-from penstock.jobs.status import StreamStatus, wait_caught_up, wait_stream
+from penstock.jobs.kafka.readback import read_values
+from penstock.jobs.kafka.replay import FullSpeed, Lead, replay
+from penstock.jobs.process.children import Child
+from penstock.jobs.project.context import Context
+from penstock.jobs.project.project import Project
+from penstock.jobs.streaming.status import StreamStatus, wait_caught_up, wait_stream
 from tests.flights import Days, flights_project, learn_history, ms
 
 MODEL = "arrival_delay"

@@ -18,9 +18,9 @@ from penstock.features.compilers.duckdb.types import quote, text
 from penstock.features.plan import SourcePlan, ViewPlan
 from penstock.jobs.audit.known import LONG_AGO, Known, reach
 from penstock.jobs.audit.late import counts_for, load_arrived, load_by_case
-from penstock.jobs.database import one_row
-from penstock.jobs.project import Project
-from penstock.jobs.reading import AHEAD_MS, CLOCKS_MS, first_offsets, offsets_since
+from penstock.jobs.batch.database import one_row
+from penstock.jobs.kafka.reading import AHEAD_MS, CLOCKS_MS, first_offsets, offsets_since
+from penstock.jobs.project.project import Project
 
 
 def load_apart(

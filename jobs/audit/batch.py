@@ -15,13 +15,13 @@ import duckdb
 from penstock.features.compilers.duckdb.parquet import parquet
 from penstock.features.compilers.duckdb.types import quote
 from penstock.features.plan import ModelPlan, ViewPlan
-from penstock.jobs.as_of import as_of
 from penstock.jobs.audit.known import LONG_AGO, Known, known_events, reach
-from penstock.jobs.backfill import backfill
-from penstock.jobs.database import one_row
-from penstock.jobs.parts import part_rows
-from penstock.jobs.point_in_time import used_features
-from penstock.jobs.project import Project
+from penstock.jobs.batch.as_of import as_of
+from penstock.jobs.batch.backfill import backfill
+from penstock.jobs.batch.database import one_row
+from penstock.jobs.batch.parts import part_rows
+from penstock.jobs.project.project import Project
+from penstock.jobs.training.point_in_time import used_features
 
 #: When batch is asked: at the time of the row that was read (without one, of the request), and when training asked.
 MOMENTS = {"at_row": "coalesce(t_{i}, t)", "at_request": "asks"}

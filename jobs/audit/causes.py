@@ -15,8 +15,8 @@ from penstock.jobs.audit.findings import Finding, first
 from penstock.jobs.audit.known import Known
 from penstock.jobs.audit.rows import RowCauses
 from penstock.jobs.audit.unlike import Unlike
-from penstock.jobs.project import Project
-from penstock.jobs.times import time_words
+from penstock.jobs.console.times import time_words
+from penstock.jobs.project.project import Project
 
 #: By (place among the entries, n): why the entry differs.
 Findings = dict[tuple[int, int], Finding]

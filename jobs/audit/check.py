@@ -17,9 +17,9 @@ from penstock.jobs.audit.known import EVENT_TYPES
 from penstock.jobs.audit.requests import read_requests
 from penstock.jobs.audit.served import load_served
 from penstock.jobs.audit.unlike import Unlike, compare, missing_columns
-from penstock.jobs.database import explained, one_row, scratch_database
+from penstock.jobs.batch.database import explained, one_row, scratch_database
 from penstock.jobs.models.folder import versions_before
-from penstock.jobs.project import Project
+from penstock.jobs.project.project import Project
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from penstock.features.canonical import canonical_json
 from penstock.features.compilers.duckdb.types import quote
 from penstock.features.plan import ViewPlan
 from penstock.jobs.kafka.interface import Record
-from penstock.jobs.project import Project
-from penstock.jobs.reading import AHEAD_MS, CLOCKS_MS, read_records
+from penstock.jobs.kafka.reading import AHEAD_MS, CLOCKS_MS, read_records
+from penstock.jobs.project.project import Project
 
 _SCHEMA = pa.schema(
     {

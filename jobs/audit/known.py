@@ -16,12 +16,12 @@ from penstock.features.compilers.duckdb.types import quote, text
 from penstock.features.compilers.duckdb.view import ViewQuery
 from penstock.features.ingest import BadEvent, Row, parse
 from penstock.features.plan import SourcePlan, ViewPlan
-from penstock.jobs.database import one_row
-from penstock.jobs.history import source_rows
+from penstock.jobs.batch.database import one_row
+from penstock.jobs.batch.history import source_rows
+from penstock.jobs.batch.parts import ARROW_TYPES
 from penstock.jobs.kafka.interface import Record
-from penstock.jobs.parts import ARROW_TYPES
-from penstock.jobs.project import Project
-from penstock.jobs.reading import read_records
+from penstock.jobs.kafka.reading import read_records
+from penstock.jobs.project.project import Project
 
 #: Before every event.
 LONG_AGO = -(2**62)

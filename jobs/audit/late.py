@@ -21,12 +21,12 @@ from penstock.features.compilers.duckdb.view import ViewQuery
 from penstock.features.ingest import Row
 from penstock.features.plan import ColumnPlan, KeyPlan, SourcePlan, UnionPlan, ViewPlan
 from penstock.features.types import TYPES
-from penstock.jobs.as_of import as_of
 from penstock.jobs.audit.batch import change_points
 from penstock.jobs.audit.known import Key, Known, event_table, good_row, key_of
-from penstock.jobs.database import one_row
-from penstock.jobs.project import Project
-from penstock.jobs.reading import offsets_since, read_records
+from penstock.jobs.batch.as_of import as_of
+from penstock.jobs.batch.database import one_row
+from penstock.jobs.kafka.reading import offsets_since, read_records
+from penstock.jobs.project.project import Project
 
 #: Columns that tell where and when an event came.
 _PLACE = ("_partition", "_offset", "_sent")

@@ -14,7 +14,7 @@ from penstock.features.errors import PenstockError
 from penstock.jobs.audit.findings import CAUSES, MEANING
 from penstock.jobs.audit.plots import COLORS, MOMENT_WORDS, by_feature, over_time
 from penstock.jobs.audit.report import Report
-from penstock.jobs.times import range_words, time_words
+from penstock.jobs.console.times import range_words, time_words
 
 
 def write_page(report: Report, file: Path) -> None:

@@ -13,7 +13,7 @@ from penstock.jobs.audit.batch import MOMENTS
 from penstock.jobs.audit.check import Checked
 from penstock.jobs.audit.findings import CAUSES
 from penstock.jobs.audit.unlike import rests_on
-from penstock.jobs.database import one_row
+from penstock.jobs.batch.database import one_row
 
 #: Samples that are told for each cause.
 SAMPLES = 5

@@ -8,8 +8,8 @@ from contextlib import closing
 from penstock.features.ingest import Row
 from penstock.features.plan import ModelPlan
 from penstock.jobs.audit.known import good_row
-from penstock.jobs.project import Project
-from penstock.jobs.reading import bounds, read_records
+from penstock.jobs.kafka.reading import bounds, read_records
+from penstock.jobs.project.project import Project
 
 
 def place_of(id: str) -> tuple[str, int, int] | None:

@@ -19,12 +19,12 @@ from penstock.jobs.audit.findings import Finding
 from penstock.jobs.audit.known import Known, reach
 from penstock.jobs.audit.late import load_late
 from penstock.jobs.audit.unlike import rests_on
-from penstock.jobs.bits import differing
-from penstock.jobs.history import history_files
+from penstock.jobs.batch.history import history_files
+from penstock.jobs.console.times import time_words
+from penstock.jobs.kafka.reading import first_offsets
 from penstock.jobs.models.arrays import array_of, values_of
-from penstock.jobs.project import Project
-from penstock.jobs.reading import first_offsets
-from penstock.jobs.times import time_words
+from penstock.jobs.parity.bits import differing
+from penstock.jobs.project.project import Project
 
 #: Causes that rest on no proof.
 _OPEN = ("missing history", "unexplained")

@@ -9,10 +9,10 @@ from pathlib import Path
 from penstock.features.errors import UsageError
 from penstock.jobs.audit.check import checked
 from penstock.jobs.audit.report import Report, make_report
-from penstock.jobs.project import Project
-from penstock.jobs.readback import read_values
-from penstock.jobs.reading import AHEAD_MS, CLOCKS_MS, offsets_since
-from penstock.jobs.times import range_words
+from penstock.jobs.console.times import range_words
+from penstock.jobs.kafka.readback import read_values
+from penstock.jobs.kafka.reading import AHEAD_MS, CLOCKS_MS, offsets_since
+from penstock.jobs.project.project import Project
 
 
 def audit(

@@ -14,9 +14,9 @@ import pyarrow as pa
 from penstock.features.plan import ModelPlan, VectorItem
 from penstock.features.vector import Mask, Values, leaf_names, vectors
 from penstock.jobs.audit.batch import MOMENTS
-from penstock.jobs.bits import differing
 from penstock.jobs.models.arrays import array_of, values_of
-from penstock.jobs.point_in_time import used_features
+from penstock.jobs.parity.bits import differing
+from penstock.jobs.training.point_in_time import used_features
 
 #: Predictions that are compared together.
 BATCH = 50_000

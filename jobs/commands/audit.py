@@ -12,8 +12,9 @@ from penstock.jobs.audit.batch import MOMENTS
 from penstock.jobs.audit.page import percent, write_page
 from penstock.jobs.audit.report import FeatureReport, Report
 from penstock.jobs.audit.run import audit
-from penstock.jobs.commands.common import OUT_FILE, TIME, Context
+from penstock.jobs.commands.common import OUT_FILE, TIME
 from penstock.jobs.commands.common import command as shared
+from penstock.jobs.project.context import Context
 
 
 @click.command()

@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from penstock.features.errors import UsageError
-from penstock.jobs.backfill import BackfillReport, backfill
-from penstock.jobs.commands.common import TIME, Context
+from penstock.jobs.batch.backfill import BackfillReport, backfill
+from penstock.jobs.batch.history import unlikely_times
+from penstock.jobs.commands.common import TIME
 from penstock.jobs.commands.common import command as shared
-from penstock.jobs.history import unlikely_times
-from penstock.jobs.project import Project
-from penstock.jobs.times import time_words
+from penstock.jobs.console.times import time_words
+from penstock.jobs.project.context import Context
+from penstock.jobs.project.project import Project
 
 
 @click.command()

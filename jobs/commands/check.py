@@ -18,9 +18,9 @@ from penstock.features.compilers.flink.state_size import StateSize, state_size
 from penstock.features.durations import UNITS_MS, duration, duration_text
 from penstock.features.infix import infix
 from penstock.features.plan import FeaturePlan, ModelPlan, SourcePlan, ViewPlan
-from penstock.jobs.commands.common import Context
 from penstock.jobs.commands.common import command as shared
-from penstock.jobs.project import Project
+from penstock.jobs.project.context import Context
+from penstock.jobs.project.project import Project
 
 
 @click.command()

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import click
 
-from penstock.jobs.commands.common import Context
 from penstock.jobs.commands.common import command as shared
 from penstock.jobs.demo.outcome import Outcome, stage
 from penstock.jobs.demo.run import history, live
 from penstock.jobs.demo.span import FULL, QUICK
 from penstock.jobs.demo.workplace import prepare
+from penstock.jobs.project.context import Context
 
 
 @click.command()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from penstock.jobs.commands.common import Context
 from penstock.jobs.commands.common import command as shared
 from penstock.jobs.kafka.broker import Broker
+from penstock.jobs.project.context import Context
 
 
 @click.command()

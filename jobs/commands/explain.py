@@ -9,12 +9,12 @@ import click
 from rich.table import Table as Grid
 
 from penstock.features.durations import duration_text
-from penstock.jobs.commands.common import Context
 from penstock.jobs.commands.common import command as shared
+from penstock.jobs.console.times import time_words
 from penstock.jobs.console.visible import one_line
 from penstock.jobs.explain.run import Entry, Explanation, explain
-from penstock.jobs.project import Project
-from penstock.jobs.times import time_words
+from penstock.jobs.project.context import Context
+from penstock.jobs.project.project import Project
 
 
 @click.command()

@@ -7,10 +7,11 @@ from typing import Any
 import click
 
 from penstock.features.errors import UsageError
-from penstock.jobs.commands.common import TIME, Context, accept_loss_option, metrics_option
+from penstock.jobs.commands.common import TIME, accept_loss_option, metrics_option
 from penstock.jobs.commands.common import command as shared
+from penstock.jobs.process.signals import stop_on_signals
+from penstock.jobs.project.context import Context
 from penstock.jobs.serving.reader import Begin
-from penstock.jobs.signals import stop_on_signals
 
 
 class Offsets(click.ParamType[dict[int, int]]):
@@ -90,7 +91,7 @@ def command(
     """
     say = context.log("infer").info
     say(f"infer {model} of {context.config.project} starts: the libraries are loaded, then the model and the store")
-    from penstock.jobs.inference import infer  # libraries of models and stores take seconds
+    from penstock.jobs.serving.inference import infer  # libraries of models and stores take seconds
 
     with stop_on_signals() as stop, context.progress(f"predictions of {model}", None) as bar:
         counts = infer(

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from penstock.features.errors import UsageError
-from penstock.jobs.commands.common import Context
 from penstock.jobs.commands.common import command as shared
+from penstock.jobs.project.context import Context
 
 FILES = {
     "penstock.toml": """project = "{name}"
@@ -51,7 +51,7 @@ entity_key_serialization_version: 3
 
 from pathlib import Path
 
-from penstock.jobs.catalogue import project_objects
+from penstock.jobs.store.catalogue import project_objects
 
 globals().update(project_objects(Path(__file__).parent))
 ''',

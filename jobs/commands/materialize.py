@@ -6,10 +6,11 @@ from dataclasses import asdict
 
 import click
 
-from penstock.jobs.catalogue import apply
-from penstock.jobs.commands.common import TIME, Context
+from penstock.jobs.commands.common import TIME
 from penstock.jobs.commands.common import command as shared
-from penstock.jobs.materialize import materialize
+from penstock.jobs.project.context import Context
+from penstock.jobs.store.catalogue import apply
+from penstock.jobs.store.materialize import materialize
 from penstock.jobs.store.open import open_store
 
 

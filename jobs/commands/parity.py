@@ -14,14 +14,15 @@ from rich.table import Table as Grid
 
 from penstock.features.errors import UsageError, did_you_mean
 from penstock.features.plan import SourcePlan, ViewPlan
-from penstock.jobs.commands.common import Context, tell
 from penstock.jobs.commands.common import command as shared
+from penstock.jobs.commands.common import tell
 from penstock.jobs.parity.engines import ENGINES, running
 from penstock.jobs.parity.events import Arrival, read_events
 from penstock.jobs.parity.run import Compared, Run
 from penstock.jobs.parity.sample import sample_history
 from penstock.jobs.parity.smallest import bits, node, smallest
-from penstock.jobs.project import Definitions, read_definitions
+from penstock.jobs.project.context import Context
+from penstock.jobs.project.project import Definitions, read_definitions
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 FOLDER = click.Path(path_type=Path, file_okay=False)

@@ -8,12 +8,13 @@ import click
 
 from penstock.features.durations import parse_duration
 from penstock.features.errors import UsageError
-from penstock.jobs.commands.common import TIME, Context
+from penstock.jobs.commands.common import TIME
 from penstock.jobs.commands.common import command as shared
+from penstock.jobs.console.times import range_words
 from penstock.jobs.kafka.clients import consumer, ensure_topics, producer
-from penstock.jobs.project import Project
-from penstock.jobs.replay import FullSpeed, Lead, Pace, RealTime, count_events, history_reach, replay
-from penstock.jobs.times import range_words
+from penstock.jobs.kafka.replay import FullSpeed, Lead, Pace, RealTime, count_events, history_reach, replay
+from penstock.jobs.project.context import Context
+from penstock.jobs.project.project import Project
 
 
 @click.command()

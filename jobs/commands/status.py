@@ -13,14 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from penstock.features.ingest import CLASSES
-from penstock.jobs.commands.common import Context
 from penstock.jobs.commands.common import command as shared
+from penstock.jobs.console.times import time_words
 from penstock.jobs.console.visible import one_line
+from penstock.jobs.kafka.lag import Progress
 from penstock.jobs.kafka.letters import NEWEST, LetterReader, Letters
-from penstock.jobs.lag import Progress
-from penstock.jobs.overview import ModelState, Overview, ViewState, look
-from penstock.jobs.signals import stop_on_signals
-from penstock.jobs.times import time_words
+from penstock.jobs.process.signals import stop_on_signals
+from penstock.jobs.project.context import Context
+from penstock.jobs.streaming.overview import ModelState, Overview, ViewState, look
 
 #: Seconds between two looks.
 LOOK_S = 1.0

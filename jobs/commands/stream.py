@@ -7,9 +7,10 @@ import sys
 
 import click
 
-from penstock.jobs.commands.common import Context, accept_loss_option, metrics_option
+from penstock.jobs.commands.common import accept_loss_option, metrics_option
 from penstock.jobs.commands.common import command as shared
-from penstock.jobs.signals import stop_on_signals
+from penstock.jobs.process.signals import stop_on_signals
+from penstock.jobs.project.context import Context
 
 
 @click.command()
@@ -26,7 +27,7 @@ def command(context: Context, metrics_port: int | None, accept_loss: bool) -> No
     """
     say = context.log("stream").info
     say(f"stream of {context.config.project} starts: the libraries are loaded, then the job and the writer begin")
-    from penstock.jobs.stream import StartAgain, run  # Flink's libraries take seconds
+    from penstock.jobs.streaming.stream import StartAgain, run  # Flink's libraries take seconds
 
     try:
         with stop_on_signals() as stop, context.progress("feature rows read", None) as bar:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from penstock.jobs.commands.common import TIME, Context
+from penstock.jobs.commands.common import TIME
 from penstock.jobs.commands.common import command as shared
-from penstock.jobs.models.train import train
+from penstock.jobs.project.context import Context
+from penstock.jobs.training.train import train
 
 
 @click.command()

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from penstock.jobs.commands.common import OUT_FILE, TIME, Context
+from penstock.jobs.batch.history import unlikely_times
+from penstock.jobs.commands.common import OUT_FILE, TIME
 from penstock.jobs.commands.common import command as shared
-from penstock.jobs.history import unlikely_times
-from penstock.jobs.training import training_set
+from penstock.jobs.project.context import Context
+from penstock.jobs.training.training_set import training_set
 
 
 @click.command()

@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 
 from penstock.features.errors import UsageError
-from penstock.jobs.commands.common import Context
 from penstock.jobs.commands.common import command as shared
-from penstock.jobs.config import FILE, LOCAL
 from penstock.jobs.kafka.broker import Broker
+from penstock.jobs.project.config import FILE, LOCAL
+from penstock.jobs.project.context import Context
 
 
 @click.command()

@@ -1,1 +1,1 @@
-"""What commands share: how they speak to a person."""
+"""The console and the log: text is safe for a terminal, times are readable, lines are for people or machines."""

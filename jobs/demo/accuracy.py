@@ -14,12 +14,12 @@ import orjson
 import pyarrow.parquet as pq
 
 from penstock.features.compilers.duckdb.parquet import parquet
+from penstock.jobs.console.times import time_words
 from penstock.jobs.demo.outcome import MODEL, TIMED_REQUESTS, Outcome
 from penstock.jobs.demo.span import Span
 from penstock.jobs.models.folder import load_current
-from penstock.jobs.project import Project
-from penstock.jobs.times import time_words
-from penstock.jobs.training import training_set
+from penstock.jobs.project.project import Project
+from penstock.jobs.training.training_set import training_set
 
 Doubles = npt.NDArray[np.float64]
 

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from penstock.jobs.backfill import BackfillReport, backfill
-from penstock.jobs.commands.common import Context
-from penstock.jobs.models.train import TrainReport
-from penstock.jobs.project import Project
-from penstock.jobs.status import StreamStatus
+from penstock.jobs.batch.backfill import BackfillReport, backfill
+from penstock.jobs.project.context import Context
+from penstock.jobs.project.project import Project
+from penstock.jobs.streaming.status import StreamStatus
+from penstock.jobs.training.train import TrainReport
 
 MODEL = "arrival_delay"
 LEAD_MS = 30 * 60 * 1000

@@ -9,18 +9,18 @@ from rich.table import Table as Grid
 
 from penstock.features.errors import PenstockError
 from penstock.features.ingest import CLASSES
-from penstock.jobs.commands.common import Context
+from penstock.jobs.console.times import time_words
 from penstock.jobs.demo.accuracy import Accuracy, accuracy
 from penstock.jobs.demo.outcome import LEAD_MS, MODEL, TIMED_RATE, Outcome, backfill_all, feature_topics, stage
 from penstock.jobs.demo.span import Span
+from penstock.jobs.demo.verify import Comparison, Evidence, store_rows
 from penstock.jobs.kafka.clients import consumer
-from penstock.jobs.project import Project
-from penstock.jobs.readback import end_offsets, read_many, read_values
+from penstock.jobs.kafka.readback import end_offsets, read_many, read_values
+from penstock.jobs.project.context import Context
+from penstock.jobs.project.project import Project
 from penstock.jobs.store.open import open_store
 from penstock.jobs.store.rows import ViewSchema
 from penstock.jobs.store.schema import schema_of
-from penstock.jobs.times import time_words
-from penstock.jobs.verify import Comparison, Evidence, store_rows
 
 
 def prove(context: Context, project: Project, span: Span, outcome: Outcome) -> None:

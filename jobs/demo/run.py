@@ -5,23 +5,23 @@ from __future__ import annotations
 import contextlib
 import time
 
-from penstock.jobs.catalogue import apply
-from penstock.jobs.children import Child
-from penstock.jobs.commands.common import Context
+from penstock.jobs.console.times import time_words
 from penstock.jobs.demo.outcome import LEAD_MS, MODEL, TIMED_RATE, TIMED_REQUESTS, Outcome, backfill_all, stage
 from penstock.jobs.demo.proofs import prove
 from penstock.jobs.demo.span import Span
 from penstock.jobs.kafka.broker import Broker
 from penstock.jobs.kafka.clients import consumer, ensure_topics, producer
-from penstock.jobs.materialize import materialize
-from penstock.jobs.models.train import train
-from penstock.jobs.project import Project
-from penstock.jobs.readback import end_offsets
-from penstock.jobs.replay import FullSpeed, Lead, count_events, replay
-from penstock.jobs.status import wait_caught_up, wait_stream
+from penstock.jobs.kafka.readback import end_offsets
+from penstock.jobs.kafka.replay import FullSpeed, Lead, count_events, replay
+from penstock.jobs.process.children import Child
+from penstock.jobs.project.context import Context
+from penstock.jobs.project.project import Project
+from penstock.jobs.store.catalogue import apply
+from penstock.jobs.store.materialize import materialize
 from penstock.jobs.store.open import open_store
-from penstock.jobs.times import time_words
-from penstock.jobs.training import training_set
+from penstock.jobs.streaming.status import wait_caught_up, wait_stream
+from penstock.jobs.training.train import train
+from penstock.jobs.training.training_set import training_set
 
 
 def history(context: Context, project: Project, span: Span, outcome: Outcome) -> None:

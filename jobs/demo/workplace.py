@@ -6,11 +6,11 @@ import shutil
 from pathlib import Path
 
 from penstock.features.errors import PenstockError
-from penstock.jobs.console.private import private
+from penstock.jobs.demo.flights import build
 from penstock.jobs.demo.span import Span
-from penstock.jobs.flights import build
 from penstock.jobs.kafka.broker import Broker
-from penstock.jobs.project import Project, load_project
+from penstock.jobs.process.private import private
+from penstock.jobs.project.project import Project, load_project
 
 EXAMPLE = Path(__file__).parents[2] / "example"
 FILES = ("penstock.toml", "definitions.py", "feature_store.yaml", "feast_repo.py")

@@ -17,8 +17,8 @@ from penstock.features.model import Model
 from penstock.jobs.audit.requests import place_of
 from penstock.jobs.console.visible import one_line
 from penstock.jobs.kafka.interface import Record
-from penstock.jobs.project import Project
-from penstock.jobs.reading import CLOCKS_MS, bounds, read_from, read_records
+from penstock.jobs.kafka.reading import CLOCKS_MS, bounds, read_from, read_records
+from penstock.jobs.project.project import Project
 
 
 class RequestPlace(NamedTuple):

@@ -17,7 +17,7 @@ from penstock.jobs.audit.known import good_row
 from penstock.jobs.audit.unlike import rests_on
 from penstock.jobs.explain.find import find_model, find_place, find_prediction, find_request
 from penstock.jobs.explain.replay import Replay, replay
-from penstock.jobs.project import Project
+from penstock.jobs.project.project import Project
 
 
 @dataclass(frozen=True)

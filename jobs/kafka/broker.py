@@ -30,7 +30,7 @@ from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from penstock.features.errors import PenstockError
-from penstock.jobs.ports import HOST, free_port, port_problem
+from penstock.jobs.process.ports import HOST, free_port, port_problem
 
 #: Where ``make setup`` puts the broker's jars, and the one of ours that stands before them: the first class counts.
 JARS = Path(__file__).parents[2] / "jars" / "broker"

@@ -15,13 +15,13 @@ from kafka.errors import KafkaError
 
 from penstock.features.errors import PenstockError, UsageError
 from penstock.features.ingest import ISOLATION
-from penstock.jobs.config import FILE, LOCAL, Config
 from penstock.jobs.kafka.errors import KafkaFailure, LoginRefused, NotAllowed, Unanswered, WrongTime
 from penstock.jobs.kafka.interface import ANSWER_MS, Consumer, Producer
 from penstock.jobs.kafka.kafka_python import PythonConsumer, PythonProducer, connect, failure
 from penstock.jobs.kafka.security import bootstrap_servers, confluent_options, python_options
 from penstock.jobs.kafka.topics import ensure, require
 from penstock.jobs.kafka.transactional import transactional_producer
+from penstock.jobs.project.config import FILE, LOCAL, Config
 
 #: How long a record may be on its way before its sending has failed: a broker's restart fits in.
 DELIVERY_MS = 60_000

@@ -6,10 +6,10 @@ import time
 
 import orjson
 
-from penstock.jobs.config import Config
 from penstock.jobs.kafka.clients import answering, consumer, producer
 from penstock.jobs.kafka.errors import Unreadable
 from penstock.jobs.kafka.interface import Consumer, Place
+from penstock.jobs.project.config import Config
 
 #: How long no records may come before a partition counts as readable to its end, in seconds.
 QUIET_S = 5.0

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import orjson
 
 from penstock.jobs.kafka.interface import Record
-from penstock.jobs.project import Project
-from penstock.jobs.reading import bounds, read_records
+from penstock.jobs.kafka.reading import bounds, read_records
+from penstock.jobs.project.project import Project
 
 #: Of each partition at most so many letters are read, the newest.
 NEWEST = 10_000

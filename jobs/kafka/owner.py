@@ -5,11 +5,11 @@ from __future__ import annotations
 from contextlib import closing
 
 from penstock.features.errors import RefusedError
-from penstock.jobs.config import FILE
 from penstock.jobs.kafka.clients import ensure_topics, producer
 from penstock.jobs.kafka.interface import Record
-from penstock.jobs.project import Project
-from penstock.jobs.reading import bounds, read_records
+from penstock.jobs.kafka.reading import bounds, read_records
+from penstock.jobs.project.config import FILE
+from penstock.jobs.project.project import Project
 
 #: The header of predictions that names their project.
 PROJECT = "project"

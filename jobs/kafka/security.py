@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from penstock.features.errors import UsageError
-from penstock.jobs.config import FILE, LOCAL, Config, KafkaConfig
 from penstock.jobs.kafka.broker import Broker
+from penstock.jobs.project.config import FILE, LOCAL, Config, KafkaConfig
 
 _LOGIN_MODULES = {
     "PLAIN": "org.apache.kafka.common.security.plain.PlainLoginModule",

@@ -8,7 +8,7 @@ from typing import Any
 from kafka.errors import NoError, TopicAlreadyExistsError, for_code
 
 from penstock.features.errors import PenstockError, did_you_mean
-from penstock.jobs.config import Config
+from penstock.jobs.project.config import Config
 
 #: For so long every row of a feature topic can be read back; then a key's older rows may go. In milliseconds.
 KEPT_MS = 24 * 60 * 60 * 1000

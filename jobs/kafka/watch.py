@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from penstock.features.errors import PenstockError
-from penstock.jobs.config import Config
 from penstock.jobs.kafka.clients import topic_ids
+from penstock.jobs.project.config import Config
 
 #: Seconds between two looks.
 LOOK_S = 2.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from penstock.jobs.lag import Pair, Progress
+from penstock.jobs.kafka.lag import Pair, Progress
 
 #: How far each group is in its topic.
 GroupProgress = dict[Pair, Progress]

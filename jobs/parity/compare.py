@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from penstock.features.plan import ViewPlan
-from penstock.jobs.bits import differing
+from penstock.jobs.parity.bits import differing
 from penstock.jobs.parity.engines import Answer
 
 #: Differences that are put in words; the rest is counted.

@@ -19,9 +19,9 @@ from penstock.features import oracle
 from penstock.features.compilers.flink.driver import Event, HarnessDriver, Item, Restore, ViewResult, Watermark
 from penstock.features.ingest import CLASSES, TIME_MIN, BadEvent, Row
 from penstock.features.plan import SOURCE, SourcePlan, UnionPlan, ViewPlan
-from penstock.jobs.backfill import REJECTS, backfill
+from penstock.jobs.batch.backfill import REJECTS, backfill
+from penstock.jobs.batch.parts import ARROW_TYPES, FEAST_COLUMNS, ViewParts, part_schema, stored
 from penstock.jobs.parity.events import Arrival, key_of
-from penstock.jobs.parts import ARROW_TYPES, FEAST_COLUMNS, ViewParts, part_schema, stored
 
 #: By the type in parts: its name, and how its values come.
 _IN_MILLISECONDS = {

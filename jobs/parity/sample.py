@@ -9,10 +9,10 @@ import duckdb
 
 from penstock.features.compilers.duckdb.types import quote, text
 from penstock.features.plan import SOURCE, SourcePlan, ViewPlan
-from penstock.jobs.database import explained, prepare
-from penstock.jobs.history import source_rows
+from penstock.jobs.batch.database import explained, prepare
+from penstock.jobs.batch.history import source_rows
 from penstock.jobs.parity.events import Arrival, arrival
-from penstock.jobs.project import Project
+from penstock.jobs.project.project import Project
 
 
 def sample_history(

@@ -14,10 +14,10 @@ from penstock.features.ingest import BadEvent
 from penstock.features.plan import ModelPlan
 from penstock.features.row_size import ROW_BYTES
 from penstock.features.vector import Values, leaf_names, vectors
-from penstock.jobs.config import Config
 from penstock.jobs.kafka.interface import Headers, Outgoing
 from penstock.jobs.kafka.owner import PROJECT
 from penstock.jobs.models.folder import LoadedModel
+from penstock.jobs.project.config import Config
 from penstock.jobs.serving.gather import gathered
 from penstock.jobs.serving.inputs import Input
 from penstock.jobs.serving.json_columns import HOLE, fixed, form, written

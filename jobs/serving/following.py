@@ -16,11 +16,11 @@ from penstock.jobs.kafka.errors import OffsetGone, Unanswered
 from penstock.jobs.kafka.interface import Consumer, Place, Record
 from penstock.jobs.kafka.loss import loss_of
 from penstock.jobs.kafka.whole import WholeTopics
-from penstock.jobs.project import Project
+from penstock.jobs.project.project import Project
 from penstock.jobs.store.columns import Columns
 from penstock.jobs.store.schema import schema_of
 from penstock.jobs.store.table import Keys, Table, as_stored
-from penstock.jobs.writer import newest
+from penstock.jobs.streaming.writer import newest
 
 #: How long Kafka may take to say where the topics end, in milliseconds; it is asked again.
 ENDS_MS = 1_000

@@ -16,9 +16,9 @@ import numpy as np
 
 from penstock.features.errors import UsageError
 from penstock.features.plan import ViewPlan
-from penstock.jobs.config import FILE
 from penstock.jobs.metrics.mirror import MirrorFigures
-from penstock.jobs.project import Project
+from penstock.jobs.project.config import FILE
+from penstock.jobs.project.project import Project
 from penstock.jobs.serving.checked import Checked
 from penstock.jobs.serving.following import Following, following
 from penstock.jobs.serving.inputs import Input

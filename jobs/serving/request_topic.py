@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from penstock.features.errors import RefusedError
-from penstock.jobs.config import Config
+from penstock.jobs.kafka.lag import reached_by
 from penstock.jobs.kafka.loss import Anew, made_anew
-from penstock.jobs.lag import reached_by
+from penstock.jobs.project.config import Config
 
 
 class RequestTopic:

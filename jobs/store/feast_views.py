@@ -10,7 +10,7 @@ from feast import FeatureView
 
 from penstock.features.compilers.feast.view import FINGERPRINT_TAG, change_points_folder
 from penstock.features.errors import RefusedError
-from penstock.jobs.parts import read_part
+from penstock.jobs.batch.parts import read_part
 from penstock.jobs.store.bulk import other_definition
 
 

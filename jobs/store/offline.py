@@ -16,8 +16,8 @@ from feast.infra.registry.base_registry import BaseRegistry
 
 from penstock.features.compilers.feast.view import FINGERPRINT_TAG, SOURCE_SUFFIX
 from penstock.features.errors import RefusedError
-from penstock.jobs.coverage import check_coverage
-from penstock.jobs.project import load_project
+from penstock.jobs.batch.coverage import check_coverage
+from penstock.jobs.project.project import load_project
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from penstock import Stream, View, count, max, mean, min, sum
-from penstock.jobs.backfill import backfill
+from penstock.jobs.batch.backfill import backfill
 
 HOUR_MS = 3_600_000
 MEMORY = "4GB"

@@ -22,18 +22,18 @@ from kafka.consumer.fetcher import ConsumerRecord
 from rich.console import Console
 from rich.table import Table
 
-from penstock.jobs.catalogue import apply
 from penstock.jobs.models import train as training
 from penstock.jobs.models.compiled import code_key, compile_code, private_folder
 from penstock.jobs.models.compiling import FOLDER, compiling
 from penstock.jobs.models.folder import LoadedModel, load_current
-from penstock.jobs.project import Project
+from penstock.jobs.project.project import Project
 from penstock.jobs.serving.answers import Answers
 from penstock.jobs.serving.inputs import inputs_of
 from penstock.jobs.serving.lookup import Lookup
 from penstock.jobs.serving.parse import Parser
 from penstock.jobs.serving.requests import read_requests
 from penstock.jobs.store.bulk import BulkStore
+from penstock.jobs.store.catalogue import apply
 from penstock.jobs.store.open import open_store
 from penstock.jobs.store.rows import FeatureRow
 from penstock.jobs.store.schema import schema_of

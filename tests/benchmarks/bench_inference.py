@@ -24,23 +24,23 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from penstock.jobs.catalogue import apply
-from penstock.jobs.config import Config
-from penstock.jobs.inference import infer
 from penstock.jobs.kafka.broker import Broker
 from penstock.jobs.kafka.clients import consumer, ensure_topics, producer
 from penstock.jobs.models.compiling import compiling
 from penstock.jobs.models.folder import LoadedModel, load_current
-from penstock.jobs.models.train import train
-from penstock.jobs.project import Project, load_project
+from penstock.jobs.process.interpreter import SWITCH_S
+from penstock.jobs.project.config import Config
+from penstock.jobs.project.project import Project, load_project
 from penstock.jobs.serving.answers import Answers
-from penstock.jobs.serving.interpreter import SWITCH_S
+from penstock.jobs.serving.inference import infer
 from penstock.jobs.serving.lookup import Lookup
 from penstock.jobs.serving.reader import Reader
 from penstock.jobs.serving.transactions import Transactions
+from penstock.jobs.store.catalogue import apply
 from penstock.jobs.store.open import open_store
 from penstock.jobs.store.rows import FeatureRow
 from penstock.jobs.store.schema import schema_of
+from penstock.jobs.training.train import train
 from tests.benchmarks.own_loop import run_loop
 from tests.jobs.models.examples import write_set
 from tests.jobs.shop import make_project

@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from penstock.jobs.kafka.broker import Broker
-from penstock.jobs.ports import free_port
+from penstock.jobs.process.ports import free_port
 
 HOUR_MS = 3_600_000
 #: The SQL job is stopped after this long; its rate is that of what it did.

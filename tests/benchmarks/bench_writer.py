@@ -16,9 +16,9 @@ from rich.table import Table
 from penstock.jobs.kafka.broker import Broker
 from penstock.jobs.kafka.clients import ensure_topics, producer
 from penstock.jobs.kafka.whole import WholeTopics
-from penstock.jobs.project import Project
+from penstock.jobs.project.project import Project
 from penstock.jobs.store.open import open_store
-from penstock.jobs.writer import BATCH, Writer, reader
+from penstock.jobs.streaming.writer import BATCH, Writer, reader
 from tests.projects import REDIS, SQLITE, make_project
 from tests.redis_server import redis_server
 

@@ -16,7 +16,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 import penstock.jobs.store  # noqa: F401  before Feast, which it makes quicker to import
 from penstock.features.vector import leaf_names
-from penstock.jobs.project import load_project
+from penstock.jobs.project.project import load_project
 
 
 def run_loop(folder: Path, start: int, ready: Any, stop: Any, said: Any, most: int) -> None:

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from rich.console import Console
 
-from penstock.jobs.children import Child
 from penstock.jobs.kafka.broker import Broker
 from penstock.jobs.kafka.clients import consumer
-from penstock.jobs.ports import HOST
+from penstock.jobs.process.children import Child
+from penstock.jobs.process.ports import HOST
 from tests.chaos.door import door
 from tests.jobs.serving.running import Shop, train_model
 from tests.jobs.shop import make_project

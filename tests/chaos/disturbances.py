@@ -18,8 +18,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from penstock.jobs.children import GRACE_S, Child
-from penstock.jobs.ports import port_problem
+from penstock.jobs.process.children import GRACE_S, Child
+from penstock.jobs.process.ports import port_problem
 from tests.chaos.clock import set_clock
 from tests.chaos.disk import can_mount, fill, full
 from tests.chaos.matrix import Cell, Fate, run

@@ -7,7 +7,7 @@ import contextlib
 import threading
 from collections.abc import Iterator
 
-from penstock.jobs.ports import HOST
+from penstock.jobs.process.ports import HOST
 
 #: Bytes taken at once.
 CHUNK = 1 << 20

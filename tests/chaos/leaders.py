@@ -25,10 +25,10 @@ from kafka import KafkaAdminClient
 from rich.console import Console
 from rich.table import Table
 
-from penstock.jobs.children import Child
 from penstock.jobs.kafka.clients import producer
 from penstock.jobs.kafka.interface import Producer
-from penstock.jobs.replay import identity
+from penstock.jobs.kafka.replay import identity
+from penstock.jobs.process.children import Child
 from tests.chaos.matrix import Cell, assert_once
 from tests.chaos.world import Verifier
 from tests.jobs.serving.running import Shop, T, train_model

@@ -22,15 +22,15 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from penstock.jobs.children import Child
-from penstock.jobs.commands.common import Context
 from penstock.jobs.demo.outcome import MODEL, backfill_all, feature_topics
 from penstock.jobs.demo.proofs import parity_of
 from penstock.jobs.kafka.clients import consumer, producer
-from penstock.jobs.project import Project
-from penstock.jobs.readback import read_values
-from penstock.jobs.replay import Lead, identity, replay
-from penstock.jobs.status import wait_caught_up
+from penstock.jobs.kafka.readback import read_values
+from penstock.jobs.kafka.replay import Lead, identity, replay
+from penstock.jobs.process.children import Child
+from penstock.jobs.project.context import Context
+from penstock.jobs.project.project import Project
+from penstock.jobs.streaming.status import wait_caught_up
 from tests.chaos.world import LARGEST, PARTS, Verifier, World, world
 from tests.flights import Days, ms
 

@@ -16,7 +16,7 @@ from typing import Any
 from kafka import KafkaProducer
 
 from penstock.jobs.cli import main as penstock
-from penstock.jobs.writer import Writer
+from penstock.jobs.streaming.writer import Writer
 from tests.chaos.clock import live_by
 
 #: Seconds after which it goes on whatever happens: well before anybody loses patience with a transaction.

@@ -10,7 +10,7 @@ from tests.chaos.disturbances import BROKER_FROZEN, FULL, SHORT, disturb_all, po
 from tests.flights import Days, ms
 
 #: A store that is slow, absent or frozen is met in tests/jobs/store/test_patience.py, an orderly end in
-#: tests/jobs/test_stopping.py.
+#: tests/jobs/process/test_stopping.py.
 HERE = (BROKER_FROZEN, FULL)
 DAYS = Days(ms("2013-10-01"), ms("2013-10-06"), ms("2013-10-08"), ms("2013-10-08T16:00:00"))
 

@@ -17,15 +17,15 @@ from typing import Any
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from penstock.features.errors import PenstockError
-from penstock.jobs.children import Child
-from penstock.jobs.config import Config
 from penstock.jobs.demo.outcome import MODEL
 from penstock.jobs.kafka.broker import Broker
 from penstock.jobs.kafka.clients import admin, consumer, ensure_topics, producer
-from penstock.jobs.ports import HOST
-from penstock.jobs.project import Project
-from penstock.jobs.replay import FullSpeed, replay
-from penstock.jobs.status import running_job, status_file, wait_caught_up, wait_stream
+from penstock.jobs.kafka.replay import FullSpeed, replay
+from penstock.jobs.process.children import Child
+from penstock.jobs.process.ports import HOST
+from penstock.jobs.project.config import Config
+from penstock.jobs.project.project import Project
+from penstock.jobs.streaming.status import running_job, status_file, wait_caught_up, wait_stream
 from tests.chaos.disk import can_mount, small_disk
 from tests.chaos.door import Door, door
 from tests.flights import Days, flights_project, learn_history

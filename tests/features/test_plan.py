@@ -31,7 +31,7 @@ from penstock import (
 )
 from penstock.features.canonical import canonical_json, fingerprint
 from penstock.features.plan import ViewPlan
-from penstock.jobs.project import read_definitions
+from penstock.jobs.project.project import read_definitions
 
 EXAMPLE = Path(__file__).parents[2] / "feature_repo" / "definitions.py"
 GOLDEN = Path(__file__).parent / "plans"

@@ -7,8 +7,8 @@ import time
 from kafka import KafkaAdminClient, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
 
-from penstock.jobs.config import Config
 from penstock.jobs.kafka.clients import ensure_topics, topic_ids
+from penstock.jobs.project.config import Config
 
 #: How long a broker may take to delete a topic, in seconds.
 DELETED_S = 30.0

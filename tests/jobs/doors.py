@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from penstock.jobs.flink.secret import client_context
+from penstock.jobs.streaming.secret import client_context
 from tests.certificates import Certificate
 
 EVIL = "http://evil.example"

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from penstock.features.ingest import Row
 from penstock.features.oracle import batch
 from penstock.features.plan import SourcePlan, ViewPlan
-from penstock.jobs.parts import ARROW_TYPES, TIMESTAMP, ViewParts, part_schema
-from penstock.jobs.project import Project, load_project
+from penstock.jobs.batch.parts import ARROW_TYPES, TIMESTAMP, ViewParts, part_schema
+from penstock.jobs.project.project import Project, load_project
 from tests.projects import SQLITE
 
 DEFINITIONS = """

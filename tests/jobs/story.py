@@ -27,16 +27,16 @@ from typing import Any
 import numpy as np
 import orjson
 
-from penstock.jobs.backfill import backfill
-from penstock.jobs.catalogue import apply
-from penstock.jobs.children import Child
+from penstock.jobs.batch.backfill import backfill
 from penstock.jobs.kafka.clients import ensure_topics, producer
-from penstock.jobs.materialize import materialize
-from penstock.jobs.models.train import train
-from penstock.jobs.project import Project, load_project
-from penstock.jobs.reading import read_records
-from penstock.jobs.status import wait_caught_up, wait_stream
+from penstock.jobs.kafka.reading import read_records
+from penstock.jobs.process.children import Child
+from penstock.jobs.project.project import Project, load_project
+from penstock.jobs.store.catalogue import apply
+from penstock.jobs.store.materialize import materialize
 from penstock.jobs.store.open import open_store
+from penstock.jobs.streaming.status import wait_caught_up, wait_stream
+from penstock.jobs.training.train import train
 from tests.jobs.models.examples import write_set
 from tests.jobs.serving.running import wait_until
 from tests.jobs.shop import make_project, write_history

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.jobs.config import FILE
+from penstock.jobs.project.config import FILE
 
 DEFINITIONS = """from penstock import Stream, View, count
 
@@ -63,7 +63,7 @@ def test_without_a_project_it_says_so(tmp_path: Path) -> None:
 def test_a_run_without_the_fixture_pays_nothing_for_it(tmp_path: Path) -> None:
     (tmp_path / "test_other.py").write_text(
         "import sys\n\ndef test_it():\n    assert 'penstock.jobs.pytest_plugin' in sys.modules\n"
-        "    assert not {'penstock.features', 'pydantic', 'penstock.jobs.project'} & set(sys.modules)\n"
+        "    assert not {'penstock.features', 'pydantic', 'penstock.jobs.project.project'} & set(sys.modules)\n"
     )
     command = [sys.executable, "-m", "pytest", "--rootdir", str(tmp_path), "-q", "-p", "no:hypothesispytest"]
     done = subprocess.run([*command, "test_other.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120)

@@ -10,11 +10,11 @@ import pytest
 
 from penstock.features.compilers.flink.driver import HarnessDriver, Restore
 from penstock.features.plan import ViewPlan
+from penstock.jobs.batch.parts import ARROW_TYPES
 from penstock.jobs.parity.compare import compare_answers, compare_rows, in_the_end
 from penstock.jobs.parity.engines import duckdb_batch, flink_stream, oracle_batch, oracle_stream, stream_items
 from penstock.jobs.parity.events import Arrival, arrival
 from penstock.jobs.parity.run import beyond_lateness
-from penstock.jobs.parts import ARROW_TYPES
 from tests.parity.cases import CASES, Case
 
 PLAIN = {ARROW_TYPES["timestamp"]: pa.int64(), ARROW_TYPES["list<timestamp>"]: pa.list_(pa.int64())}

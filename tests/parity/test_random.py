@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 
 from penstock.features.compilers.flink.driver import HarnessDriver, Item, Restore, Watermark
 from penstock.features.ingest import TIME_MIN
-from penstock.jobs.backfill import backfill
+from penstock.jobs.batch.backfill import backfill
+from penstock.jobs.batch.parts import FEAST_COLUMNS, ViewParts
 from penstock.jobs.parity.compare import Comparison, compare_answers, compare_rows, in_the_end
 from penstock.jobs.parity.engines import (
     END,
@@ -34,7 +35,6 @@ from penstock.jobs.parity.engines import (
 )
 from penstock.jobs.parity.events import Arrival
 from penstock.jobs.parity.run import beyond_lateness
-from penstock.jobs.parts import FEAST_COLUMNS, ViewParts
 from tests.parity.strategies import World, crowded_worlds, worlds
 
 Test = TypeVar("Test", bound=Callable[..., None])

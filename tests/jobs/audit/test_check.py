@@ -14,7 +14,7 @@ from penstock.features.canonical import canonical_json
 from penstock.jobs.audit.check import checked
 from penstock.jobs.audit.findings import Finding
 from penstock.jobs.kafka.clients import ensure_topics, producer
-from penstock.jobs.project import Project
+from penstock.jobs.project.project import Project
 from tests.jobs.shop import make_project, write_history
 from tests.kafka_broker import Kafka
 from tests.projects import unique

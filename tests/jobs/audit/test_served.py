@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from penstock.jobs.audit.served import load_served
-from penstock.jobs.project import Project
+from penstock.jobs.project.project import Project
 from tests.jobs.shop import make_project
 
 

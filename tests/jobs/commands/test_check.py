@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from penstock.features.compilers.duckdb.types import MACROS
 from penstock.jobs.cli import penstock
-from penstock.jobs.config import FILE
+from penstock.jobs.project.config import FILE
 from tests.features.written import HEAD
 
 VIEW = """late = View("late", orders, key=["customer", "shop"], filter=~orders.amount.is_null(), features=dict(

@@ -9,7 +9,7 @@ from pathlib import Path
 from click.testing import CliRunner, Result
 
 from penstock.jobs.cli import penstock
-from penstock.jobs.project import Project
+from penstock.jobs.project.project import Project
 from tests.jobs.story import Story
 
 

@@ -7,9 +7,9 @@ import pytest
 from click.testing import CliRunner, Result
 from feast import FeatureStore
 
-from penstock.jobs.catalogue import apply
 from penstock.jobs.cli import penstock
-from penstock.jobs.project import load_project
+from penstock.jobs.project.project import load_project
+from penstock.jobs.store.catalogue import apply
 
 
 def init(*arguments: str) -> Result:

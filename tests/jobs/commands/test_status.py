@@ -12,10 +12,10 @@ from rich.console import Console
 
 from penstock.features.ingest import CLASSES
 from penstock.jobs.commands.status import UNKNOWN, shown
+from penstock.jobs.kafka.lag import Progress
 from penstock.jobs.kafka.letters import Letters, Refused
-from penstock.jobs.lag import Progress
-from penstock.jobs.overview import JobState, ModelState, Overview, ViewState, look
-from penstock.jobs.status import kept_counted, late
+from penstock.jobs.streaming.overview import JobState, ModelState, Overview, ViewState, look
+from penstock.jobs.streaming.status import kept_counted, late
 from tests.projects import make_project
 
 DEFINITIONS = """

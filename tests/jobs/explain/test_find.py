@@ -11,7 +11,7 @@ from penstock.features.errors import PenstockError, UsageError
 from penstock.features.ingest import BadEvent
 from penstock.jobs.explain.find import RequestPlace, find_model, find_place, find_prediction, find_request
 from penstock.jobs.kafka.clients import ensure_topics, producer
-from penstock.jobs.project import Project
+from penstock.jobs.project.project import Project
 from penstock.jobs.serving.answers import dead_letter
 from tests.jobs.story import Story
 from tests.kafka_broker import Kafka

@@ -10,7 +10,7 @@ from penstock.features.vector import Values
 from penstock.jobs.explain.replay import replay
 from penstock.jobs.models.compiling import compiling
 from penstock.jobs.models.folder import LoadedModel, load_current, load_version
-from penstock.jobs.models.train import train
+from penstock.jobs.training.train import train
 from tests.jobs.models.examples import COLUMNS, CUT, END, plan, rows, write_set
 
 #: Compiling takes seconds.

@@ -10,7 +10,7 @@ import pytest
 
 from penstock.features.errors import PenstockError, RefusedError, UsageError
 from penstock.jobs.explain.run import Entry, Explanation, explain
-from penstock.jobs.project import Project
+from penstock.jobs.project.project import Project
 from tests.jobs.shop import write_history
 from tests.jobs.story import ORDERS, RATINGS, RETURNS, SHOPS, Story, T
 

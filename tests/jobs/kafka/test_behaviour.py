@@ -15,7 +15,6 @@ import pytest
 from kafka import KafkaAdminClient
 
 from penstock.features.errors import PenstockError
-from penstock.jobs.config import Config, KafkaConfig
 from penstock.jobs.kafka.broker import Broker
 from penstock.jobs.kafka.clients import answering, consumer, ensure_topics, producer
 from penstock.jobs.kafka.errors import (
@@ -30,7 +29,8 @@ from penstock.jobs.kafka.errors import (
 from penstock.jobs.kafka.interface import Consumer, Place, Producer, Record
 from penstock.jobs.kafka.loss import loss_of
 from penstock.jobs.kafka.whole import WholeTopics
-from penstock.jobs.ports import free_port
+from penstock.jobs.process.ports import free_port
+from penstock.jobs.project.config import Config, KafkaConfig
 from tests.jobs.disturbed import add_partitions, delete_before
 from tests.jobs.kafka.damage import spoil_batches
 from tests.kafka_broker import Kafka

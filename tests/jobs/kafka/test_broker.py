@@ -19,7 +19,7 @@ from kafka.errors import KafkaError
 
 from penstock.features.errors import PenstockError
 from penstock.jobs.kafka.broker import JARS, OURS, THEIRS, Broker
-from penstock.jobs.ports import PORTS
+from penstock.jobs.process.ports import PORTS
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ import pytest
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from penstock.features.errors import PenstockError, UsageError
-from penstock.jobs.config import Config
 from penstock.jobs.kafka import broker as broker_module
 from penstock.jobs.kafka.clients import (
     admin,
@@ -22,7 +21,8 @@ from penstock.jobs.kafka.clients import (
     require_topics,
     topic_ids,
 )
-from penstock.jobs.ports import free_port
+from penstock.jobs.process.ports import free_port
+from penstock.jobs.project.config import Config
 from tests.kafka_broker import MECHANISMS, PASSWORD, USER, Kafka, kafka_broker
 from tests.projects import config, unique
 

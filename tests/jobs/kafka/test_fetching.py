@@ -13,12 +13,12 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.protocol.admin.client_quotas import AlterClientQuotasRequest
 
-from penstock.jobs.config import Config
 from penstock.jobs.kafka import broker as broker_module
 from penstock.jobs.kafka.broker import Broker
 from penstock.jobs.kafka.clients import consumer, ensure_topics, producer
 from penstock.jobs.kafka.interface import Consumer, Place
 from penstock.jobs.kafka.line import Line
+from penstock.jobs.project.config import Config
 from tests.jobs.kafka.test_behaviour import read, values
 from tests.jobs.kafka.test_clients import short_logins
 from tests.kafka_broker import Kafka

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from penstock.jobs.config import Config
 from penstock.jobs.kafka.clients import ensure_topics, producer
 from penstock.jobs.kafka.lean import Record, lean, packed_header
+from penstock.jobs.project.config import Config
 from tests.kafka_broker import Kafka
 from tests.projects import config, unique
 

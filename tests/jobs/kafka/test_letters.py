@@ -11,7 +11,7 @@ from penstock.features.errors import PenstockError
 from penstock.jobs.kafka import letters as module
 from penstock.jobs.kafka.clients import ensure_topics, producer
 from penstock.jobs.kafka.letters import LetterReader, Refused
-from penstock.jobs.project import Project
+from penstock.jobs.project.project import Project
 from tests.kafka_broker import Kafka
 from tests.projects import make_project, unique
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from penstock.features.errors import PenstockError, RefusedError, UsageError
-from penstock.jobs.config import Config
 from penstock.jobs.kafka.clients import ensure_topics, producer
-from penstock.jobs.kafka.names import Names
 from penstock.jobs.kafka.owner import check_output, claim
-from penstock.jobs.project import Project
+from penstock.jobs.project.config import Config
+from penstock.jobs.project.names import Names
+from penstock.jobs.project.project import Project
 from tests.kafka_broker import Kafka
 from tests.projects import make_project, unique
 

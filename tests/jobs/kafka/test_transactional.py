@@ -14,7 +14,6 @@ import pytest
 from kafka import KafkaAdminClient
 from kafka.admin import UpdateFeatureType
 
-from penstock.jobs.config import Config
 from penstock.jobs.kafka import broker as broker_module
 from penstock.jobs.kafka.broker import Broker
 from penstock.jobs.kafka.clients import ensure_topics
@@ -22,6 +21,7 @@ from penstock.jobs.kafka.errors import KafkaFailure
 from penstock.jobs.kafka.interface import Consumer, Membership, Outgoing, Place, Producer
 from penstock.jobs.kafka.kafka_python import PythonProducer
 from penstock.jobs.kafka.transactional import FEATURE, TransactionalProducer
+from penstock.jobs.project.config import Config
 from penstock.jobs.serving.transactions import Transactions
 from tests.jobs.kafka.test_behaviour import PATIENCE_S, all_of, member, transactional, until, values
 from tests.jobs.kafka.test_clients import short_logins

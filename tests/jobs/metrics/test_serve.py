@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 
 from penstock.features.errors import PenstockError
 from penstock.jobs.metrics.serve import served
-from penstock.jobs.ports import HOST
+from penstock.jobs.process.ports import HOST
 
 
 class One(Collector):

@@ -11,9 +11,9 @@ import pyarrow.parquet as pq
 
 from penstock import Model, Stream
 from penstock.features.plan import ModelPlan
+from penstock.jobs.batch.parts import BEFORE, FINGERPRINT, FROM, TO
 from penstock.jobs.models.arrays import ARROW_TYPES
 from penstock.jobs.parquet.checksums import PLACEHOLDER, add_checksum
-from penstock.jobs.parts import BEFORE, FINGERPRINT, FROM, TO
 
 COLUMNS = {"x": "float64", "n": "int64", "kind": "string", "gift": "bool", "placed": "timestamp"}
 CUT, END = 6_000, 8_000

@@ -13,7 +13,7 @@ from penstock.features.vector import Values
 from penstock.jobs.models.compiled import code_key, compile_code, find_code, private_folder
 from penstock.jobs.models.compiling import FOLDER, compiling
 from penstock.jobs.models.folder import LoadedModel, load_current
-from penstock.jobs.models.train import train
+from penstock.jobs.training.train import train
 from tests.jobs.models.examples import COLUMNS, CUT, END, plan, rows, write_set
 
 PATIENCE_S = 120.0

@@ -18,7 +18,7 @@ from penstock.features.plan import ModelPlan
 from penstock.features.vector import Values
 from penstock.jobs.models.folder import LoadedModel, load_current, load_version
 from penstock.jobs.models.pointer import set_current
-from penstock.jobs.models.train import train
+from penstock.jobs.training.train import train
 from tests.jobs.models.examples import COLUMNS, CUT, END, plan, rows, write_set
 
 

@@ -12,7 +12,7 @@ import pytest
 from penstock.features.errors import UsageError
 from penstock.jobs.parity.events import Arrival
 from penstock.jobs.parity.sample import sample_history
-from penstock.jobs.project import Project
+from penstock.jobs.project.project import Project
 from tests.projects import make_project
 
 DEFINITIONS = """

@@ -11,10 +11,10 @@ import pytest
 
 from penstock import Stream, View, count
 from penstock.features.errors import PenstockError
-from penstock.jobs.backfill import backfill
-from penstock.jobs.materialize import newest_rows
+from penstock.jobs.batch.backfill import backfill
+from penstock.jobs.batch.parts import ViewParts, part_rows
 from penstock.jobs.parquet.checksums import PLACEHOLDER, add_checksum, check_files, check_metadata
-from penstock.jobs.parts import ViewParts, part_rows
+from penstock.jobs.store.materialize import newest_rows
 
 events = Stream("events", history="*.parquet", time="ts", columns=dict(k="string"))
 PLAN = View("v", events, key="k", features=dict(c=count().over("10s"))).plan

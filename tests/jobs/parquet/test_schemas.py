@@ -17,8 +17,8 @@ from penstock.features.compilers.duckdb.events import source_query
 from penstock.features.compilers.duckdb.types import quote
 from penstock.features.errors import UsageError
 from penstock.features.ingest import TIME_MAX
-from penstock.jobs.database import prepare
-from penstock.jobs.history import history_files
+from penstock.jobs.batch.database import prepare
+from penstock.jobs.batch.history import history_files
 from penstock.jobs.parquet.schemas import by_schema
 
 SOURCE = Stream(

@@ -15,13 +15,13 @@ import orjson
 
 from penstock.features.plan import ModelPlan
 from penstock.features.types import TYPES
-from penstock.jobs.inference import InferenceCounts, infer
 from penstock.jobs.kafka.clients import consumer, ensure_topics, producer
-from penstock.jobs.models.train import train
-from penstock.jobs.project import Project
+from penstock.jobs.project.project import Project
+from penstock.jobs.serving.inference import InferenceCounts, infer
 from penstock.jobs.store.open import open_store
 from penstock.jobs.store.rows import FeatureRow
 from penstock.jobs.store.schema import schema_of
+from penstock.jobs.training.train import train
 from tests.jobs.models.examples import write_set
 from tests.jobs.shop import DEFINITIONS, make_project
 

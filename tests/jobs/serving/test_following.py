@@ -12,7 +12,7 @@ import pytest
 from penstock.features.errors import PenstockError, RefusedError
 from penstock.features.plan import ViewPlan
 from penstock.jobs.kafka.clients import ensure_topics, producer
-from penstock.jobs.project import Project
+from penstock.jobs.project.project import Project
 from penstock.jobs.serving.following import Following, following
 from tests.jobs.serving.running import wait_until
 from tests.kafka_broker import Kafka

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from penstock.jobs.project import Project
+from penstock.jobs.project.project import Project
 from penstock.jobs.serving.inputs import Input, Rows, inputs_of
 from penstock.jobs.store.open import open_store
 from penstock.jobs.store.rows import FeatureRow

@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from penstock.features.plan import ViewPlan
-from penstock.jobs.project import Project
+from penstock.jobs.project.project import Project
 from penstock.jobs.serving.inputs import Input, inputs_of
 from penstock.jobs.serving.lookup import Lookup
 from penstock.jobs.serving.parse import Parser

@@ -13,7 +13,7 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from penstock.features.errors import PenstockError
-from penstock.jobs.ports import free_port
+from penstock.jobs.process.ports import free_port
 from penstock.jobs.store.bulk import BulkStore
 from penstock.jobs.store.open import open_store
 from penstock.jobs.store.patience import Patience, StoreAway

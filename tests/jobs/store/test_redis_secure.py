@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from penstock.features.errors import PenstockError
-from penstock.jobs.ports import HOST, free_port
+from penstock.jobs.process.ports import HOST, free_port
 from penstock.jobs.store.open import open_store
 from penstock.jobs.store.rows import FeatureRow, ViewSchema
 from tests.certificates import self_signed

@@ -13,9 +13,9 @@ import pytest
 from penstock import Stream, View, count, first, last, lifetime, max, mean, min, sliding, std, sum, var
 from penstock.features.oracle import batch
 from penstock.features.plan import ViewPlan
-from penstock.jobs import backfill as module
-from penstock.jobs.backfill import backfill
-from penstock.jobs.parts import FEAST_COLUMNS, ViewParts
+from penstock.jobs.batch import backfill as module
+from penstock.jobs.batch.backfill import backfill
+from penstock.jobs.batch.parts import FEAST_COLUMNS, ViewParts
 
 events = Stream(
     "events", history="*", time="ts", columns=dict(k="string", g="int64", x="float64", n="int64", s="string", b="bool")

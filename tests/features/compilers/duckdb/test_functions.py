@@ -21,7 +21,7 @@ from penstock.features.ingest import BadEvent
 from penstock.features.operators import OPERATORS
 from penstock.features.oracle import evaluate
 from penstock.features.types import TYPES
-from penstock.jobs.database import prepare
+from penstock.jobs.batch.database import prepare
 from tests.features.test_vector import ROW, as_columns, bits, names, tree
 
 ARROW = {

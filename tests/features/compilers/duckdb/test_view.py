@@ -12,7 +12,7 @@ from penstock.features.compilers.duckdb.events import Files, events_query
 from penstock.features.compilers.duckdb.types import FileColumn
 from penstock.features.compilers.duckdb.view import ViewQuery, held_of
 from penstock.features.plan import ViewPlan
-from penstock.jobs.project import read_definitions
+from penstock.jobs.project.project import read_definitions
 
 GOLDEN = Path(__file__).parent / "golden"
 DEFINITIONS = Path(__file__).parents[4] / "feature_repo" / "definitions.py"

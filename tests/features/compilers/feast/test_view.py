@@ -11,7 +11,7 @@ from feast.types import Bool, Float64, Int64, String, UnixTimestamp
 from penstock import Model, Stream, View, count, last, lifetime, max
 from penstock.features.compilers.feast.view import FINGERPRINT_TAG, change_points_folder, feast_objects
 from penstock.features.errors import DefinitionError
-from penstock.jobs.catalogue import project_objects
+from penstock.jobs.store.catalogue import project_objects
 
 EXAMPLE = Path(__file__).parents[4] / "feature_repo"
 

@@ -1,0 +1,1 @@
+"""Change points from history: backfill, the parts it writes, and what is read from them."""

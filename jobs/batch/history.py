@@ -1,0 +1,91 @@
+"""A source's history in DuckDB: its rows, read by the same rules as in every job."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import duckdb
+
+from penstock.features.compilers.duckdb.events import source_query
+from penstock.features.compilers.duckdb.types import quote
+from penstock.features.errors import UsageError
+from penstock.features.plan import SourcePlan
+from penstock.jobs.batch.database import explained, one_row, prepare
+from penstock.jobs.parquet.schemas import by_schema
+from penstock.jobs.project.project import Project
+
+#: Where times lie that are no milliseconds, in milliseconds.
+_FEBRUARY_1970, _YEAR_2200 = 31 * 86_400_000, 7_258_118_400_000
+
+
+def history_files(source: SourcePlan, history: str) -> list[str]:
+    """A source's files, sorted. ``history``: a glob. Raises UsageError for none, a folder or a pipe."""
+    files = sorted(glob.glob(history, recursive=True))
+    for other in (file for file in files if not os.path.isfile(file)):
+        raise UsageError(
+            f"the history of {source.name} is {'a folder' if os.path.isdir(other) else 'no regular file'}",
+            where=other,
+            allowed="a path or glob of Parquet files",
+            hint="name the files in it: '…/*.parquet'",
+        )
+    if not files:
+        raise UsageError(
+            f"{source.name} has no history files", where=history, allowed="a path or glob of Parquet files"
+        )
+    return files
+
+
+def source_rows(
+    db: duckdb.DuckDBPyConnection, project: Project, source: SourcePlan, span: tuple[int, int] | None = None
+) -> str:
+    """The query for a source's rows with ``span[0] <= time < span[1]`` (None: all), and those whose time is bad.
+
+    Columns: the source's (timestamps in milliseconds), ``_file``, ``_row``, and ``_bad``, why a row is bad or null.
+    Raises UsageError for a history that is missing or does not fit.
+    """
+    files = history_files(source, project.history(source.name))
+    return source_query(source, by_schema(db, files), span)
+
+
+def first_time(project: Project, sources: Sequence[SourcePlan]) -> int | None:
+    """The time of the sources' first good row, in milliseconds; None when they have none."""
+    found: list[Any] = []
+    with duckdb.connect() as db:
+        prepare(db)
+        for source in sources:
+            with explained(f"the history of {source.name}"):
+                rows = source_rows(db, project, source)
+                found += one_row(db, f"SELECT min({quote(str(source.time))}) FROM ({rows}) WHERE _bad IS NULL")
+    return min((int(first) for first in found if first is not None), default=None)
+
+
+def unlikely_times(project: Project, source: SourcePlan) -> str | None:
+    """A sentence for a source most of whose times are hardly milliseconds; None for any other.
+
+    Seconds that are taken for milliseconds lie in January 1970, microseconds beyond the year 2200.
+    """
+    if source.time is None:
+        return None
+    time = quote(source.time)
+    with duckdb.connect() as db, explained(f"the history of {source.name}"):
+        prepare(db)
+        rows = source_rows(db, project, source)
+        count, early, late = one_row(
+            db,
+            f"""SELECT count({time}), count(*) FILTER ({time} >= 0 AND {time} < {_FEBRUARY_1970}),
+            count(*) FILTER ({time} >= {_YEAR_2200}) FROM ({rows})""",
+        )
+    return _unlikely(source.name, count, early, late)
+
+
+def _unlikely(source: str, count: int, early: int, late: int) -> str | None:
+    if 2 * early > count:
+        where, units = f"{early:,} of {count:,} times of {source} lie in January 1970", "seconds: write them times 1000"
+    elif 2 * late > count:
+        where, units = f"{late:,} of {count:,} times of {source} lie beyond the year 2200", "a finer unit: divide them"
+    else:
+        return None
+    return f"{where}. A time is whole milliseconds since 1970. These may be {units}, or write Parquet timestamps"

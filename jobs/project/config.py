@@ -1,0 +1,177 @@
+"""``penstock.toml``: where a project's data, state and Kafka are. Secrets come from the environment or from files."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from penstock.features.errors import UsageError, did_you_mean
+from penstock.jobs.project.names import Names
+
+FILE = "penstock.toml"
+#: The broker that ``penstock up`` starts, found through the project's state folder.
+LOCAL = "local"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class KafkaConfig(_Section):
+    """How every client reaches Kafka. ``password`` is read from ``password_file``, or else from the variable that
+    ``password_env`` names.
+
+    ``client``: which library the Python jobs use. ``ca_file``, ``cert_file``, ``key_file``: PEM; the last two are for a
+    cluster that asks its clients for a certificate (the key: PKCS #8, without a password of its own). ``prefix``: what
+    the names of topics, groups and transactional ids begin with; the project's name unless given. ``partitions`` and
+    ``replication``: of the topics that are made.
+    """
+
+    bootstrap_servers: str = LOCAL
+    prefix: str | None = Field(None, pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$", max_length=100)
+    client: Literal["kafka-python", "confluent"] = "kafka-python"
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    username: str | None = None
+    password_env: str = "PENSTOCK_KAFKA_PASSWORD"
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    local_port: int | None = Field(None, ge=1, le=65535)
+    partitions: int = Field(1, ge=1)
+    replication: int = Field(1, ge=1)
+
+    @property
+    def password(self) -> str | None:
+        """The secret; None where there is none. Raises UsageError for a file that cannot be read."""
+        if self.password_file is None:
+            return os.environ.get(self.password_env)
+        try:
+            return self.password_file.read_text(encoding="utf-8").rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or "it is not UTF-8"
+            raise UsageError(f"the password cannot be read: {why}", where=str(self.password_file)) from None
+
+    @property
+    def password_place(self) -> str:
+        """Where ``password`` is read from, for people."""
+        if self.password_file is None:
+            return f"the environment variable {self.password_env}"
+        return str(self.password_file)
+
+
+class BatchConfig(_Section):
+    """``memory``: what DuckDB may use, as it writes it (``1GB``)."""
+
+    memory: str = "1GB"
+
+
+class StreamConfig(_Section):
+    """The Flink job. Intervals in milliseconds."""
+
+    parallelism: int = Field(1, ge=1)
+    checkpoint_ms: int = Field(5_000, ge=100)
+    live: bool = False
+
+
+class InferenceConfig(_Section):
+    """Micro-batches: at most ``batch`` requests, of ``deadline_ms`` or, while a transaction is under way, until its
+    end; ``wait_ms`` bounds the wait for one's own event.
+
+    ``store``: where rows are read, ``"mirrored"`` for a copy of the feature topics in memory, which is read as long as
+    it is at most ``mirror_lag_ms`` behind them.
+    """
+
+    batch: int = Field(500, ge=1)
+    deadline_ms: int = Field(5, ge=0)
+    wait_ms: int = Field(2_000, ge=0)
+    store: Literal["online", "mirrored"] = "online"
+    mirror_lag_ms: int = Field(1_000, ge=100)
+
+
+class MetricsConfig(_Section):
+    """``host``: the address that metrics are served at; this machine only unless said."""
+
+    host: str = "127.0.0.1"
+
+
+class LogsConfig(_Section):
+    """``format``: lines for people, or one JSON object a line."""
+
+    format: Literal["text", "json"] = "text"
+
+
+class Config(_Section):
+    """The whole file. Relative paths are relative to the file's folder."""
+
+    #: Part of the names of topics, of keys in the online store and of Feast's registry.
+    project: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]*$", max_length=100)
+    definitions: Path = Path("definitions.py")
+    data: Path = Path("data")
+    state: Path = Path(".penstock")
+    kafka: KafkaConfig = KafkaConfig()
+    batch: BatchConfig = BatchConfig()
+    stream: StreamConfig = StreamConfig()
+    inference: InferenceConfig = InferenceConfig()
+    metrics: MetricsConfig = MetricsConfig()
+    logs: LogsConfig = LogsConfig()
+
+    @property
+    def names(self) -> Names:
+        """What the project's topics and groups are called."""
+        return Names(self.kafka.prefix or self.project)
+
+
+def read_config(folder: Path) -> Config:
+    """The configuration in ``folder/penstock.toml``. Raises UsageError with file and key."""
+    path = folder / FILE
+    if not path.is_file():
+        raise UsageError(
+            f"there is no {FILE} here", where=str(folder), hint="run 'penstock init', or give --project DIR"
+        )
+    try:
+        data: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        config = Config(**data)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{FILE} is not TOML: {error}", where=str(path)) from None
+    except ValidationError as error:
+        raise _invalid(path, error) from None
+    return _from_folder(config, folder)
+
+
+def _from_folder(config: Config, folder: Path) -> Config:
+    update: dict[str, Any] = {
+        name: _absolute(folder / getattr(config, name)) for name in ("definitions", "data", "state")
+    }
+    files = {name: getattr(config.kafka, name) for name in ("ca_file", "cert_file", "key_file", "password_file")}
+    found = {name: _absolute(folder / file) for name, file in files.items() if file is not None}
+    update["kafka"] = config.kafka.model_copy(update=found)
+    return config.model_copy(update=update)
+
+
+def _absolute(path: Path) -> Path:
+    """Without links; a link that leads to itself stays, and who opens it says so."""
+    return Path(os.path.realpath(path))
+
+
+def _invalid(path: Path, error: ValidationError) -> UsageError:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    sections: dict[str, type[BaseModel]] = {
+        name: field.annotation
+        for name, field in Config.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+    }
+    model = sections.get(str(first["loc"][0])) if len(first["loc"]) > 1 else Config
+    known = list((model or Config).model_fields)
+    return UsageError(
+        f"{key}: {first['msg']}",
+        where=str(path),
+        allowed=", ".join(known),
+        hint=did_you_mean(str(first["loc"][-1]), known),
+    )

@@ -1,0 +1,1 @@
+"""Training sets from change points and labels, and models fitted to them."""

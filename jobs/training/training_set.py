@@ -1,0 +1,163 @@
+"""Training sets: every request of a model's history with its features at that time, and its label.
+
+The features are read from the change points of the views (``penstock.jobs.training.point_in_time``). What the vector
+derives from them is computed by ``penstock.features.vector``, as in serving.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from penstock.features.errors import UsageError
+from penstock.features.model import TRAINING_SET
+from penstock.features.plan import ModelPlan
+from penstock.features.vector import Mask, Values, Vectors, leaf_names, vectors
+from penstock.jobs.batch.coverage import check_coverage
+from penstock.jobs.batch.database import explained, one_row, scratch_database
+from penstock.jobs.batch.parts import BEFORE, FINGERPRINT, FROM, TO
+from penstock.jobs.console.times import range_words
+from penstock.jobs.models.arrays import ARROW_TYPES, array_of, values_of
+from penstock.jobs.parquet.checksums import PLACEHOLDER, add_checksum
+from penstock.jobs.project.project import Project
+from penstock.jobs.training.point_in_time import join_input, joined_rows, load_labels, load_requests, used_features
+
+#: Requests that are evaluated together.
+BATCH = 50_000
+
+
+@dataclass
+class TrainingReport:
+    """``rows``: requests written, ``labelled`` of them with a label; ``duplicate`` repeats and ``dead`` (bad rows, and
+    those whose vector overflows) are not written. ``before``: events at a request's time are left out. ``unseen``: by
+    input, requests whose key had no value yet.
+    """
+
+    model: str
+    from_ms: int
+    to_ms: int
+    before: bool = False
+    rows: int = 0
+    labelled: int = 0
+    duplicate: int = 0
+    dead: int = 0
+    unseen: dict[str, int] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+    def summary(self) -> str:
+        """One line."""
+        return (
+            f"{self.rows:,} requests ({self.labelled:,} with a label, {self.duplicate:,} duplicate, {self.dead:,} dead)"
+        )
+
+
+def training_set(
+    project: Project,
+    model_name: str,
+    from_ms: int,
+    to_ms: int,
+    file: Path,
+    *,
+    before: bool = False,
+    progress: Callable[[int], None] = lambda done: None,
+    change_points: Path | None = None,
+) -> TrainingReport:
+    """Writes one row for each request of ``[from, to)``, once, by (time, id, place in the files).
+
+    Columns: ``id``, ``t`` (int64, milliseconds), the vector's items by name, ``label``; null where there is none. A
+    key without a row has the features' values over nothing. ``before``: events at exactly the request's time do not
+    count. ``change_points``: folder with one folder of parts for each view; the project's own unless given. The label
+    is that of the newest event of its stream with the request's id. ``progress`` is told the rows written so far.
+
+    Raises UsageError for an empty range, missing history or change points that do not cover it, RefusedError for
+    change points of another definition.
+    """
+    plan = project.model(model_name).model_plan
+    if from_ms >= to_ms:
+        raise UsageError(f"the range {range_words((from_ms, to_ms))} is empty", allowed="--from before --to")
+    views = [project.plans[item.view] for item in plan.inputs]
+    folders = [change_points / view.name if change_points else project.change_points(view.name) for view in views]
+    asked = (from_ms - 1, to_ms - 1) if before else (from_ms, to_ms)
+    for view, folder in dict(zip(views, folders, strict=True)).items():
+        check_coverage(project, view, folder, asked)
+    report = TrainingReport(plan.name, from_ms, to_ms, before)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    memory = project.config.batch.memory
+    with explained(f"the training set of {plan.name}"), scratch_database(file.parent, memory) as db:
+        report.duplicate, report.dead = load_requests(db, project, plan, (from_ms, to_ms))
+        for number, (view, folder) in enumerate(zip(views, folders, strict=True)):
+            report.unseen[plan.inputs[number].name] = join_input(db, plan, number, view, folder, before=before)
+        load_labels(db, project, plan)
+        _write(db, plan, file, report, progress)
+    return report
+
+
+def _write(
+    db: duckdb.DuckDBPyConnection, plan: ModelPlan, file: Path, report: TrainingReport, progress: Callable[[int], None]
+) -> None:
+    """Evaluates the vectors batch by batch; the file appears whole, at the end, or not at all."""
+    unfinished = file.with_name(f".{file.name}.tmp")
+    total = int(one_row(db, "SELECT count(*) FROM requests")[0])
+    try:
+        with pq.ParquetWriter(unfinished, _schema(plan, report)) as writer:
+            for start in range(0, total, BATCH):
+                rows = _rows(plan, joined_rows(db, plan, start, start + BATCH), writer.schema)
+                writer.write_table(rows)
+                report.rows += rows.num_rows
+                report.labelled += rows.num_rows - rows["label"].null_count
+                progress(report.rows)
+        report.dead += total - report.rows
+        add_checksum(unfinished)
+        os.replace(unfinished, file)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _schema(plan: ModelPlan, report: TrainingReport) -> pa.Schema:
+    id = plan.on.column(plan.on.id).type if plan.on.id else "string"
+    label = plan.label.type if plan.label else "float64"
+    fields = {"id": id, "t": "int64", **{item.name: item.type for item in plan.vector}, "label": label}
+    metadata = {
+        FINGERPRINT: plan.fingerprint.encode(),
+        FROM: str(report.from_ms).encode(),
+        TO: str(report.to_ms).encode(),
+        BEFORE: b"true" if report.before else b"false",
+        **PLACEHOLDER,
+    }
+    return pa.schema([pa.field(name, ARROW_TYPES[type]) for name, type in fields.items()], metadata=metadata)
+
+
+def _rows(plan: ModelPlan, joined: pa.Table, schema: pa.Schema) -> pa.Table:
+    """The joined rows as they are written; those whose vector overflows are left out."""
+    found = vectors(plan, _leaves(plan, joined), joined.num_rows)
+    columns = {name: array_of(column) for name, column in found.columns.items()}
+    columns |= {name: joined[name].cast(schema.field(name).type) for name in TRAINING_SET}
+    rows = pa.table([columns[name] for name in schema.names], schema=schema)
+    return rows.filter(pa.array(~_lost(found, joined.num_rows))) if found.overflow else rows
+
+
+def _leaves(plan: ModelPlan, joined: pa.Table) -> dict[str, Values]:
+    leaves = {name: values_of(plan.on.column(name).type, joined[f"c_{name}"]) for name in leaf_names(plan, "column")}
+    for item in plan.inputs:
+        types = {name: type for name, type, _ in item.features}
+        for name in used_features(plan, item):
+            leaves[f"{item.name}.{name}"] = values_of(types[name], joined[f"{item.name}.{name}"])
+    return leaves
+
+
+def _lost(found: Vectors, rows: int) -> Mask:
+    lost = np.zeros(rows, np.bool_)
+    for mask in found.overflow.values():
+        lost |= mask
+    return lost
