@@ -11,7 +11,7 @@ from penstock.jobs.commands.common import TIME, accept_loss_option, metrics_opti
 from penstock.jobs.commands.common import command as shared
 from penstock.jobs.process.signals import stop_on_signals
 from penstock.jobs.project.context import Context
-from penstock.jobs.serving.reader import Begin
+from penstock.jobs.serving.begin import Begin
 
 
 class Offsets(click.ParamType[dict[int, int]]):

@@ -19,7 +19,8 @@ MISSING = 3
 class TopicWatch:
     """Looks at topics from a thread; a context manager. ``ids``: topic → the id that it had at the start.
 
-    ``looked`` is called after each look in which all are as they were; it may raise PenstockError.
+    ``looked`` is called after each look in which all are as they were. After a PenstockError (Kafka is away) or an
+    OSError (the disk is full; the jobs report that themselves) the next look tries again.
     """
 
     def __init__(self, config: Config, ids: Mapping[str, str], looked: Callable[[], None] = lambda: None) -> None:
@@ -44,7 +45,7 @@ class TopicWatch:
 
     def look(self) -> None:
         """Looks at the topics now."""
-        with suppress(PenstockError):  # Kafka is away for a while
+        with suppress(PenstockError, OSError):
             self._compare(topic_ids(self._config, list(self._ids)))
 
     def _compare(self, now: Mapping[str, str]) -> None:

@@ -34,11 +34,12 @@ from penstock.jobs.models.folder import LoadedModel, load_current
 from penstock.jobs.process.interpreter import answering_pace
 from penstock.jobs.project.project import Project
 from penstock.jobs.serving.answers import Answers
+from penstock.jobs.serving.begin import Begin
 from penstock.jobs.serving.inputs import Input, inputs_of
 from penstock.jobs.serving.lookup import Lookup, Rowed
 from penstock.jobs.serving.mirror import mirrored, streamed
 from penstock.jobs.serving.parse import Parser
-from penstock.jobs.serving.reader import Begin, Reader
+from penstock.jobs.serving.reader import Reader
 from penstock.jobs.serving.request_topic import RequestTopic
 from penstock.jobs.serving.requests import Queue, Request, read_requests
 from penstock.jobs.serving.transactions import DELIVERY_MS, TRANSACTION_MS, WEIGHT, Transactions, alone, ids, member_id

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
-from typing import Literal
 
 from penstock.features.errors import UsageError
 from penstock.jobs.kafka.errors import LostPartitions, OffsetGone, Unreadable
 from penstock.jobs.kafka.interface import Consumer, Membership, Place, Record
 from penstock.jobs.kafka.loss import loss_of, refused
+from penstock.jobs.serving.begin import Begin
 from penstock.jobs.serving.requests import Damaged
 
 #: How long a group may take to say what it has committed, in milliseconds: another's open transaction must end first.
 COMMITTED_MS = 30_000
-
-#: Where a group begins that has committed nothing: with the requests to come, with the first that the topic has, or
-#: with those of this Kafka timestamp (in milliseconds) and later.
-Begin = Literal["latest", "earliest"] | int
 
 
 class Reader:

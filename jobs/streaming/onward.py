@@ -36,6 +36,7 @@ class Onward:
         self._sources = sources
         self.starts = starts
         self._writing = threading.Lock()
+        self._unwritten = False
 
     def start(self, source: str) -> Start:
         """Where a source goes on."""
@@ -120,16 +121,21 @@ class Onward:
         return next(source for source in self._sources if source.topic == topic)
 
     def look(self) -> None:
-        """Notes down how far the job is, so that it is known what is missing should the topic be gone."""
+        """Notes down how far the job is, so that it is known what is missing should the topic be gone.
+
+        Raises OSError when the disk is full; the next look notes it down.
+        """
         ids = {source.topic: source.id for source in self._sources}
         seen = {
             place: Seen(ids[place.topic], at.committed, at.end)
             for place, at in self._reached().items()
             if at.committed is not None
         }
-        if not seen.items() <= self.starts.seen.items():
+        if self._unwritten or not seen.items() <= self.starts.seen.items():
             self.starts.seen |= seen
+            self._unwritten = True
             self._write()
+            self._unwritten = False
 
     def _write(self) -> None:
         with self._writing:  # another thread looks

@@ -403,9 +403,9 @@ class _Watch:
                 self._say(each.words)
 
     def _keep_counts(self) -> None:
-        """A status after the job's end has nothing else."""
+        """A status after the job's end has nothing else. On a full disk they wait; the checkpoints report that disk."""
         self._kept = time.monotonic()
-        with contextlib.suppress(PenstockError):  # as above
+        with contextlib.suppress(PenstockError, OSError):  # as above
             self._tell_late(self._keep())
 
     def _forget(self) -> None:
