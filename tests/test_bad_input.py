@@ -55,7 +55,7 @@ def refused(code: int, *arguments: str, folder: Path) -> str:
     """The message of a command that must fail so."""
     done = run(*arguments, "--project", str(folder))
     assert done.returncode == code, done.stderr
-    assert done.stderr.startswith("error: ") and "Traceback" not in done.stderr
+    assert "error: " in [line[:7] for line in done.stderr.splitlines()] and "Traceback" not in done.stderr
     return done.stderr
 
 
