@@ -61,7 +61,7 @@ class Events:
 def test_stream_is_batch_and_every_request_is_answered_once_whatever_restarts(
     tmp_path: Path,
 ) -> None:
-    project = flights_project(tmp_path / "project", DAYS)
+    project = flights_project(tmp_path / "it's [1] 100% ü", DAYS)
     context = Context(None, False)
     learn_history(project, DAYS)
     with contextlib.ExitStack() as running:

@@ -29,6 +29,7 @@ def command(context: Context, model: str, from_ms: int, to_ms: int, until_ms: in
     project = context.project
     plan = project.model(model).model_plan
     file = data or project.config.state / "training" / f"{plan.name}.parquet"
-    report = train(file, plan, project.config.state / "models", (from_ms, to_ms), (to_ms, until_ms))
+    models, threads = project.config.state / "models", project.config.training.threads
+    report = train(file, plan, models, (from_ms, to_ms), (to_ms, until_ms), threads=threads)
     context.out.print(report.summary())
     context.result(**report.to_dict())

@@ -41,7 +41,12 @@ def history(context: Context, project: Project, span: Span, outcome: Outcome) ->
             rows = training_set(project, MODEL, span.start, span.live, file, progress=bar)
         plan = project.model(MODEL).model_plan
         outcome.trained = train(
-            file, plan, project.config.state / "models", (span.start, span.evaluated), (span.evaluated, span.live)
+            file,
+            plan,
+            project.config.state / "models",
+            (span.start, span.evaluated),
+            (span.evaluated, span.live),
+            threads=project.config.training.threads,
         )
         context.out.print(f"  {rows.rows} requests; {outcome.trained.summary()}")
 

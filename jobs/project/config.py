@@ -71,6 +71,12 @@ class BatchConfig(_Section):
     memory: str = "1GB"
 
 
+class TrainingConfig(_Section):
+    """``threads``: of LightGBM. One is fastest beside a running stream; the trees do not depend on it."""
+
+    threads: int = Field(1, ge=1)
+
+
 class StreamConfig(_Section):
     """The Flink job. Intervals in milliseconds."""
 
@@ -116,6 +122,7 @@ class Config(_Section):
     state: Path = Path(".penstock")
     kafka: KafkaConfig = KafkaConfig()
     batch: BatchConfig = BatchConfig()
+    training: TrainingConfig = TrainingConfig()
     stream: StreamConfig = StreamConfig()
     inference: InferenceConfig = InferenceConfig()
     metrics: MetricsConfig = MetricsConfig()

@@ -45,7 +45,6 @@ PARAMETERS: dict[str, str | int | float | bool] = {
     "seed": 1,
     "deterministic": True,
     "force_row_wise": True,
-    "num_threads": 2,
     "verbosity": -1,
 }
 
@@ -94,11 +93,14 @@ class Examples:
         return Range(from_ms=span[0], to_ms=span[1], rows=len(self.t))
 
 
-def train(file: Path, plan: ModelPlan, models: Path, trained: Span, evaluated: Span) -> TrainReport:
+def train(
+    file: Path, plan: ModelPlan, models: Path, trained: Span, evaluated: Span, *, threads: int = 1
+) -> TrainReport:
     """Trains on the labelled rows of the first range, evaluates on the second, and makes the version current.
 
-    The same file and ranges give the same model, to the byte. Raises UsageError without rows or labels in a range,
-    without the file or with a range beyond it, and RefusedError for a training set of another definition.
+    The same file and ranges give the same trees with any number of ``threads``, and with the same number the same model
+    to the byte. Raises UsageError without rows or labels in a range, without the file or with a range beyond it, and
+    RefusedError for a training set of another definition.
     """
     label = _label(plan)
     table = _read(file, plan, trained, evaluated)
@@ -107,8 +109,8 @@ def train(file: Path, plan: ModelPlan, models: Path, trained: Span, evaluated: S
     examples = _examples(plan, table, columns, categories)
     learned, tested = examples.between(trained), examples.between(evaluated)
     _insist(file, plan, {trained: learned, evaluated: tested})
-    booster = _fit(plan, learned)
-    metrics = _metrics(booster, learned, tested)
+    booster = _fit(plan, learned, threads)
+    metrics = _metrics(booster, learned, tested, threads)
     model = booster.model_to_string()
     metadata = Metadata(
         format=FORMAT,
@@ -211,18 +213,21 @@ def _insist(file: Path, plan: ModelPlan, ranges: Mapping[Span, Examples]) -> Non
             )
 
 
-def _fit(plan: ModelPlan, learned: Examples) -> lgb.Booster:
+def _fit(plan: ModelPlan, learned: Examples, threads: int) -> lgb.Booster:
     names = [item.name for item in plan.vector]
     strings = [place for place, item in enumerate(plan.vector) if item.type == "string"]
     data = lgb.Dataset(learned.matrix, learned.label, feature_name=names, categorical_feature=strings)
-    return lgb.train(dict(PARAMETERS), data, ROUNDS)
+    return lgb.train({**PARAMETERS, "num_threads": threads}, data, ROUNDS)
 
 
-def _metrics(booster: lgb.Booster, learned: Examples, tested: Examples) -> dict[str, float]:
+def _metrics(booster: lgb.Booster, learned: Examples, tested: Examples, threads: int) -> dict[str, float]:
+    def predicted(examples: Examples) -> Any:
+        return np.asarray(booster.predict(examples.matrix, num_threads=threads))
+
     return {
-        "mae": _mae(np.asarray(booster.predict(tested.matrix)), tested.label),
+        "mae": _mae(predicted(tested), tested.label),
         "median_mae": _mae(np.median(learned.label), tested.label),
-        "trained_mae": _mae(np.asarray(booster.predict(learned.matrix)), learned.label),
+        "trained_mae": _mae(predicted(learned), learned.label),
     }
 
 

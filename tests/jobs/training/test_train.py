@@ -87,6 +87,15 @@ def test_the_same_set_gives_the_same_model_to_the_byte(file: Path, tmp_path: Pat
     assert texts[0] == texts[1]
 
 
+def test_the_trees_do_not_depend_on_the_number_of_threads(file: Path, tmp_path: Path) -> None:
+    trees = []
+    for threads in (1, 2):
+        report = train(file, plan(), tmp_path / str(threads), TRAINED, EVALUATED, threads=threads)
+        text = (tmp_path / str(threads) / "cost" / report.version / "model.txt").read_text()
+        trees.append(text.split("parameters:")[0])
+    assert trees[0] == trees[1]
+
+
 def test_categories_come_from_the_trained_range_only(tmp_path: Path) -> None:
     columns = rows()
     columns["kind"][CUT] = "new"
