@@ -11,7 +11,7 @@ BIN := .venv/bin
 MAVEN := infra/maven.sh
 JVM_SOURCES := $(shell find infra/jvm -name target -prune -o -type f -print)
 
-.PHONY: help setup system demo test check lint test-jvm test-python bench soak chaos clean
+.PHONY: help setup system wheel demo test check lint test-jvm test-python bench soak chaos clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ system:
 infra/jvm/target/.built: $(JVM_SOURCES) | system
 	$(MAVEN) -q -Dmaven.test.skip=true package
 	@mkdir -p $(@D) && touch $@
+
+wheel: setup ## A wheel with the jars in dist/, to install where there is no clone, no Maven and no Java
+	$(BIN)/uv build --quiet --wheel --out-dir dist .
 
 demo: setup ## The whole path on real flights, from history to predictions on Kafka (QUICK=1: a few days)
 	$(BIN)/penstock demo $(if $(filter 1,$(QUICK)),--quick)
@@ -64,6 +67,6 @@ chaos: setup ## Kill and disturb every part while requests are answered, and pro
 	$(BIN)/python -m tests.chaos.backpressure
 
 clean: ## Remove what setup and tests built; data and state in .penstock stay
-	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -rf infra/jvm/target infra/jvm/operator/target infra/jvm/broker/target infra/jvm/gateway/target
 	find features jobs feature_repo tests -name __pycache__ -type d -prune -exec rm -rf {} +

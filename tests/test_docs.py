@@ -16,9 +16,11 @@ from penstock.features.aggregates import AGGREGATES
 from penstock.features.operators import OPERATORS, Operator
 from penstock.features.types import TYPES
 from penstock.features.windows import KINDS
+from penstock.jobs.project.project import load_project
 
 ROOT = Path(__file__).parents[1]
-DOCS = sorted([*(ROOT / "docs").glob("*.md"), *(ROOT / "docs").glob("*.ipynb")])
+README = ROOT / "README.md"
+DOCS = [README, *sorted([*(ROOT / "docs").glob("*.md"), *(ROOT / "docs").glob("*.ipynb")])]
 NOTEBOOKS = [file for file in DOCS if file.suffix == ".ipynb"]
 
 
@@ -26,6 +28,15 @@ def test_the_examples_of_the_semantics_give_what_they_show() -> None:
     found = doctest.testfile(str(ROOT / "docs" / "semantics.md"), module_relative=False)
     assert found.attempted > 10
     assert found.failed == 0
+
+
+def test_the_readme_begins_with_a_definition_that_compiles(tmp_path: Path) -> None:
+    text = README.read_text()
+    before, rest = text.split("```python\n", 1)
+    assert before.count("\n") < 15
+    (tmp_path / "definitions.py").write_text(rest.split("```", 1)[0])
+    (tmp_path / "penstock.toml").write_text("project = 'shop'\n")
+    assert load_project(tmp_path).model("delivery").model_plan.label is not None
 
 
 @pytest.mark.parametrize("file", NOTEBOOKS, ids=lambda file: file.name)
