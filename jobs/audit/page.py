@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 import jinja2
@@ -15,17 +13,14 @@ from penstock.jobs.audit.findings import CAUSES, MEANING
 from penstock.jobs.audit.plots import COLORS, MOMENT_WORDS, by_feature, over_time
 from penstock.jobs.audit.report import Report
 from penstock.jobs.console.times import range_words, time_words
+from penstock.jobs.process.whole_file import write_whole
 
 
 def write_page(report: Report, file: Path) -> None:
     """Writes the page, whole or not at all. Raises PenstockError when it cannot be written."""
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        handle, made = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
-        with os.fdopen(handle, "w", encoding="utf-8") as output:
-            output.write(page(report))
-        os.chmod(made, 0o644)
-        os.replace(made, file)
+        write_whole(file, page(report))
     except OSError as error:
         raise PenstockError(f"the page cannot be written: {error.strerror}", where=str(file)) from None
 

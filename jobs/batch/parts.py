@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import struct
 import time
@@ -21,6 +20,7 @@ from penstock.features.errors import PenstockError
 from penstock.features.plan import ViewPlan
 from penstock.features.types import list_of
 from penstock.jobs.parquet.checksums import PLACEHOLDER, add_checksum, check_files, check_metadata
+from penstock.jobs.process.whole_file import whole_file
 
 #: Keys of a part's metadata: its plan's fingerprint, its range in milliseconds, what history it was made from, and
 #: when the backfill began that made it.
@@ -188,13 +188,8 @@ class ViewParts:
             GENERATION: str(generation).encode(),
             **PLACEHOLDER,
         }
-        path = self.path(from_ms, to_ms)
-        unfinished = path.with_name(f".{path.name}.tmp")
-        try:
+        with whole_file(self.path(from_ms, to_ms)) as unfinished:
             schema = part_schema(self._plan).with_metadata(metadata)
             with pq.ParquetWriter(unfinished, schema, use_dictionary=_repeating(schema)) as writer:
                 yield writer
             add_checksum(unfinished)
-            os.replace(unfinished, path)
-        finally:
-            unfinished.unlink(missing_ok=True)

@@ -6,7 +6,6 @@ that the machine has to do.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from penstock.features.errors import PenstockError
 from penstock.jobs.models.check_rows import check_rows
 from penstock.jobs.models.compiled import CompiledTrees, code_key, compile_code, find_code, private_folder
 from penstock.jobs.models.folder import LoadedModel
+from penstock.jobs.process.exclusive import exclusive
 
 FOLDER = "compiled"
 _LEAST_PRIORITY = 19
@@ -105,8 +105,7 @@ class _Work(threading.Thread):
 def main(model: Path, folder: Path, key: str) -> None:
     """Compiles unless another process does, or has done, the same."""
     os.nice(_LEAST_PRIORITY)
-    with (folder / f"{key}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with exclusive(folder / f"{key}.lock", wait=True):
         if find_code(folder, key) is None:
             compile_code(model, folder, key)
 

@@ -5,12 +5,11 @@ Reading it costs no LightGBM: whoever only shows the version has no model to loa
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 from penstock.features.errors import PenstockError
 from penstock.jobs.models.durable import keep_names, read, write
+from penstock.jobs.process.whole_file import whole_file
 
 CURRENT = "current"
 
@@ -18,11 +17,8 @@ CURRENT = "current"
 def set_current(models: Path, model: str, version: str) -> None:
     """Points to another version, at one moment for all who look."""
     folder = models / model
-    handle, made = tempfile.mkstemp(prefix=".current-", dir=folder)
-    os.close(handle)
-    write(Path(made), f"{version}\n".encode())
-    os.chmod(made, 0o644)
-    os.replace(made, folder / CURRENT)
+    with whole_file(folder / CURRENT) as unfinished:
+        write(unfinished, f"{version}\n".encode())
     keep_names(folder)
 
 

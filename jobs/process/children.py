@@ -7,16 +7,16 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 from penstock.features.errors import PenstockError
+from penstock.jobs.process.waiting import until
 
 #: How long a process may take to end by itself, in seconds: a stream takes a last savepoint.
 GRACE_S = 40.0
 
-#: Seconds between two looks at a process, and how many of its last lines an error shows.
-LOOK_S, TAIL = 0.05, 8
+#: How many of its last lines an error shows.
+TAIL = 8
 
 
 class Child:
@@ -94,9 +94,7 @@ class Child:
             return
         if self.running:
             self._process.send_signal(signal.SIGTERM)
-            deadline = time.monotonic() + GRACE_S
-            while self.running and time.monotonic() < deadline:
-                time.sleep(LOOK_S)
+            until(lambda: not self.running, GRACE_S)
         self._kill_group()
 
     def _kill_group(self) -> None:

@@ -8,8 +8,9 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
+
+import psutil
 
 from penstock.jobs.process.children import GRACE_S
 
@@ -45,11 +46,7 @@ def stop_on_signals() -> Iterator[threading.Event]:
 
 def _end_at_once() -> None:
     os.write(sys.stderr.fileno(), f"not ended within {DEADLINE_S:.0f} s: what is in hand is given back\n".encode())
-    for pid in _children():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
     os._exit(1)
-
-
-def _children() -> list[int]:
-    return [int(pid) for file in Path("/proc/self/task").glob("*/children") for pid in file.read_text().split()]

@@ -13,6 +13,7 @@ from typing import Any
 from penstock.features.errors import RefusedError
 from penstock.jobs.kafka.lag import reached_by
 from penstock.jobs.kafka.loss import Anew, made_anew
+from penstock.jobs.process.whole_file import write_whole
 from penstock.jobs.project.config import Config
 
 
@@ -57,9 +58,7 @@ class RequestTopic:
         if note == self._known():
             return
         self._folder.mkdir(parents=True, exist_ok=True)
-        whole = self._file.with_suffix(".new")
-        whole.write_text(json.dumps(note))
-        whole.replace(self._file)
+        write_whole(self._file, json.dumps(note))
 
     def _change(self, known: dict[str, Any]) -> Anew:
         return Anew(self._topic, int(known["unanswered"]))

@@ -6,29 +6,29 @@ import contextlib
 import logging
 import os
 import shutil
-import signal
 import struct
 import subprocess
 import tempfile
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
+import psutil
 from pyflink.java_gateway import get_gateway
 from pyflink.pyflink_gateway_server import launch_gateway_server_process
 
 from penstock.features.compilers.flink.config import JobSettings, jvm_environment
 from penstock.features.compilers.flink.jars import gateway_jar
 from penstock.features.errors import PenstockError
+from penstock.jobs.process.waiting import until
 
 #: Its main class. Flink's own, PythonGatewayServer, keeps its door open.
 SERVER = "penstock.gateway.Gateway"
 
 #: Seconds: a JVM's start takes about one, its end with all of Flink's own clearing up about two.
-START_S, STOP_S, LOOK_S = 60.0, 15.0, 0.05
+START_S, STOP_S = 60.0, 15.0
 #: To the JVM, of which there can be no more later: more than threads that use it at once.
 CONNECTIONS = 8
 
@@ -101,12 +101,12 @@ class FlinkJvm:
         threading.Thread(target=_keep, args=(self._process.stderr, self.output), daemon=True).start()
 
     def _await_port(self, port_file: Path) -> int:
-        deadline = time.monotonic() + START_S
-        while not port_file.is_file():
+        def listens() -> bool:
             self.check()
-            if time.monotonic() > deadline:
-                raise PenstockError(f"Flink's JVM did not start within {START_S:.0f} s", where=str(self.output))
-            time.sleep(LOOK_S)
+            return port_file.is_file()
+
+        if not until(listens, START_S):
+            raise PenstockError(f"Flink's JVM did not start within {START_S:.0f} s", where=str(self.output))
         return int(struct.unpack("!I", port_file.read_bytes()[:4])[0])
 
     def _end(self) -> None:
@@ -153,25 +153,15 @@ def end_leftover(settings: JobSettings) -> bool:
 
     A JVM ends with its Python process, but Flink's own clearing up takes some seconds.
     """
-    left = [pid for pid in _processes() if _belongs(pid, settings)]
-    for pid in left:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + STOP_S
-    while any(_belongs(pid, settings) for pid in left) and time.monotonic() < deadline:
-        time.sleep(LOOK_S)
+    left = [process for process in psutil.process_iter(["cmdline"]) if _belongs(process, settings)]
+    for process in left:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(left, STOP_S)
     return bool(left)
 
 
-def _processes() -> list[int]:
-    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-
-
-def _belongs(pid: int, settings: JobSettings) -> bool:
+def _belongs(process: psutil.Process, settings: JobSettings) -> bool:
     """Is it a JVM of PyFlink that logs into this job's folder? A zombie has no command line."""
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return False
-    own = b"-Dlog.file=" + os.fsencode(settings.logs) + b"/"
-    return SERVER.encode() in words and any(word.startswith(own) for word in words)
+    words = process.info["cmdline"] or []
+    return SERVER in words and any(word.startswith(f"-Dlog.file={settings.logs}/") for word in words)

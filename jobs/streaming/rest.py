@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import json
 import ssl
-import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from penstock.features.errors import PenstockError
+from penstock.jobs.process.waiting import until
 from penstock.jobs.streaming.flink_errors import root_cause
 from penstock.jobs.streaming.secret import client_context
 
@@ -94,13 +94,13 @@ class FlinkRest:
     def checkpoint(self) -> None:
         """Takes a checkpoint, and returns when it is complete: every row emitted before it is in Kafka by then."""
         trigger = self._get(f"/jobs/{self.job}/checkpoints", {"checkpointType": "CONFIGURED"})["request-id"]
-        deadline = time.monotonic() + CHECKPOINT_S
-        while time.monotonic() < deadline:
-            answer = self._get(f"/jobs/{self.job}/checkpoints/{trigger}")
-            if answer["status"]["id"] == "COMPLETED":
-                return self._check_taken(answer["operation"])
-            time.sleep(LOOK_S)
-        raise PenstockError(f"no checkpoint within {CHECKPOINT_S:.0f} s", where=self.address)
+
+        def answer() -> Any:
+            return self._get(f"/jobs/{self.job}/checkpoints/{trigger}")
+
+        if not until(lambda: answer()["status"]["id"] == "COMPLETED", CHECKPOINT_S, LOOK_S):
+            raise PenstockError(f"no checkpoint within {CHECKPOINT_S:.0f} s", where=self.address)
+        self._check_taken(answer()["operation"])
 
     def _check_taken(self, operation: dict[str, Any]) -> None:
         failure = operation.get("failureCause")

@@ -10,6 +10,7 @@ from pathlib import Path
 from penstock.features.compilers.flink.config import Start
 from penstock.jobs.kafka.interface import Place
 from penstock.jobs.kafka.loss import Loss
+from penstock.jobs.process.whole_file import write_whole
 
 _FILE = "starts.json"
 
@@ -106,10 +107,7 @@ def write_starts(state: Path, starts: Starts) -> None:
         },
         indent=1,
     )
-    file = state / _FILE
-    whole = file.with_suffix(".new")
-    whole.write_text(text)
-    whole.replace(file)
+    write_whole(state / _FILE, text)
 
 
 def _by_partition(positions: Mapping[Place, int]) -> dict[int, int]:

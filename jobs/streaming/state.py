@@ -11,6 +11,7 @@ from pathlib import Path
 
 from penstock.features.compilers.flink.config import JobSettings, newest_checkpoint
 from penstock.features.errors import RefusedError
+from penstock.jobs.process.whole_file import write_whole
 
 #: The names of the source topics, and of the topics of views' rows.
 TOPIC, ROWS = "topic of ", "rows of "
@@ -78,10 +79,7 @@ def check_identity(settings: JobSettings, restored: Path | None, identity: Ident
 
 def write_identity(settings: JobSettings, identity: Identity) -> None:
     """Notes down what the job's state belongs to."""
-    file = _identity_file(settings)
-    whole = file.with_suffix(".new")
-    whole.write_text(json.dumps(dict(identity), indent=1, sort_keys=True))
-    whole.replace(file)
+    write_whole(_identity_file(settings), json.dumps(dict(identity), indent=1, sort_keys=True))
 
 
 def _identity_file(settings: JobSettings) -> Path:

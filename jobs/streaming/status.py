@@ -17,6 +17,8 @@ from penstock.features.ingest import CLASSES
 from penstock.jobs.kafka.clients import admin, answering
 from penstock.jobs.kafka.lag import NOTHING, progress_by, written_by_stream
 from penstock.jobs.process.children import Child
+from penstock.jobs.process.waiting import until
+from penstock.jobs.process.whole_file import write_whole
 from penstock.jobs.project.project import Project
 from penstock.jobs.streaming.rest import FlinkRest
 
@@ -96,11 +98,9 @@ class Kept:
 def keep_counted(project: Project, rest: FlinkRest) -> Counted:
     """Writes down what the job has counted, and returns it. Raises PenstockError when it does not answer."""
     counted = read_counted(project, rest)
-    file = _kept_file(project)
-    whole = file.with_suffix(".new")
     events = [[view, source, counts] for (view, source), counts in counted.of_sources.items()]
-    whole.write_text(json.dumps({"t": time.time_ns() // 1_000_000, "events": events, "dead": counted.dead}))
-    whole.replace(file)
+    text = json.dumps({"t": time.time_ns() // 1_000_000, "events": events, "dead": counted.dead})
+    write_whole(_kept_file(project), text)
     return counted
 
 
@@ -125,13 +125,13 @@ def status_file(project: Project) -> Path:
 
 def wait_stream(project: Project, child: Child, *, timeout_s: float = 90.0) -> None:
     """Returns when the job runs. Raises PenstockError when its process ends or time is up."""
-    deadline = time.monotonic() + timeout_s
-    while time.monotonic() < deadline:
+
+    def runs() -> bool:
         child.check()
-        if _running(project, child):
-            return
-        time.sleep(POLL_S)
-    raise PenstockError(f"the stream did not start within {timeout_s:.0f} s", where=str(child.log))
+        return _running(project, child)
+
+    if not until(runs, timeout_s, POLL_S):
+        raise PenstockError(f"the stream did not start within {timeout_s:.0f} s", where=str(child.log))
 
 
 def _running(project: Project, child: Child) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -27,7 +26,9 @@ from penstock.jobs.kafka.security import flink_properties
 from penstock.jobs.kafka.watch import TopicWatch
 from penstock.jobs.metrics.serve import served
 from penstock.jobs.process.collection import no_collection
+from penstock.jobs.process.exclusive import exclusive
 from penstock.jobs.process.ports import free_port
+from penstock.jobs.process.whole_file import write_whole
 from penstock.jobs.project.project import Project
 from penstock.jobs.store.open import open_store
 from penstock.jobs.store.patience import Patience
@@ -196,13 +197,9 @@ def _clear(settings: JobSettings) -> None:
 def _alone(settings: JobSettings) -> Iterator[None]:
     """One stream for each project: two jobs would write each other's rows again."""
     settings.state.mkdir(parents=True, exist_ok=True)
-    with (settings.state / "lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise PenstockError(
-                "a stream of this project is running", where=str(settings.state), hint="stop it first"
-            ) from None
+    with exclusive(settings.state / "lock") as alone:
+        if not alone:
+            raise PenstockError("a stream of this project is running", where=str(settings.state), hint="stop it first")
         yield
 
 
@@ -263,10 +260,8 @@ def _submit(
 def _published(project: Project, job: FlinkJob, jvm: FlinkJvm) -> Iterator[None]:
     """Says in a file how the running job is reached."""
     file = status_file(project)
-    whole = file.with_suffix(".new")
     reached = {"rest": job.rest.address, "job": job.id, "secret": str(job.rest.secret)}
-    whole.write_text(json.dumps({**reached, "pid": os.getpid(), "jvm": jvm.pid}))
-    whole.replace(file)
+    write_whole(file, json.dumps({**reached, "pid": os.getpid(), "jvm": jvm.pid}))
     try:
         yield
     finally:

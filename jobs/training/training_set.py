@@ -6,7 +6,6 @@ derives from them is computed by ``penstock.features.vector``, as in serving.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -27,6 +26,7 @@ from penstock.jobs.batch.parts import BEFORE, FINGERPRINT, FROM, TO
 from penstock.jobs.console.times import range_words
 from penstock.jobs.models.arrays import ARROW_TYPES, array_of, values_of
 from penstock.jobs.parquet.checksums import PLACEHOLDER, add_checksum
+from penstock.jobs.process.whole_file import whole_file
 from penstock.jobs.project.project import Project
 from penstock.jobs.training.point_in_time import join_input, joined_rows, load_labels, load_requests, used_features
 
@@ -107,9 +107,8 @@ def _write(
     db: duckdb.DuckDBPyConnection, plan: ModelPlan, file: Path, report: TrainingReport, progress: Callable[[int], None]
 ) -> None:
     """Evaluates the vectors batch by batch; the file appears whole, at the end, or not at all."""
-    unfinished = file.with_name(f".{file.name}.tmp")
     total = int(one_row(db, "SELECT count(*) FROM requests")[0])
-    try:
+    with whole_file(file) as unfinished:
         with pq.ParquetWriter(unfinished, _schema(plan, report)) as writer:
             for start in range(0, total, BATCH):
                 rows = _rows(plan, joined_rows(db, plan, start, start + BATCH), writer.schema)
@@ -117,11 +116,8 @@ def _write(
                 report.rows += rows.num_rows
                 report.labelled += rows.num_rows - rows["label"].null_count
                 progress(report.rows)
-        report.dead += total - report.rows
         add_checksum(unfinished)
-        os.replace(unfinished, file)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    report.dead += total - report.rows
 
 
 def _schema(plan: ModelPlan, report: TrainingReport) -> pa.Schema:
