@@ -153,15 +153,18 @@ def end_leftover(settings: JobSettings) -> bool:
 
     A JVM ends with its Python process, but Flink's own clearing up takes some seconds.
     """
-    left = [process for process in psutil.process_iter(["cmdline"]) if _belongs(process, settings)]
+    left = [process for process in psutil.process_iter() if _belongs(process, settings)]
     for process in left:
         with contextlib.suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(left, STOP_S)
+    until(lambda: not any(_belongs(process, settings) for process in left), STOP_S)
     return bool(left)
 
 
 def _belongs(process: psutil.Process, settings: JobSettings) -> bool:
-    """Is it a JVM of PyFlink that logs into this job's folder? A zombie has no command line."""
-    words = process.info["cmdline"] or []
+    """Is it a JVM of PyFlink that logs into this job's folder?"""
+    try:
+        words = process.cmdline()
+    except psutil.Error:  # it is gone, a zombie, or another user's
+        return False
     return SERVER in words and any(word.startswith(f"-Dlog.file={settings.logs}/") for word in words)
