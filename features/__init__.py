@@ -2,7 +2,7 @@
 
 from typing import NoReturn
 
-from penstock.features.aggregates import (
+from penstock.features.aggregate_functions import (
     argmax,
     argmin,
     count,

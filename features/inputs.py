@@ -58,13 +58,11 @@ class Input:
 
 def _is_list(name: str, feature: FeaturePlan) -> DefinitionError:
     """A model's vector has one value in each place; a list has a length of its own."""
-    single = {"last_k": "last(x)", "first_k": "first(x)", "top_k": "distinct(x) or count(where=x == …)"}
-    instead = single.get(feature.aggregate, "count(where=…) for each bin that matters")
     return DefinitionError(
         f"{name} is {feature.type}: a model cannot read a list",
         where=caller(),
         allowed=f"features of type {' '.join(TYPES)}",
-        hint=f"{instead} is one value; of a view with lists name the other features one by one",
+        hint=f"{feature.aggregate.single} is one value; of a view with lists name the other features one by one",
     )
 
 

@@ -11,9 +11,33 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any
+from typing import Any, assert_never
 
-from penstock.features.aggregates import AGGREGATES
+from penstock.features.aggregates import (
+    AnyDecayed,
+    AnyList,
+    AnyMoment,
+    Chosen,
+    Count,
+    Decayed,
+    DecayedMean,
+    DecayedSum,
+    Distinct,
+    End,
+    Extreme,
+    Histogram,
+    Kurtosis,
+    Latest,
+    Listed,
+    Mean,
+    Moment,
+    Percentile,
+    Skew,
+    Std,
+    Sum,
+    TopK,
+    Var,
+)
 from penstock.features.expressions import INT64_MAX, INT64_MIN, Expr
 from penstock.features.ingest import BadEvent, Row, check_row
 from penstock.features.plan import SOURCE, ArgPlan, FeaturePlan, UnionPlan, ViewPlan
@@ -200,107 +224,134 @@ def _scaled(arg: ArgPlan, x: Any) -> int | None:
 def feature_value(plan: ViewPlan, feature: FeaturePlan, alive: Sequence[Event], t: int) -> Any:
     """Section 4: one aggregate over the events that are alive at ``t``."""
     chosen = [e for e in alive if feature.where is None or e.wheres[feature.where] is True]
-    if feature.aggregate == "count" and feature.arg is None:
+    if feature.arg is None:  # only a count has none
         return len(chosen)
-    assert feature.arg is not None
-    arg = plan.args[feature.arg]
-    if feature.aggregate == "latest":
+    if isinstance(feature.aggregate, Latest):
         newest = max(alive, key=lambda e: (e.time, [(x is not None, x) for x in e.args]), default=None)
         return None if newest is None else newest.args[feature.arg]
     chosen = [e for e in chosen if e.args[feature.arg] is not None]
-    if feature.by is not None:
-        return _by(feature.aggregate, [(e.args[feature.by], e.time, e.args[feature.arg]) for e in chosen])
-    if feature.parameters.half_life_ms is not None:
-        aged = [(t - e.time, n) for e in chosen if (n := e.scaled[feature.arg]) is not None]
-        return _decayed(feature.aggregate, feature.parameters.half_life_ms, aged, 10 ** (arg.places or 0))
-    if feature.aggregate == "histogram":
-        return _histogram(feature, [e.args[feature.arg] for e in chosen])
+    arg = plan.args[feature.arg]
     timed = [(e.time, e.args[feature.arg]) for e in chosen]
     values = [value for _, value in timed]
-    if feature.aggregate == "count":
-        return len(values)
-    if feature.aggregate == "distinct":
-        return len(set(values))
-    if AGGREGATES[feature.aggregate].lists:
-        return _list(feature, timed, values)
-    if feature.aggregate == "percentile":
-        return _percentile(feature, sorted(values))
-    if feature.aggregate in ("min", "max", "first", "last"):
-        return _ordered(feature.aggregate, timed, values)
-    return _summed(feature, arg, [n for e in chosen if (n := e.scaled[feature.arg]) is not None])
+    scaled = [(t - e.time, n) for e in chosen if (n := e.scaled[feature.arg]) is not None]
+    match feature.aggregate:
+        case Count():
+            return len(values)
+        case Moment() as moment:
+            return _moment(moment, arg, [n for _, n in scaled])
+        case Decayed() as decayed:
+            return _decayed(decayed, scaled, 10 ** (arg.places or 0))
+        case Extreme() as extreme:
+            return _extreme(extreme, timed, values)
+        case Chosen() as picked:
+            assert feature.by is not None
+            return _chosen(picked, [(e.args[feature.by], e.time, e.args[feature.arg]) for e in chosen])
+        case Distinct():
+            return len(set(values))
+        case Percentile() as percentile:
+            return _percentile(percentile, sorted(values))
+        case Listed() as listed:
+            return _list(listed, timed, values)
+        case Histogram() as histogram:
+            return [len([x for x in values if a <= x < b]) for a, b in pairwise(histogram.edges)]
+        case _:
+            assert_never(feature.aggregate)
 
 
-def _decayed(aggregate: str, half_life: int, aged: list[tuple[int, int]], scale: int) -> float | None:
+def _decayed(aggregate: AnyDecayed, aged: list[tuple[int, int]], scale: int) -> float | None:
     """Of ``(age, scaled integer)``: each weighs half as much after each half-life."""
-    weighed = [(Fraction(1, 2 ** (age // half_life)), n) for age, n in aged]
+    weighed = [(Fraction(1, 2 ** (age // aggregate.half_life_ms)), n) for age, n in aged]
     total = sum(weight * n for weight, n in weighed)
-    if aggregate == "decayed_sum":
-        return float(Fraction(total, scale))
-    return float(Fraction(total, scale * sum(weight for weight, _ in weighed))) if weighed else None
+    match aggregate:
+        case DecayedSum():
+            return float(Fraction(total, scale))
+        case DecayedMean():
+            return float(Fraction(total, scale * sum(weight for weight, _ in weighed))) if weighed else None
+        case _:
+            assert_never(aggregate)
 
 
-def _list(feature: FeaturePlan, timed: list[tuple[int, Any]], values: list[Any]) -> list[Any]:
-    if feature.aggregate == "top_k":
-        ordered = sorted(set(values), key=lambda value: (-values.count(value), value))
-    else:
-        ordered = [value for _, value in sorted(timed, reverse=feature.aggregate == "last_k")]
-    return ordered[: feature.parameters.k]
+def _list(aggregate: AnyList, timed: list[tuple[int, Any]], values: list[Any]) -> list[Any]:
+    match aggregate:
+        case TopK():
+            ordered = sorted(set(values), key=lambda value: (-values.count(value), value))
+        case End():
+            ordered = [value for _, value in sorted(timed, reverse=aggregate.newest)]
+        case _:
+            assert_never(aggregate)
+    return ordered[: aggregate.k]
 
 
-def _histogram(feature: FeaturePlan, values: list[Any]) -> list[int]:
-    assert feature.parameters.edges is not None
-    return [len([x for x in values if a <= x < b]) for a, b in pairwise(feature.parameters.edges)]
-
-
-def _by(aggregate: str, rows: list[tuple[Any, int, Any]]) -> Any:
+def _chosen(aggregate: Chosen, rows: list[tuple[Any, int, Any]]) -> Any:
     """argmax and argmin of ``(by, time, x)``."""
     known = [row for row in rows if row[0] is not None]
     if not known:
         return None
-    return (max(known) if aggregate == "argmax" else min(known))[2]
+    return (max(known) if aggregate.greatest else min(known))[2]
 
 
-def _ordered(aggregate: str, timed: list[tuple[int, Any]], values: list[Any]) -> Any:
+def _extreme(aggregate: Extreme, timed: list[tuple[int, Any]], values: list[Any]) -> Any:
     if not values:
         return None
-    if aggregate in ("min", "max"):
-        return min(values) if aggregate == "min" else max(values)
-    return (min(timed) if aggregate == "first" else max(timed))[1]
+    best = max if aggregate.greatest else min
+    return best(timed)[1] if aggregate.by_time else best(values)
 
 
-def _percentile(feature: FeaturePlan, ordered: list[Any]) -> Any:
+def _percentile(aggregate: Percentile, ordered: list[Any]) -> Any:
     """Nearest rank, in exact arithmetic."""
-    assert feature.parameters.share is not None
-    rank = max(1, math.ceil(Fraction(*feature.parameters.share) * len(ordered)))
+    rank = max(1, math.ceil(Fraction(*aggregate.share) * len(ordered)))
     return ordered[rank - 1] if ordered else None
 
 
-def _summed(feature: FeaturePlan, arg: ArgPlan, numbers: list[int]) -> Any:
-    n, s1, s2 = len(numbers), sum(numbers), sum(x * x for x in numbers)
+def _moment(aggregate: AnyMoment, arg: ArgPlan, numbers: list[int]) -> Any:
     scale = 10 ** (arg.places or 0)
-    if feature.aggregate == "sum":
-        if arg.type == "float64":
-            return float(Fraction(s1, scale))
-        return s1 if INT64_MIN <= s1 <= INT64_MAX else None
-    if feature.aggregate == "mean":
-        return float(Fraction(s1, n * scale)) if n else None
-    if feature.aggregate in ("skew", "kurtosis"):
-        return _shape(feature.aggregate, n, *(sum(x**power for x in numbers) for power in (1, 2, 3, 4)))
-    if n < 2:
-        return None
-    variance = float(Fraction(n * s2 - s1 * s1, n * (n - 1) * scale * scale))
-    return variance if feature.aggregate == "var" else math.sqrt(variance)
+    match aggregate:
+        case Sum():
+            total = sum(numbers)
+            if arg.type == "float64":
+                return float(Fraction(total, scale))
+            return total if INT64_MIN <= total <= INT64_MAX else None
+        case Mean():
+            return float(Fraction(sum(numbers), len(numbers) * scale)) if numbers else None
+        case Var():
+            return _variance(numbers, scale)
+        case Std():
+            variance = _variance(numbers, scale)
+            return None if variance is None else math.sqrt(variance)
+        case Skew():
+            return _skewness(numbers)
+        case Kurtosis():
+            return _kurtosis(numbers)
+        case _:
+            assert_never(aggregate)
 
 
-def _shape(aggregate: str, n: int, s1: int, s2: int, s3: int, s4: int) -> float | None:
-    """Skewness and kurtosis do not depend on the scale: the places cancel."""
+def _powers(numbers: list[int], most: int) -> list[int]:
+    return [sum(x**power for x in numbers) for power in range(1, most + 1)]
+
+
+def _variance(numbers: list[int], scale: int) -> float | None:
+    n, (s1, s2) = len(numbers), _powers(numbers, 2)
+    return float(Fraction(n * s2 - s1 * s1, n * (n - 1) * scale * scale)) if n >= 2 else None
+
+
+def _skewness(numbers: list[int]) -> float | None:
+    """It does not depend on the scale: the places cancel."""
+    n, (s1, s2, s3) = len(numbers), _powers(numbers, 3)
     a = n * s2 - s1**2
-    if n < (3 if aggregate == "skew" else 4) or a == 0:
+    if n < 3 or a == 0:
         return None
-    if aggregate == "skew":
-        b = n**2 * s3 - 3 * n * s1 * s2 + 2 * s1**3
-        size = math.sqrt(float(Fraction(b**2 * n * (n - 1), a**3 * (n - 2) ** 2)))
-        return -size if b < 0 else size
+    b = n**2 * s3 - 3 * n * s1 * s2 + 2 * s1**3
+    size = math.sqrt(float(Fraction(b**2 * n * (n - 1), a**3 * (n - 2) ** 2)))
+    return -size if b < 0 else size
+
+
+def _kurtosis(numbers: list[int]) -> float | None:
+    """It does not depend on the scale either."""
+    n, (s1, s2, s3, s4) = len(numbers), _powers(numbers, 4)
+    a = n * s2 - s1**2
+    if n < 4 or a == 0:
+        return None
     c = n**3 * s4 - 4 * n**2 * s1 * s3 + 6 * n * s1**2 * s2 - 3 * s1**4
     return float(Fraction((n - 1) * ((n + 1) * c - 3 * (n - 1) * a**2), (n - 2) * (n - 3) * a**2))
 

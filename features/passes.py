@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from penstock.features.aggregates import AGGREGATES, Feature
+from penstock.features.aggregates import Decayed
 from penstock.features.canonical import canonical_json
 from penstock.features.decay import half_lives
 from penstock.features.errors import DefinitionError
 from penstock.features.expressions import Expr
+from penstock.features.feature import Feature
 from penstock.features.location import caller
 from penstock.features.plan import ArgPlan, FeaturePlan, KeyPlan, SourcePlan, UnionPlan, ViewPlan
 from penstock.features.row_size import LEAST_BYTES, ROW_BYTES
@@ -59,7 +60,7 @@ def expand_windows(draft: Draft) -> Draft:
 
 def share_windows(draft: Draft) -> Draft:
     """Each distinct window once, in order of first use; of what decays, one for each half-life."""
-    used = (half_lives(window, feature.parameters.half_life_ms) for _, feature, window in draft.singles)
+    used = (half_lives(window, _half_life(feature)) for _, feature, window in draft.singles)
     return replace(draft, windows=tuple(dict.fromkeys(window for windows in used for window in windows)))
 
 
@@ -70,7 +71,7 @@ def share_wheres(draft: Draft) -> Draft:
 
 def share_args(draft: Draft) -> Draft:
     """Each distinct argument once, with the decimal places that its sums keep."""
-    summed = {_text(f.arg) for _, f, _ in draft.singles if f.arg is not None and AGGREGATES[f.aggregate].sums}
+    summed = {_text(f.arg) for _, f, _ in draft.singles if f.arg is not None and f.aggregate.scaled}
     args = _distinct(arg for _, f, _ in draft.singles for arg in (f.arg, f.by) if arg is not None)
     return replace(draft, args=tuple(ArgPlan(arg, arg.type, _places(arg, _text(arg) in summed)) for arg in args))
 
@@ -83,11 +84,11 @@ def number_features(draft: Draft) -> Draft:
     def plan(name: str, feature: Feature, window: Window) -> FeaturePlan:
         arg = args.index(_text(feature.arg)) if feature.arg is not None else None
         where = wheres.index(_text(feature.where)) if feature.where is not None else None
-        type = AGGREGATES[feature.aggregate].type(feature.arg.type if feature.arg is not None else None)
+        type = feature.aggregate.type(feature.arg.type if feature.arg is not None else None)
         by = args.index(_text(feature.by)) if feature.by is not None else None
-        *ages, place = (draft.windows.index(w) for w in half_lives(window, feature.parameters.half_life_ms))
-        decay = (*ages, place) if feature.parameters.half_life_ms is not None else ()
-        return FeaturePlan(name, feature.aggregate, arg, where, place, type, by, feature.parameters, decay)
+        *ages, place = (draft.windows.index(w) for w in half_lives(window, _half_life(feature)))
+        decay = (*ages, place) if _half_life(feature) is not None else ()
+        return FeaturePlan(name, feature.aggregate, arg, where, place, type, by, decay)
 
     return replace(draft, planned=tuple(plan(*single) for single in draft.singles))
 
@@ -153,6 +154,10 @@ def _check_rows(plan: ViewPlan) -> None:
             allowed=f"rows of at most {ROW_BYTES} bytes, whose texts have {LEAST_BYTES} bytes of it each",
             hint=f"shorter lists, fewer windows, or two {plan.kind}s",
         )
+
+
+def _half_life(feature: Feature) -> int | None:
+    return feature.aggregate.half_life_ms if isinstance(feature.aggregate, Decayed) else None
 
 
 def _text(expr: Expr) -> str:

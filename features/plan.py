@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
-from penstock.features.aggregates import AGGREGATES, NO_PARAMETERS, Default, Parameters
+from penstock.features.aggregates import AnyAggregate, Default, aggregate_of
 from penstock.features.canonical import canonical_json, fingerprint
 from penstock.features.expressions import Expr
 from penstock.features.row_size import holds_text, text_limit
@@ -172,40 +172,36 @@ class FeaturePlan:
     """
 
     name: str
-    aggregate: str
+    aggregate: AnyAggregate
     arg: int | None
     where: int | None
     window: int
     type: str
     by: int | None = None
-    parameters: Parameters = NO_PARAMETERS
     ages: tuple[int, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values; ``by``, ``ages`` and parameters that it has not are left out."""
-        given = {name: value for name, value in asdict(self.parameters).items() if value is not None}
-        data = without({**asdict(self), "parameters": given}, "parameters", {})
+        named = {"aggregate": self.aggregate.name, "parameters": self.aggregate.parameters}
+        data = without({**asdict(self), **named}, "parameters", {})
         return without(without(data, "by", None), "ages", ())
 
     @staticmethod
     def from_dict(data: dict[str, Any]) -> FeaturePlan:
         """The inverse of ``to_dict``."""
-        given: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in data.get("parameters", {}).items()
-        }
-        return FeaturePlan(**{**data, "parameters": Parameters(**given), "ages": tuple(data.get("ages", ()))})
+        plain = {name: value for name, value in data.items() if name != "parameters"}
+        aggregate = aggregate_of(data["aggregate"], data.get("parameters", {}))
+        return FeaturePlan(**{**plain, "aggregate": aggregate, "ages": tuple(data.get("ages", ()))})
 
     @property
     def most(self) -> int:
         """The most values that it can have: more than one where it is a list."""
-        default = self.default
-        return self.parameters.k or (len(default) if isinstance(default, tuple) else 1)
+        return self.aggregate.most
 
     @property
     def default(self) -> Default:
         """The value for a key that has nothing alive, or was never seen; a list as a tuple."""
-        return AGGREGATES[self.aggregate].default(self.type, self.parameters)
+        return self.aggregate.default(self.type)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from penstock.features.aggregates import AGGREGATES
+
 _TIMES = 'literal(1356998400000).cast("timestamp") is a constant time; t.cast("int64") is the milliseconds of one'
 _TRUTHS = 'x.cast("int64") is 1 where x is true, and 0 where it is false'
 _CASTS = 'x.cast("string") writes an int64; s.cast("int64") reads one'
@@ -61,7 +63,7 @@ METHODS = {
     "over": "an aggregate has windows: sum(x).over('1h')",
     "apply": "an expression, which every engine can compute",
     "map": "an expression, which every engine can compute",
-    **{name: f"{name}(x).over('1h')" for name in ("sum", "mean", "std", "var", "min", "max", "count", "first", "last")},
+    **{name: f"{name}(x).over('1h')" for name, aggregate in AGGREGATES.items() if aggregate.plain()},
 }
 
 #: What other systems call an aggregate → what it is here.

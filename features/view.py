@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from penstock.features.aggregates import Feature
+from penstock.features.aggregates import Latest
 from penstock.features.durations import LONGEST
 from penstock.features.errors import DefinitionError, Mistakes
 from penstock.features.expressions import Expr
+from penstock.features.feature import Feature
 from penstock.features.inputs import Keyed
 from penstock.features.location import caller
 from penstock.features.names import check_distinct, check_name, unknown
@@ -185,7 +186,7 @@ class Table(Source, Keyed):
         values = [column for column in self.columns if column not in keys and column != time]
         if not values:
             raise DefinitionError(f"{name} has nothing but its key", where=caller(), allowed="at least one more column")
-        latest = {column: Feature("latest", Source.__getitem__(self, column), None, (lifetime(),)) for column in values}
+        latest = {column: Feature(Latest(), Source.__getitem__(self, column), None, (lifetime(),)) for column in values}
         self.plan = plan_view("table", name, self.source_plan, keys, None, latest)
 
     __getattr__ = Keyed.__getattr__

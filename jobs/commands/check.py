@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from fractions import Fraction
 from typing import Any
 
 import click
@@ -15,7 +14,7 @@ from penstock.features.compilers.duckdb.types import SQL_TYPES, FileColumn, text
 from penstock.features.compilers.duckdb.versions import versions_queries
 from penstock.features.compilers.duckdb.view import ViewQuery
 from penstock.features.compilers.flink.state_size import StateSize, state_size
-from penstock.features.durations import UNITS_MS, duration, duration_text
+from penstock.features.durations import UNITS_MS, duration_text
 from penstock.features.infix import infix
 from penstock.features.plan import FeaturePlan, ModelPlan, SourcePlan, ViewPlan
 from penstock.jobs.commands.common import command as shared
@@ -90,23 +89,11 @@ def _argument(plan: ViewPlan, feature: FeaturePlan) -> str:
     return infix(plan.args[feature.arg].expr) + by if feature.arg is not None else ""
 
 
-def _given(feature: FeaturePlan) -> str:
-    """What the aggregate is given beside its arguments: ``(95)`` ``(k=3)`` ``(half-life 7d)`` ``(0, 10, 20)``."""
-    given = feature.parameters
-    if given.share is not None:
-        return f"({float(Fraction(100 * given.share[0], given.share[1])):g})"
-    if given.k is not None:
-        return f"(k={given.k})"
-    if given.half_life_ms is not None:
-        return f"(half-life {duration(given.half_life_ms)})"
-    return f"({', '.join(map(str, given.edges))})" if given.edges is not None else ""
-
-
 def _feature(plan: ViewPlan, feature: FeaturePlan) -> dict[str, str]:
     return {
         "name": feature.name,
         "type": feature.type,
-        "aggregate": feature.aggregate + _given(feature),
+        "aggregate": str(feature.aggregate),
         "argument": _argument(plan, feature),
         "where": infix(plan.wheres[feature.where]) if feature.where is not None else "",
         "window": plan.windows[feature.window].name,

@@ -20,8 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 import penstock as f
-from penstock.features.aggregates import Feature
 from penstock.features.compilers.flink.jars import ADD_OPENS, harness_jars
+from penstock.features.feature import Feature
 from penstock.features.windows import Window
 
 EVENTS = 60_000

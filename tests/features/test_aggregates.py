@@ -29,7 +29,17 @@ from penstock import (
     top_k,
     var,
 )
-from penstock.features.aggregates import AGGREGATES, NO_PARAMETERS, Feature
+from penstock.features.aggregates import (
+    AGGREGATES,
+    Aggregate,
+    Count,
+    Distinct,
+    Histogram,
+    Percentile,
+    Sum,
+    aggregate_of,
+)
+from penstock.features.feature import Feature
 from penstock.features.types import NUMBERS, TYPES
 from tests.features.written import refused
 
@@ -50,6 +60,20 @@ DECAYED = {"decayed_sum": decayed_sum, "decayed_mean": decayed_mean}
 NUMERIC = {"sum": sum, "mean": mean, "var": var, "std": std, "skew": skew, "kurtosis": kurtosis}
 
 
+def leaves(base: type[Aggregate]) -> set[type[Aggregate]]:
+    below = base.__subclasses__()
+    return {base} if not below else {leaf for each in below for leaf in leaves(each)}
+
+
+def test_every_class_of_an_aggregate_is_in_the_table_of_all() -> None:
+    assert leaves(Aggregate) == set(AGGREGATES.values())
+
+
+def test_two_aggregates_are_equal_if_they_are_of_one_class_and_given_the_same() -> None:
+    assert Sum() == Sum() != Distinct()
+    assert Percentile((1, 2)) == Percentile((1, 2)) != Percentile((1, 3))
+
+
 def test_every_aggregate_of_the_table_has_its_function() -> None:
     assert set(AGGREGATES) == {*ANY, *NUMERIC, *DECAYED, *GIVEN, *BINS, "latest"}  # latest is what a table is made of
 
@@ -58,15 +82,16 @@ def test_every_aggregate_of_the_table_has_its_function() -> None:
 @pytest.mark.parametrize("type", TYPES)
 def test_what_is_only_compared_takes_every_type(name: str, type: str) -> None:
     feature = ANY[name](orders[f"a_{type}"])
-    assert (feature.aggregate, feature.arg, feature.windows) == (name, feature.arg, ())
-    assert AGGREGATES[name].type(type) == ("int64" if name in ("count", "distinct") else type)
+    assert (feature.aggregate.name, feature.arg, feature.windows) == (name, feature.arg, ())
+    assert feature.aggregate.type(type) == ("int64" if name in ("count", "distinct") else type)
 
 
 @pytest.mark.parametrize("name", NUMERIC)
 @pytest.mark.parametrize("type", NUMBERS)
 def test_what_is_summed_takes_numbers(name: str, type: str) -> None:
-    assert NUMERIC[name](orders[f"a_{type}"]).aggregate == name
-    assert AGGREGATES[name].type(type) == (type if name == "sum" else "float64")
+    aggregate = NUMERIC[name](orders[f"a_{type}"]).aggregate
+    assert aggregate.name == name
+    assert aggregate.type(type) == (type if name == "sum" else "float64")
 
 
 @pytest.mark.parametrize("name", NUMERIC)
@@ -114,7 +139,7 @@ def test_over_gives_the_windows_and_changes_nothing_else() -> None:
     feature = count(orders.a_string, where=orders.a_bool)
     over = feature.over("1h", sliding("30d", step="1h"), lifetime())
     assert [window.name for window in over.windows] == ["1h", "30d", "lifetime"]
-    assert (over.aggregate, over.arg, over.where) == ("count", feature.arg, feature.where)
+    assert (over.aggregate, over.arg, over.where) == (Count(), feature.arg, feature.where)
     assert feature.windows == ()
 
 
@@ -133,7 +158,7 @@ def test_over_refuses_what_is_no_window(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_the_value_over_nothing(name: str, type: str, value: object) -> None:
-    default = AGGREGATES[name].default(type, NO_PARAMETERS)
+    default = aggregate_of(name, {"k": 3} if name == "top_k" else {}).default(type)
     assert (default, default.__class__) == (value, value.__class__)
 
 
@@ -141,18 +166,18 @@ def test_the_value_over_nothing(name: str, type: str, value: object) -> None:
     ("p", "share"), [(50, (1, 2)), (0, (0, 1)), (100.0, (1, 1)), (99.9, (999, 1000)), ("33.333333", (33333333, 10**8))]
 )
 def test_a_percentage_is_taken_as_it_is_written(p: int | float | str, share: tuple[int, int]) -> None:
-    assert percentile(orders.a_string, p).parameters.share == share
+    assert percentile(orders.a_string, p).aggregate == Percentile(share)
 
 
 @pytest.mark.parametrize("name", GIVEN)
 @pytest.mark.parametrize("type", TYPES)
 def test_what_is_ranked_takes_every_type(name: str, type: str) -> None:
-    assert GIVEN[name](orders[f"a_{type}"]).aggregate == name
+    assert GIVEN[name](orders[f"a_{type}"]).aggregate.name == name
 
 
 @pytest.mark.parametrize("name", ["last_k", "first_k", "top_k"])
 def test_a_list_has_its_arguments_type_and_a_length_that_rows_can_carry(tmp_path: Path, name: str) -> None:
-    assert AGGREGATES[name].type("timestamp") == "list<timestamp>"
+    assert aggregate_of(name, {"k": 3}).type("timestamp") == "list<timestamp>"
     for k in ("0", "1001", "True", "2.0", "'3'"):
         error = refused(tmp_path, f"{name}(orders.amount, {k})")
         assert error.what.endswith("is not a length")
@@ -160,9 +185,10 @@ def test_a_list_has_its_arguments_type_and_a_length_that_rows_can_carry(tmp_path
 
 
 def test_edges_have_the_type_of_what_is_counted() -> None:
-    assert histogram(orders.a_int64, range(0, 30, 10)).parameters.edges == (0, 10, 20)
-    edges = histogram(orders.a_float64, [-0.0, 1, 2.5]).parameters.edges
-    assert edges is not None
+    assert histogram(orders.a_int64, range(0, 30, 10)).aggregate == Histogram((0, 10, 20))
+    aggregate = histogram(orders.a_float64, [-0.0, 1, 2.5]).aggregate
+    assert isinstance(aggregate, Histogram)
+    edges = aggregate.edges
     assert [edge.hex() for edge in map(float, edges)] == [(0.0).hex(), (1.0).hex(), (2.5).hex()]
     assert all(isinstance(edge, float) for edge in edges)
 
@@ -198,17 +224,16 @@ def test_what_is_no_percentage_is_refused(tmp_path: Path, p: str) -> None:
 
 @pytest.mark.parametrize("name", DECAYED)
 def test_what_decays_is_a_number_and_has_a_half_life(tmp_path: Path, name: str) -> None:
-    feature = DECAYED[name](orders.a_int64, "7d")
-    assert feature.parameters.half_life_ms == 7 * 86_400_000
-    assert AGGREGATES[name].type("int64") == "float64"
-    assert AGGREGATES[name].default("float64", feature.parameters) == (0.0 if name == "decayed_sum" else None)
+    aggregate = DECAYED[name](orders.a_int64, "7d").aggregate
+    assert aggregate == aggregate_of(name, {"half_life_ms": 7 * 86_400_000})
+    assert aggregate.type("int64") == "float64"
+    assert aggregate.default("float64") == (0.0 if name == "decayed_sum" else None)
     assert refused(tmp_path, f"{name}(orders.amount, 7)").what == "7 is not a duration"
     assert refused(tmp_path, f"{name}(orders.paid, '7d')").what == f"{name} does not take bool"
 
 
 def test_a_histogram_of_nothing_has_all_its_bins() -> None:
-    parameters = histogram(orders.a_int64, [0, 1, 2]).parameters
-    assert AGGREGATES["histogram"].default("list<int64>", parameters) == (0, 0)
+    assert histogram(orders.a_int64, [0, 1, 2]).aggregate.default("list<int64>") == (0, 0)
 
 
 def test_all_names_are_exported() -> None:
@@ -219,5 +244,5 @@ def test_all_names_are_exported() -> None:
 def test_a_feature_remembers_its_line_but_is_not_told_apart_by_it() -> None:
     one = count()
     other = count()
-    assert one == other == Feature("count", None, None)
+    assert one == other == Feature(Count(), None, None)
     assert one.place != other.place

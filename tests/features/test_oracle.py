@@ -30,8 +30,8 @@ from penstock import (
     sum,
     var,
 )
-from penstock.features.aggregates import Feature
 from penstock.features.expressions import INT64_MAX, INT64_MIN, Expr
+from penstock.features.feature import Feature
 from penstock.features.ingest import CLASSES, BadEvent, Row
 from penstock.features.oracle import Result, Watermark, batch, evaluate, stream
 from penstock.features.windows import Window

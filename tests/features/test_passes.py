@@ -1,7 +1,8 @@
 from dataclasses import fields
 
 from penstock import Stream, View, column, count, decayed_sum, last, lifetime, max, mean, sliding, std, sum
-from penstock.features.aggregates import Feature
+from penstock.features.aggregates import Latest
+from penstock.features.feature import Feature
 from penstock.features.passes import (
     PASSES,
     Draft,
@@ -33,7 +34,7 @@ def test_each_aggregate_and_window_is_one_feature_in_the_order_of_writing() -> N
 
 
 def test_the_columns_of_a_table_keep_their_names() -> None:
-    singles = draft("table", rain=Feature("latest", orders.x, None, (lifetime(),))).singles
+    singles = draft("table", rain=Feature(Latest(), orders.x, None, (lifetime(),))).singles
     assert [name for name, _, _ in singles] == ["rain"]
 
 
@@ -91,7 +92,7 @@ def test_features_refer_to_the_shared_parts_by_place() -> None:
     )
     shared = share_args(share_wheres(share_windows(draft(**features))))
     planned = number_features(shared).planned
-    assert [(f.name, f.aggregate, f.arg, f.where, f.window, f.type) for f in planned] == [
+    assert [(f.name, f.aggregate.name, f.arg, f.where, f.window, f.type) for f in planned] == [
         ("late_1h", "count", None, 0, 0, "int64"),
         ("late_5m", "count", None, 0, 1, "int64"),
         ("x_5m", "mean", 0, 0, 1, "float64"),

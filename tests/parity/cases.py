@@ -47,8 +47,8 @@ from penstock import (
     var,
     when,
 )
-from penstock.features.aggregates import Feature
 from penstock.features.expressions import Expr
+from penstock.features.feature import Feature
 from penstock.features.plan import ViewPlan
 from penstock.features.union import Union
 

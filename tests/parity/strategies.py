@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 import penstock as f
 from penstock.features import types
-from penstock.features.aggregates import AGGREGATES, NO_PARAMETERS, Feature, Parameters, _feature
+from penstock.features.aggregate_functions import feature_of
+from penstock.features.aggregates import AGGREGATES, AnyAggregate, Decayed, Histogram, Listed, Percentile, aggregate_of
+from penstock.features.compilers.flink.state_size import KEPT
 from penstock.features.expressions import Expr
+from penstock.features.feature import Feature
 from penstock.features.plan import ViewPlan
 from penstock.features.union import Union
 from penstock.features.windows import Window
@@ -23,8 +26,13 @@ COLUMNS = dict(
     k="string", g="int64", x="float64", y=f.column("float64", places=2), n="int64",
     m="int64", b="bool", s="string", w="timestamp"
 )  # fmt: skip
-STEPPED = ["count", "sum", "mean", "var", "std", "skew", "kurtosis", "min", "max", "first", "last", "histogram"]
-DECAYED = ("decayed_sum", "decayed_mean")
+WRITTEN = sorted(name for name, aggregate in AGGREGATES.items() if aggregate.written)
+#: Those of which a stream keeps steps.
+STEPPED = [
+    name
+    for name, aggregate in AGGREGATES.items()
+    if KEPT[name].stepped != "never" and not issubclass(aggregate, Decayed)
+]
 NUMBERS, PLAIN = ("x", "y", "n", "m"), ("x", "y", "n", "m", "b", "s", "w")
 ZONES = ("UTC", "America/New_York", "Asia/Kathmandu", "Etc/GMT+5")
 
@@ -206,25 +214,29 @@ def conditions(source: Source, depth: int = 2) -> st.SearchStrategy[Expr]:
     )
 
 
-def parameters(aggregate: str) -> st.SearchStrategy[Parameters]:
-    """What the aggregate is given beside its argument."""
-    if aggregate == "percentile":
+def aggregates(name: str, arg: Expr | None) -> st.SearchStrategy[AnyAggregate]:
+    """The aggregate with what it is given beside its argument."""
+    kind = AGGREGATES[name]
+    if issubclass(kind, Percentile):
         percents = st.sampled_from([0, 50, 100, 90, "99.9", 33.333333, 1e-6]) | st.integers(0, 100)
-        return percents.map(lambda p: f.percentile(f.literal(0), p).parameters)
-    if aggregate in DECAYED:
-        return st.sampled_from([1, 3, 10, 40]).map(lambda ms: Parameters(half_life_ms=ms))
-    if aggregate.endswith("_k"):
-        return st.sampled_from([1, 2, 3, 1000]).map(lambda k: Parameters(k=k))
-    return st.just(NO_PARAMETERS)
+        return percents.map(lambda p: f.percentile(f.literal(0), p).aggregate)
+    if issubclass(kind, Histogram):
+        assert arg is not None
+        return edges(arg)
+    if issubclass(kind, Decayed):
+        return st.sampled_from([1, 3, 10, 40]).map(lambda ms: aggregate_of(name, {"half_life_ms": ms}))
+    if issubclass(kind, Listed):
+        return st.sampled_from([1, 2, 3, 1000]).map(lambda k: aggregate_of(name, {"k": k}))
+    return st.just(aggregate_of(name, {}))
 
 
-def edges(arg: Expr) -> st.SearchStrategy[Parameters]:
+def edges(arg: Expr) -> st.SearchStrategy[AnyAggregate]:
     """Bins around the values that meet each other."""
     edge = st.integers(-9, 9) | st.sampled_from([-I63, 2**53 + 1, I63 - 1])
     if arg.type == "float64":
         edge = st.sampled_from([-1.5, -0.0, 0.1, 0.3, 0.3 + 1e-16, 5, 1e9, -1e300, 1e300])
     rising = st.lists(edge, min_size=2, max_size=6, unique=True).map(sorted)
-    return rising.map(lambda found: f.histogram(arg, found).parameters)
+    return rising.map(lambda found: f.histogram(arg, found).aggregate)
 
 
 @for_a_source
@@ -236,22 +248,22 @@ def ordered(source: Source) -> st.SearchStrategy[Expr]:
 @st.composite
 def feature(draw: st.DrawFn, source: Source, stepped: bool = False, brief: bool = False) -> Feature:
     """``stepped``: one of which a stream keeps steps; ``brief``: one over short windows."""
-    aggregate = draw(st.sampled_from(STEPPED if stepped else sorted(set(AGGREGATES) - {"latest"})))
+    name = draw(st.sampled_from(STEPPED if stepped else WRITTEN))
     where = draw(st.none() | conditions(source, 1))
-    if aggregate == "count" and draw(st.booleans()):
+    if name == "count" and draw(st.booleans()):
         arg: Expr | None = None
-    elif AGGREGATES[aggregate].takes == types.NUMBERS:
+    elif AGGREGATES[name].takes == types.NUMBERS:
         arg = draw(numbers(source))
     else:
         arg = draw(ordered(source))
-    by = draw(ordered(source)) if aggregate in ("argmax", "argmin") else None
-    given = draw(edges(arg) if aggregate == "histogram" and arg is not None else parameters(aggregate))
-    if given.half_life_ms is not None:
-        fitting = decaying_windows(given.half_life_ms)
+    by = draw(ordered(source)) if AGGREGATES[name].by else None
+    aggregate = draw(aggregates(name, arg))
+    if isinstance(aggregate, Decayed):
+        fitting = decaying_windows(aggregate.half_life_ms)
     else:
         fitting = stepped_windows() if stepped else brief_windows() if brief else windows(source)
     over = draw(st.lists(fitting, min_size=1, max_size=3, unique=True))
-    return _feature(aggregate, arg, where, by, given).over(*over)
+    return feature_of(aggregate, arg, where, by).over(*over)
 
 
 @st.composite

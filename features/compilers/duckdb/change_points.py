@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import assert_never
 
 import numpy as np
 import pyarrow as pa
 
-from penstock.features.compilers.duckdb.chosen import CHOSEN, chosen
+from penstock.features.aggregates import Chosen, Count, Decayed, Extreme, Histogram, Latest, Moment, Rank, Sum
+from penstock.features.aggregates import Listed as ListedAggregate
+from penstock.features.compilers.duckdb.chosen import chosen
 from penstock.features.compilers.duckdb.columns import column_of
 from penstock.features.compilers.duckdb.compared import compared
-from penstock.features.compilers.duckdb.decayed import DECAYED
-from penstock.features.compilers.duckdb.extremes import COMPARED
 from penstock.features.compilers.duckdb.frames import frames
 from penstock.features.compilers.duckdb.group import Group, groups
 from penstock.features.compilers.duckdb.keyed_events import keyed_events
-from penstock.features.compilers.duckdb.listed import LISTED, Listed
-from penstock.features.compilers.duckdb.ranked import RANKED, Ranked
+from penstock.features.compilers.duckdb.listed import Listed
+from penstock.features.compilers.duckdb.numbers import Doubles
+from penstock.features.compilers.duckdb.ranked import Ranked
 from penstock.features.compilers.duckdb.summed import Summed
 from penstock.features.compilers.duckdb.view import ViewQuery
 from penstock.features.compilers.duckdb.words import Words, fits_int64
@@ -59,33 +61,40 @@ def _as_they_are(plan: ViewPlan, rows: pa.RecordBatch) -> ChangePoints:
 
 def _columns(group: Group) -> tuple[dict[str, pa.Array], int]:
     """The group's features by name, and how many int64 sums are lost."""
-    summed, ordered, ranked = Summed(group), compared(group), Ranked(group)
+    summed, extremes, picked, ranked = Summed(group), compared(group), chosen(group), Ranked(group)
     listed = Listed(group, ranked)
-    columns, lost = chosen(group), 0
-    for feature in group.features:
-        if feature.aggregate in CHOSEN:
-            continue
-        if feature.aggregate in COMPARED:
-            columns[feature.name] = ordered[feature.aggregate, feature.window]
-        elif feature.aggregate in RANKED:
-            columns[feature.name] = getattr(ranked, feature.aggregate)(feature)
-        elif feature.aggregate in LISTED:
-            columns[feature.name] = getattr(listed, feature.aggregate)(feature)
-        elif feature.aggregate == "sum" and feature.type == "int64":
-            columns[feature.name], over = _int64_sum(summed.sums[feature.window])
-            lost += over
-        else:
-            columns[feature.name] = _number(summed, feature)
-    return columns, lost
+    lost = 0
+
+    def column(feature: FeaturePlan) -> pa.Array:
+        nonlocal lost
+        match feature.aggregate:
+            case Count():
+                return column_of(summed.counts[feature.window], None, pa.int64())
+            case Sum() if feature.type == "int64":
+                sums, over = _int64_sum(summed.sums[feature.window])
+                lost += over
+                return sums
+            case Moment() as moment:
+                return _doubles(summed.values(moment, feature.window))
+            case Decayed() as decayed:
+                return _doubles(summed.decayed.values(decayed, feature.ages))
+            case Extreme() as extreme:
+                return extremes[extreme, feature.window]
+            case Chosen():
+                return picked[feature.name]
+            case Rank() as rank:
+                return ranked.column(rank, feature.window)
+            case ListedAggregate() | Histogram() as lists:
+                return listed.column(lists, feature.window)
+            case Latest():
+                raise AssertionError("a table's rows are made in SQL")
+            case _:
+                assert_never(feature.aggregate)
+
+    return {feature.name: column(feature) for feature in group.features}, lost
 
 
-def _number(summed: Summed, feature: FeaturePlan) -> pa.Array:
-    if feature.aggregate == "count":
-        return column_of(summed.counts[feature.window], None, pa.int64())
-    if feature.aggregate in DECAYED:
-        values = getattr(summed.decayed, feature.aggregate)(feature)
-    else:
-        values = getattr(summed, feature.aggregate)(feature.window)
+def _doubles(values: Doubles) -> pa.Array:
     return column_of(values, ~np.isnan(values), pa.float64())
 
 

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from penstock.features.aggregates import Chosen, Max, Min
 from penstock.features.compilers.duckdb.codes import Codes, codes
 from penstock.features.compilers.duckdb.columns import Bools, valid
 from penstock.features.compilers.duckdb.extremes import extremes
 from penstock.features.compilers.duckdb.group import Group
 from penstock.features.compilers.duckdb.sums import range_counts
 from penstock.features.compilers.duckdb.words import Int64s
-from penstock.features.plan import FeaturePlan
-
-CHOSEN = {"argmax": "max", "argmin": "min"}
 
 
 @dataclass(frozen=True)
@@ -29,12 +27,12 @@ class _Order:
 
 def chosen(group: Group) -> dict[str, pa.Array]:
     """Columns by the feature's name, null over nothing."""
-    features = [feature for feature in group.features if feature.by is not None]
+    features = [(f, f.aggregate, f.by) for f in group.features if isinstance(f.aggregate, Chosen) and f.by is not None]
     if not features:
         return {}
     coded = codes(group.events.value(group.arg))
-    orders = {by: _order(group, coded, by) for by in dict.fromkeys(f.by for f in features if f.by is not None)}
-    return {f.name: _column(group, coded, orders[f.by], f) for f in features if f.by is not None}
+    orders = {by: _order(group, coded, by) for by in dict.fromkeys(by for _, _, by in features)}
+    return {f.name: _column(group, coded, orders[by], f.window, aggregate) for f, aggregate, by in features}
 
 
 def _order(group: Group, coded: Codes, by: int) -> _Order:
@@ -47,9 +45,9 @@ def _order(group: Group, coded: Codes, by: int) -> _Order:
     return _Order(places, ranks, both)
 
 
-def _column(group: Group, coded: Codes, order: _Order, feature: FeaturePlan) -> pa.Array:
-    ranges = group.ranges([feature.window])
-    (best,) = extremes(CHOSEN[feature.aggregate], order.ranks, order.known, group.events.ties, ranges)
+def _column(group: Group, coded: Codes, order: _Order, window: int, aggregate: Chosen) -> pa.Array:
+    ranges = group.ranges([window])
+    (best,) = extremes(Max() if aggregate.greatest else Min(), order.ranks, order.known, group.events.ties, ranges)
     (count,) = range_counts(order.known, ranges)
     # where nothing counts there is no rank
     places = order.places[np.clip(best.astype(np.int64), 0, len(order.places) - 1)]

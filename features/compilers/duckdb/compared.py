@@ -5,21 +5,26 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+from penstock.features.aggregates import Extreme
 from penstock.features.compilers.duckdb.codes import Codes, codes
 from penstock.features.compilers.duckdb.columns import Bools, valid
-from penstock.features.compilers.duckdb.extremes import COMPARED, Values, better_of, extremes
+from penstock.features.compilers.duckdb.extremes import Values, better_of, extremes
 from penstock.features.compilers.duckdb.group import Group
 
 
-def compared(group: Group) -> dict[tuple[str, int], pa.Array]:
+def compared(group: Group) -> dict[tuple[Extreme, int], pa.Array]:
     """Columns by aggregate and window, null over nothing."""
-    names = [name for name in COMPARED if group.windows([name])]
-    if not names:
+    wanted = list(dict.fromkeys(f.aggregate for f in group.features if isinstance(f.aggregate, Extreme)))
+    if not wanted:
         return {}
-    before = {name: held for name in names if (held := group.before(name)) is not None}
+    before = {extreme: held for extreme in wanted if (held := group.before(extreme)) is not None}
     coded, (values, *held) = _coded([group.events.value(group.arg), *before.values()])
-    holding = {name: (of, _known(before[name])) for name, of in zip(before, held, strict=True)}
-    return {key: column for name in names for key, column in _columns(group, name, coded, values, holding.get(name))}
+    holding = {extreme: (of, _known(before[extreme])) for extreme, of in zip(before, held, strict=True)}
+    return {
+        key: column
+        for extreme in wanted
+        for key, column in _columns(group, extreme, coded, values, holding.get(extreme))
+    }
 
 
 def _coded(columns: list[pa.Array]) -> tuple[Codes, list[Values]]:
@@ -30,24 +35,24 @@ def _coded(columns: list[pa.Array]) -> tuple[Codes, list[Values]]:
 
 
 def _columns(
-    group: Group, name: str, coded: Codes, values: Values, held: tuple[Values, Bools] | None
-) -> list[tuple[tuple[str, int], pa.Array]]:
-    windows = group.windows([name])
-    found = extremes(name, values, group.known, group.events.ties, group.ranges(windows))
+    group: Group, extreme: Extreme, coded: Codes, values: Values, held: tuple[Values, Bools] | None
+) -> list[tuple[tuple[Extreme, int], pa.Array]]:
+    windows = group.windows(lambda aggregate: aggregate == extreme)
+    found = extremes(extreme, values, group.known, group.events.ties, group.ranges(windows))
     columns = []
     for window, numbers in zip(windows, found, strict=True):
         known = group.alive[window] > 0
         if held is not None and group.lasting(window):
             at = group.points.key
-            numbers, known = _merged(name, (held[0][at], held[1][at]), (numbers, known))
-        columns.append(((name, window), coded.column(numbers, known)))
+            numbers, known = _merged(extreme, (held[0][at], held[1][at]), (numbers, known))
+        columns.append(((extreme, window), coded.column(numbers, known)))
     return columns
 
 
-def _merged(name: str, held: tuple[Values, Bools], found: tuple[Values, Bools]) -> tuple[Values, Bools]:
+def _merged(extreme: Extreme, held: tuple[Values, Bools], found: tuple[Values, Bools]) -> tuple[Values, Bools]:
     """What was held comes before all that is found."""
     (a, a_known), (b, b_known) = held, found
-    best = better_of(name, a, b)
+    best = better_of(extreme, a, b)
     return np.where(a_known & b_known, best, np.where(a_known, a, b)), a_known | b_known
 
 

@@ -5,53 +5,55 @@ The sums over the windows of 1, 2, ... half-lives come one after another: only t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
+from typing import assert_never
 
 import numpy as np
 
+from penstock.features.aggregates import AnyDecayed, DecayedMean, DecayedSum
 from penstock.features.compilers.duckdb.group import Group
 from penstock.features.compilers.duckdb.numbers import Doubles, quotients
 from penstock.features.compilers.duckdb.sums import largest, range_counts, range_sums
 from penstock.features.compilers.duckdb.words import Int64s, Words, add, extend, words_for
-from penstock.features.plan import FeaturePlan
-
-DECAYED = ("decayed_sum", "decayed_mean")
 
 
 class Decayed:
-    """One value per change point. ``numbers``: the scaled integers, 0 for events that take no part; ``power``: their
-    decimal places.
+    """One value per change point, over windows of 1, 2, ... half-lives.
+
+    ``numbers``: the scaled integers, 0 for events that take no part; ``power``: their decimal places.
     """
 
     def __init__(self, group: Group, numbers: Int64s, power: int) -> None:
         self._group, self._numbers, self._power = group, numbers, power
 
-    def decayed_sum(self, feature: FeaturePlan) -> Doubles:
-        """0.0 over nothing."""
-        total = self._total(feature)
-        return quotients(total, np.full(len(total[0]), _whole(feature)), self._power)
+    def values(self, aggregate: AnyDecayed, ages: Sequence[int]) -> Doubles:
+        """NaN for the mean of nothing."""
+        total = self._total(ages)
+        match aggregate:
+            case DecayedSum():
+                return quotients(total, np.full(len(total[0]), _whole(ages)), self._power)
+            case DecayedMean():
+                return quotients(total, self._weights(ages), self._power)
+            case _:
+                assert_never(aggregate)
 
-    def decayed_mean(self, feature: FeaturePlan) -> Doubles:
-        """NaN over nothing."""
-        return quotients(self._total(feature), self._weights(feature), self._power)
-
-    def _total(self, feature: FeaturePlan) -> Words:
+    def _total(self, ages: Sequence[int]) -> Words:
         """``2**(J-1)`` times the sum."""
-        ranges = self._group.ranges(feature.ages)
-        words = words_for(largest(self._numbers) * ranges[-1].longest * _whole(feature))
+        ranges = self._group.ranges(ages)
+        words = words_for(largest(self._numbers) * ranges[-1].longest * _whole(ages))
         return _decayed((extend(range_sums(self._numbers, [r])[0], words) for r in ranges), len(ranges))
 
-    def _weights(self, feature: FeaturePlan) -> Int64s:
+    def _weights(self, ages: Sequence[int]) -> Int64s:
         """``2**(J-1)`` times the sum of the weights."""
-        ranges = self._group.ranges(feature.ages)
+        ranges = self._group.ranges(ages)
         counts = ((range_counts(self._group.known, [r])[0].view(np.uint64),) for r in ranges)
         return _decayed(counts, len(ranges))[0].view(np.int64)
 
 
-def _whole(feature: FeaturePlan) -> int:
+def _whole(ages: Sequence[int]) -> int:
     """What the youngest events weigh, the oldest weighing 1."""
-    return 1 << (len(feature.ages) - 1)
+    return 1 << (len(ages) - 1)
 
 
 def _decayed(parts: Iterable[Words], count: int) -> Words:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from penstock.features.aggregates import Extreme
 from penstock.features.compilers.duckdb.columns import Bools
 from penstock.features.compilers.duckdb.frames import Range
 from penstock.features.compilers.duckdb.words import Int64s
@@ -15,28 +16,26 @@ from penstock.features.compilers.duckdb.words import Int64s
 Values = npt.NDArray[np.float64 | np.int64]
 
 
-COMPARED = ("min", "max", "first", "last")
+def extremes(
+    extreme: Extreme, values: Values, known: Bools | None, ties: Int64s, ranges: Sequence[Range]
+) -> list[Values]:
+    """The extreme of the known values over each point's range, for each of the ranges; anything where there is none.
 
-
-def extremes(name: str, values: Values, known: Bools | None, ties: Int64s, ranges: Sequence[Range]) -> list[Values]:
-    """Min, max, first or last of the known values over each point's range, for each of the ranges; anything where
-    there is none. ``known`` None: all. ``ties``: where each time of each key begins, and the number of events.
-
-    At one time the least is the first and the greatest the last.
+    ``known`` None: all. ``ties``: where each time of each key begins, and the number of events. At one time the least
+    is the first and the greatest the last.
     """
-    greatest = name in ("max", "last")
-    better = np.maximum if greatest else np.minimum
-    values = values if known is None else np.where(known, values, _loser(values, greatest=greatest))
-    if name in ("min", "max"):
+    better = np.maximum if extreme.greatest else np.minimum
+    values = values if known is None else np.where(known, values, _loser(values, greatest=extreme.greatest))
+    if not extreme.by_time:
         return _over_ranges(values, ranges, better)
-    return (_last if name == "last" else _first)(_of_ties(values, ties, better), known, ranges)
+    return (_last if extreme.greatest else _first)(_of_ties(values, ties, better), known, ranges)
 
 
-def better_of(name: str, earlier: Values, later: Values) -> Values:
+def better_of(extreme: Extreme, earlier: Values, later: Values) -> Values:
     """Which of two values counts, when all of one come before all of the other."""
-    if name in ("first", "last"):
-        return earlier if name == "first" else later
-    better: Values = (np.maximum if name == "max" else np.minimum)(earlier, later)
+    if extreme.by_time:
+        return later if extreme.greatest else earlier
+    better: Values = (np.maximum if extreme.greatest else np.minimum)(earlier, later)
     return better
 
 

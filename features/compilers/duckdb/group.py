@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 
+from penstock.features.aggregates import AnyAggregate
 from penstock.features.compilers.duckdb.columns import Bools
 from penstock.features.compilers.duckdb.frames import Frames, Range
 from penstock.features.compilers.duckdb.keyed_events import KeyedEvents
 from penstock.features.compilers.duckdb.sums import range_counts
-from penstock.features.compilers.duckdb.view import Held
+from penstock.features.compilers.duckdb.view import Held, Part
 from penstock.features.compilers.duckdb.words import Int64s
 from penstock.features.plan import FeaturePlan, ViewPlan
 
@@ -32,9 +33,9 @@ class Group:
         """The argument; only ``count`` has none, and asks for none."""
         return self.features[0].arg or 0
 
-    def windows(self, aggregates: Iterable[str]) -> list[int]:
+    def windows(self, wanted: Callable[[AnyAggregate], bool]) -> list[int]:
         """The windows over which some of these aggregates are wanted."""
-        return list(dict.fromkeys(f.window for f in self.features if f.aggregate in aggregates))
+        return list(dict.fromkeys(f.window for f in self.features if wanted(f.aggregate)))
 
     def ranges(self, windows: Iterable[int]) -> list[Range]:
         """The ranges of these windows."""
@@ -74,7 +75,7 @@ class Group:
         """Does nothing leave this window?"""
         return self.plan.windows[window].kind == "lifetime"
 
-    def before(self, part: str) -> pa.Array | None:
+    def before(self, part: Part) -> pa.Array | None:
         """What lifetimes held at the slice's start, a row per key; None: nothing."""
         return self.events.before(Held(part, self.features[0].arg, self.features[0].where))
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from functools import cached_property
 from itertools import pairwise
+from typing import assert_never
 
 import numpy as np
 import pyarrow as pa
 
+from penstock.features.aggregates import AnyList, FirstK, Histogram, LastK, TopK
 from penstock.features.compilers.duckdb.columns import column_of
 from penstock.features.compilers.duckdb.extremes import Values
 from penstock.features.compilers.duckdb.frames import Range
@@ -16,51 +18,56 @@ from penstock.features.compilers.duckdb.group import Group
 from penstock.features.compilers.duckdb.ranked import Ranked
 from penstock.features.compilers.duckdb.sums import range_counts
 from penstock.features.compilers.duckdb.words import Int64s
-from penstock.features.plan import FeaturePlan
-
-LISTED = ("last_k", "first_k", "top_k", "histogram")
 
 
 class Listed:
-    """Columns by feature. ``ranked`` has the group's values in their own order."""
+    """Columns of lists. ``ranked`` has the group's values in their own order."""
 
     def __init__(self, group: Group, ranked: Ranked) -> None:
         self._group, self._ranked = group, ranked
 
-    def last_k(self, feature: FeaturePlan) -> pa.Array:
+    def column(self, aggregate: AnyList | Histogram, window: int) -> pa.Array:
+        """One list per change point."""
+        r = self._group.taking_part[window]
+        match aggregate:
+            case LastK():
+                return self._last(r, aggregate.k)
+            case FirstK():
+                return self._first(r, aggregate.k)
+            case TopK():
+                return self._top(r, aggregate.k)
+            case Histogram():
+                return self._histogram(aggregate.edges, window)
+            case _:
+                assert_never(aggregate)
+
+    def _last(self, r: Range, k: int) -> pa.Array:
         """From each range's end backwards."""
-        r, lengths = self._ends(feature)
+        lengths = np.minimum(r.lengths, k)
         places = np.repeat(r.high - 1, lengths) - _within(lengths)
         return self._values(self._in_time[places], lengths)
 
-    def first_k(self, feature: FeaturePlan) -> pa.Array:
+    def _first(self, r: Range, k: int) -> pa.Array:
         """From each range's start onwards."""
-        r, lengths = self._ends(feature)
+        lengths = np.minimum(r.lengths, k)
         places = np.repeat(r.low, lengths) + _within(lengths)
         return self._values(self._in_time[places], lengths)
 
-    def top_k(self, feature: FeaturePlan) -> pa.Array:
+    def _top(self, r: Range, k: int) -> pa.Array:
         """One pass over the points: a range differs from the one before by what enters and leaves."""
-        assert feature.parameters.k is not None
-        r = self._group.taking_part[feature.window]
-        found, lengths = _most_frequent(self._ranked.ranks, r, feature.parameters.k)
+        found, lengths = _most_frequent(self._ranked.ranks, r, k)
         return self._values(self._ranked.different[found], lengths)
 
-    def histogram(self, feature: FeaturePlan) -> pa.Array:
+    def _histogram(self, edges: tuple[int | float, ...], window: int) -> pa.Array:
         """Bin by bin, the events of the range that lie in it."""
-        assert feature.parameters.edges is not None
         values, known = self._ranked.codes.values, self._group.known
-        ranges = self._group.ranges([feature.window])
+        ranges = self._group.ranges([window])
         bins = []
-        for low, high in pairwise(feature.parameters.edges):
+        for low, high in pairwise(edges):
             inside = (values >= low) & (values < high)
             bins += range_counts(inside if known is None else inside & known, ranges)
         counts = np.ascontiguousarray(np.stack(bins, axis=1)).reshape(-1)
         return _lists(column_of(counts, None, pa.int64()), np.full(len(bins[0]), len(bins), dtype=np.int64))
-
-    def _ends(self, feature: FeaturePlan) -> tuple[Range, Int64s]:
-        r = self._group.taking_part[feature.window]
-        return r, np.minimum(r.lengths, feature.parameters.k or 0)
 
     @cached_property
     def _in_time(self) -> Values:

@@ -3,37 +3,44 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import assert_never
 
 import numpy as np
 import pyarrow as pa
 
+from penstock.features.aggregates import AnyRank, Distinct, Percentile
 from penstock.features.compilers.duckdb.codes import Codes, codes
 from penstock.features.compilers.duckdb.columns import column_of
 from penstock.features.compilers.duckdb.extremes import Values
+from penstock.features.compilers.duckdb.frames import Range
 from penstock.features.compilers.duckdb.group import Group
 from penstock.features.compilers.duckdb.ranks import count_below, kth
 from penstock.features.compilers.duckdb.words import Int64s
-from penstock.features.plan import FeaturePlan
-
-RANKED = ("distinct", "percentile")
 
 
 class Ranked:
-    """Columns by feature. The values that take part, as numbers in their own order."""
+    """Columns. The values that take part, as numbers in their own order."""
 
     def __init__(self, group: Group) -> None:
         self._group = group
 
-    def distinct(self, feature: FeaturePlan) -> pa.Array:
+    def column(self, aggregate: AnyRank, window: int) -> pa.Array:
+        """One value per change point."""
+        r = self._group.taking_part[window]
+        match aggregate:
+            case Distinct():
+                return self._distinct(r)
+            case Percentile():
+                return self._percentile(r, *aggregate.share)
+            case _:
+                assert_never(aggregate)
+
+    def _distinct(self, r: Range) -> pa.Array:
         """A value counts where it stands for the first time in the range: its last place before is not in it."""
-        r = self._group.taking_part[feature.window]
         return column_of(count_below(self._before, r.low, r.high, r.low + 1), None, pa.int64())
 
-    def percentile(self, feature: FeaturePlan) -> pa.Array:
-        """Null over nothing."""
-        assert feature.parameters.share is not None
-        above, below = feature.parameters.share
-        r = self._group.taking_part[feature.window]
+    def _percentile(self, r: Range, above: int, below: int) -> pa.Array:
+        """The share is ``above / below``; null over nothing."""
         rank = np.maximum(-(-above * r.lengths // below), 1)
         found = kth(self.ranks, r.low, r.high, rank - 1)
         if not len(self.different):

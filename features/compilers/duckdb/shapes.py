@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from penstock.features.aggregates import AnyAggregate, Moment
 from penstock.features.compilers.duckdb.group import Group
 from penstock.features.compilers.duckdb.numbers import Doubles, ratios
 from penstock.features.compilers.duckdb.sums import range_powers
@@ -26,12 +27,17 @@ from penstock.features.compilers.duckdb.words import (
 )
 
 
+def has_shape(aggregate: AnyAggregate) -> bool:
+    """Is it made of third or fourth powers?"""
+    return isinstance(aggregate, Moment) and aggregate.powers > 2
+
+
 class Shapes:
     """By window, one value per change point. ``numbers``: the scaled integers, of the events that take part."""
 
     def __init__(self, group: Group, numbers: Int64s) -> None:
         self._group = group
-        windows = group.windows(("skew", "kurtosis"))
+        windows = group.windows(has_shape)
         ranges = group.ranges(windows)
         sizes = _moved(numbers, group)
         powers = [range_powers(sizes, power, ranges) for power in (1, 2, 3, 4)]

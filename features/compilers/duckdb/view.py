@@ -9,8 +9,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal, assert_never
 
-from penstock.features.aggregates import AGGREGATES
+from penstock.features.aggregates import (
+    AnyAggregate,
+    Argmax,
+    Argmin,
+    Count,
+    Decayed,
+    Extreme,
+    Histogram,
+    Kurtosis,
+    Latest,
+    Listed,
+    Mean,
+    Rank,
+    Skew,
+    Std,
+    Sum,
+    Var,
+)
 from penstock.features.compilers.duckdb.types import quote
 from penstock.features.ingest import TIME_MIN
 from penstock.features.plan import FeaturePlan, ViewPlan
@@ -18,31 +36,23 @@ from penstock.features.plan import FeaturePlan, ViewPlan
 #: The time of what came before a slice: before every event.
 BEFORE = TIME_MIN - 1
 
-_ORDERED = ("min", "max", "first", "last")
+#: A count, a sum, squares (high and low 64 bits), or the best value until then.
+Part = Literal["c", "n", "q", "r"] | Extreme
 
-_ORDERED_SQL = {
-    "min": "min({x})",
-    "max": "max({x})",
-    "first": "arg_min({x}, {{'e': _e, 'x': {x}}})",
-    "last": "arg_max({x}, {{'e': _e, 'x': {x}}})",
-}
-_SUMMED_SQL = {
+_SUMMED_SQL: dict[Part, str] = {
     "c": "1",
     "n": "{n}",
     # squares of int64 need 126 bits and their sums more: two halves, each far from the end of HUGEINT
     "q": "CAST({n} AS HUGEINT) * {n} // 18446744073709551616",
     "r": "CAST({n} AS HUGEINT) * {n} % 18446744073709551616",
 }
-_PARTS = {"count": "c", "sum": "n", "mean": "cn", "var": "cnqr", "std": "cnqr"}
 
 
 @dataclass(frozen=True)
 class Held:
-    """What a lifetime holds for a key. ``part``: c (count), n (sum), q and r (squares: high and low 64 bits), or min,
-    max, first, last.
-    """
+    """A part of what a lifetime holds for a key."""
 
-    part: str
+    part: Part
     arg: int | None
     where: int | None
 
@@ -50,29 +60,46 @@ class Held:
     def name(self) -> str:
         """Its column."""
         where = "" if self.where is None else f"_w{self.where}"
-        return f"_held_{self.part}{'' if self.arg is None else self.arg}{where}"
+        part = self.part.name if isinstance(self.part, Extreme) else self.part
+        return f"_held_{part}{'' if self.arg is None else self.arg}{where}"
 
     @property
     def sql(self) -> str:
         """The aggregate over a key's events."""
-        if self.part in _ORDERED:
-            x = f"_x{self.arg}" if self.where is None else f"(CASE WHEN _w{self.where} THEN _x{self.arg} END)"
-            return _ORDERED_SQL[self.part].format(x=x)
+        if isinstance(self.part, Extreme):
+            return self._best(self.part)
         conditions = [f"_w{self.where}"] if self.where is not None else []
         conditions += [f"_x{self.arg} IS NOT NULL"] if self.arg is not None else []
         added = _SUMMED_SQL[self.part].format(n=f"_n{self.arg}")
         return f"sum(CASE WHEN {' AND '.join(conditions)} THEN {added} ELSE 0 END)" if conditions else f"sum({added})"
 
-
-def can_be_held(feature: FeaturePlan) -> bool:
-    """Can one row sum up what came before a slice?"""
-    return feature.aggregate in _PARTS or feature.aggregate in _ORDERED
+    def _best(self, extreme: Extreme) -> str:
+        x = f"_x{self.arg}" if self.where is None else f"(CASE WHEN _w{self.where} THEN _x{self.arg} END)"
+        best = "max" if extreme.greatest else "min"
+        return f"arg_{best}({x}, {{'e': _e, 'x': {x}}})" if extreme.by_time else f"{best}({x})"
 
 
 def held_of(feature: FeaturePlan) -> tuple[Held, ...]:
-    """What a lifetime holds for a feature."""
-    parts = _PARTS.get(feature.aggregate, (feature.aggregate,))
-    return tuple(Held(part, feature.arg, feature.where) for part in parts)
+    """What a lifetime holds for a feature; nothing where one row cannot sum up what came before a slice."""
+    return tuple(Held(part, feature.arg, feature.where) for part in _parts(feature.aggregate))
+
+
+def _parts(aggregate: AnyAggregate) -> tuple[Part, ...]:
+    match aggregate:
+        case Count():
+            return ("c",)
+        case Sum():
+            return ("n",)
+        case Mean():
+            return ("c", "n")
+        case Var() | Std():
+            return ("c", "n", "q", "r")
+        case Extreme():
+            return (aggregate,)
+        case Skew() | Kurtosis() | Decayed() | Argmax() | Argmin() | Rank() | Listed() | Histogram() | Latest():
+            return ()
+        case _:
+            assert_never(aggregate)
 
 
 @dataclass(frozen=True)
@@ -117,7 +144,7 @@ FROM numbered"""
     @cached_property
     def whole(self) -> bool:
         """Does a slice read all events before its end, because a lifetime's aggregate cannot be held?"""
-        return not all(map(can_be_held, self._lifetimes))
+        return not all(map(held_of, self._lifetimes))
 
     @cached_property
     def held(self) -> tuple[Held, ...]:
@@ -189,9 +216,9 @@ def _argument(feature: FeaturePlan) -> dict[str, str]:
     """What an aggregate needs of an event's argument."""
     if feature.arg is None:
         return {}
-    if feature.aggregate == "count":
+    if isinstance(feature.aggregate, Count):
         return {f"_p{feature.arg}": f"_x{feature.arg} IS NOT NULL"}
-    names = [f"_n{feature.arg}" if AGGREGATES[feature.aggregate].sums else f"_x{feature.arg}"]
+    names = [f"_n{feature.arg}" if feature.aggregate.scaled else f"_x{feature.arg}"]
     names += [f"_x{feature.by}"] if feature.by is not None else []
     return {name: name for name in names}
 

@@ -1,10 +1,11 @@
-"""How much state the window operator keeps for a key, read off its Java classes.
+"""How much state the window operator keeps for a key.
 
     bytes of a key = fixed + events alive * per event + steps with events * per step
 
-``KeyState`` and ``Head`` make the fixed part, with one accumulator for each (argument, condition, window); the columns
-of ``Chunk`` hold the events that are alive in the longest window that needs them one by one. The bytes are those of the
-values: the objects around them take some hundred more per key on the heap, and none in RocksDB.
+Java's ``KeyState`` and ``Head`` make the fixed part, with one accumulator for each (argument, condition, window), whose
+sizes a test of the operator writes into ``state_sizes.json``. The columns of ``Chunk`` hold the events that are alive
+in the longest window that needs them one by one. The bytes are those of the values: the objects around them take some
+hundred more per key on the heap, and none in RocksDB.
 
 For longer windows that events leave on a grid, ``Steps`` keeps the events of a step as one entry, with a part for each
 accumulator from which they are subtracted.
@@ -12,9 +13,12 @@ accumulator from which they are subtracted.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Set
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
 
 from penstock.features.plan import FeaturePlan, ViewPlan
 from penstock.features.windows import Window
@@ -32,19 +36,56 @@ VALUE_BYTES = 8
 #: A text of 16 ASCII characters: reference, String, byte array. Longer ones take a byte per character more.
 TEXT_BYTES = 4 + 24 + 16 + 16
 
-_SHAPES = ("skew", "kurtosis")
-_SQUARED = ("var", "std", *_SHAPES)
-_TOTALS = ("sum", "mean", "decayed_sum", "decayed_mean", *_SQUARED)
-_RANKED = ("distinct", "percentile", "top_k")
-_SINGLES = ("first", "last")
-#: What Steps carries, and of that what is gone by its time alone.
-_BY_TIME = ("min", "max", "last")
-_STEPPED = ("count", "sum", "mean", *_SQUARED, "first", "histogram", *_BY_TIME)
+
+@dataclass(frozen=True)
+class Cost:
+    """``bytes``, with so many values of the argument, of what it goes by, and of all arguments of the view; all of it
+    ``times`` an aggregate's parameter.
+    """
+
+    times: Literal["one", "k", "bins"]
+    bytes: int = 0
+    values: int = 0
+    bys: int = 0
+    rows: int = 0
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The accumulator of an aggregate, as Java's ``Aggregate`` and ``Family`` have it.
+
+    Features of one ``family``, condition and window share one, if they agree in ``apart_by``. ``stepped``: how it gives
+    up the events of a step. ``limited`` and ``lasting``: its costs (fixed, for each event at most) over windows that
+    events leave one by one, and over others.
+    """
+
+    family: str
+    apart_by: tuple[str, ...]
+    stepped: Literal["by_part", "by_time", "never"]
+    limited: tuple[Cost, Cost]
+    lasting: tuple[Cost, Cost]
+
+
+def _read_kept() -> dict[str, Kept]:
+    table = json.loads((Path(__file__).parent / "state_sizes.json").read_text())
+    return {
+        name: Kept(
+            row["family"], tuple(row["apart_by"]), row["stepped"], _costs(row["limited"]), _costs(row["lasting"])
+        )
+        for name, row in table.items()
+    }
+
+
+def _costs(row: dict[str, Any]) -> tuple[Cost, Cost]:
+    return Cost(**row["fixed"]), Cost(**row["per_event"])
+
+
+#: By the aggregate's name.
+KEPT = _read_kept()
+_BY_PART = {kept.family for kept in KEPT.values() if kept.stepped == "by_part"}
+
 #: By what features can share an accumulator, condition and window its bytes: fixed, and for each event at most.
 Accumulators = dict[tuple[tuple[object, ...], int | None, int], tuple[int, int]]
-#: Count, a 128-bit sum; a 192-bit sum of squares; the third and fourth powers of 2**53 in up to 2**32 events.
-_TOTAL_BYTES, _SQUARES_BYTES, _POWERS_BYTES = 8 + 16, 24, 24 + 32
-_COUNT_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -109,7 +150,7 @@ def _stepped(plan: ViewPlan) -> Set[int]:
     """The windows for which steps are kept in place of events, by their places, as ``Steps.of`` has it."""
     if plan.source.named:
         return frozenset()
-    uncarried = {feature.window for feature in plan.features if feature.aggregate not in _STEPPED}
+    uncarried = {feature.window for feature in plan.features if KEPT[feature.aggregate.name].stepped == "never"}
     able = {
         place
         for place, window in enumerate(plan.windows)
@@ -133,7 +174,7 @@ def _parts(stepped: Set[int], accumulators: Accumulators) -> int:
     parts = {
         (family, where, fixed)
         for (family, where, window), (fixed, _) in accumulators.items()
-        if window in stepped and family[0] not in _BY_TIME
+        if window in stepped and family[0] in _BY_PART
     }
     return sum(fixed for _, _, fixed in parts)
 
@@ -143,43 +184,33 @@ def _accumulators(plan: ViewPlan) -> Accumulators:
     shared: Accumulators = {}
     for feature in plan.features:
         for window in feature.ages or (feature.window,):
-            name = (_family(feature), feature.where, window)
+            name = (_shared(feature), feature.where, window)
             shared[name] = max(shared.get(name, (0, 0)), _accumulator(plan, feature))
     return shared
 
 
-def _family(feature: FeaturePlan) -> tuple[object, ...]:
+def _shared(feature: FeaturePlan) -> tuple[object, ...]:
     """What tells accumulators of one condition and window apart."""
-    if feature.aggregate == "latest":
-        return ("latest",)
-    if feature.aggregate in _TOTALS:
-        return ("totals", feature.arg)
-    if feature.aggregate in _RANKED:
-        return ("ranked", feature.arg)
-    return (feature.aggregate, feature.arg, feature.by, feature.parameters)
+    kept = KEPT[feature.aggregate.name]
+    own = {"arg": feature.arg, "by": feature.by, **feature.aggregate.parameters}
+    return (kept.family, *(own.get(name) for name in kept.apart_by))
 
 
 def _accumulator(plan: ViewPlan, feature: FeaturePlan) -> tuple[int, int]:
-    if feature.aggregate == "count":
-        return _COUNT_BYTES, 0
-    if feature.aggregate in _TOTALS:
-        squares = _SQUARES_BYTES if feature.aggregate in _SQUARED else 0
-        return _TOTAL_BYTES + squares + (_POWERS_BYTES if feature.aggregate in _SHAPES else 0), 0
-    if feature.aggregate == "histogram":
-        return _COUNT_BYTES * feature.most, 0
-    if feature.aggregate == "latest":
-        return 1 + 2 * 8 + sum(_bytes(arg.type) for arg in plan.args), 0
-    value = _bytes(plan.args[feature.arg].type) if feature.arg is not None else VALUE_BYTES
-    if feature.aggregate in _RANKED:
-        orders = 2 if feature.aggregate == "top_k" else 1
-        return 2 * _COUNT_BYTES, orders * (value + _COUNT_BYTES)  # each different value and its count: every event's
-    if feature.parameters.k is not None:
-        return (8 + value) * feature.parameters.k, 0
-    if feature.by is not None:
-        value += _bytes(plan.args[feature.by].type)
-    if feature.aggregate in _SINGLES or plan.windows[feature.window].endless:
-        return 1 + 8 + value, 0
-    return 0, 8 + value  # candidates with their times: every event, at worst
+    kept = KEPT[feature.aggregate.name]
+    fixed, each = kept.lasting if plan.windows[feature.window].endless else kept.limited
+    return _cost(plan, feature, fixed), _cost(plan, feature, each)
+
+
+def _cost(plan: ViewPlan, feature: FeaturePlan, cost: Cost) -> int:
+    of_rows = sum(_bytes(arg.type) for arg in plan.args)
+    each = cost.bytes + cost.rows * of_rows
+    each += cost.values * _of_arg(plan, feature.arg) + cost.bys * _of_arg(plan, feature.by)
+    return each if cost.times == "one" else each * feature.most
+
+
+def _of_arg(plan: ViewPlan, arg: int | None) -> int:
+    return _bytes(plan.args[arg].type) if arg is not None else 0
 
 
 def _bytes(type: str) -> int:

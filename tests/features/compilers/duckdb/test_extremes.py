@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from penstock.features.compilers.duckdb.extremes import COMPARED, better_of, extremes
+from penstock.features.aggregates import Extreme, First, Last, Max, Min
+from penstock.features.compilers.duckdb.extremes import better_of, extremes
 from tests.features.compilers.duckdb.test_sums import range_of
 
-FUNCTIONS = {"min": min, "max": max, "first": lambda v: v[0], "last": lambda v: v[-1]}
+FUNCTIONS = {Min(): min, Max(): max, First(): lambda v: v[0], Last(): lambda v: v[-1]}
 values = st.sampled_from([-(2**63), 2**63 - 1, 0, 1]) | st.integers(-9, 9)
 
 
@@ -23,25 +24,25 @@ def tied(draw: st.DrawFn) -> tuple[list[int], list[tuple[int, int]], list[int], 
     return [value for group in groups for value in group], ranges, ties, draw(known)
 
 
-@pytest.mark.parametrize("name", COMPARED)
+@pytest.mark.parametrize("extreme", FUNCTIONS)
 @pytest.mark.parametrize("type", [np.int64, np.float64])
 @given(case=tied())
 def test_extremes_are_of_the_known_values_in_order_of_time_and_value(
-    name: str, type: type, case: tuple[list[int], list[tuple[int, int]], list[int], list[bool] | None]
+    extreme: Extreme, type: type, case: tuple[list[int], list[tuple[int, int]], list[int], list[bool] | None]
 ) -> None:
     given_, ranges, ties, known = case
     flags = None if known is None else np.array(known)
     # a range that begins after its last event does not occur
     ranges = [(a, b) for a, b in ranges if b > 0]
-    (found,) = extremes(name, np.array(given_, type), flags, np.array(ties), [range_of(ranges)])
+    (found,) = extremes(extreme, np.array(given_, type), flags, np.array(ties), [range_of(ranges)])
     times = np.repeat(np.arange(len(ties) - 1), np.diff(ties)).tolist()
     for (a, b), value in zip(ranges, found.tolist(), strict=True):
         alive = sorted((times[i], given_[i]) for i in range(a, b) if known is None or known[i])
         if alive:
-            assert value == type(FUNCTIONS[name]([v for _, v in alive]))
+            assert value == type(FUNCTIONS[extreme]([v for _, v in alive]))
 
 
 def test_what_is_earlier_decides_for_first_and_last_only() -> None:
     earlier, later = np.array([1, 5]), np.array([3, 2])
-    found = {name: better_of(name, earlier, later).tolist() for name in COMPARED}
+    found = {extreme.name: better_of(extreme, earlier, later).tolist() for extreme in FUNCTIONS}
     assert found == {"min": [1, 2], "max": [3, 5], "first": [1, 5], "last": [3, 2]}

@@ -16,4 +16,10 @@ public record Feature(
         Type type,
         int by,
         Parameters parameters,
-        List<Integer> ages) {}
+        List<Integer> ages) {
+
+    /** The same over one of its ages. */
+    public Feature over(int other) {
+        return new Feature(name, aggregate, arg, where, other, type, by, parameters, ages);
+    }
+}

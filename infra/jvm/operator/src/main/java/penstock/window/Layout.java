@@ -9,10 +9,8 @@ import java.util.Set;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import penstock.json.JsonWriter;
-import penstock.number.Moments;
 import penstock.plan.Arg;
 import penstock.plan.Feature;
-import penstock.plan.PlanException;
 import penstock.plan.Type;
 import penstock.plan.View;
 import penstock.plan.Window;
@@ -21,11 +19,6 @@ import penstock.plan.Window;
  * What a view's plan says of its state: the heads, the accumulators that features share, and how features are written.
  */
 final class Layout {
-    private static final Set<String> MULTISETS = Set.of("distinct", "percentile", "top_k");
-    private static final Set<String> SHAPES = Set.of("skew", "kurtosis");
-    private static final Set<String> SQUARED = Set.of("var", "std", "skew", "kurtosis");
-    private static final Set<String> SUMMED = Set.of("sum", "mean", "var", "std");
-
     final View view;
     final boolean hasId;
     final long lateness;
@@ -69,12 +62,8 @@ final class Layout {
 
     private final List<Supplier<Accumulator>> makers = new ArrayList<>();
     private final Map<String, Integer> shared = new LinkedHashMap<>();
-    /** The sums that keep squares, and those that keep higher powers. */
-    private final Set<String> squared;
-
-    private final Set<String> raised;
-    /** The multisets that are ordered by count, too. */
-    private final Set<String> counted;
+    /** By argument, condition and window the aggregates of the features. */
+    private final Map<String, Set<Aggregate>> together;
 
     Layout(View view) {
         this.view = view;
@@ -89,9 +78,8 @@ final class Layout {
         List<Role> headRoles = new ArrayList<>();
         headWindows = headWindows(view, headRoles);
         roles = headRoles.toArray(Role[]::new);
-        squared = keysOf(view, SQUARED);
-        raised = keysOf(view, SHAPES);
-        counted = keysOf(view, Set.of("top_k"));
+        together = view.features().stream()
+                .collect(Collectors.groupingBy(Layout::key, Collectors.mapping(Aggregate::of, Collectors.toSet())));
         int count = view.features().size();
         sources = new int[count];
         emits = new Accumulator.Emit[count];
@@ -143,168 +131,49 @@ final class Layout {
 
     private void plan(int f, List<List<Integer>> places) {
         Feature feature = view.features().get(f);
-        if (feature.ages().isEmpty()) {
-            sources[f] = source(feature, places);
-            emits[f] = emit(feature);
+        Aggregate aggregate = Aggregate.of(feature);
+        Asked asked = asked(feature, feature.window());
+        if (aggregate.decays) {
+            int[] sums = feature.ages().stream()
+                    .mapToInt(window -> source(asked(feature, window), places))
+                    .toArray();
+            decays[f] = aggregate.emitDecayed(asked, sums);
         } else {
-            decays[f] = decay(feature, places);
+            sources[f] = source(asked, places);
+            emits[f] = aggregate.emit(asked);
         }
         names[f] = new JsonWriter().raw(f == 0 ? '{' : ',').text(feature.name()).raw(':').toBytes();
     }
 
-    private Decayed decay(Feature feature, List<List<Integer>> places) {
-        int[] sums = feature.ages().stream()
-                .mapToInt(window -> source(summed(feature, window), places))
-                .toArray();
-        Moments moments = new Moments(view.args().get(feature.arg()).places());
-        return new Decayed(sums, moments, feature.aggregate().equals("decayed_mean"));
+    private Asked asked(Feature feature, int window) {
+        Feature over = feature.over(window);
+        return new Asked(view, over, together.getOrDefault(key(over), Set.of(Aggregate.of(over))));
     }
 
-    /** The sum over one of the windows that a decayed value goes through. */
-    private static Feature summed(Feature decayed, int window) {
-        return new Feature(
-                decayed.name(),
-                "sum",
-                decayed.arg(),
-                decayed.where(),
-                window,
-                decayed.type(),
-                decayed.by(),
-                decayed.parameters(),
-                List.of());
-    }
-
-    /** The place of its accumulator, which its window has from now on. */
-    private int source(Feature feature, List<List<Integer>> places) {
-        int before = makers.size();
-        int source = source(feature);
-        if (makers.size() > before) {
-            places.get(feature.window()).add(before);
-            if (steps != null && steps.cover(feature.window())) {
-                steps.add(before, feature.aggregate(), stepName(feature), makers.get(before));
-            }
-        }
-        return source;
-    }
-
-    /** What accumulators over several windows can have one part of a step for. */
-    private String stepName(Feature feature) {
-        String kind = switch (feature.aggregate()) {
-            case "count", "first" -> feature.aggregate();
-            case "histogram" -> "histogram " + feature.parameters().edges();
-            default -> "sums " + squared.contains(sumsKey(feature)) + raised.contains(sumsKey(feature));
-        };
-        return kind + " " + feature.arg() + " " + feature.where();
-    }
-
-    private int source(Feature feature) {
-        boolean kept = !windows[feature.window()].limited();
-        long grid = windows[feature.window()].grid();
-        Input input = new Input(feature.arg(), feature.where(), feature.arg() < 0 ? Type.INT64 : argTypes[feature.arg()]);
-        int k = feature.parameters().k();
-        return switch (feature.aggregate()) {
-            case "count" -> share("count", feature, () -> new Count(input));
-            case "sum", "mean", "var", "std", "skew", "kurtosis" -> sums(feature, input);
-            case "min", "max" -> {
-                boolean greatest = feature.aggregate().equals("max");
-                yield share(
-                        feature.aggregate(),
-                        feature,
-                        () -> kept ? new Single.Best(input, greatest) : new Extreme(input, greatest, grid));
-            }
-            case "first" -> share("first", feature, () -> new Single.First(input));
-            case "last" -> share("last", feature, () -> new Single.Last(input));
-            case "distinct", "percentile", "top_k" -> {
-                boolean byCount = counted.contains(sumsKey(feature));
-                int place = makers.size();
-                yield share("multiset", feature, () -> new Multiset(input, place, byCount));
-            }
-            case "last_k" -> share("last " + k, feature, () -> new Ends.Newest(input, k));
-            case "first_k" -> share("first " + k, feature, () -> new Ends.Oldest(input, k));
-            case "histogram" -> {
-                long[] edges = feature.parameters().edges().stream().mapToLong(Long::longValue).toArray();
-                yield share("histogram " + Arrays.toString(edges), feature, () -> new Histogram(input, edges));
-            }
-            case "argmax", "argmin" -> chosen(feature, input, kept);
-            case "latest" -> latest(feature);
-            default -> throw new PlanException("aggregate " + feature.aggregate() + " is not carried");
-        };
-    }
-
-    private int sums(Feature feature, Input input) {
-        Arg arg = view.args().get(feature.arg());
-        double scale = arg.type() == Type.FLOAT64 ? Double.parseDouble("1e" + arg.places()) : 0;
-        boolean squares = squared.contains(sumsKey(feature));
-        boolean high = raised.contains(sumsKey(feature));
-        return share("sums", feature, () -> new Sums(input, scale, squares, high));
-    }
-
-    private static Set<String> keysOf(View view, Set<String> aggregates) {
-        return view.features().stream()
-                .filter(feature -> aggregates.contains(feature.aggregate()))
-                .map(Layout::sumsKey)
-                .collect(Collectors.toSet());
-    }
-
-    private static String sumsKey(Feature feature) {
+    private static String key(Feature feature) {
         return feature.arg() + " " + feature.where() + " " + feature.window();
     }
 
-    private int chosen(Feature feature, Input input, boolean kept) {
-        Input by = new Input(feature.by(), feature.where(), argTypes[feature.by()]);
-        boolean greatest = feature.aggregate().equals("argmax");
-        return share(
-                feature.aggregate() + " " + feature.by(), feature, () -> new Chosen(input, by, greatest, kept));
-    }
-
-    private int latest(Feature feature) {
-        if (!windows[feature.window()].lifetime()) {
-            throw new PlanException("aggregate latest is carried over a lifetime only");
-        }
-        return share("latest " + feature.window(), () -> new Latest(argTypes));
-    }
-
-    private int share(String family, Feature feature, Supplier<Accumulator> maker) {
-        return share(family + " " + sumsKey(feature), maker);
-    }
-
-    private int share(String name, Supplier<Accumulator> maker) {
-        Integer known = shared.putIfAbsent(name, makers.size());
+    /** The place of its accumulator, which its window has from now on. */
+    private int source(Asked asked, List<List<Integer>> places) {
+        Family family = Aggregate.of(asked.feature()).family;
+        int window = asked.feature().window();
+        int place = makers.size();
+        Integer known = shared.putIfAbsent(family.name(asked) + " over " + window, place);
         if (known != null) {
             return known;
         }
-        makers.add(maker);
-        return makers.size() - 1;
-    }
-
-    private Accumulator.Emit emit(Feature feature) {
-        Type type = feature.type();
-        String aggregate = feature.aggregate();
-        Moments moments = SUMMED.contains(aggregate) ? new Moments(view.args().get(feature.arg()).places()) : null;
-        return switch (aggregate) {
-            case "count" -> Count::emit;
-            case "sum" -> Sums.sum(type, moments);
-            case "mean" -> Sums.mean(moments);
-            case "var" -> Sums.variance(moments, false);
-            case "std" -> Sums.variance(moments, true);
-            case "skew" -> Sums::skewness;
-            case "kurtosis" -> Sums::kurtosis;
-            case "min", "max" -> windows[feature.window()].limited() ? Extreme.emit(type) : Single.emit(type);
-            case "distinct" -> Multiset::distinct;
-            case "percentile" -> Multiset.percentile(type, feature.parameters());
-            case "argmax", "argmin" -> Chosen.emit(type);
-            case "top_k" -> Multiset.top(type, feature.parameters().k());
-            case "last_k" -> Ends.Newest.emit(type);
-            case "first_k" -> Ends.Oldest.emit(type);
-            case "histogram" -> Histogram::emit;
-            case "latest" -> Latest.emit(feature.arg());
-            default -> Single.emit(type);
-        };
+        makers.add(family.maker(asked, place));
+        places.get(window).add(place);
+        if (steps != null && steps.cover(window)) {
+            steps.add(place, family, family.name(asked), makers.get(place));
+        }
+        return place;
     }
 
     /** Does an aggregate keep blocks beside the key's state? */
     boolean hasBlocks() {
-        return view.features().stream().anyMatch(feature -> MULTISETS.contains(feature.aggregate()));
+        return view.features().stream().anyMatch(feature -> Aggregate.of(feature).family.hasBlocks());
     }
 
     /** Does a key have a log of events and one of steps? */

@@ -19,12 +19,6 @@ import penstock.plan.Window;
  * subtracted, so that the state grows with the steps and not with the events.
  */
 final class Steps {
-    private static final Set<String> CARRIED = Set.of(
-            "count", "sum", "mean", "var", "std", "skew", "kurtosis", "min", "max", "first", "last",
-            "histogram");
-    /** What is gone by its time alone. */
-    private static final Set<String> BY_TIME = Set.of("min", "max", "last");
-
     /** The windows that events leave by the step. */
     private final Set<Integer> windows;
     /** Are no events kept beside the steps, for another window? */
@@ -57,7 +51,7 @@ final class Steps {
     /** The windows of which a step can stand for its events. */
     private static Set<Integer> able(View view) {
         Set<Integer> uncarried = view.features().stream()
-                .filter(feature -> !CARRIED.contains(feature.aggregate()))
+                .filter(feature -> Aggregate.of(feature).family.stepped == Family.Stepped.NEVER)
                 .map(Feature::window)
                 .collect(Collectors.toSet());
         return IntStream.range(0, view.windows().size())
@@ -91,8 +85,8 @@ final class Steps {
     }
 
     /** An accumulator over one of the windows. {@code name}: what it has in common with those of other windows. */
-    void add(int place, String aggregate, String name, Supplier<Accumulator> maker) {
-        if (!BY_TIME.contains(aggregate)) {
+    void add(int place, Family family, String name, Supplier<Accumulator> maker) {
+        if (family.stepped == Family.Stepped.BY_PART) {
             Integer known = shared.putIfAbsent(name, makers.size());
             parts.put(place, known == null ? makers.size() : known);
             if (known == null) {
