@@ -13,11 +13,11 @@ import pyarrow as pa
 from penstock.features.plan import ModelPlan
 from penstock.jobs.audit.batch import recompute
 from penstock.jobs.audit.causes import Findings, find_causes
-from penstock.jobs.audit.known import EVENT_TYPES
 from penstock.jobs.audit.requests import read_requests
 from penstock.jobs.audit.served import load_served
 from penstock.jobs.audit.unlike import Unlike, compare, missing_columns
 from penstock.jobs.batch.database import explained, one_row, scratch_database
+from penstock.jobs.batch.parts import PLAIN_TYPES
 from penstock.jobs.models.folder import versions_before
 from penstock.jobs.project.project import Project
 
@@ -65,6 +65,6 @@ def _request_columns(db: duckdb.DuckDBPyConnection, project: Project, plan: Mode
     ids = [id for (id,) in db.execute("SELECT id FROM served ORDER BY n").fetchall()]
     rows = read_requests(project, plan, ids)
     return {
-        name: pa.array([rows.get(id, {}).get(name) for id in ids], EVENT_TYPES[plan.on.column(name).type])
+        name: pa.array([rows.get(id, {}).get(name) for id in ids], PLAIN_TYPES[plan.on.column(name).type])
         for name in names
     }

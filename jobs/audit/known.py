@@ -18,16 +18,13 @@ from penstock.features.ingest import BadEvent, Row, parse
 from penstock.features.plan import SourcePlan, ViewPlan
 from penstock.jobs.batch.database import one_row
 from penstock.jobs.batch.history import source_rows
-from penstock.jobs.batch.parts import ARROW_TYPES
+from penstock.jobs.batch.parts import PLAIN_TYPES
 from penstock.jobs.kafka.interface import Record
 from penstock.jobs.kafka.reading import read_records
 from penstock.jobs.project.project import Project
 
 #: Before every event.
 LONG_AGO = -(2**62)
-
-#: Events come as plain integers of milliseconds, which history files may have, too.
-EVENT_TYPES = {**ARROW_TYPES, "timestamp": pa.int64()}
 
 Key = tuple[Any, ...]
 
@@ -164,7 +161,7 @@ def good_row(source: SourcePlan, record: Record) -> Row | None:
 
 def event_table(source: SourcePlan, rows: list[Row]) -> pa.Table:
     """Rows as a history file has them."""
-    return pa.table({c.name: pa.array([row[c.name] for row in rows], EVENT_TYPES[c.type]) for c in source.columns})
+    return pa.table({c.name: pa.array([row[c.name] for row in rows], PLAIN_TYPES[c.type]) for c in source.columns})
 
 
 def _least(*times: int | None) -> int | None:

@@ -8,7 +8,7 @@ from penstock.features.compilers.duckdb.view import ViewQuery
 from penstock.features.errors import RefusedError, UsageError
 from penstock.features.plan import ViewPlan
 from penstock.jobs.batch.history import first_time
-from penstock.jobs.batch.parts import ViewParts, read_part
+from penstock.jobs.batch.parts import ViewParts, part_files, read_part
 from penstock.jobs.console.times import range_words, time_words
 from penstock.jobs.project.project import Project
 
@@ -66,7 +66,7 @@ def _not_covered(plan: ViewPlan, folder: Path, covered: Span | None, needed: Spa
 
 def check_parts(plan: ViewPlan, folder: Path) -> None:
     """Refuses change points of another plan, or none at all."""
-    parts = sorted(folder.glob("part-*.parquet"))
+    parts = part_files(folder)
     if not parts:
         raise UsageError(
             f"{plan.name} has no change points", where=str(folder), hint=f"run 'penstock backfill {plan.name}' first"

@@ -52,6 +52,9 @@ ARROW_TYPES = {
 }
 ARROW_TYPES |= {list_of(name): pa.list_(type) for name, type in ARROW_TYPES.items()}
 
+#: The same with times as whole milliseconds, which may be beyond Arrow's own type.
+PLAIN_TYPES = {**ARROW_TYPES, "timestamp": pa.int64(), list_of("timestamp"): pa.list_(pa.int64())}
+
 
 @dataclass(frozen=True)
 class Part:
@@ -105,9 +108,14 @@ def _repeating(schema: pa.Schema) -> list[str]:
     return [field.name for field in schema if pa.types.is_string(field.type)]
 
 
+def part_files(folder: Path) -> list[Path]:
+    """The parts of a view, in the order of their ranges."""
+    return sorted(folder.glob("part-*.parquet"))
+
+
 def part_rows(folder: Path) -> str:
     """The rows of a view's parts in SQL. Raises PenstockError for a damaged one."""
-    return parquet(check_files(sorted(folder.glob("part-*.parquet"))))
+    return parquet(check_files(part_files(folder)))
 
 
 def _range(path: Path) -> tuple[int, int]:
@@ -131,7 +139,7 @@ class ViewParts:
         return [read_part(path) for path in self._paths()]
 
     def _paths(self) -> list[Path]:
-        return sorted(self._folder.glob("part-*.parquet"))
+        return part_files(self._folder)
 
     def next_generation(self) -> int:
         """That of a backfill that begins now, later than all that can be read here."""

@@ -15,20 +15,11 @@ import numpy as np
 import pyarrow as pa
 
 from penstock.features.compilers.duckdb.parquet import listed
-from penstock.features.compilers.duckdb.types import SQL_TYPES, in_milliseconds
+from penstock.features.compilers.duckdb.types import SQL_TYPES, in_milliseconds, literal, quote, text
 from penstock.features.plan import ModelPlan, ViewPlan
-from penstock.features.types import list_of
-from penstock.jobs.batch.parts import part_rows
+from penstock.jobs.batch.as_of import as_of, f_column
+from penstock.jobs.batch.parts import PLAIN_TYPES, part_rows
 from penstock.jobs.parity.bits import differing
-
-_ARROW_TYPES = {
-    "int64": pa.int64(),
-    "float64": pa.float64(),
-    "string": pa.string(),
-    "bool": pa.bool_(),
-    "timestamp": pa.int64(),
-}
-_ARROW_TYPES |= {list_of(name): pa.list_(type) for name, type in _ARROW_TYPES.items()}
 
 
 @dataclass
@@ -74,13 +65,13 @@ class Evidence:
     def load_stream(self, view: str, file: Path) -> int:
         """Takes in the rows of a view's topic (one JSON value a line). Returns how many there are."""
         plan = self._plans[view]
-        key = ", ".join(f'"{k.name}" {SQL_TYPES[k.type]}' for k in plan.key)
-        values = ", ".join(f'"{f.name}" {SQL_TYPES[f.type]}' for f in plan.features)
+        key = ", ".join(f"{quote(k.name)} {SQL_TYPES[k.type]}" for k in plan.key)
+        values = ", ".join(f"{quote(f.name)} {SQL_TYPES[f.type]}" for f in plan.features)
         self._db.execute(
             f"""CREATE OR REPLACE TABLE "stream_{view}" AS
             SELECT {_columns(plan, "key.")}, t, seq, {_features(plan, '"values".')}
             FROM read_json({listed([file])}, format = 'newline_delimited', hive_partitioning = false, columns = {{
-              'key': 'STRUCT({key})', 't': 'BIGINT', 'seq': 'BIGINT', 'values': 'STRUCT({values})'}})"""
+              'key': {_struct(key)}, 't': 'BIGINT', 'seq': 'BIGINT', 'values': {_struct(values)}}})"""
         )
         return int(self._scalar(f'SELECT count(*) FROM "stream_{view}"'))
 
@@ -90,7 +81,7 @@ class Evidence:
         Where events change, the last of every key: history has them as they are in the end.
         """
         plan = self._plans[view]
-        keys = ", ".join([*(f'"{k.name}"' for k in plan.key), *([] if plan.source.changes else ["t"])])
+        keys = ", ".join([*(quote(k.name) for k in plan.key), *([] if plan.source.changes else ["t"])])
         last = f"row_number() OVER (PARTITION BY {keys} ORDER BY t DESC, seq DESC) = 1"
         newest = f'(SELECT * FROM "stream_{view}" QUALIFY {last})'
         return self._against_batch(plan, newest)
@@ -103,30 +94,32 @@ class Evidence:
         return result
 
     def _against_batch(self, plan: ViewPlan, rows: str) -> Comparison:
-        batch = part_rows(self._batch[plan.name])
-        if plan.off_points:
-            batch = self._as_of(plan, rows, batch)
-        return self._compare(plan, rows, batch, [*(k.name for k in plan.key), "t"])
+        points = self._as_of(plan, rows) if plan.off_points else self._points(plan)
+        return self._compare(plan, rows, points, [*(k.name for k in plan.key), "t"])
 
-    def _as_of(self, plan: ViewPlan, rows: str, batch: str) -> str:
+    def _points(self, plan: ViewPlan) -> str:
+        """Batch's change points, with times in milliseconds."""
+        keys = ", ".join(quote(k.name) for k in plan.key)
+        values = ", ".join(f"{in_milliseconds(f.type, quote(f.name))} AS {quote(f.name)}" for f in plan.features)
+        return f"(SELECT {keys}, t, {values} FROM {part_rows(self._batch[plan.name])})"
+
+    def _as_of(self, plan: ViewPlan, rows: str) -> str:
         """What batch holds at the times of ``rows``, change points or not: the defaults before the first."""
-        keys = [f'"{k.name}"' for k in plan.key]
-        joined = " AND ".join(f"a.{key} = b.{key}" for key in keys)
-        values = [
-            f'CASE WHEN b.t IS NULL THEN {_literal(f.default)} ELSE b."{f.name}" END AS "{f.name}"'
-            for f in plan.features
-        ]
-        columns = ", ".join([*(f"a.{key}" for key in keys), "a.t", *values])
-        return f"(SELECT {columns} FROM {rows} a ASOF LEFT JOIN {batch} b ON {joined} AND a.t >= b.t)"
+        keys, features = [quote(k.name) for k in plan.key], [f.name for f in plan.features]
+        asked = f"SELECT {', '.join(keys)}, t, t AS _at, row_number() OVER () AS _row FROM {rows}"
+        points = part_rows(self._batch[plan.name])
+        values = as_of(plan, features, points, "SELECT * FROM asked", keys, "_row")
+        named = ", ".join(f"v.{f_column(name)} AS {quote(name)}" for name in features)
+        columns = ", ".join([*(f"asked.{key}" for key in keys), "asked.t", named])
+        return f"(WITH asked AS MATERIALIZED ({asked}) SELECT {columns} FROM asked JOIN ({values}) AS v USING (_row))"
 
     def _compare(self, plan: ViewPlan, left: str, right: str, on: list[str]) -> Comparison:
-        joined = " AND ".join(f'a."{name}" = b."{name}"' for name in on)
-        both = ", ".join(
-            f'a."{f.name}" AS "a_{f.name}", {_plain(f.type, f.name)} AS "b_{f.name}"' for f in plan.features
-        )
-        place = ", ".join(f'a."{name}"' for name in on)
+        joined = " AND ".join(f"a.{quote(name)} = b.{quote(name)}" for name in on)
+        names = [(quote(f.name), quote(f"a_{f.name}"), quote(f"b_{f.name}")) for f in plan.features]
+        both = ", ".join(f"a.{name} AS {left_name}, b.{name} AS {right_name}" for name, left_name, right_name in names)
+        place = ", ".join(f"a.{quote(name)}" for name in on)
         table = self._db.execute(
-            f'SELECT {place}, b."{on[-1]}" AS found, {both} FROM {left} a LEFT JOIN {right} b ON {joined}'
+            f"SELECT {place}, b.{quote(on[-1])} AS found, {both} FROM {left} a LEFT JOIN {right} b ON {joined}"
         ).to_arrow_table()
         found = np.asarray(table["found"].is_valid().combine_chunks(), dtype=bool)
         result = Comparison(rows=table.num_rows, missing=int((~found).sum()))
@@ -144,7 +137,7 @@ class Evidence:
 
     def keys(self, view: str) -> list[tuple[Any, ...]]:
         """Every key that batch knows."""
-        names = ", ".join(f'"{k.name}"' for k in self._plans[view].key)
+        names = ", ".join(quote(k.name) for k in self._plans[view].key)
         return self._db.execute(f"SELECT DISTINCT {names} FROM {part_rows(self._batch[view])}").fetchall()
 
     def vectors_against_rows(self, model: ModelPlan, predictions: Path) -> Comparison:
@@ -165,25 +158,24 @@ class Evidence:
             return Comparison()
         kept = [f for f in plan.features if f.name in features]
         part = _part(plan, tuple(kept))
-        vector = ", ".join(f'"{name}.{f.name}" {SQL_TYPES[f.type]}' for f in kept)
-        struct = ", ".join(f'"{k.name}" {SQL_TYPES[k.type]}' for k in plan.key)
-        views = f'STRUCT("{name}" STRUCT("key" STRUCT({struct}), t BIGINT, seq BIGINT))'
+        vector = ", ".join(f"{quote(f'{name}.{f.name}')} {SQL_TYPES[f.type]}" for f in kept)
+        struct = ", ".join(f"{quote(k.name)} {SQL_TYPES[k.type]}" for k in plan.key)
+        views = f"{quote(name)} STRUCT(key STRUCT({struct}), t BIGINT, seq BIGINT)"
         self._db.execute(
             f"""CREATE OR REPLACE TEMP TABLE named AS SELECT
-              {", ".join(f'v.key."{k.name}" AS "{k.name}"' for k in plan.key)}, v.t AS t, v.seq AS seq,
-              {", ".join(f'vector."{name}.{f.name}" AS "{f.name}"' for f in kept)}
-            FROM (SELECT "views"."{name}" AS v, vector FROM read_json({listed([predictions])},
+              {", ".join(f"v.key.{quote(k.name)} AS {quote(k.name)}" for k in plan.key)}, v.t AS t, v.seq AS seq,
+              {", ".join(f"vector.{quote(f'{name}.{f.name}')} AS {quote(f.name)}" for f in kept)}
+            FROM (SELECT views.{quote(name)} AS v, vector FROM read_json({listed([predictions])},
               format = 'newline_delimited', hive_partitioning = false,
-              maximum_object_size = 16777216, columns = {{'views': '{views}', 'vector': 'STRUCT({vector})'}}))"""
+              maximum_object_size = 16777216, columns = {{'views': {_struct(views)}, 'vector': {_struct(vector)}}}))"""
         )
         keys = [k.name for k in plan.key]
         result = Comparison()
-        batch = part_rows(self._batch[plan.name])
         if self._scalar(f"SELECT count(*) FROM information_schema.tables WHERE table_name = 'stream_{plan.name}'"):
             result.add(
                 self._compare(part, "(SELECT * FROM named WHERE seq > 0)", f'"stream_{plan.name}"', [*keys, "seq", "t"])
             )
-        result.add(self._compare(part, "(SELECT * FROM named WHERE seq = 0)", batch, [*keys, "t"]))
+        result.add(self._compare(part, "(SELECT * FROM named WHERE seq = 0)", self._points(part), [*keys, "t"]))
         result.add(self._defaults(part))
         return result
 
@@ -192,7 +184,8 @@ class Evidence:
         result = Comparison(rows=int(self._scalar("SELECT count(*) FROM named WHERE t IS NULL")))
         for f in plan.features:
             wrong = self._scalar(
-                f'SELECT count(*) FROM named WHERE t IS NULL AND "{f.name}" IS DISTINCT FROM {_literal(f.default)}'
+                f"SELECT count(*) FROM named WHERE t IS NULL AND {quote(f.name)} "
+                f"IS DISTINCT FROM {literal(f.default, f.type)}"
             )
             result.values += result.rows
             result.different += int(wrong)
@@ -204,24 +197,18 @@ class Evidence:
         return row[0]
 
 
-def _literal(default: int | float | tuple[int, ...] | None) -> str:
-    if default is None:
-        return "NULL"
-    return str(list(default)) if isinstance(default, tuple) else repr(default)
-
-
 def store_rows(plan: ViewPlan, keys: list[tuple[Any, ...]], columns: Any) -> pa.Table:
     """What the store holds for these keys as ``key…, t, features…``; keys that it does not hold are left out."""
     present = np.asarray(columns.present)
     held = [key for key, there in zip(keys, present, strict=True) if there]
     arrays: dict[str, pa.Array] = {
-        k.name: pa.array([key[i] for key in held], _ARROW_TYPES[k.type]) for i, k in enumerate(plan.key)
+        k.name: pa.array([key[i] for key in held], PLAIN_TYPES[k.type]) for i, k in enumerate(plan.key)
     }
     arrays["t"] = pa.array(columns.t[present])
     for i, feature in enumerate(plan.features):
         column = columns.features[i]
         arrays[feature.name] = pa.array(
-            column.values[present], _ARROW_TYPES[feature.type], mask=np.asarray(column.null)[present]
+            column.values[present], PLAIN_TYPES[feature.type], mask=np.asarray(column.null)[present]
         )
     return pa.table(arrays)
 
@@ -232,16 +219,17 @@ def _part(plan: ViewPlan, features: tuple[Any, ...]) -> ViewPlan:
     )
 
 
+def _struct(fields: str) -> str:
+    """The type of a JSON object, as ``read_json`` takes it."""
+    return text(f"STRUCT({fields})")
+
+
 def _columns(plan: ViewPlan, prefix: str) -> str:
-    return ", ".join(f'{prefix}"{k.name}" AS "{k.name}"' for k in plan.key)
+    return ", ".join(f"{prefix}{quote(k.name)} AS {quote(k.name)}" for k in plan.key)
 
 
 def _features(plan: ViewPlan, prefix: str) -> str:
-    return ", ".join(f'{prefix}"{f.name}" AS "{f.name}"' for f in plan.features)
-
-
-def _plain(type: str, name: str) -> str:
-    return in_milliseconds(type, f'b."{name}"')
+    return ", ".join(f"{prefix}{quote(f.name)} AS {quote(f.name)}" for f in plan.features)
 
 
 def _words(table: pa.Table, on: list[str], row: int) -> str:

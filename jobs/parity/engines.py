@@ -20,7 +20,7 @@ from penstock.features.compilers.flink.driver import Event, HarnessDriver, Item,
 from penstock.features.ingest import CLASSES, TIME_MIN, BadEvent, Row
 from penstock.features.plan import SOURCE, SourcePlan, UnionPlan, ViewPlan
 from penstock.jobs.batch.backfill import REJECTS, backfill
-from penstock.jobs.batch.parts import ARROW_TYPES, FEAST_COLUMNS, ViewParts, part_schema, stored
+from penstock.jobs.batch.parts import ARROW_TYPES, FEAST_COLUMNS, PLAIN_TYPES, ViewParts, part_schema, stored
 from penstock.jobs.parity.events import Arrival, key_of
 
 #: By the type in parts: its name, and how its values come.
@@ -162,9 +162,8 @@ def duckdb_batch(plan: ViewPlan, arrivals: Sequence[Arrival]) -> Answer:
 def history(source: SourcePlan, arrivals: Sequence[Arrival]) -> pa.Table:
     """The readable events as a history file has them."""
     # a timestamp may be out of range, which Arrow's own type could not hold
-    types = {**ARROW_TYPES, "timestamp": pa.int64()}
     columns = {c.name: [a.row[c.name] for a in arrivals if a.row is not None] for c in source.columns}
-    return pa.table({c.name: pa.array(columns[c.name], types[c.type]) for c in source.columns})
+    return pa.table({c.name: pa.array(columns[c.name], PLAIN_TYPES[c.type]) for c in source.columns})
 
 
 def _rejects(file: Path, arrivals: Mapping[str, Sequence[Arrival]]) -> list[tuple[int, str]]:

@@ -10,7 +10,7 @@ from feast import FeatureView
 
 from penstock.features.compilers.feast.view import FINGERPRINT_TAG, change_points_folder
 from penstock.features.errors import RefusedError
-from penstock.jobs.batch.parts import read_part
+from penstock.jobs.batch.parts import part_files, read_part
 from penstock.jobs.store.bulk import other_definition
 
 
@@ -34,7 +34,7 @@ def check_definition(view: FeatureView, claim: Callable[[str], str | None], wher
 @lru_cache(maxsize=1024)
 def _check_parts(view: str, folder: Path, fingerprint: str, changed_ns: int) -> None:
     """Looks at the parts once, until a file appears in the folder or goes."""
-    for path in sorted(folder.glob("part-*.parquet")):
+    for path in part_files(folder):
         part = read_part(path)
         if part.fingerprint != fingerprint:
             raise RefusedError(

@@ -125,4 +125,4 @@ def literal(value: Any, type: str) -> str:
         return "TRUE" if value else "FALSE"
     if type == "string":
         return text(value)
-    return f"{text(repr(value))}::{SQL_TYPES[type]}"
+    return f"{text(repr(list(value) if isinstance(value, tuple) else value))}::{SQL_TYPES[type]}"
