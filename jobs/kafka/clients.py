@@ -6,28 +6,30 @@ Consumers and producers are of the library that ``[kafka] client`` names; the ad
 from __future__ import annotations
 
 import contextlib
-import importlib
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from penstock.features.errors import PenstockError, UsageError
+from penstock.features.errors import PenstockError
 from penstock.features.ingest import ISOLATION
+from penstock.jobs.kafka.confluent import ConfluentConsumer, ConfluentProducer, require_answer
 from penstock.jobs.kafka.errors import KafkaFailure, LoginRefused, NotAllowed, Unanswered, WrongTime
 from penstock.jobs.kafka.interface import ANSWER_MS, Consumer, Producer
 from penstock.jobs.kafka.kafka_python import PythonConsumer, PythonProducer, connect, failure
 from penstock.jobs.kafka.security import bootstrap_servers, confluent_options, python_options
 from penstock.jobs.kafka.topics import ensure, require
-from penstock.jobs.kafka.transactional import transactional_producer
-from penstock.jobs.project.config import FILE, LOCAL, Config
+from penstock.jobs.project.config import LOCAL, Config
 
 #: How long a record may be on its way before its sending has failed: a broker's restart fits in.
 DELIVERY_MS = 60_000
 
 #: Within so long a member of a group learns of partitions that were added to its topics, in milliseconds.
 METADATA_MS = 10_000
+
+#: A broker that is there lets a client of kafka-python in within so long, in milliseconds.
+SOON_MS = 2_000
 
 #: Fetches large enough that the work for each of them does not count.
 _CONSUMER = {
@@ -50,6 +52,8 @@ _PRODUCER = {
     "delivery_timeout_ms": DELIVERY_MS,
 }
 
+_C = TypeVar("_C")
+
 #: A commit waits out a whole back-off otherwise.
 _TRANSACTIONAL = {"linger_ms": 0, "retry_backoff_ms": 1}
 
@@ -63,9 +67,9 @@ def consumer(config: Config, topics: Sequence[str] | None, *, answer_ms: int = A
     named = {**_CONSUMER, **options}
     with answering(config):
         if config.kafka.client == "confluent":
-            fast: Consumer = _confluent().ConfluentConsumer(topics or (), named, confluent_options(config), answer_ms)
-            return fast
-        return PythonConsumer(topics or (), {**python_options(config), **named}, answer_ms)
+            return ConfluentConsumer(topics or (), named, confluent_options(config), answer_ms)
+        options = {**python_options(config), **named}
+        return _let_in(config, lambda within_ms: PythonConsumer(topics or (), options, within_ms), answer_ms)
 
 
 def producer(config: Config, *, answer_ms: int = ANSWER_MS, **options: Any) -> Producer:
@@ -77,31 +81,31 @@ def producer(config: Config, *, answer_ms: int = ANSWER_MS, **options: Any) -> P
     named = {**_PRODUCER, **(_TRANSACTIONAL if "transactional_id" in options else {}), **options}
     with answering(config):
         if config.kafka.client == "confluent":
-            fast: Producer = _confluent().ConfluentProducer(named, confluent_options(config), answer_ms)
-            return fast
-        kind = transactional_producer if "transactional_id" in options else PythonProducer
-        return kind({**python_options(config), **named}, answer_ms)
+            return ConfluentProducer(named, confluent_options(config), answer_ms)
+        options = {**python_options(config), **named}
+        return _let_in(config, lambda within_ms: PythonProducer(options, within_ms), answer_ms)
 
 
-def _confluent() -> Any:
-    """The fast client's module. Raises UsageError where its library is not installed."""
+def _let_in(config: Config, make: Callable[[int], _C], answer_ms: int) -> _C:
+    """One of kafka-python's clients, made within so many milliseconds.
+
+    It tries on whatever the reason. When no broker has let it in soon, librdkafka is asked why, which raises it.
+    """
     try:
-        return importlib.import_module("penstock.jobs.kafka.confluent")
-    except ModuleNotFoundError as error:
-        if error.name != "confluent_kafka":
-            raise
-        raise UsageError(
-            'client = "confluent" needs the library confluent-kafka, which is not installed',
-            where=f"[kafka] in {FILE}",
-            allowed="kafka-python, confluent",
-            hint="pip install 'penstock[fast]'",
-        ) from None
+        return make(min(SOON_MS, answer_ms))
+    except Unanswered:
+        require_answer(confluent_options(config), answer_ms)
+        return make(answer_ms)
 
 
 def admin(config: Config) -> KafkaAdminClient:
     """An administrator of topics and groups. Raises PenstockError when no broker answers."""
     with answering(config):
-        return connect(KafkaAdminClient, {**python_options(config), "request_timeout_ms": ANSWER_MS})
+        options = {**python_options(config), "request_timeout_ms": ANSWER_MS}
+        administrator: KafkaAdminClient = _let_in(
+            config, lambda within_ms: connect(KafkaAdminClient, options, within_ms), ANSWER_MS
+        )
+        return administrator
 
 
 def ensure_topics(config: Config, topics: Sequence[str]) -> None:

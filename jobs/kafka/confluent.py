@@ -1,4 +1,4 @@
-"""The fast client, confluent-kafka: librdkafka, written in C. The extra ``penstock[fast]`` brings it."""
+"""The default client, confluent-kafka: librdkafka, written in C."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from penstock.jobs.kafka.interface import (
     ANSWER_MS,
     CLOSE_MS,
     Consumer,
+    Delivery,
     Headers,
     Membership,
     Outgoing,
     Place,
     Producer,
-    Receipt,
     Sent,
 )
 
@@ -217,6 +217,15 @@ def _await_answer(client: Any, notes: _Notes, answer_ms: int) -> None:
         notes.check()
         if time.monotonic() > deadline:
             raise Unanswered(notes.reason.str() if notes.reason else f"no answer within {answer_ms / 1000:.1f} s")
+
+
+def require_answer(login: Mapping[str, Any], answer_ms: int) -> None:
+    """Returns when a broker lets us in. Raises Unanswered, with the reason, and LoginRefused.
+
+    kafka-python says neither the reason nor that a login was refused.
+    """
+    notes = _Notes()
+    _await_answer(confluent_kafka.Producer({**_SHARED, **login, "error_cb": notes}), notes, answer_ms)
 
 
 #: What librdkafka calls otherwise than Kafka.
@@ -456,8 +465,8 @@ class ConfluentConsumer(Consumer):
         self._calls.end(self._client.close, timeout_ms / 1000)
 
 
-class ConfluentReceipt(Receipt):
-    """``interface.Receipt`` on librdkafka."""
+class ConfluentDelivery(Delivery):
+    """``interface.Delivery`` on librdkafka."""
 
     __slots__ = ("_client", "_error", "_sent")
 
@@ -515,12 +524,12 @@ class ConfluentProducer(Producer):
         *,
         partition: int | None = None,
         timestamp_ms: int | None = None,
-    ) -> ConfluentReceipt:
-        receipt = ConfluentReceipt(self._client)
+    ) -> ConfluentDelivery:
+        delivery = ConfluentDelivery(self._client)
         place = -1 if partition is None else partition
-        self._produce(topic, value, key, place, receipt.delivered, None, timestamp_ms or 0, headers)
+        self._produce(topic, value, key, place, delivery.delivered, None, timestamp_ms or 0, headers)
         self._client.poll(0)
-        return receipt
+        return delivery
 
     def _produce(self, *arguments: Any) -> None:
         """librdkafka's ``produce``, which has no room at times."""
@@ -543,7 +552,7 @@ class ConfluentProducer(Producer):
 
     @_ours
     def send_within(self, records: Iterable[Outgoing]) -> None:
-        # without a receipt, which costs as much as all the rest: a commit waits for all records, and fails with one
+        # without a delivery, which costs as much as all the rest: a commit waits for all records, and fails with one
         produce = self._produce
         for topic, key, value, headers in records:
             produce(topic, value, key, -1, None, None, 0, headers)

@@ -69,7 +69,7 @@ class Record(Protocol):
         """Is this header among the record's?"""
 
 
-class Receipt(Protocol):
+class Delivery(Protocol):
     """What a producer gives for a record on its way."""
 
     def get(self, timeout: float) -> Sent:
@@ -165,7 +165,7 @@ class Producer(Protocol):
         *,
         partition: int | None = None,
         timestamp_ms: int | None = None,
-    ) -> Receipt:
+    ) -> Delivery:
         """Hands a record over. Equal keys go to one partition, the same one with every client.
 
         Raises KafkaFailure for one that is too large, and Unanswered when the memory for records under way is full.
@@ -187,13 +187,6 @@ class Producer(Protocol):
 
     def begin_transaction(self) -> None:
         """Records sent from now on belong to one transaction."""
-
-    def begin_with_offsets(self, offsets: Mapping[Place, int], member: Membership) -> bool:
-        """Begins a transaction, with these offsets on their way while its records are made.
-
-        ``send_offsets_to_transaction`` is then for the same ones. False: nothing is begun, for it would have to wait.
-        """
-        return False
 
     def send_offsets_to_transaction(self, offsets: Mapping[Place, int], member: Membership) -> None:
         """Makes a group's next offsets part of the transaction. Raises LostPartitions for a member that was."""

@@ -20,7 +20,7 @@ from penstock.features.errors import PenstockError, UsageError
 from penstock.jobs.batch.database import explained, one_row, scratch_database
 from penstock.jobs.batch.history import source_rows
 from penstock.jobs.kafka.clients import answering
-from penstock.jobs.kafka.interface import Consumer, Producer, Receipt
+from penstock.jobs.kafka.interface import Consumer, Delivery, Producer
 from penstock.jobs.project.project import Project
 
 #: One event: source name, event time in milliseconds, JSON bytes.
@@ -106,7 +106,7 @@ class Pace(Protocol):
     def wait(self, t: int) -> None:
         """Returns when an event of time ``t`` may go."""
 
-    def sent(self, source: str, t: int, receipt: Receipt) -> None:
+    def sent(self, source: str, t: int, receipt: Delivery) -> None:
         """An event has gone; ``receipt`` is the producer's."""
 
 
@@ -116,7 +116,7 @@ class FullSpeed:
     def wait(self, t: int) -> None:
         """Never waits."""
 
-    def sent(self, source: str, t: int, receipt: Receipt) -> None:
+    def sent(self, source: str, t: int, receipt: Delivery) -> None:
         """Keeps nothing."""
 
 
@@ -134,7 +134,7 @@ class RealTime:
         due = self._first[1] + (t - self._first[0]) / 1000 / self._speed
         time.sleep(max(0.0, due - time.monotonic()))
 
-    def sent(self, source: str, t: int, receipt: Receipt) -> None:
+    def sent(self, source: str, t: int, receipt: Delivery) -> None:
         """Keeps nothing."""
 
 
@@ -152,7 +152,7 @@ class Lead:
         self.received: dict[str, float] = {}
         self.rate = rate
         self._predictions, self._requests, self._lead_ms, self._patience_s = predictions, requests, lead_ms, patience_s
-        self._open: deque[tuple[int, Receipt]] = deque()
+        self._open: deque[tuple[int, Delivery]] = deque()
         self._news = threading.Condition()
         self._stop = threading.Event()
         self._reader = threading.Thread(target=self._read, name="predictions", daemon=True)
@@ -188,7 +188,7 @@ class Lead:
         """Waits for the predictions of all that was sent."""
         self.wait(2**62)
 
-    def sent(self, source: str, t: int, receipt: Receipt) -> None:
+    def sent(self, source: str, t: int, receipt: Delivery) -> None:
         """Remembers a request until its prediction is read back."""
         if source != self._requests:
             return
@@ -217,7 +217,7 @@ class Lead:
             self._failure = error
 
 
-def identity(receipt: Receipt) -> str:
+def identity(receipt: Delivery) -> str:
     """The request id that a sent record gets: ``topic-partition-offset``."""
     place = receipt.get(DELIVERY_S)
     return f"{place.topic}-{place.partition}-{place.offset}"
@@ -228,9 +228,9 @@ class Deliveries:
 
     def __init__(self, limit: int = UNDER_WAY) -> None:
         self._limit = limit
-        self._open: deque[Receipt] = deque()
+        self._open: deque[Delivery] = deque()
 
-    def add(self, receipt: Receipt) -> None:
+    def add(self, receipt: Delivery) -> None:
         """An event has gone; waits for earlier ones when too many are under way. Raises what made one fail."""
         self._open.append(receipt)
         if len(self._open) >= self._limit:

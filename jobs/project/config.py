@@ -33,7 +33,7 @@ class KafkaConfig(_Section):
 
     bootstrap_servers: str = LOCAL
     prefix: str | None = Field(None, pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*$", max_length=100)
-    client: Literal["kafka-python", "confluent"] = "kafka-python"
+    client: Literal["confluent", "kafka-python"] = "confluent"
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
     username: str | None = None

@@ -152,7 +152,6 @@ class Inference:
         except LostPartitions:
             with suppress(LostPartitions):
                 self._settle()
-            self._transactions.take_back()
             self._queue.clear()
             self._reader.let_go()
 
@@ -216,7 +215,6 @@ class Inference:
         group = self._reader.group
         assert group is not None  # requests are read by a member only
         offsets = {request.place: request.record.offset + 1 for request in ready}
-        self._transactions.offer(offsets, group)
         messages = self._answers.make(ready)
         self._work_s += WEIGHT * (time.monotonic() - self._began - self._work_s)
         self._settle()

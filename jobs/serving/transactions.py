@@ -92,11 +92,6 @@ class Transactions:
     def __init__(self, *producers: Producer) -> None:
         self._producers = producers
         self._turns = cycle(producers)
-        self._next = next(self._turns)
-        #: Has the next one begun, with its offsets?
-        self._offered = False
-        #: Has Kafka taken the offsets of the last one?
-        self._taken = True
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._done = threading.Event()
         self._done.set()
@@ -112,31 +107,12 @@ class Transactions:
             self._begin(producer.init_transactions)
             self.settle()
 
-    def offer(self, offsets: Offsets, group: Membership) -> None:
-        """Has the group's next offsets sent while their answers are still being made, where the client can.
-
-        Not before Kafka has taken those of the transaction under way: of two offsets that it takes in the wrong order
-        the first one would stay, whichever is committed last, and what lies between them would be answered again.
-
-        A transaction is open then: ``begin``, with the same offsets, or ``take_back`` must follow soon.
-        """
-        self._offered = self._taken and self._next.begin_with_offsets(offsets, group)
-
-    def take_back(self) -> None:
-        """Ends what was offered. Raises KafkaFailure."""
-        if self._offered:
-            self._offered = False
-            self._next.abort_transaction()
-
     def begin(self, messages: Sequence[Outgoing], offsets: Offsets, group: Membership) -> None:
         """Has the messages and the group's next offsets sent, all or nothing. ``group``: in which they were read.
 
         The one before must be settled.
         """
-        begun, self._offered = self._offered, False
-        self._taken = False
-        producer, self._next = self._next, next(self._turns)
-        self._begin(partial(self._transact, producer, begun, messages, offsets, group))
+        self._begin(partial(self._transact, next(self._turns), messages, offsets, group))
 
     @property
     def ended(self) -> bool:
@@ -190,15 +166,11 @@ class Transactions:
             self._ended_at = time.time()
             self._done.set()
 
-    def _transact(
-        self, producer: Producer, begun: bool, messages: Sequence[Outgoing], offsets: Offsets, group: Membership
-    ) -> None:
-        if not begun:
-            producer.begin_transaction()
+    def _transact(self, producer: Producer, messages: Sequence[Outgoing], offsets: Offsets, group: Membership) -> None:
+        producer.begin_transaction()
         try:
             producer.send_within(messages)
             producer.send_offsets_to_transaction(offsets, group)
-            self._taken = True
             producer.commit_transaction()
         except Fenced:
             raise

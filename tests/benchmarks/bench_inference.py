@@ -1,7 +1,7 @@
 """Inference with each online store and each Kafka client: requests per second, and where the time goes.
 
 Run: ``python -m tests.benchmarks.bench_inference``; broker, store and those that send and read are on this machine.
-The broker has the JVM's settings of a cluster's, and has had two minutes of load.
+The broker has had two minutes of load.
 """
 
 from __future__ import annotations
@@ -79,15 +79,6 @@ RATES = (100, 400, 1_000)
 CLIENTS = ("kafka-python", "confluent")
 #: The lines of each, without the address.
 STORES = {"SQLite": SQLITE, "Redis": REDIS}
-#: The JVM's settings that ``kafka-server-start.sh`` gives a broker.
-CLUSTER = (
-    "-Xms1g",
-    "-Xmx1g",
-    "-XX:+UseG1GC",
-    "-XX:MaxGCPauseMillis=20",
-    "-XX:InitiatingHeapOccupancyPercent=35",
-    "-XX:+ExplicitGCInvokesConcurrent",
-)
 #: How long requests come at a steady rate, and before that until a process that has just begun is as fast as it gets.
 PACED_SECONDS, WARM_SECONDS = 20.0, 6.0
 #: How long they come from each client until a broker is: its second compiler makes it stand still meanwhile.
@@ -129,7 +120,7 @@ def main() -> None:
     sys.setswitchinterval(SWITCH_S)
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        with Broker(folder / "kafka", jvm=CLUSTER) as broker, redis_server(folder) as redis:
+        with Broker(folder / "kafka") as broker, redis_server(folder) as redis:
             projects = {
                 name: partial(_project, folder / name, broker.bootstrap_servers, lines.format(redis.connection_string))
                 for name, lines in STORES.items()

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from confluent_kafka.admin import AdminClient
 from kafka import KafkaAdminClient
 from rich.console import Console
 from rich.table import Table
@@ -43,6 +44,8 @@ WAYS = ("dies", "stands still")
 RATE, WHOLE_S, AWAY_S = 100, 2.0, 8.0
 #: Seconds within which what was sent is answered; milliseconds within which what is sent is taken.
 PATIENCE_S, DELIVERY_MS = 60.0, 60_000
+#: How long the cluster may take to say who leads, in seconds.
+ANSWER_S = 30.0
 
 
 @dataclass
@@ -134,10 +137,10 @@ def _keep(job: Child) -> None:
 
 
 def _leader(cluster: KafkaCluster, shop: Shop, part: str) -> int:
+    if part == "group":
+        asked = AdminClient({"bootstrap.servers": cluster.servers}).describe_consumer_groups([shop.group])
+        return int(asked[shop.group].result(ANSWER_S).coordinator.id)
     with KafkaAdminClient(bootstrap_servers=cluster.servers) as admin:
-        if part == "group":
-            found: dict[str, int] = admin._manager.run(admin._find_coordinator_ids, [shop.group])
-            return found[shop.group]
         if part == "transactions":
             nodes = admin.list_transactions().items()
             return next(n for n, each in nodes if any(one.transactional_id.startswith(shop.group) for one in each))

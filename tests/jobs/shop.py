@@ -72,7 +72,7 @@ SETTINGS = {
     "servers": "local",
     "partitions": 1,
     "replication": 1,
-    "client": "kafka-python",
+    "client": "confluent",
 }
 
 YAML = """project: shop

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import logging
-import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +21,7 @@ from penstock.jobs.kafka.clients import (
     require_topics,
     topic_ids,
 )
+from penstock.jobs.kafka.interface import Place
 from penstock.jobs.process.ports import free_port
 from penstock.jobs.project.config import Config
 from tests.kafka_broker import MECHANISMS, PASSWORD, USER, Kafka, kafka_broker
@@ -46,12 +47,12 @@ def secure(kafka: Kafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client
 
 
 @contextmanager
-def short_logins(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Config]:
+def short_logins(folder: Path, monkeypatch: pytest.MonkeyPatch, client: str) -> Iterator[Config]:
     """A broker of its own, with TLS, on which a login lasts two seconds."""
     monkeypatch.setattr(broker_module, "PROPERTIES", broker_module.PROPERTIES + "connections.max.reauth.ms=2000\n")
     monkeypatch.setenv(VARIABLE, PASSWORD)
     with kafka_broker(folder) as kafka:
-        yield config(folder, kafka.secure_servers, sasl_mechanism="PLAIN", **kafka.secure)
+        yield config(folder, kafka.secure_servers, client=client, sasl_mechanism="PLAIN", **kafka.secure)
 
 
 def round_trip(settings: Config, topic: str, **options: object) -> list[bytes]:
@@ -96,6 +97,27 @@ def test_a_login_over_tls_with_a_certificate_reaches_every_client(
     assert round_trip(secure, topic, transactional_id=topic)[:3] == [b"a", b"b", b"c"]
 
 
+def test_a_login_that_ends_is_followed_by_a_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: str
+) -> None:
+    with short_logins(tmp_path, monkeypatch, client) as settings:
+        ensure_topics(settings, ["out"])
+        place, found = Place("out", 0), []
+        with producer(settings, transactional_id="name") as sender, consumer(settings, None) as reader:
+            reader.assign([place])
+            sender.init_transactions()
+            for number in range(8):
+                sender.begin_transaction()
+                sender.send("out", b"%d" % number)
+                time.sleep(0.4)
+                sender.flush()
+                time.sleep(0.4)
+                sender.commit_transaction()
+                while len(found) <= number:
+                    found += [record.value for records in reader.poll(10_000).values() for record in records]
+        assert found == [b"%d" % number for number in range(8)]
+
+
 def test_a_client_without_a_certificate_is_refused(secure: Config) -> None:
     without = secure.kafka.model_copy(update={"cert_file": None, "key_file": None})
     with pytest.raises(PenstockError, match=r"(?i)certificate|ssl"):
@@ -131,26 +153,17 @@ def test_an_administrator_is_refused_in_the_same_words(secure: Config, monkeypat
         ensure_topics(secure, ["any"])
 
 
-def test_a_client_that_nobody_answers_leaves_no_thread(tmp_path: Path) -> None:
-    nobody = config(tmp_path, f"127.0.0.1:{free_port()}")
+def test_a_client_that_nobody_answers_leaves_no_thread(tmp_path: Path, client: str) -> None:
+    nobody = config(tmp_path, f"127.0.0.1:{free_port()}", client=client)
     before = threading.active_count()
     for attempt in (lambda: consumer(nobody, ["any"], answer_ms=700), lambda: producer(nobody, answer_ms=700)):
-        with pytest.raises(PenstockError, match=r"Kafka does not answer: .*ECONNREFUSED") as caught:
+        with pytest.raises(PenstockError, match=r"Kafka does not answer: .*[Rr]efused") as caught:
             attempt()
         assert caught.value.__suppress_context__
-    assert threading.active_count() == before
-
-
-def test_a_client_that_is_not_installed_is_named_with_what_brings_it(
-    plain: Config, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delitem(sys.modules, "penstock.jobs.kafka.confluent", raising=False)
-    monkeypatch.setitem(sys.modules, "confluent_kafka", None)
-    fast = plain.model_copy(update={"kafka": plain.kafka.model_copy(update={"client": "confluent"})})
-    for attempt in (lambda: consumer(fast, None), lambda: producer(fast)):
-        with pytest.raises(UsageError, match="needs the library confluent-kafka") as caught:
-            attempt()
-        assert caught.value.hint == "pip install 'penstock[fast]'"
+    deadline = time.monotonic() + 10
+    while threading.active_count() > before:
+        assert time.monotonic() < deadline, threading.enumerate()
+        time.sleep(0.05)
 
 
 def test_the_local_broker_must_run(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def refused(folder: Path, text: str) -> UsageError:
 def test_a_project_needs_no_more_than_its_name(tmp_path: Path) -> None:
     config = read(tmp_path, 'project = "shop"')
     assert config.project == "shop"
-    assert (config.kafka.bootstrap_servers, config.kafka.client) == (LOCAL, "kafka-python")
+    assert (config.kafka.bootstrap_servers, config.kafka.client) == (LOCAL, "confluent")
     assert (config.stream.parallelism, config.batch.memory, config.inference.batch) == (1, "1GB", 500)
     assert config.inference.store == "online"
 
@@ -103,7 +103,7 @@ def test_bytes_that_are_no_text_are_not_toml(tmp_path: Path) -> None:
         ("project = 'a'\n[kafka]\nlocal_port = 70000", "kafka.local_port: Input should be less", None),
         (
             "project = 'a'\n[kafka]\nclient = 'fast'",
-            "kafka.client: Input should be 'kafka-python' or 'confluent'",
+            "kafka.client: Input should be 'confluent' or 'kafka-python'",
             None,
         ),
         ("project = 'a'\n[kafka]\nsecurity_protocol = 'TLS'", "kafka.security_protocol: Input should be", None),

@@ -17,7 +17,7 @@ from penstock.features.errors import PenstockError, RefusedError
 from penstock.features.plan import ViewPlan
 from penstock.jobs.kafka import whole
 from penstock.jobs.kafka.clients import consumer, ensure_topics, producer
-from penstock.jobs.kafka.lean import Record, packed_header
+from penstock.jobs.kafka.kafka_python import Record
 from penstock.jobs.project.project import Project
 from penstock.jobs.store.open import open_store
 from penstock.jobs.store.schema import schema_of
@@ -74,8 +74,8 @@ def row(plan: ViewPlan, key: dict[str, Any], t: int, seq: int, values: Values = 
 
 
 def record(plan: ViewPlan, value: bytes | None, key: bytes = b"k", fingerprint: str | None = None) -> Record:
-    headers = b"\x02" + packed_header("fingerprint", (fingerprint or plan.fingerprint).encode())
-    return Record("tested.features.spent", 0, 7, key, value, headers)
+    headers = [("fingerprint", (fingerprint or plan.fingerprint).encode())]
+    return Record("tested.features.spent", 0, 7, -1, key, value, headers)
 
 
 def send(
@@ -161,7 +161,7 @@ def test_rows_of_another_definition_are_refused(plan: ViewPlan) -> None:
 
 
 def test_rows_without_a_fingerprint_are_refused(plan: ViewPlan) -> None:
-    bare = record(plan, row(plan, key_of("a", 1), 5, 1))._replace(packed_headers=b"\x00")
+    bare = record(plan, row(plan, key_of("a", 1), 5, 1))._replace(headers=[])
     with pytest.raises(RefusedError, match="no fingerprint"):
         newest(plan, [bare])
 
@@ -191,7 +191,7 @@ def test_a_tombstone_erases_what_came_before_it_and_nothing_later(
     ann, other = canonical_json(key_of("ann", 1)).encode(), canonical_json(key_of("bob", 1)).encode()
     before = [record(plan, row(plan, key_of("ann", 1), t, 1), ann) for t in (5, 6)]
     later = [record(plan, row(plan, key_of("ann", 1), t, 1), ann) for t in after]
-    bare = record(plan, nothing, ann)._replace(packed_headers=b"\x00")
+    bare = record(plan, nothing, ann)._replace(headers=[])
     bob = record(plan, row(plan, key_of("bob", 1), 9, 1), other)
     rows, erased = newest(plan, [*before, bob, bare, bare, *later])
     assert erased == [("ann", 1)]
