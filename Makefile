@@ -55,10 +55,12 @@ test-python: setup test-jvm
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations=30 tests
 
 bench: setup ## Measure against hand-written SQL and stock Feast; prints, asserts nothing about time
+	$(MAVEN) -q test-compile
 	$(BIN)/python -m tests.benchmarks
 
-soak: setup ## The parity suite on many more random views and events (EXAMPLES=3000)
+soak: setup ## The parity suite and the operator on many more random views and events (EXAMPLES=3000)
 	PENSTOCK_EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -n 2 --timeout=0 tests/parity
+	$(MAVEN) test -Dpenstock.soak=true -Dsurefire.failIfNoSpecifiedTests=false -Dtest=WindowOperatorTest,SavedStateTest
 
 chaos: setup ## Kill and disturb every part while requests are answered, and prove that nothing is lost (SEED=1)
 	$(BIN)/python -m tests.chaos.matrix $(SEED)

@@ -1,6 +1,7 @@
 package penstock.expr;
 
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /** Functions of texts, by code point. Letters have cases where ASCII has them: Unicode's change with its version. */
 final class Texts {
@@ -45,7 +46,7 @@ final class Texts {
     }
 
     /** The int64 that a text is in decimal, or null. */
-    static Long whole(String text) {
+    static @Nullable Long whole(String text) {
         if (!WHOLE.matcher(text).matches()) {
             return null;
         }

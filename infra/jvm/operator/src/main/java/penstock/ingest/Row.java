@@ -1,6 +1,7 @@
 package penstock.ingest;
 
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One record of a source: its typed columns, or why it is bad. The arrays follow the source's declared columns; a
@@ -13,10 +14,10 @@ public final class Row {
     /** Event time in milliseconds; meaningless when {@link #bad}. */
     public long time;
     public long[] bits;
-    public String[] texts;
+    public @Nullable String[] texts;
     public boolean[] nulls;
     /** Null for a good row. */
-    public Bad bad;
+    public @Nullable Bad bad;
 
     public Row(byte[] raw, int partition, long offset) {
         this.raw = raw;

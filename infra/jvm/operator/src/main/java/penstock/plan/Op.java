@@ -1,5 +1,7 @@
 package penstock.plan;
 
+import org.jspecify.annotations.Nullable;
+
 /** What a row does to the event that it names. */
 public enum Op {
     INSERT,
@@ -7,7 +9,7 @@ public enum Op {
     DELETE;
 
     /** The operation of this name; null is an insert, and any other text gives null. */
-    public static Op of(String name) {
+    public static @Nullable Op of(@Nullable String name) {
         if (name == null) {
             return INSERT;
         }

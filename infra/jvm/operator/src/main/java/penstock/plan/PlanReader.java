@@ -7,6 +7,7 @@ import java.util.function.Function;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.JsonProcessingException;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.ObjectMapper;
+import org.jspecify.annotations.Nullable;
 
 /** From a view's canonical JSON to its frozen plan. Refuses what this module does not carry. */
 public final class PlanReader {
@@ -161,7 +162,7 @@ public final class PlanReader {
                         .toArray());
     }
 
-    private static Object literal(JsonNode value, Type type) {
+    private static @Nullable Object literal(JsonNode value, Type type) {
         if (value.isNull()) {
             return null;
         }
@@ -181,7 +182,7 @@ public final class PlanReader {
         return node.isNull() || node.isMissingNode() ? -1 : node.asInt();
     }
 
-    private static <T> T nullable(JsonNode node, Function<JsonNode, T> read) {
+    private static <T> @Nullable T nullable(@Nullable JsonNode node, Function<JsonNode, T> read) {
         return node == null || node.isNull() ? null : read.apply(node);
     }
 

@@ -1,6 +1,7 @@
 package penstock.plan;
 
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A source and its rules of time, in milliseconds. {@code time} null: a static table; {@code id} null: every row counts;
@@ -8,16 +9,16 @@ import java.util.List;
  */
 public record Source(
         String name,
-        String time,
-        String id,
-        String op,
+        @Nullable String time,
+        @Nullable String id,
+        @Nullable String op,
         List<Column> columns,
         long lateness,
         long maxAhead,
         long disorder) {
 
     /** The place of a column, or -1 for a null name. */
-    public int index(String column) {
+    public int index(@Nullable String column) {
         for (int i = 0; i < columns.size(); i++) {
             if (columns.get(i).name().equals(column)) {
                 return i;

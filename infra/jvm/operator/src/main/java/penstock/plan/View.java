@@ -5,6 +5,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A view's plan. {@code json} is its canonical text, from which everything else was read. {@code sources}: one, or the
@@ -15,7 +16,7 @@ public record View(
         String name,
         List<Source> sources,
         List<Column> key,
-        Expr filter,
+        @Nullable Expr filter,
         List<Arg> args,
         List<Expr> wheres,
         List<Window> windows,

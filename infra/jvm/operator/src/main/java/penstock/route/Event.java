@@ -1,5 +1,6 @@
 package penstock.route;
 
+import org.jspecify.annotations.Nullable;
 import penstock.plan.Op;
 
 /** A record as one view sees it. */
@@ -12,7 +13,7 @@ public final class Event {
      * Null when the source has no id or this record none. In a union it begins with the place of the source: equal ids of
      * two sources are two events.
      */
-    public String id;
+    public @Nullable String id;
 
     /** The place of its source among those of the view. */
     public int source;
@@ -29,5 +30,5 @@ public final class Event {
     /** Per argument, unless it is a string. */
     public long[] bits;
     /** Per argument that is a string. */
-    public String[] texts;
+    public @Nullable String[] texts;
 }

@@ -2,6 +2,7 @@ package penstock.route;
 
 import java.util.Comparator;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import penstock.expr.Eval;
 import penstock.expr.ExprCompiler;
 import penstock.expr.Overflow;
@@ -32,7 +33,7 @@ final class ViewRoute {
     private final int place;
     private final int id;
     private final String idPrefix;
-    private final Type idType;
+    private final @Nullable Type idType;
     private final int op;
     private final Arg[] args;
     private final Eval[] argEvals;
@@ -43,7 +44,7 @@ final class ViewRoute {
     private final int[] textArgs;
     private final JsonWriter json = new JsonWriter();
     /** Why the last row was bad; null otherwise. */
-    private Bad bad;
+    private @Nullable Bad bad;
 
     /** @param place of the source among those of the view */
     ViewRoute(View view, int place) {
@@ -98,7 +99,7 @@ final class ViewRoute {
      * The row's event; null when the filter leaves it out or, if {@link #bad} says so, when it is bad. Where events
      * change, one that the filter leaves out may have been in before: it is an event, and gone.
      */
-    Event event(Row row) {
+    @Nullable Event event(Row row) {
         bad = null;
         try {
             if (op >= 0 && op(row) == Op.DELETE) {
@@ -156,7 +157,7 @@ final class ViewRoute {
         return op < 0 || row.nulls[op] ? Op.INSERT : Op.of(row.texts[op]);
     }
 
-    private Event kept(Row row) {
+    private @Nullable Event kept(Row row) {
         Event event = new Event();
         arguments(row, event);
         conditions(row, event);
@@ -192,7 +193,7 @@ final class ViewRoute {
         return json.raw('}').toText();
     }
 
-    private String id(Row row) {
+    private @Nullable String id(Row row) {
         if (id < 0 || row.nulls[id]) {
             return null;
         }

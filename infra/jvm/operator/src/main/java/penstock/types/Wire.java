@@ -4,21 +4,22 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
+import org.jspecify.annotations.Nullable;
 
 /** How strings and byte arrays are written: their length as a varint (0 for null, else one more), then their bytes. */
 public final class Wire {
     private Wire() {}
 
-    public static void writeText(String text, DataOutputView out) throws IOException {
+    public static void writeText(@Nullable String text, DataOutputView out) throws IOException {
         writeBytes(text == null ? null : text.getBytes(StandardCharsets.UTF_8), out);
     }
 
-    public static String readText(DataInputView in) throws IOException {
+    public static @Nullable String readText(DataInputView in) throws IOException {
         byte[] bytes = readBytes(in);
         return bytes == null ? null : new String(bytes, StandardCharsets.UTF_8);
     }
 
-    public static void writeBytes(byte[] bytes, DataOutputView out) throws IOException {
+    public static void writeBytes(byte @Nullable [] bytes, DataOutputView out) throws IOException {
         if (bytes == null) {
             out.writeByte(0);
             return;
@@ -27,7 +28,7 @@ public final class Wire {
         out.write(bytes);
     }
 
-    public static byte[] readBytes(DataInputView in) throws IOException {
+    public static byte @Nullable [] readBytes(DataInputView in) throws IOException {
         long size = readSize(in);
         if (size == 0) {
             return null;

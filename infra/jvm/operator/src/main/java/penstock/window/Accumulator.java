@@ -3,6 +3,7 @@ package penstock.window;
 import java.io.IOException;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
+import org.jspecify.annotations.Nullable;
 import penstock.json.JsonWriter;
 
 /**
@@ -34,7 +35,7 @@ abstract class Accumulator {
      * Takes out the events of a step, all at once: none of those left is at {@code end} or before. {@code part}: the
      * accumulator over that step alone; null for what goes by time.
      */
-    void removeStep(Accumulator part, long end) {
+    void removeStep(@Nullable Accumulator part, long end) {
         throw new IllegalStateException("a view with this aggregate keeps its events");
     }
 
@@ -75,7 +76,7 @@ abstract class Accumulator {
 
     /** One step over the steps: no event of {@code part} is before {@code first}. */
     interface PartVisit {
-        boolean step(long first, Accumulator part);
+        boolean step(long first, @Nullable Accumulator part);
     }
 
     /** Writes a feature's value from its accumulator; returns true when the value was lost to int64 overflow. */

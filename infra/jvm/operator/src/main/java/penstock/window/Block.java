@@ -1,6 +1,7 @@
 package penstock.window;
 
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 
 /** Some neighbours of a sorted sequence of values, each with a count. */
 final class Block {
@@ -11,7 +12,7 @@ final class Block {
     /** Null for strings. */
     final long[] bits;
     /** Null unless strings. */
-    final String[] texts;
+    final String @Nullable [] texts;
 
     final long[] counts;
 
@@ -32,7 +33,7 @@ final class Block {
         return bits == null ? 0 : bits[i];
     }
 
-    String textAt(int i) {
+    @Nullable String textAt(int i) {
         return texts == null ? null : texts[i];
     }
 

@@ -5,6 +5,7 @@ import java.util.HashSet;
 import java.util.Map;
 import java.util.Set;
 import org.apache.flink.api.common.state.MapState;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A key's blocks, so that a state backend on disk rewrites those that change and never a whole multiset. What is touched
@@ -19,7 +20,7 @@ final class Blocks {
         this.state = state;
     }
 
-    Block get(long id) {
+    @Nullable Block get(long id) {
         Block block = held.get(id);
         if (block == null) {
             try {

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
+import org.jspecify.annotations.Nullable;
 import penstock.json.JsonWriter;
 import penstock.plan.Type;
 import penstock.types.Wire;
@@ -24,7 +25,7 @@ final class Chosen extends Accumulator {
     private int from;
 
     /** An event's time, what it goes by and its value. */
-    private record Pick(long time, long byBits, String byText, long bits, String text) {}
+    private record Pick(long time, long byBits, @Nullable String byText, long bits, @Nullable String text) {}
 
     Chosen(Input input, Input by, boolean greatest, boolean lasting) {
         this.input = input;
@@ -90,7 +91,7 @@ final class Chosen extends Accumulator {
         }
     }
 
-    private static void writeValue(Input of, long bits, String text, DataOutputView out) throws IOException {
+    private static void writeValue(Input of, long bits, @Nullable String text, DataOutputView out) throws IOException {
         if (of.type().isText()) {
             Wire.writeText(text, out);
         } else {

@@ -1,6 +1,7 @@
 package penstock.window;
 
 import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
 import penstock.plan.Order;
 
 /**
@@ -27,11 +28,11 @@ final class Chunk {
     /** Event by event, by {@link ChunkColumns#place}. */
     private long[] numbers;
     /** Null when no event has an id. */
-    private String[] ids;
+    private @Nullable String @Nullable [] ids;
     /** Per argument, by event; null unless a string argument. */
-    private final String[][] texts;
+    private final @Nullable String @Nullable [][] texts;
     /** By entry the parts of a step, which then is all that the entry has beside its time; null where entries are events. */
-    Accumulator[][] steps;
+    Accumulator @Nullable [][] steps;
 
     Chunk(ChunkColumns columns, int room) {
         this.columns = columns;
@@ -113,11 +114,11 @@ final class Chunk {
     }
 
     /** An argument that is a string. */
-    String text(int arg, int i) {
+    @Nullable String text(int arg, int i) {
         return texts[arg][i];
     }
 
-    void setText(int arg, int i, String text) {
+    void setText(int arg, int i, @Nullable String text) {
         texts[arg][i] = text;
     }
 
@@ -125,11 +126,11 @@ final class Chunk {
         return ids != null;
     }
 
-    String id(int i) {
+    @Nullable String id(int i) {
         return ids == null ? null : ids[i];
     }
 
-    void setId(int i, String id) {
+    void setId(int i, @Nullable String id) {
         if (id != null && ids == null) {
             ids = new String[room()];
         }
@@ -156,7 +157,7 @@ final class Chunk {
     }
 
     /** The first place whose event is after (time, id); {@code size} when none is. */
-    int placeAfter(long time, String id) {
+    int placeAfter(long time, @Nullable String id) {
         int low = 0;
         int high = size;
         while (low < high) {
@@ -171,7 +172,7 @@ final class Chunk {
     }
 
     /** Compares the event at {@code i} with (time, id). */
-    int compare(int i, long time, String id) {
+    int compare(int i, long time, @Nullable String id) {
         long own = time(i);
         if (own != time) {
             return own < time ? -1 : 1;
@@ -179,7 +180,7 @@ final class Chunk {
         return compareIds(id(i), id);
     }
 
-    private static int compareIds(String a, String b) {
+    private static int compareIds(@Nullable String a, @Nullable String b) {
         if (a == null || b == null) {
             return Boolean.compare(a != null, b != null);
         }
@@ -209,7 +210,7 @@ final class Chunk {
         }
     }
 
-    private static void shift(Object column, int i, int count) {
+    private static void shift(@Nullable Object column, int i, int count) {
         if (column != null) {
             System.arraycopy(column, i, column, i + 1, count);
         }

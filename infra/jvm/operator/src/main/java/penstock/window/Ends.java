@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
+import org.jspecify.annotations.Nullable;
 import penstock.plan.Type;
 import penstock.types.Wire;
 
@@ -18,7 +19,7 @@ abstract class Ends extends Accumulator {
     }
 
     /** A value and its time. */
-    record Timed(long time, long bits, String text) {}
+    record Timed(long time, long bits, @Nullable String text) {}
 
     final Timed timed(Chunk chunk, int i) {
         return new Timed(chunk.time(i), input.bits(chunk, i), input.text(chunk, i));

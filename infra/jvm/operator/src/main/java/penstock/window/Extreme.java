@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.util.Arrays;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
+import org.jspecify.annotations.Nullable;
 import penstock.json.JsonWriter;
 import penstock.plan.Type;
 import penstock.types.Wire;
@@ -25,7 +26,7 @@ final class Extreme extends Accumulator {
     /** The time of each and beside it its bits, which mean nothing for a string. */
     private long[] numbers = new long[2 * FIRST_ROOM];
     /** Null unless strings. */
-    private String[] texts;
+    private String @Nullable [] texts;
 
     Extreme(Input input, boolean greatest, long grid) {
         this.input = input;
@@ -45,7 +46,7 @@ final class Extreme extends Accumulator {
         return grid == 0 ? time : -Math.floorDiv(-time, grid) * grid;
     }
 
-    private void add(long time, long newBits, String newText) {
+    private void add(long time, long newBits, @Nullable String newText) {
         makeRoom();
         int place = to == from || timeAt(to - 1) < time ? to : Search.firstNotBefore(this::timeAt, from, to, time);
         // the best of those that live at least as long stands first among them
@@ -63,7 +64,7 @@ final class Extreme extends Accumulator {
     }
 
     // positive when the element beats the value
-    private int compare(int i, long otherBits, String otherText) {
+    private int compare(int i, long otherBits, @Nullable String otherText) {
         int sign = input.compare(bitsAt(i), textAt(i), otherBits, otherText);
         return greatest ? sign : -sign;
     }
@@ -76,11 +77,11 @@ final class Extreme extends Accumulator {
         return numbers[2 * i + 1];
     }
 
-    private String textAt(int i) {
+    private @Nullable String textAt(int i) {
         return texts == null ? null : texts[i];
     }
 
-    private void put(int i, long time, long newBits, String newText) {
+    private void put(int i, long time, long newBits, @Nullable String newText) {
         numbers[2 * i] = time;
         numbers[2 * i + 1] = newBits;
         if (texts != null) {

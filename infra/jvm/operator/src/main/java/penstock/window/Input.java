@@ -1,5 +1,6 @@
 package penstock.window;
 
+import org.jspecify.annotations.Nullable;
 import penstock.plan.Order;
 import penstock.plan.Type;
 
@@ -13,11 +14,11 @@ record Input(int arg, int where, Type type) {
         return type.isText() ? 0 : chunk.bits(arg, i);
     }
 
-    String text(Chunk chunk, int i) {
+    @Nullable String text(Chunk chunk, int i) {
         return type.isText() ? chunk.text(arg, i) : null;
     }
 
-    int compare(long bitsA, String textA, long bitsB, String textB) {
+    int compare(long bitsA, @Nullable String textA, long bitsB, @Nullable String textB) {
         return Order.compare(type, bitsA, textA, bitsB, textB);
     }
 }

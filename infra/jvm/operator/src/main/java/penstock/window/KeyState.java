@@ -1,5 +1,6 @@
 package penstock.window;
 
+import org.jspecify.annotations.Nullable;
 import penstock.plan.Window;
 
 /** All that a key keeps, but for its events. */
@@ -43,9 +44,9 @@ final class KeyState {
         long first;
         long last;
         /** The chunks of those ids as the backend has them; null where that is not known. One that is both is the last. */
-        Chunk firstChunk;
+        @Nullable Chunk firstChunk;
 
-        Chunk lastChunk;
+        @Nullable Chunk lastChunk;
         /** How many checkpoints had begun when they were looked up. */
         long checkpoints;
 

@@ -3,6 +3,7 @@ package penstock.window;
 import java.io.IOException;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
+import org.jspecify.annotations.Nullable;
 import penstock.json.JsonWriter;
 import penstock.plan.Order;
 import penstock.plan.Type;
@@ -15,7 +16,7 @@ final class Latest extends Accumulator {
     private long time;
     private long nulls;
     private long[] bits;
-    private String[] texts;
+    private @Nullable String[] texts;
 
     Latest(Type[] types) {
         this.types = types;

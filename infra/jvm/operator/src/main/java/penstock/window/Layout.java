@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.function.Supplier;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import penstock.json.JsonWriter;
 import penstock.plan.Arg;
 import penstock.plan.Feature;
@@ -28,7 +29,7 @@ final class Layout {
     final Type[] argTypes;
     final Window[] windows;
     /** How steps are kept; null where there are none. */
-    final Steps steps;
+    final @Nullable Steps steps;
     /** Per head what it stands for. */
     final Role[] roles;
     /** Per head its window; -1 for {@link Role#IDS}. */
@@ -40,9 +41,9 @@ final class Layout {
     /** Per feature its accumulator's place, how it is written and its name as JSON with a colon. */
     final int[] sources;
 
-    final Accumulator.Emit[] emits;
+    final Accumulator.@Nullable Emit[] emits;
     /** Per feature how it is written from several accumulators; null where it has one. */
-    final Decayed[] decays;
+    final @Nullable Decayed[] decays;
 
     final byte[][] names;
 

@@ -3,6 +3,7 @@ package penstock.window;
 import java.io.IOException;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
+import org.jspecify.annotations.Nullable;
 import penstock.json.JsonWriter;
 import penstock.plan.Parameters;
 import penstock.plan.Type;
@@ -19,7 +20,7 @@ final class Multiset extends Invertible {
     private final Input input;
     private final SortedBlocks values;
     /** The most frequent first, of equally frequent ones the least; null where top_k is not asked for. */
-    private final SortedBlocks byCount;
+    private final @Nullable SortedBlocks byCount;
     /** All values, and the different ones. */
     private long n;
 
@@ -42,7 +43,7 @@ final class Multiset extends Invertible {
         different = from.different;
     }
 
-    private int compareCounts(long a, String textA, long countA, long b, String textB, long countB) {
+    private int compareCounts(long a, @Nullable String textA, long countA, long b, @Nullable String textB, long countB) {
         return countA != countB ? Long.compare(countB, countA) : input.compare(a, textA, b, textB);
     }
 
@@ -68,7 +69,7 @@ final class Multiset extends Invertible {
         }
     }
 
-    private void change(long bits, String text, int by) {
+    private void change(long bits, @Nullable String text, int by) {
         long now = values.change(bits, text, by);
         long before = now - by;
         n += by;

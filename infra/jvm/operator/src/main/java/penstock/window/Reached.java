@@ -6,6 +6,7 @@ import org.apache.flink.api.common.state.ListStateDescriptor;
 import org.apache.flink.api.common.state.OperatorStateStore;
 import org.apache.flink.api.common.typeutils.base.LongSerializer;
 import org.apache.flink.streaming.api.TimerService;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How far the watermark has come. Flink forgets it at a restart, and until all partitions have been read again nothing
@@ -15,7 +16,7 @@ final class Reached {
     private final ListState<Long> kept;
     private long time;
     /** The operator's, once there was an element: it goes on without any. */
-    private TimerService timers;
+    private @Nullable TimerService timers;
 
     Reached(OperatorStateStore store, boolean restored) throws Exception {
         // one checkpoint has one watermark for all subtasks: each gets it, because keys move when the parallelism changes

@@ -1,7 +1,7 @@
 package penstock.window;
 
 import penstock.plan.Window;
-import penstock.window.EventLog.Place;
+import penstock.window.ChunkList.Place;
 import penstock.window.Layout.Role;
 
 /**
@@ -10,9 +10,9 @@ import penstock.window.Layout.Role;
  */
 final class Sessions {
     private final Layout layout;
-    private final EventLog log;
+    private final ChunkList log;
 
-    Sessions(Layout layout, EventLog log) {
+    Sessions(Layout layout, ChunkList log) {
         this.layout = layout;
         this.log = log;
     }

@@ -3,6 +3,7 @@ package penstock.window;
 import java.io.IOException;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
+import org.jspecify.annotations.Nullable;
 import penstock.json.JsonWriter;
 import penstock.plan.Type;
 import penstock.types.Wire;
@@ -13,7 +14,7 @@ abstract class Single extends Accumulator {
     boolean present;
     long time;
     private long bits;
-    private String text;
+    private @Nullable String text;
 
     Single(Input input) {
         this.input = input;

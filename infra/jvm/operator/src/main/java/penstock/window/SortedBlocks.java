@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
+import org.jspecify.annotations.Nullable;
 import penstock.types.Wire;
 
 /**
@@ -31,12 +32,12 @@ final class SortedBlocks {
 
     /** Compares two values with their counts. */
     interface Order {
-        int compare(long bitsA, String textA, long countA, long bitsB, String textB, long countB);
+        int compare(long bitsA, @Nullable String textA, long countA, long bitsB, @Nullable String textB, long countB);
     }
 
     /** Takes a value; returns false to see no more. */
     interface Visit {
-        boolean value(long bits, String text);
+        boolean value(long bits, @Nullable String text);
     }
 
     /** A block: how many values, the sum of their counts, and the first of them. */
@@ -45,7 +46,7 @@ final class SortedBlocks {
         int size;
         long total;
         long bits;
-        String text;
+        @Nullable String text;
         long count;
 
         void describe(Block block) {

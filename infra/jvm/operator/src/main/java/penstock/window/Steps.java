@@ -9,6 +9,7 @@ import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import penstock.plan.Feature;
 import penstock.plan.View;
 import penstock.plan.Window;
@@ -37,7 +38,7 @@ final class Steps {
     }
 
     /** Null where the view keeps none. */
-    static Steps of(View view) {
+    static @Nullable Steps of(View view) {
         // each event of a source with ids must be known again
         Set<Integer> able = view.hasIds() ? Set.of() : able(view);
         long kept = others(view, able).mapToLong(window -> kept(view, window)).max().orElse(0);
@@ -101,7 +102,7 @@ final class Steps {
     }
 
     /** What the entry has for the accumulator at a place; null where that asks for nothing. */
-    Accumulator part(Chunk chunk, int i, int place) {
+    @Nullable Accumulator part(Chunk chunk, int i, int place) {
         Integer part = parts.get(place);
         return part == null ? null : chunk.steps[i][part];
     }

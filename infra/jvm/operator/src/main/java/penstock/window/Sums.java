@@ -3,6 +3,7 @@ package penstock.window;
 import java.io.IOException;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
+import org.jspecify.annotations.Nullable;
 import penstock.json.JsonWriter;
 import penstock.number.HighPowers;
 import penstock.number.Moments;
@@ -19,9 +20,9 @@ final class Sums extends Invertible {
     private long n;
     private final Sum128 first = new Sum128();
     /** Null where neither var nor std is asked for. */
-    private final SquareSum squares;
+    private final @Nullable SquareSum squares;
     /** Null where neither skew nor kurtosis is asked for. */
-    private final HighPowers high;
+    private final @Nullable HighPowers high;
 
     Sums(Input input, double scale, boolean squares, boolean high) {
         this.input = input;

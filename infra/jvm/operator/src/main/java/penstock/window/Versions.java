@@ -3,17 +3,19 @@ package penstock.window;
 import java.util.HashSet;
 import java.util.Set;
 import penstock.plan.Window;
-import penstock.window.EventLog.Place;
+import penstock.window.ChunkList.Place;
 import penstock.window.Layout.Role;
 
 /** What an update or a delete does to the windows that its event is in. */
 final class Versions {
     private final Layout layout;
-    private final EventLog log;
+    private final ChunkList log;
+    private final Heads heads;
 
-    Versions(Layout layout, EventLog log) {
+    Versions(Layout layout, ChunkList log, Heads heads) {
         this.layout = layout;
         this.log = log;
+        this.heads = heads;
     }
 
     /** Puts another version of an event in its place, in the log and in every window but sessions. */
@@ -24,7 +26,7 @@ final class Versions {
         Set<Integer> stale = wasGone ? Set.of() : retract(state, old, place.index);
         old.set(place.index, version, 0);
         if (wasGone && !version.isGone(0)) {
-            log.turnBack(place);
+            heads.turnBack(place);
         }
         for (int w = 0; w < layout.windows.length; w++) {
             if (counts(w, version.time(0), state.clock)) {

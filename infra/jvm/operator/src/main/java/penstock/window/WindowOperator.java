@@ -15,6 +15,7 @@ import org.apache.flink.streaming.api.TimerService;
 import org.apache.flink.streaming.api.checkpoint.CheckpointedFunction;
 import org.apache.flink.streaming.api.functions.KeyedProcessFunction;
 import org.apache.flink.util.Collector;
+import org.jspecify.annotations.Nullable;
 import penstock.plan.Op;
 import penstock.plan.PlanReader;
 import penstock.plan.View;
@@ -42,7 +43,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
     private transient ValueState<KeyState> states;
     private transient Logs logs;
     /** Null where no aggregate keeps any. */
-    private transient Blocks blocks;
+    private transient @Nullable Blocks blocks;
     private transient RowWriter rows;
     /** The event at hand as a chunk of one. */
     private transient Chunk one;
@@ -149,7 +150,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
     /** Takes the event into the state; false when that changes nothing. */
     private boolean apply(Event event, KeyState state, long watermark) throws Exception {
         state.horizon = Math.min(state.clock, watermark);
-        EventLog.Place known = known(event, state);
+        ChunkList.Place known = known(event, state);
         if (known != null) {
             return change(event, state, known);
         }
@@ -185,13 +186,13 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
     }
 
     /** Where the event is that this one repeats or changes; null when it is new, or that one is forgotten. */
-    private EventLog.Place known(Event event, KeyState state) throws Exception {
+    private ChunkList.@Nullable Place known(Event event, KeyState state) throws Exception {
         EventLog log = logs.ofIds();
         return event.id != null && log.keeps(event.time) ? log.find(event.time, event.id) : null;
     }
 
-    private boolean change(Event event, KeyState state, EventLog.Place known) throws Exception {
-        boolean wasGone = logs.ofIds().chunk(known.chunk).isGone(known.index);
+    private boolean change(Event event, KeyState state, ChunkList.Place known) throws Exception {
+        boolean wasGone = logs.ofIds().isGone(known);
         if (event.op == Op.INSERT || event.op == Op.DELETE && wasGone) {
             counters[event.source].add(DUPLICATE);
             return false;

@@ -135,23 +135,36 @@ final class NaiveModel {
     private String row(String key) {
         seq++;
         StringBuilder values = new StringBuilder();
+        List<List<Event>> inside = new ArrayList<>();
+        for (int w = 0; w < view.windows().size(); w++) {
+            inside.add(inside(w));
+        }
         for (Feature feature : view.features()) {
             String comma = values.isEmpty() ? "" : ",";
-            values.append(comma).append('"').append(feature.name()).append("\":").append(value(feature));
+            values.append(comma).append('"').append(feature.name()).append("\":").append(value(feature, inside.get(feature.window())));
         }
         return "{\"key\":" + key + ",\"t\":" + clock + ",\"seq\":" + seq + ",\"values\":{" + values + "}}";
     }
 
-    private String value(Feature feature) {
-        List<Event> alive = new ArrayList<>();
+    /** The events that are in a window now. */
+    private List<Event> inside(int w) {
+        List<Event> inside = new ArrayList<>();
         for (Entered each : entered) {
-            int w = feature.window();
             long e = each.event.time;
-            boolean in = each.isIn(w) && view.windows().get(w).enter(e) <= clock && leave(w, e) > clock;
-            boolean where = feature.where() < 0 || (each.event.wheres & 1) != 0;
-            boolean present = feature.arg() < 0 || (each.event.nulls & 1) == 0;
-            if (in && where && present) {
-                alive.add(each.event);
+            if (each.isIn(w) && view.windows().get(w).enter(e) <= clock && leave(w, e) > clock) {
+                inside.add(each.event);
+            }
+        }
+        return inside;
+    }
+
+    private String value(Feature feature, List<Event> inside) {
+        List<Event> alive = new ArrayList<>();
+        for (Event event : inside) {
+            boolean where = feature.where() < 0 || (event.wheres & 1) != 0;
+            boolean present = feature.arg() < 0 || (event.nulls & 1) == 0;
+            if (where && present) {
+                alive.add(event);
             }
         }
         return switch (Aggregate.of(feature)) {

@@ -58,7 +58,7 @@ class SavedStateTest {
         String plan = plan(name);
         List<Event> events = events(name, plan);
         try (Harness later = new Harness(plan, new HashMapStateBackend())) {
-            for (int bytes = 1_000; bytes <= 45_000; bytes += 1_500) {
+            for (int bytes = 1_000; bytes <= 45_000; bytes += Soak.step(1_500)) {
                 List<String> expected = new ArrayList<>();
                 try (Harness whole = new Harness(plan, new HashMapStateBackend())) {
                     play(whole, events.subList(0, BEFORE));

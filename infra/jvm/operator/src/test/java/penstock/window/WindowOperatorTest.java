@@ -21,6 +21,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 import penstock.Plans;
 import penstock.plan.Op;
 import penstock.plan.PlanReader;
+import penstock.plan.View;
 import penstock.route.Event;
 
 class WindowOperatorTest {
@@ -84,7 +85,7 @@ class WindowOperatorTest {
     @ParameterizedTest
     @CsvSource({"heap, 400", "rocksdb, 25"})
     void rowsEqualTheNaiveModel(String backend, int rounds) throws Exception {
-        for (int seed = 0; seed < rounds; seed++) {
+        for (int seed : Soak.seeds(rounds)) {
             compare(List.of(AGGREGATES), new Random(seed), backend);
             compare(GIVEN.keySet(), new Random(seed), backend);
         }
@@ -127,7 +128,7 @@ class WindowOperatorTest {
             {Plans.window("session", 9, 0, 0, 0)},
             {Plans.window("session", 20, 0, 0, 0), Plans.sliding(30, 0)},
         };
-        for (int seed = 0; seed < rounds; seed++) {
+        for (int seed : Soak.seeds(rounds)) {
             Random random = new Random(seed);
             String[] windows = choices[random.nextInt(choices.length)];
             // with a chance of deletes alone, time passes for long in which a key's clock stays
@@ -144,7 +145,8 @@ class WindowOperatorTest {
 
     private static void compare(String plan, Random random, String backend, UnaryOperator<Event> changed)
             throws Exception {
-        NaiveModel model = new NaiveModel(PlanReader.read(plan));
+        View view = PlanReader.read(plan);
+        NaiveModel model = new NaiveModel(view);
         // some runs long enough for chunks to fill and split
         int steps = random.nextInt(8) == 0 ? 400 : 60;
         long time = -50;
@@ -166,7 +168,7 @@ class WindowOperatorTest {
                     assertEquals(model.watermark(KEY, watermark), harness.watermark(watermark));
                 } else {
                     time += random.nextInt(3);
-                    Event event = changed.apply(anEvent(random, time, PlanReader.read(plan).hasIds()));
+                    Event event = changed.apply(anEvent(random, time, view.hasIds()));
                     assertEquals(model.event(event), harness.event(event));
                     reached = true;
                 }
