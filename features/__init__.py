@@ -30,6 +30,7 @@ from penstock.features.errors import DefinitionError, PenstockError
 from penstock.features.expressions import coalesce, concat, literal
 from penstock.features.location import caller
 from penstock.features.model import Model
+from penstock.features.objectives import Objective
 from penstock.features.refusals import ELSEWHERE, SKETCHES
 from penstock.features.sources import Stream, union
 from penstock.features.types import column
@@ -39,6 +40,7 @@ from penstock.features.windows import calendar, hopping, lifetime, session, slid
 __all__ = [
     "DefinitionError",
     "Model",
+    "Objective",
     "PenstockError",
     "Stream",
     "Table",

@@ -10,6 +10,7 @@ from penstock.features.expressions import Expr
 from penstock.features.inputs import Input
 from penstock.features.location import caller
 from penstock.features.names import check_distinct, check_name, check_topic, unknown
+from penstock.features.objectives import L1, Objective, objective_of
 from penstock.features.plan import InputPlan, LabelPlan, ModelPlan, VectorItem
 from penstock.features.sources import Source, Stream
 from penstock.features.types import NUMBERS
@@ -31,12 +32,34 @@ def _check_unchanging(name: str, on: Stream) -> None:
         )
 
 
+def _check_monotone(objective: Objective, monotone: Mapping[str, int], vector: Sequence[VectorItem]) -> None:
+    if monotone and not objective.monotone:
+        raise DefinitionError(
+            f"LightGBM has no monotone= with objective {objective.name!r}",
+            where=caller(),
+            allowed="l2, huber, binary, …",
+        )
+    types = {item.name: item.type for item in vector}
+    for name, direction in monotone.items():
+        if name not in types:
+            raise unknown("monotone=", name, list(types))
+        if types[name] == "string" or direction not in (1, -1):
+            raise DefinitionError(
+                f"monotone= of {name}, which is {types[name]}, is {direction!r}",
+                where=caller(),
+                allowed="1 (rises with it) or -1 (falls with it), for a feature that is not text",
+            )
+
+
 class Model:
     """One prediction for each event of a stream.
 
     ``inputs``, in the order of the model's vector: columns of ``on``, views and tables (``.at(key="column")``
     to look them up by other columns), or single features. ``derived``: name → expression over columns of
     ``on`` and features, placed after the inputs. ``label``: a column of a stream with the same id.
+
+    For training: ``objective``, ``"l1"`` unless given; ``weight`` (a number) and ``filter`` (a bool), expressions like
+    those of ``derived``; ``parameters`` of LightGBM; ``monotone``, name of a number in the vector → 1 or -1.
     """
 
     def __init__(
@@ -48,6 +71,11 @@ class Model:
         output: str,
         label: Expr | None = None,
         derived: Mapping[str, Expr] | None = None,
+        objective: Objective | str | None = None,
+        weight: Expr | None = None,
+        filter: Expr | None = None,
+        parameters: Mapping[str, str | int | float | bool] | None = None,
+        monotone: Mapping[str, int] | None = None,
     ) -> None:
         mistakes = Mistakes()
         with mistakes.caught():
@@ -70,16 +98,39 @@ class Model:
         for derived_name, expr in (derived or {}).items():
             with mistakes.caught():
                 vector.append(self._derived(derived_name, expr, views))
+        extra: dict[str, VectorItem] = {}
+        for extra_name, given, types in (("weight", weight, NUMBERS), ("filter", filter, ("bool",))):
+            with mistakes.caught():
+                extra |= self._extra(extra_name, given, types, views)
         with mistakes.caught():
             input_plans = for_each(views.values(), self._input_plan)
         with mistakes.caught():
             label_plan = self._label(label)
+        goal = L1
+        with mistakes.caught():
+            goal = objective_of(objective)
+            if objective is not None and label is not None:
+                self._check_label(goal, label)
+        with mistakes.caught():
+            _check_monotone(goal, monotone or {}, vector)
         if not mistakes.found or vector:
             with mistakes.caught():
-                self._check_vector([item.name for item in vector], views)
+                self._check_vector([item.name for item in (*vector, *extra.values())], views)
         mistakes.raise_found()
         self.views = tuple(dict.fromkeys(item._view for item in views.values()))
-        self.model_plan = ModelPlan(name, on.source_plan, input_plans, tuple(vector), label_plan, output)
+        self.model_plan = ModelPlan(
+            name,
+            on.source_plan,
+            input_plans,
+            tuple(vector),
+            label_plan,
+            output,
+            goal,
+            extra.get("weight"),
+            extra.get("filter"),
+            tuple((parameters or {}).items()),
+            tuple((monotone or {}).items()),
+        )
 
     @staticmethod
     def _check_output(name: str, on: Stream, output: str) -> None:
@@ -134,6 +185,29 @@ class Model:
             )
         self._check_leaves(expr, views)
         return VectorItem(name, expr.type, expr)
+
+    def _extra(self, name: str, expr: object, types: tuple[str, ...], views: dict[str, Input]) -> dict[str, VectorItem]:
+        """What a training set has beside the vector; nothing where it is not given."""
+        if expr is None:
+            return {}
+        if not isinstance(expr, Expr) or expr.type not in types:
+            raise DefinitionError(
+                f"{name}= is {expr.type if isinstance(expr, Expr) else 'not an expression'}",
+                where=caller(),
+                allowed=f"an expression over features and columns, of type {' '.join(types)}",
+            )
+        self._check_leaves(expr, views)
+        return {name: VectorItem(name, expr.type, expr)}
+
+    @staticmethod
+    def _check_label(objective: Objective, label: Expr) -> None:
+        if isinstance(label, Expr) and label.type not in objective.labels:
+            raise DefinitionError(
+                f"the label {label.name} is {label.type}, which objective {objective.name!r} does not learn",
+                where=caller(),
+                allowed=f"a label of type {' '.join(objective.labels)}",
+                hint="objective='binary' learns whether something holds" if label.type == "bool" else None,
+            )
 
     def _check_leaves(self, expr: Expr, views: dict[str, Input]) -> None:
         for leaf in expr.leaves("column"):

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from penstock.features.aggregates import AnyAggregate, Default, aggregate_of
 from penstock.features.canonical import canonical_json, fingerprint
 from penstock.features.expressions import Expr
+from penstock.features.objectives import L1, Objective
 from penstock.features.row_size import holds_text, text_limit
 from penstock.features.types import Column
 from penstock.features.windows import Window
@@ -314,7 +315,12 @@ class LabelPlan:
 
 @dataclass(frozen=True, eq=False)
 class ModelPlan:
-    """A model: one prediction for each event of ``on``."""
+    """A model: one prediction for each event of ``on``.
+
+    ``weight`` and ``filter`` are of its training set alone: how much a row counts, and which rows count at all.
+    ``parameters`` of the trainer and ``monotone`` (feature → 1 or -1) change no meaning and are left out of the
+    fingerprint.
+    """
 
     name: str
     on: SourcePlan
@@ -322,10 +328,24 @@ class ModelPlan:
     vector: tuple[VectorItem, ...]
     label: LabelPlan | None
     output: str
+    objective: Objective = L1
+    weight: VectorItem | None = None
+    filter: VectorItem | None = None
+    parameters: tuple[tuple[str, Any], ...] = ()
+    monotone: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def training(self) -> ModelPlan:
+        """The same with ``weight`` and ``filter`` at the end of the vector, as a training set reads them."""
+        extra = [item for item in (self.weight, self.filter) if item is not None]
+        return replace(self, vector=(*self.vector, *extra)) if extra else self
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as JSON values. The output topic is a place, not a meaning, and is left out."""
-        return {
+        # what an earlier version did not know is left out where it says nothing
+        more: dict[str, Any] = {} if self.objective == L1 else {"objective": self.objective.to_dict()}
+        more |= {item.name: item.expr.to_json() for item in (self.weight, self.filter) if item is not None}
+        return more | {
             "format": FORMAT,
             "kind": "model",
             "name": self.name,

@@ -3,13 +3,44 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from penstock.features.errors import UsageError
 from penstock.jobs.commands.common import TIME
 from penstock.jobs.commands.common import command as shared
+from penstock.jobs.console.times import range_words
 from penstock.jobs.project.context import Context
+from penstock.jobs.training.parameters import Value
 from penstock.jobs.training.train import train
+
+
+class Parameter(click.ParamType[tuple[str, Value]]):
+    """``NAME=VALUE``. Gives the name, and the value as a whole number, a number, a bool or text."""
+
+    name = "parameter"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, Value]:
+        """Raises UsageError."""
+        name, equals, text = str(value).partition("=")
+        if not equals or not name.strip():
+            raise UsageError(f"{value!r} is no parameter", where="--param", allowed="NAME=VALUE")
+        return name.strip(), _value(text.strip())
+
+
+def _value(text: str) -> Value:
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+PARAMETER = Parameter()
 
 
 @click.command()
@@ -20,16 +51,46 @@ from penstock.jobs.training.train import train
 @click.option(
     "--data", type=click.Path(path_type=Path, dir_okay=False), help="Training set; the project's own unless given."
 )
+@click.option("--param", "parameters", type=PARAMETER, multiple=True, help="A parameter of LightGBM, NAME=VALUE.")
+@click.option(
+    "--folds",
+    type=click.IntRange(0, 50),
+    default=0,
+    show_default=True,
+    help="Models of the first parts of the range to train on, by time, each evaluated on the part that follows.",
+)
 @shared
-def command(context: Context, model: str, from_ms: int, to_ms: int, until_ms: int, data: Path | None) -> None:
+def command(
+    context: Context,
+    model: str,
+    from_ms: int,
+    to_ms: int,
+    until_ms: int,
+    data: Path | None,
+    parameters: tuple[tuple[str, Value], ...],
+    folds: int,
+) -> None:
     """Train a version of MODEL on its training set, evaluate it, and make it the current one.
 
-    Example: penstock train arrival_delay --from 2013-01-01 --to 2013-10-01 --until 2013-11-01
+    Example: penstock train arrival_delay --from 2013-01-01 --to 2013-10-01 --until 2013-11-01 --param num_leaves=31
     """
     project = context.project
     plan = project.model(model).model_plan
     file = data or project.config.state / "training" / f"{plan.name}.parquet"
     models, threads = project.config.state / "models", project.config.training.threads
-    report = train(file, plan, models, (from_ms, to_ms), (to_ms, until_ms), threads=threads)
+    report = train(
+        file,
+        plan,
+        models,
+        (from_ms, to_ms),
+        (to_ms, until_ms),
+        threads=threads,
+        parameters=dict(parameters),
+        folds=folds,
+    )
     context.out.print(report.summary())
+    for name, value in report.metrics.items():
+        context.out.print(f"  {name} {value:.6g}, the best constant {report.baseline.get(name, float('nan')):.6g}")
+    for fold in report.folds:
+        context.out.print(f"  {range_words(fold.evaluated)}: {report.main} {fold.metrics[report.main]:.6g}")
     context.result(**report.to_dict())

@@ -4,64 +4,53 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import lightgbm as lgb
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from penstock.features.errors import RefusedError, UsageError
-from penstock.features.plan import LabelPlan, ModelPlan
-from penstock.features.vector import Values
-from penstock.jobs.batch.parts import BEFORE, FINGERPRINT, FROM, TO
+from penstock.features.errors import UsageError
+from penstock.features.objectives import PROBABILITY
+from penstock.features.plan import ModelPlan
 from penstock.jobs.console.times import range_words
-from penstock.jobs.models.arrays import Matrix, matrix, values_of
-from penstock.jobs.models.folder import FORMAT, Metadata, Range, save, sha256
-from penstock.jobs.parquet.checksums import check_files
+from penstock.jobs.models.folder import FORMAT, Metadata, save, sha256
+from penstock.jobs.training.examples import Doubles, Examples, Span, learned_label, read_examples
+from penstock.jobs.training.metrics import Metrics, constant, main_metric, metrics_of
+from penstock.jobs.training.parameters import Parameters, Value, parameters_of
 
-Span = tuple[int, int]
+#: With early stopping, the share of the trained range, at its end, on which the rounds are counted.
+STOPPING_SHARE = 0.2
 
-#: The type of the labels that the trainer can learn.
-LEARNED = "float64"
-_LEARN_ELSEWHERE = {
-    "bool": "the training set has the label: a classifier can be trained on it elsewhere",
-    "int64": "for a quantity declare the column as float64; for classes train elsewhere on the training set",
-}
 
-ROUNDS = 100
-#: L1 is the metric itself. On the flights, October: L1 10.3, squared error 10.4, Huber 10.5 to 11.2 minutes.
-PARAMETERS: dict[str, str | int | float | bool] = {
-    "objective": "regression_l1",
-    "learning_rate": 0.12,
-    "num_leaves": 63,
-    "max_bin": 127,
-    "min_data_in_leaf": 200,
-    "feature_fraction": 0.7,
-    "seed": 1,
-    "deterministic": True,
-    "force_row_wise": True,
-    "verbosity": -1,
-}
+@dataclass(frozen=True)
+class Fold:
+    """A model of one part of the trained range, evaluated on the part that follows it. Times in milliseconds."""
+
+    trained: Span
+    evaluated: Span
+    metrics: Metrics
 
 
 @dataclass(frozen=True)
 class TrainReport:
-    """A version and how good it is. ``mae``: mean absolute error over the evaluated rows; ``median_mae``: that of
-    always predicting the median of the trained labels; ``trained_mae``: of the model on the rows it was trained on.
+    """A version and how good it is on the evaluated rows, by metric. ``baseline``: the same of the best constant for
+    the trained labels; ``on_trained``: of the model on the rows it was trained on; ``rounds``: its trees.
     """
 
     model: str
     version: str
+    objective: str
+    main: str
+    rounds: int
     trained_rows: int
     evaluated_rows: int
-    mae: float
-    median_mae: float
-    trained_mae: float
+    metrics: Metrics
+    baseline: Metrics
+    on_trained: Metrics
+    folds: list[Fold] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -69,167 +58,173 @@ class TrainReport:
 
     def summary(self) -> str:
         """One line."""
+        main = self.main
+        more = f", AUC {self.metrics['auc']:.3f}" if "auc" in self.metrics else ""
         return (
-            f"{self.model} {self.version}: mean absolute error {self.mae:.3f} on {self.evaluated_rows:,} rows "
-            f"(predicting the median: {self.median_mae:.3f}), trained on {self.trained_rows:,}"
+            f"{self.model} {self.version}: {_WORDS[main]} {self.metrics[main]:.3f}{more} on {self.evaluated_rows:,} "
+            f"rows (the best constant: {self.baseline[main]:.3f}), trained on {self.trained_rows:,}"
         )
 
 
-@dataclass(frozen=True)
-class Examples:
-    """The labelled rows of a training set: ``matrix`` (n, features), ``label`` (n,) and ``t`` (n,), milliseconds."""
-
-    matrix: Matrix
-    label: npt.NDArray[np.float64]
-    t: npt.NDArray[np.int64]
-
-    def between(self, span: Span) -> Examples:
-        """Those with ``span[0] <= t < span[1]``."""
-        chosen = (self.t >= span[0]) & (self.t < span[1])
-        return Examples(self.matrix[chosen], self.label[chosen], self.t[chosen])
-
-    def range(self, span: Span) -> Range:
-        """The range with its rows."""
-        return Range(from_ms=span[0], to_ms=span[1], rows=len(self.t))
+_WORDS = {
+    "mae": "mean absolute error",
+    "rmse": "root mean squared error",
+    "pinball": "pinball loss",
+    "deviance": "deviance",
+    "log_loss": "log loss",
+}
 
 
 def train(
-    file: Path, plan: ModelPlan, models: Path, trained: Span, evaluated: Span, *, threads: int = 1
+    file: Path,
+    plan: ModelPlan,
+    models: Path,
+    trained: Span,
+    evaluated: Span,
+    *,
+    threads: int = 1,
+    parameters: Mapping[str, Value] | None = None,
+    folds: int = 0,
 ) -> TrainReport:
     """Trains on the labelled rows of the first range, evaluates on the second, and makes the version current.
 
+    ``parameters`` of LightGBM go before those of the definition. With ``early_stopping_round`` among them, the rounds
+    are counted on the last fifth of the trained range by time, and then all of it is trained with so many. ``folds``:
+    the trained range is cut into so many parts and one, by time, and each part but the first is predicted by a model
+    of all parts before it.
+
     The same file and ranges give the same trees with any number of ``threads``, and with the same number the same model
-    to the byte. Raises UsageError without rows or labels in a range, without the file or with a range beyond it, and
-    RefusedError for a training set of another definition.
+    to the byte. Raises UsageError without rows or labels in a range, without the file, with a range beyond it, or for
+    what the objective cannot learn; RefusedError for a training set of another definition.
     """
-    label = _label(plan)
-    table = _read(file, plan, trained, evaluated)
-    columns = {item.name: values_of(item.type, table[item.name]) for item in plan.vector}
-    categories = _categories(columns, np.asarray(table["t"]), trained)
-    examples = _examples(plan, table, columns, categories)
-    learned, tested = examples.between(trained), examples.between(evaluated)
-    _insist(file, plan, {trained: learned, evaluated: tested})
-    booster = _fit(plan, learned, threads)
-    metrics = _metrics(booster, learned, tested, threads)
+    label = learned_label(plan)
+    told = parameters_of(plan, parameters or {}, threads)
+    held = read_examples(file, plan, trained, evaluated)
+    learned, tested = held.examples.between(trained), held.examples.between(evaluated)
+    _insist(file, plan, told, {trained: learned, evaluated: tested})
+    told["num_iterations"] = rounds = _rounds(plan, learned, trained, told)
+    of_folds = [
+        Fold(past, future, _of(plan, _fit(plan, learned.between(past), told), learned.between(future), threads))
+        for past, future in _cuts(file, plan, learned, trained, folds)
+    ]
+    booster = _fit(plan, learned, told)
+    metrics = _of(plan, booster, tested, threads)
+    guess = np.full(len(tested.label), constant(plan.objective, learned.label, learned.weight))
+    baseline = metrics_of(plan.objective, guess, tested.label, tested.weight)
+    on_trained = _of(plan, booster, learned, threads)
     model = booster.model_to_string()
     metadata = Metadata(
         format=FORMAT,
         model=plan.name,
         fingerprint=plan.fingerprint,
         features=tuple((item.name, item.type) for item in plan.vector),
-        categories=categories,
+        categories=held.categories,
         label=label,
-        before=table.schema.metadata[BEFORE] == b"true",
+        before=held.before,
         trained=learned.range(trained),
         evaluated=tested.range(evaluated),
-        metrics=metrics,
-        parameters={**PARAMETERS, "rounds": ROUNDS},
+        metrics={**metrics, **_named("baseline", baseline), **_named("trained", on_trained)},
+        parameters=told,
         libraries={"lightgbm": lgb.__version__, "numpy": np.__version__, "python": platform.python_version()},
         created=datetime.now(UTC),
         model_sha256=sha256(model.encode()),
     )
-    return TrainReport(plan.name, save(models, metadata, model), len(learned.t), len(tested.t), **metrics)
+    return TrainReport(
+        plan.name,
+        save(models, metadata, model),
+        plan.objective.name,
+        main_metric(plan.objective),
+        rounds,
+        len(learned.t),
+        len(tested.t),
+        metrics,
+        baseline,
+        on_trained,
+        of_folds,
+    )
 
 
-def _label(plan: ModelPlan) -> LabelPlan:
-    if plan.label is None:
-        raise UsageError(f"{plan.name} has no label to learn", where=plan.name, allowed="label=, a column of a stream")
-    if plan.label.type != LEARNED:
-        raise UsageError(
-            f"the trainer does not learn {plan.label.source}.{plan.label.column}, which is {plan.label.type}: "
-            "it fits numbers by their absolute error, which gives no probabilities and no classes",
-            where=plan.name,
-            allowed=f"a label of type {LEARNED}",
-            hint=_LEARN_ELSEWHERE[plan.label.type],
-        )
-    return plan.label
+def _named(of: str, metrics: Metrics) -> Metrics:
+    return {f"{of}_{name}": value for name, value in metrics.items()}
 
 
-def _read(file: Path, plan: ModelPlan, trained: Span, evaluated: Span) -> pa.Table:
-    again = f"run 'penstock training-set {plan.name}'"
-    if not file.exists():
-        raise UsageError(f"{plan.name} has no training set", where=str(file), hint=f"{again} first")
-    check_files([file])
-    found = pq.read_schema(file).metadata or {}
-    fingerprint = found.get(FINGERPRINT, b"").decode()
-    if fingerprint != plan.fingerprint:
-        raise RefusedError(
-            f"the training set of {plan.name} was made by another definition: {fingerprint or 'no fingerprint'}",
-            where=str(file),
-            allowed=plan.fingerprint,
-            hint=f"{again} again",
-        )
-    if BEFORE not in found:
-        raise UsageError(
-            f"the training set of {plan.name} does not say whether it was made with --before",
-            where=str(file),
-            hint=f"an earlier version made it: {again} again",
-        )
-    _check_spans(file, (int(found[FROM]), int(found[TO])), trained, evaluated)
-    return pq.read_table(file, partitioning=None, columns=["t", "label", *(item.name for item in plan.vector)])
-
-
-def _check_spans(file: Path, held: Span, trained: Span, evaluated: Span) -> None:
-    for what, span in (("training", trained), ("evaluation", evaluated)):
-        if span[0] >= span[1]:
-            raise UsageError(
-                f"the {what} range {range_words(span)} is empty", allowed="--from before --to before --until"
-            )
-        if span[0] < held[0] or span[1] > held[1]:
-            raise UsageError(
-                f"the {what} range {range_words(span)} is not in the training set",
-                where=str(file),
-                allowed=f"times within {range_words(held)}",
-                hint="run 'penstock training-set' over all of it",
-            )
-
-
-def _categories(columns: Mapping[str, Values], t: npt.NDArray[np.int64], trained: Span) -> dict[str, tuple[str, ...]]:
-    """The strings of each string feature in the trained range, sorted: others are unseen, now and when serving."""
-    seen = (t >= trained[0]) & (t < trained[1])
-    return {
-        name: tuple(sorted(set(column.values[seen & ~column.null].tolist())))
-        for name, column in columns.items()
-        if column.type == "string"
-    }
-
-
-def _examples(
-    plan: ModelPlan, table: pa.Table, columns: Mapping[str, Values], categories: Mapping[str, tuple[str, ...]]
-) -> Examples:
-    label = values_of(_label(plan).type, table["label"])
-    filled = matrix([(item.name, item.type) for item in plan.vector], categories, columns)
-    known = ~label.null
-    return Examples(filled[known], label.values[known].astype(np.float64), np.asarray(table["t"])[known])
-
-
-def _insist(file: Path, plan: ModelPlan, ranges: Mapping[Span, Examples]) -> None:
+def _insist(file: Path, plan: ModelPlan, told: Parameters, ranges: Mapping[Span, Examples]) -> None:
     for span, examples in ranges.items():
-        if not len(examples.t):
+        if not len(examples.t) or not examples.weight.sum() > 0:
             raise UsageError(
-                f"{plan.name} has no row with a label from {range_words(span)}",
+                f"{plan.name} has no row with a label{' and a weight' if plan.weight else ''} from {range_words(span)}",
                 where=str(file),
                 allowed="a range that holds some",
             )
+    learned, least = next(iter(ranges.values())), 2 * int(told["min_data_in_leaf"])
+    if len(learned.t) < least:
+        raise UsageError(
+            f"{plan.name} has {len(learned.t):,} rows to train on, and no tree has a split below {least:,}",
+            where=str(file),
+            allowed="a longer range, or a smaller min_data_in_leaf",
+            hint=f"--param min_data_in_leaf={max(1, len(learned.t) // 20)}",
+        )
+    if plan.objective.answer == PROBABILITY and len(np.unique(learned.label)) < 2:
+        raise UsageError(
+            f"all {len(learned.t):,} labels to train {plan.name} on are {'true' if learned.label[0] else 'false'}",
+            where=str(file),
+            allowed="a range with both",
+        )
 
 
-def _fit(plan: ModelPlan, learned: Examples, threads: int) -> lgb.Booster:
+def _fit(plan: ModelPlan, learned: Examples, told: Parameters, tested: Examples | None = None) -> lgb.Booster:
+    data = _dataset(plan, learned)
+    if tested is None:
+        return lgb.train(dict(told), data)
+    return lgb.train(dict(told), data, valid_sets=[_dataset(plan, tested, data)])
+
+
+def _dataset(plan: ModelPlan, examples: Examples, reference: lgb.Dataset | None = None) -> lgb.Dataset:
     names = [item.name for item in plan.vector]
     strings = [place for place, item in enumerate(plan.vector) if item.type == "string"]
-    data = lgb.Dataset(learned.matrix, learned.label, feature_name=names, categorical_feature=strings)
-    return lgb.train({**PARAMETERS, "num_threads": threads}, data, ROUNDS)
+    weight = None if plan.weight is None else examples.weight
+    return lgb.Dataset(
+        examples.matrix,
+        examples.label,
+        weight=weight,
+        feature_name=names,
+        categorical_feature=strings,
+        reference=reference,
+    )
 
 
-def _metrics(booster: lgb.Booster, learned: Examples, tested: Examples, threads: int) -> dict[str, float]:
-    def predicted(examples: Examples) -> Any:
-        return np.asarray(booster.predict(examples.matrix, num_threads=threads))
+def _rounds(plan: ModelPlan, learned: Examples, trained: Span, told: Parameters) -> int:
+    """How many trees: those that were asked for, or fewer where more would no longer help."""
+    if int(told.get("early_stopping_round", 0)) <= 0:
+        return int(told["num_iterations"])
+    cut = trained[1] - int((trained[1] - trained[0]) * STOPPING_SHARE)
+    past, future = learned.between((trained[0], cut)), learned.between((cut, trained[1]))
+    if not len(past.t) or not len(future.t):
+        raise UsageError(
+            f"the trained range of {plan.name} has no rows on both sides of {range_words((cut, trained[1]))}",
+            where="early_stopping_round",
+            hint="train on a longer range",
+        )
+    found = _fit(plan, past, told, future).best_iteration
+    del told["early_stopping_round"]
+    return found
 
-    return {
-        "mae": _mae(predicted(tested), tested.label),
-        "median_mae": _mae(np.median(learned.label), tested.label),
-        "trained_mae": _mae(predicted(learned), learned.label),
-    }
+
+def _cuts(file: Path, plan: ModelPlan, learned: Examples, trained: Span, folds: int) -> list[tuple[Span, Span]]:
+    """Of each fold the trained and the evaluated part."""
+    edges = [trained[0] + (trained[1] - trained[0]) * n // (folds + 1) for n in range(folds + 2)]
+    cuts = [((edges[0], edges[n]), (edges[n], edges[n + 1])) for n in range(1, folds + 1)]
+    for past, future in cuts:
+        for span in (past, future):
+            if not len(learned.between(span).t):
+                raise UsageError(
+                    f"{plan.name} has no row with a label from {range_words(span)}",
+                    where=str(file),
+                    allowed="fewer --folds, or a longer range",
+                )
+    return cuts
 
 
-def _mae(predicted: Any, label: npt.NDArray[np.float64]) -> float:
-    return float(np.mean(np.abs(predicted - label)))
+def _of(plan: ModelPlan, booster: lgb.Booster, examples: Examples, threads: int) -> Metrics:
+    predicted: Doubles = np.asarray(booster.predict(examples.matrix, num_threads=threads))
+    return metrics_of(plan.objective, predicted, examples.label, examples.weight)

@@ -36,9 +36,9 @@ BATCH = 50_000
 
 @dataclass
 class TrainingReport:
-    """``rows``: requests written, ``labelled`` of them with a label; ``duplicate`` repeats and ``dead`` (bad rows, and
-    those whose vector overflows) are not written. ``before``: events at a request's time are left out. ``unseen``: by
-    input, requests whose key had no value yet.
+    """``rows``: requests written, ``labelled`` of them with a label. Not written are ``duplicate`` repeats, ``dead``
+    requests (bad rows, and those whose vector overflows) and ``filtered`` ones (the model's ``filter`` does not hold).
+    ``before``: events at a request's time are left out. ``unseen``: by input, requests whose key had no value yet.
     """
 
     model: str
@@ -49,6 +49,7 @@ class TrainingReport:
     labelled: int = 0
     duplicate: int = 0
     dead: int = 0
+    filtered: int = 0
     unseen: dict[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -58,7 +59,8 @@ class TrainingReport:
     def summary(self) -> str:
         """One line."""
         return (
-            f"{self.rows:,} requests ({self.labelled:,} with a label, {self.duplicate:,} duplicate, {self.dead:,} dead)"
+            f"{self.rows:,} requests ({self.labelled:,} with a label, {self.duplicate:,} duplicate, {self.dead:,} dead"
+            f"{f', {self.filtered:,} filtered' if self.filtered else ''})"
         )
 
 
@@ -75,7 +77,8 @@ def training_set(
 ) -> TrainingReport:
     """Writes one row for each request of ``[from, to)``, once, by (time, id, place in the files).
 
-    Columns: ``id``, ``t`` (int64, milliseconds), the vector's items by name, ``label``; null where there is none. A
+    Columns: ``id``, ``t`` (int64, milliseconds), the vector's items by name, ``label``, and ``weight`` where the model
+    has one; null where there is none. A
     key without a row has the features' values over nothing. ``before``: events at exactly the request's time do not
     count. ``change_points``: folder with one folder of parts for each view; the project's own unless given. The label
     is that of the newest event of its stream with the request's id. ``progress`` is told the rows written so far.
@@ -95,10 +98,11 @@ def training_set(
     file.parent.mkdir(parents=True, exist_ok=True)
     memory = project.config.batch.memory
     with explained(f"the training set of {plan.name}"), scratch_database(file.parent, memory) as db:
-        report.duplicate, report.dead = load_requests(db, project, plan, (from_ms, to_ms))
+        wide = plan.training
+        report.duplicate, report.dead = load_requests(db, project, wide, (from_ms, to_ms))
         for number, (view, folder) in enumerate(zip(views, folders, strict=True)):
-            report.unseen[plan.inputs[number].name] = join_input(db, plan, number, view, folder, before=before)
-        load_labels(db, project, plan)
+            report.unseen[plan.inputs[number].name] = join_input(db, wide, number, view, folder, before=before)
+        load_labels(db, project, wide)
         _write(db, plan, file, report, progress)
     return report
 
@@ -111,19 +115,20 @@ def _write(
     with whole_file(file) as unfinished:
         with pq.ParquetWriter(unfinished, _schema(plan, report)) as writer:
             for start in range(0, total, BATCH):
-                rows = _rows(plan, joined_rows(db, plan, start, start + BATCH), writer.schema)
+                rows = _rows(plan, joined_rows(db, plan.training, start, start + BATCH), writer.schema, report)
                 writer.write_table(rows)
                 report.rows += rows.num_rows
                 report.labelled += rows.num_rows - rows["label"].null_count
                 progress(report.rows)
         add_checksum(unfinished)
-    report.dead += total - report.rows
 
 
 def _schema(plan: ModelPlan, report: TrainingReport) -> pa.Schema:
     id = plan.on.column(plan.on.id).type if plan.on.id else "string"
     label = plan.label.type if plan.label else "float64"
     fields = {"id": id, "t": "int64", **{item.name: item.type for item in plan.vector}, "label": label}
+    if plan.weight is not None:
+        fields[plan.weight.name] = plan.weight.type
     metadata = {
         FINGERPRINT: plan.fingerprint.encode(),
         FROM: str(report.from_ms).encode(),
@@ -134,13 +139,22 @@ def _schema(plan: ModelPlan, report: TrainingReport) -> pa.Schema:
     return pa.schema([pa.field(name, ARROW_TYPES[type]) for name, type in fields.items()], metadata=metadata)
 
 
-def _rows(plan: ModelPlan, joined: pa.Table, schema: pa.Schema) -> pa.Table:
-    """The joined rows as they are written; those whose vector overflows are left out."""
-    found = vectors(plan, _leaves(plan, joined), joined.num_rows)
+def _rows(plan: ModelPlan, joined: pa.Table, schema: pa.Schema, report: TrainingReport) -> pa.Table:
+    """The joined rows as they are written; those whose vector overflows, and those that are filtered, are left out."""
+    found = vectors(plan.training, _leaves(plan.training, joined), joined.num_rows)
+    lost = _lost(found, joined.num_rows)
+    wanted = ~lost if plan.filter is None else ~lost & _holds(found.columns.pop(plan.filter.name))
+    report.dead += int(lost.sum())
+    report.filtered += int((~lost & ~wanted).sum())
     columns = {name: array_of(column) for name, column in found.columns.items()}
     columns |= {name: joined[name].cast(schema.field(name).type) for name in TRAINING_SET}
     rows = pa.table([columns[name] for name in schema.names], schema=schema)
-    return rows.filter(pa.array(~_lost(found, joined.num_rows))) if found.overflow else rows
+    return rows if wanted.all() else rows.filter(pa.array(wanted))
+
+
+def _holds(condition: Values) -> Mask:
+    held: Mask = condition.values & ~condition.null
+    return held
 
 
 def _leaves(plan: ModelPlan, joined: pa.Table) -> dict[str, Values]:

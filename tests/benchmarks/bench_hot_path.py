@@ -198,8 +198,8 @@ def _train(project: Project, case: Case) -> Path:
     label = sum(column * (place % 3) for place, column in enumerate(columns.values())) + numbers.normal(size=ROWS)
     columns |= {"id": [""] * ROWS, "t": range(ROWS), "label": label}
     file = write_set(project.folder / "set.parquet", plan, columns, (0, ROWS))
-    training.ROUNDS = case.trees
-    training.train(file, plan, models, (0, ROWS - 500), (ROWS - 500, ROWS))
+    trees = {"num_iterations": case.trees}
+    training.train(file, plan, models, (0, ROWS - 500), (ROWS - 500, ROWS), parameters=trees)
     return models
 
 

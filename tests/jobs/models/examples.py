@@ -19,13 +19,18 @@ COLUMNS = {"x": "float64", "n": "int64", "kind": "string", "gift": "bool", "plac
 CUT, END = 6_000, 8_000
 
 
-def plan(label: str | None = "float64", name: str = "cost", **more: str) -> ModelPlan:
-    """A model of the five types whose label is a column of its own stream."""
+def plan(
+    label: str | None = "float64", name: str = "cost", training: dict[str, Any] | None = None, **more: str
+) -> ModelPlan:
+    """A model of the five types whose label is a column of its own stream. ``training``: what is for training alone;
+    a function gives it from the stream.
+    """
     columns = {"id": "string", **COLUMNS, **more, "y": label or "float64"}
     orders = Stream("orders", topic="orders", history="orders/*.parquet", time="ts", id="id", columns=columns)
     inputs = [orders[column] for column in (*COLUMNS, *more)]
     target = orders.y if label else None
-    return Model(name, on=orders, inputs=inputs, label=target, output="predictions.cost").model_plan
+    more_of = {key: given(orders) if callable(given) else given for key, given in (training or {}).items()}
+    return Model(name, on=orders, inputs=inputs, label=target, output="predictions.cost", **more_of).model_plan
 
 
 def rows(n: int = END) -> dict[str, Any]:
@@ -51,7 +56,9 @@ def write_set(
     file: Path, of: ModelPlan, columns: dict[str, Any], span: tuple[int, int] = (0, END), *, before: bool = False
 ) -> Path:
     """The training set of these columns."""
-    types = {"id": "string", "t": "int64", **{item.name: item.type for item in of.vector}, "label": "float64"}
+    label = "float64" if of.label is None else of.label.type
+    types = {"id": "string", "t": "int64", **{item.name: item.type for item in of.vector}, "label": label}
+    types |= {} if of.weight is None else {"weight": of.weight.type}
     metadata = {
         FINGERPRINT: of.fingerprint.encode(),
         BEFORE: b"true" if before else b"false",

@@ -159,6 +159,23 @@ def test_every_request_has_the_oracles_values_at_its_time(
     assert report.unseen["shops"] == sum(row["id"] in third for row in wanted)
 
 
+def test_weights_are_written_and_filtered_requests_are_not(tmp_path: Path) -> None:
+    more = 'cost = Model("cost", weight=coalesce(customer.amount_10s, 1.0), filter=orders.amount > 0,'
+    definitions = DEFINITIONS.replace('cost = Model("cost",', more)
+    project = make_project(tmp_path / "project", definitions)
+    rows = history(4)
+    prepare(project, rows)
+    report = training_set(project, "cost", START, END, tmp_path / "set.parquet")
+    found = read(tmp_path / "set.parquet")
+    amounts = {row["order"]: row["amount"] for row in rows["orders"]}
+    wanted = [row["id"] for row in expected(project, rows) if (amounts[row["id"]] or 0.0) > 0]
+    assert [row["id"] for row in found] == wanted
+    assert report.filtered == len(rows["orders"]) - len(wanted) and report.dead == 0
+    assert [row["weight"] for row in found] == [
+        1.0 if row["customer.amount_10s"] is None else row["customer.amount_10s"] for row in found
+    ]
+
+
 def test_a_model_reads_what_is_one_value_of_a_view_that_has_lists_too(tmp_path: Path) -> None:
     view = """
 from penstock import argmax, distinct, last_k, percentile, skew

@@ -1,0 +1,172 @@
+"""The labelled rows of a training set, as LightGBM takes them, checked against what the objective learns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from penstock.features.errors import RefusedError, UsageError
+from penstock.features.objectives import PROBABILITY
+from penstock.features.plan import LabelPlan, ModelPlan
+from penstock.features.vector import Mask, Values
+from penstock.jobs.batch.parts import BEFORE, FINGERPRINT, FROM, TO
+from penstock.jobs.console.times import range_words
+from penstock.jobs.models.arrays import Matrix, matrix, values_of
+from penstock.jobs.models.folder import Range
+from penstock.jobs.parquet.checksums import check_files
+
+Span = tuple[int, int]
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """n labelled rows: ``matrix`` (n, features), ``label`` (n,), ``weight`` (n,) and ``t`` (n,), milliseconds."""
+
+    matrix: Matrix
+    label: Doubles
+    weight: Doubles
+    t: npt.NDArray[np.int64]
+
+    def between(self, span: Span) -> Examples:
+        """Those with ``span[0] <= t < span[1]``."""
+        chosen = (self.t >= span[0]) & (self.t < span[1])
+        return Examples(self.matrix[chosen], self.label[chosen], self.weight[chosen], self.t[chosen])
+
+    def range(self, span: Span) -> Range:
+        """The range with its rows."""
+        return Range(from_ms=span[0], to_ms=span[1], rows=len(self.t))
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """``categories``: of each text feature, those of the trained range; ``before``: was it made with --before?"""
+
+    examples: Examples
+    categories: dict[str, tuple[str, ...]]
+    before: bool
+
+
+def read_examples(file: Path, plan: ModelPlan, trained: Span, evaluated: Span) -> TrainingSet:
+    """The rows of both ranges. Raises UsageError without the file, for a range beyond it, and for labels and weights
+    that cannot be learned; RefusedError for a training set of another definition.
+    """
+    table = _read(file, plan, trained, evaluated)
+    columns = {item.name: values_of(item.type, table[item.name]) for item in plan.vector}
+    times = np.asarray(table["t"])
+    categories = _categories(columns, times, trained)
+    label = values_of(learned_label(plan).type, table["label"])
+    wanted = ~label.null & (times >= min(trained[0], evaluated[0])) & (times < max(trained[1], evaluated[1]))
+    numbers = label.values.astype(np.float64)
+    _check_labels(file, plan, numbers[wanted])
+    filled = matrix([(item.name, item.type) for item in plan.vector], categories, columns)
+    weight = _weights(file, plan, table, wanted)
+    examples = Examples(filled[wanted], numbers[wanted], weight, times[wanted])
+    return TrainingSet(examples, categories, table.schema.metadata[BEFORE] == b"true")
+
+
+def learned_label(plan: ModelPlan) -> LabelPlan:
+    """The label, of a type that the objective learns. Raises UsageError for any other, and without one."""
+    if plan.label is None:
+        raise UsageError(f"{plan.name} has no label to learn", where=plan.name, allowed="label=, a column of a stream")
+    if plan.label.type not in plan.objective.labels:
+        raise UsageError(
+            f"objective {plan.objective.name!r} does not learn {plan.label.source}.{plan.label.column}, which is "
+            f"{plan.label.type}",
+            where=plan.name,
+            allowed=f"a label of type {' '.join(plan.objective.labels)}",
+            hint="objective='binary' learns whether something holds" if plan.label.type == "bool" else None,
+        )
+    return plan.label
+
+
+def _read(file: Path, plan: ModelPlan, trained: Span, evaluated: Span) -> pa.Table:
+    again = f"run 'penstock training-set {plan.name}'"
+    if not file.exists():
+        raise UsageError(f"{plan.name} has no training set", where=str(file), hint=f"{again} first")
+    check_files([file])
+    found = pq.read_schema(file).metadata or {}
+    fingerprint = found.get(FINGERPRINT, b"").decode()
+    if fingerprint != plan.fingerprint:
+        raise RefusedError(
+            f"the training set of {plan.name} was made by another definition: {fingerprint or 'no fingerprint'}",
+            where=str(file),
+            allowed=plan.fingerprint,
+            hint=f"{again} again",
+        )
+    if BEFORE not in found:
+        raise UsageError(
+            f"the training set of {plan.name} does not say whether it was made with --before",
+            where=str(file),
+            hint=f"an earlier version made it: {again} again",
+        )
+    _check_spans(file, (int(found[FROM]), int(found[TO])), trained, evaluated)
+    more = [] if plan.weight is None else [plan.weight.name]
+    names = ["t", "label", *more, *(item.name for item in plan.vector)]
+    return pq.read_table(file, partitioning=None, columns=names)
+
+
+def _check_spans(file: Path, held: Span, trained: Span, evaluated: Span) -> None:
+    for what, span in (("training", trained), ("evaluation", evaluated)):
+        if span[0] >= span[1]:
+            raise UsageError(
+                f"the {what} range {range_words(span)} is empty", allowed="--from before --to before --until"
+            )
+        if span[0] < held[0] or span[1] > held[1]:
+            raise UsageError(
+                f"the {what} range {range_words(span)} is not in the training set",
+                where=str(file),
+                allowed=f"times within {range_words(held)}",
+                hint="run 'penstock training-set' over all of it",
+            )
+
+
+def _categories(columns: Mapping[str, Values], t: npt.NDArray[np.int64], trained: Span) -> dict[str, tuple[str, ...]]:
+    """The strings of each string feature in the trained range, sorted: others are unseen, now and when serving."""
+    seen = (t >= trained[0]) & (t < trained[1])
+    return {
+        name: tuple(sorted(set(column.values[seen & ~column.null].tolist())))
+        for name, column in columns.items()
+        if column.type == "string"
+    }
+
+
+def _check_labels(file: Path, plan: ModelPlan, label: Doubles) -> None:
+    """Raises UsageError for labels that no model can learn, and for those that its objective does not allow."""
+    wrong, allowed = ~np.isfinite(label), "finite numbers"
+    least = plan.objective.least
+    if not wrong.any() and least is not None:
+        wrong, allowed = label < least, f"numbers from {least:g} on"
+    if not wrong.any() and plan.objective.answer == PROBABILITY:
+        wrong, allowed = (label != 0) & (label != 1), "true and false, or 1 and 0"
+    if wrong.any():
+        raise UsageError(
+            f"{int(wrong.sum()):,} labels of {plan.name} cannot be learned with objective {plan.objective.name!r}, the "
+            f"first is {label[np.argmax(wrong)]:g}",
+            where=str(file),
+            allowed=allowed,
+        )
+
+
+def _weights(file: Path, plan: ModelPlan, table: pa.Table, wanted: Mask) -> Doubles:
+    if plan.weight is None:
+        return np.ones(int(wanted.sum()))
+    weight = values_of(plan.weight.type, table[plan.weight.name])
+    numbers = np.where(weight.null, np.nan, weight.values.astype(np.float64))[wanted]
+    wrong = ~np.isfinite(numbers) | (numbers < 0)
+    if wrong.any():
+        first = numbers[np.argmax(wrong)]
+        raise UsageError(
+            f"{int(wrong.sum()):,} weights of {plan.name} are no weights, the first is "
+            f"{'null or NaN' if np.isnan(first) else f'{first:g}'}",
+            where=str(file),
+            allowed="finite numbers from 0 on",
+            hint="coalesce() gives a null a weight; filter= leaves a row out",
+        )
+    return numbers
