@@ -23,11 +23,17 @@ public abstract class PlainSerializer<T> extends TypeSerializer<T> {
         return layout;
     }
 
+    /** What is written. */
     protected abstract int version();
+
+    /** The oldest version that is read: no release wrote an older one. */
+    protected int oldest() {
+        return version();
+    }
 
     protected abstract void write(T value, DataOutputView out) throws IOException;
 
-    /** @param version of the writer, at most {@link #version()} */
+    /** @param version of the writer, from {@link #oldest()} to {@link #version()} */
     protected abstract T read(int version, DataInputView in) throws IOException;
 
     @Override
@@ -39,8 +45,9 @@ public abstract class PlainSerializer<T> extends TypeSerializer<T> {
     @Override
     public final T deserialize(DataInputView in) throws IOException {
         int version = in.readByte();
-        if (version < 1 || version > version()) {
-            throw new IOException(getClass().getSimpleName() + " cannot read version " + version + ", only 1 to " + version());
+        if (version < oldest() || version > version()) {
+            throw new IOException(getClass().getSimpleName() + " cannot read version " + version + ", only " + oldest()
+                    + " to " + version());
         }
         return read(version, in);
     }

@@ -12,10 +12,7 @@ import penstock.types.Wire;
 /** Chunks in keyed state. The layout is the view's plan. */
 final class ChunkSerializer extends PlainSerializer<Chunk> {
     private static final long serialVersionUID = 1L;
-    /**
-     * 2: steps, of which version 1 kept the events, where all that a key keeps are steps. 3: steps beside events; a chunk
-     * says which it has.
-     */
+    /** 1 and 2 were in no release. */
     private static final int VERSION = 3;
 
     private final ChunkColumns columns;
@@ -110,7 +107,7 @@ final class ChunkSerializer extends PlainSerializer<Chunk> {
 
     @Override
     protected Chunk read(int version, DataInputView in) throws IOException {
-        boolean ofSteps = isMixed ? version > 2 && in.readBoolean() : onlySteps && version > 1;
+        boolean ofSteps = isMixed ? in.readBoolean() : onlySteps;
         long previous = Wire.readSize(in);
         long next = Wire.readSize(in);
         int size = (int) Wire.readSize(in);
@@ -126,10 +123,10 @@ final class ChunkSerializer extends PlainSerializer<Chunk> {
         }
         if (ofSteps) {
             readSteps(chunk, in);
-            return chunk;
+        } else {
+            readEvents(chunk, in);
         }
-        readEvents(chunk, in);
-        return onlySteps ? steps().entries(chunk) : chunk;
+        return chunk;
     }
 
     private void readSteps(Chunk chunk, DataInputView in) throws IOException {

@@ -111,18 +111,4 @@ final class EventLog {
     void forget() throws Exception {
         heads.forget();
     }
-
-    /** Takes over from the key's log of events what was kept there for the windows of this one. */
-    void takeFrom(EventLog events) throws Exception {
-        heads.clear();
-        long place = events.list.first();
-        while (place != 0) {
-            Chunk chunk = events.list.chunk(place);
-            for (int i = 0; i < chunk.size; i++) {
-                insert(chunk, i);
-            }
-            place = chunk.next;
-        }
-        events.heads.trim();
-    }
 }

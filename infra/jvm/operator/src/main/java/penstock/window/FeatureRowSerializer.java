@@ -11,6 +11,7 @@ import penstock.types.Wire;
 /** Rows between the window operator and the sink, which are chained unless somebody forbids it. */
 public final class FeatureRowSerializer extends PlainSerializer<FeatureRow> {
     private static final long serialVersionUID = 1L;
+    /** 1 was in no release. */
     private static final int VERSION = 2;
 
     public FeatureRowSerializer() {
@@ -36,8 +37,7 @@ public final class FeatureRowSerializer extends PlainSerializer<FeatureRow> {
         return new FeatureRow(
                 Wire.readBytes(in),
                 Wire.readBytes(in),
-                // before there were unions, rows did not say it
-                version < 2 ? 0 : (int) Wire.readSize(in),
+                (int) Wire.readSize(in),
                 (int) Wire.readSize(in),
                 Wire.readSize(in));
     }

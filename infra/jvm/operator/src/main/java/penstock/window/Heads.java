@@ -40,13 +40,6 @@ final class Heads implements ChunkList.Listener {
         return layout.keeps(heads, time, state);
     }
 
-    /** Lets no event be behind them. */
-    void clear() {
-        for (int h : heads) {
-            state.heads[h].clear();
-        }
-    }
-
     @Override
     public void split(long lower, int half, long upper) {
         for (int h : heads) {
@@ -236,7 +229,7 @@ final class Heads implements ChunkList.Listener {
     }
 
     /** Removes the chunks in front of all heads. */
-    void trim() throws Exception {
+    private void trim() throws Exception {
         while (list.first() != 0 && !isHead(list.first()) && !isKept(list.first())) {
             list.removeFirst();
         }

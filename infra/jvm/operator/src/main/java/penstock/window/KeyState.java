@@ -27,10 +27,9 @@ final class KeyState {
     /** The last chunk id that was given: an id is of one chunk, whatever its log. */
     long chunkIds;
     /**
-     * By log. In a {@link Layout#isMixed mixed} layout that of the events, then that of the steps; or only the first, in
-     * which an earlier version kept the events for all windows.
+     * By log. In a {@link Layout#isMixed mixed} layout that of the events, then that of the steps.
      */
-    Chunks[] logs;
+    final Chunks[] logs;
 
     final Head[] heads;
     final Accumulator[] accumulators;

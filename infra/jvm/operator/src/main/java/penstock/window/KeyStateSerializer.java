@@ -12,7 +12,7 @@ import penstock.types.Wire;
 /** A key's header in keyed state. The layout is the view's plan. */
 final class KeyStateSerializer extends PlainSerializer<KeyState> {
     private static final long serialVersionUID = 1L;
-    /** 2: how many logs the key has, where that can be two; in version 1 it was one. */
+    /** 1 was in no release. */
     private static final int VERSION = 2;
 
     private transient Layout cached;
@@ -75,7 +75,7 @@ final class KeyStateSerializer extends PlainSerializer<KeyState> {
         state.source = plan().isUnion ? (int) Wire.readSize(in) : 0;
         state.partition = (int) Wire.readSize(in);
         state.offset = Wire.readSize(in);
-        state.logs = readLogs(version, in);
+        readLogs(state.logs, in);
         state.chunkIds = Wire.readSize(in);
         for (Head head : state.heads) {
             head.set(Wire.readSize(in), (int) Wire.readSize(in), in.readLong());
@@ -86,13 +86,14 @@ final class KeyStateSerializer extends PlainSerializer<KeyState> {
         return state;
     }
 
-    private KeyState.Chunks[] readLogs(int version, DataInputView in) throws IOException {
-        KeyState.Chunks[] logs = KeyState.newLogs(version > 1 && plan().isMixed() ? (int) Wire.readSize(in) : 1);
+    private void readLogs(KeyState.Chunks[] logs, DataInputView in) throws IOException {
+        if (plan().isMixed() && Wire.readSize(in) != logs.length) {
+            throw new IOException("a key of a view with events and steps has not two logs");
+        }
         for (KeyState.Chunks log : logs) {
             log.first = Wire.readSize(in);
             log.last = Wire.readSize(in);
         }
-        return logs;
     }
 
     @Override

@@ -18,22 +18,14 @@ final class Logs {
     }
 
     /**
-     * Turns to the current key. True where that changed its state: an earlier version left all that it keeps in one log.
+     * Turns to the current key.
      *
      * @param checkpoints how many have begun
      */
-    boolean open(KeyState state, long checkpoints) throws Exception {
-        boolean divides = state.logs.length < all.length;
-        if (divides) {
-            state.logs = new KeyState.Chunks[] {state.logs[0], new KeyState.Chunks()};
-        }
+    void open(KeyState state, long checkpoints) throws Exception {
         for (int l = 0; l < all.length; l++) {
             all[l].open(state, state.logs[l], checkpoints);
         }
-        if (divides) {
-            all[1].takeFrom(all[0]);
-        }
-        return divides;
     }
 
     /** Writes what changed, and lets the key go. */

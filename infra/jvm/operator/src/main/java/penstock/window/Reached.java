@@ -14,15 +14,13 @@ import org.jspecify.annotations.Nullable;
  */
 final class Reached {
     private final ListState<Long> kept;
-    private long time;
+    private long time = Long.MIN_VALUE;
     /** The operator's, once there was an element: it goes on without any. */
     private @Nullable TimerService timers;
 
-    Reached(OperatorStateStore store, boolean restored) throws Exception {
+    Reached(OperatorStateStore store) throws Exception {
         // one checkpoint has one watermark for all subtasks: each gets it, because keys move when the parallelism changes
         kept = store.getUnionListState(new ListStateDescriptor<>("watermark", LongSerializer.INSTANCE));
-        // an earlier version forgot by the keys' clocks, and kept no watermark
-        time = restored && !kept.get().iterator().hasNext() ? Long.MAX_VALUE : Long.MIN_VALUE;
         for (long each : kept.get()) {
             time = Math.max(time, each);
         }
@@ -38,9 +36,7 @@ final class Reached {
     /** The watermark at this element. */
     long now(TimerService service) {
         timers = service;
-        long watermark = service.currentWatermark();
-        boolean first = time == Long.MAX_VALUE && watermark != Long.MIN_VALUE;
-        time = first ? watermark : Math.max(time, watermark);
+        time = Math.max(time, service.currentWatermark());
         return time;
     }
 }

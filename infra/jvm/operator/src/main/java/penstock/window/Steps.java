@@ -116,22 +116,6 @@ final class Steps {
         return entry;
     }
 
-    /** The entries that events become which an earlier version kept one by one. */
-    Chunk entries(Chunk events) {
-        Chunk entries = Chunk.ofSteps(events.room());
-        entries.previous = events.previous;
-        entries.next = events.next;
-        entries.size = events.size;
-        for (int i = 0; i < events.size; i++) {
-            entries.setTime(i, events.time(i));
-            entries.steps[i] = none();
-            for (Accumulator part : entries.steps[i]) {
-                part.add(events, i);
-            }
-        }
-        return entries;
-    }
-
     /** The first time of a time's step, by which its entry is known: no event of it is earlier. */
     long first(long time) {
         return end(time) - grid + 1;

@@ -72,7 +72,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
             counters[i].restore(context.getOperatorStateStore(), counted(layout.view, i));
         }
         numbering = new Numbering(context.getOperatorStateStore(), context.isRestored());
-        reached = new Reached(context.getOperatorStateStore(), context.isRestored());
+        reached = new Reached(context.getOperatorStateStore());
     }
 
     private static String counted(View view, int place) {
@@ -115,13 +115,13 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         if (state == null) {
             state = layout.newState();
         }
-        boolean changed = turnTo(state);
+        turnTo(state);
         numbering.begin(context.timerService().currentProcessingTime());
         long watermark = reached.now(context.timerService());
-        if (apply(event, state, watermark)) {
+        boolean changed = apply(event, state, watermark);
+        if (changed) {
             emit(event.key, state, out);
             schedule(state, context.timerService());
-            changed = true;
         }
         letGo();
         if (changed) {
@@ -129,15 +129,13 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         }
     }
 
-    /** True where that changed the state. */
-    private boolean turnTo(KeyState state) throws Exception {
-        boolean changed = logs.open(state, checkpoints);
+    private void turnTo(KeyState state) throws Exception {
+        logs.open(state, checkpoints);
         if (blocks != null) {
             for (Accumulator accumulator : state.accumulators) {
                 accumulator.open(blocks);
             }
         }
-        return changed;
     }
 
     private void letGo() throws Exception {
