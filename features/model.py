@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from penstock.features.canonical import canonical_json
+from penstock.features.durations import parse_duration
 from penstock.features.errors import DefinitionError, Mistakes, for_each
 from penstock.features.expressions import Expr
 from penstock.features.inputs import Input
@@ -56,7 +58,9 @@ class Model:
 
     ``inputs``, in the order of the model's vector: columns of ``on``, views and tables (``.at(key="column")``
     to look them up by other columns), or single features. ``derived``: name → expression over columns of
-    ``on`` and features, placed after the inputs. ``label``: a column of a stream with the same id.
+    ``on`` and features, placed after the inputs. ``label``: a column of a stream with the same id, or an
+    expression over columns of one. ``maturity``: the label's event comes at most so long after the request, as in
+    ``"14d"``.
 
     For training: ``objective``, ``"l1"`` unless given; ``weight`` (a number) and ``filter`` (a bool), expressions like
     those of ``derived``; ``parameters`` of LightGBM; ``monotone``, name of a number in the vector → 1 or -1.
@@ -70,6 +74,7 @@ class Model:
         inputs: Sequence[object],
         output: str,
         label: Expr | None = None,
+        maturity: str | None = None,
         derived: Mapping[str, Expr] | None = None,
         objective: Objective | str | None = None,
         weight: Expr | None = None,
@@ -105,7 +110,7 @@ class Model:
         with mistakes.caught():
             input_plans = for_each(views.values(), self._input_plan)
         with mistakes.caught():
-            label_plan = self._label(label)
+            label_plan = self._label(label, maturity)
         goal = L1
         with mistakes.caught():
             goal = objective_of(objective)
@@ -203,7 +208,7 @@ class Model:
     def _check_label(objective: Objective, label: Expr) -> None:
         if isinstance(label, Expr) and label.type not in objective.labels:
             raise DefinitionError(
-                f"the label {label.name} is {label.type}, which objective {objective.name!r} does not learn",
+                f"the label is {label.type}, which objective {objective.name!r} does not learn",
                 where=caller(),
                 allowed=f"a label of type {' '.join(objective.labels)}",
                 hint="objective='binary' learns whether something holds" if label.type == "bool" else None,
@@ -244,17 +249,17 @@ class Model:
         features = tuple((f.name, f.type, f.default) for f in plan.features)
         return InputPlan(item._name, plan.name, plan.fingerprint, tuple(item._keys.items()), features)
 
-    def _label(self, label: Expr | None) -> LabelPlan | None:
+    def _label(self, label: Expr | None, maturity: str | None) -> LabelPlan | None:
         if label is None:
+            if maturity is not None:
+                raise DefinitionError("maturity= without label=", where=caller(), allowed="both, or neither")
             return None
-        source = label.owner if isinstance(label, Expr) and label.op == "column" else None
-        if not isinstance(source, Source):
-            raise DefinitionError("label= is not a column", where=caller(), allowed="a column of a stream")
+        source = self._label_source(label)
         if label.type not in LABELS:
             raise DefinitionError(
-                f"the label {label.name} is {label.type}",
+                f"the label {label.name if label.op == 'column' else f'of {source.name}'} is {label.type}",
                 where=caller(),
-                allowed=f"a column of type {' '.join(LABELS)}",
+                allowed=f"a column or an expression of type {' '.join(LABELS)}",
             )
         if source is not self.on and not self._joined(source):
             raise DefinitionError(
@@ -262,8 +267,30 @@ class Model:
                 where=caller(),
                 allowed="two streams with id= of one type",
             )
+        if source is self.on and maturity is not None:
+            raise DefinitionError(
+                f"maturity= of a label that each event of {self.on.name} has itself",
+                where=caller(),
+                allowed="maturity= with a label of another stream",
+            )
         self._label_owner = source
-        return LabelPlan(source.source_plan.name, str(label.name), label.type)
+        column = str(label.name) if label.op == "column" else ""
+        expression = None if label.op == "column" else canonical_json(label.to_json())
+        length = None if maturity is None else parse_duration(maturity)
+        return LabelPlan(source.source_plan.name, column, label.type, expression, length)
+
+    @staticmethod
+    def _label_source(label: object) -> Source:
+        """The one source whose columns the label reads."""
+        leaves = label.leaves("column") if isinstance(label, Expr) and not list(label.leaves("feature")) else []
+        owners = list(dict.fromkeys(leaf.owner for leaf in leaves))
+        if len(owners) != 1 or not isinstance(owners[0], Source):
+            raise DefinitionError(
+                "label= is not a column",
+                where=caller(),
+                allowed="a column of a stream, or an expression over columns of one",
+            )
+        return owners[0]
 
     def _joined(self, source: Source) -> bool:
         if source.id is None or self.on.id is None:

@@ -306,11 +306,36 @@ class VectorItem:
 
 @dataclass(frozen=True)
 class LabelPlan:
-    """The label: a column of another source, joined to the request by the id of both."""
+    """The label: a column of another source, joined to the request by the id of both.
+
+    ``expression``: canonical JSON of an expression over that source's columns, in place of a column. ``maturity_ms``:
+    the label's event comes at most so long after the request; None: at any time.
+    """
 
     source: str
     column: str
     type: str
+    expression: str | None = None
+    maturity_ms: int | None = None
+
+    @property
+    def expr(self) -> Expr:
+        """The label over the source's columns."""
+        if self.expression is None:
+            return Expr("column", self.type, name=self.column)
+        return Expr.from_json(json.loads(self.expression))
+
+    @property
+    def words(self) -> str:
+        """The label, for people."""
+        names = dict.fromkeys(str(leaf.name) for leaf in self.expr.leaves("column"))
+        return f"{self.source}.{self.column}" if self.expression is None else f"of {self.source}: {', '.join(names)}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values; what an earlier version did not know is left out where it says nothing."""
+        more = {"expression": self.expression, "maturity_ms": self.maturity_ms}
+        known = {"source": self.source, "column": self.column, "type": self.type}
+        return known | {name: value for name, value in more.items() if value is not None}
 
 
 @dataclass(frozen=True, eq=False)
@@ -352,7 +377,7 @@ class ModelPlan:
             "on": self.on.to_dict(),
             "inputs": [asdict(item) for item in self.inputs],
             "vector": [{"name": v.name, "type": v.type, "expr": v.expr.to_json()} for v in self.vector],
-            "label": asdict(self.label) if self.label else None,
+            "label": self.label.to_dict() if self.label else None,
         }
 
     @cached_property

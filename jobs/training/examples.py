@@ -77,8 +77,7 @@ def learned_label(plan: ModelPlan) -> LabelPlan:
         raise UsageError(f"{plan.name} has no label to learn", where=plan.name, allowed="label=, a column of a stream")
     if plan.label.type not in plan.objective.labels:
         raise UsageError(
-            f"objective {plan.objective.name!r} does not learn {plan.label.source}.{plan.label.column}, which is "
-            f"{plan.label.type}",
+            f"objective {plan.objective.name!r} does not learn {plan.label.words}, which is {plan.label.type}",
             where=plan.name,
             allowed=f"a label of type {' '.join(plan.objective.labels)}",
             hint="objective='binary' learns whether something holds" if plan.label.type == "bool" else None,

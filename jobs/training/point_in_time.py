@@ -1,7 +1,8 @@
 """The point-in-time join in DuckDB: requests, the features that held at each one's time, labels; in tables by number.
 
 ``requests``   n (0, 1, … by time, id, place in the files), id, t, the columns that are read as c_<name>
-``labels``     n, label
+``labels``     n, the columns of the label as l_<name>; ``came``: is there an event to read them from?
+             and with maturity= ``matured``: could its event have come?
 ``input_<i>``  n, point (the time of the key's row, null: it had none), the features of input i as f_<name>
 """
 
@@ -14,7 +15,7 @@ import pyarrow as pa
 
 from penstock.features.compilers.duckdb.types import quote
 from penstock.features.errors import UsageError
-from penstock.features.plan import InputPlan, ModelPlan, SourcePlan, ViewPlan
+from penstock.features.plan import InputPlan, LabelPlan, ModelPlan, SourcePlan, ViewPlan
 from penstock.features.vector import leaf_names
 from penstock.jobs.batch.as_of import as_of, f_column
 from penstock.jobs.batch.database import one_row
@@ -44,23 +45,51 @@ def load_requests(
 
 
 def load_labels(db: duckdb.DuckDBPyConnection, project: Project, plan: ModelPlan) -> None:
-    """Makes ``labels``: the label of the newest row with the request's id, null without one."""
+    """Makes ``labels``: the label's columns of the newest row with the request's id, null without one.
+
+    With a maturity, of the newest row that comes not before the request and at most so long after it.
+    """
     label = plan.label
     if label is None:
-        db.execute("CREATE TABLE labels AS SELECT n, CAST(NULL AS DOUBLE) AS label FROM requests")
+        db.execute("CREATE TABLE labels AS SELECT n, FALSE AS came FROM requests")
         return
     if label.source == plan.on.name:
-        db.execute(f"CREATE TABLE labels AS SELECT n, {column(label.column)} AS label FROM requests")
+        own = ", ".join(f"{column(name)} AS {label_column(name)}" for name in label_names(label))
+        db.execute(f"CREATE TABLE labels AS SELECT n, TRUE AS came, {own} FROM requests")
         return
     source = project.streams[label.source].source_plan
     _check_ids(plan, source)
-    id, time = quote(str(source.id)), quote(str(source.time))
+    columns = "".join(f", {quote(name)} AS {label_column(name)}" for name in label_names(label))
     db.execute(
-        f"""CREATE TABLE labels AS SELECT n, label FROM requests LEFT JOIN (
-          SELECT {id} AS id, {quote(label.column)} AS label FROM ({source_rows(db, project, source)})
-          WHERE _bad IS NULL AND {id} IS NOT NULL
-          QUALIFY row_number() OVER (PARTITION BY {id} ORDER BY {time} DESC, _file DESC, _row DESC) = 1) USING (id)"""
+        f"""CREATE TABLE outcomes AS SELECT {quote(str(source.id))} AS id, {quote(str(source.time))} AS _t, _file, _row
+        {columns} FROM ({source_rows(db, project, source)}) WHERE _bad IS NULL"""
     )
+    newest = "ORDER BY _t DESC, _file DESC, _row DESC"
+    given = ", ".join(label_column(name) for name in label_names(label))
+    if label.maturity_ms is None:
+        db.execute(
+            f"""CREATE TABLE labels AS SELECT n, _t IS NOT NULL AS came, {given}
+            FROM requests LEFT JOIN (SELECT * FROM outcomes WHERE id IS NOT NULL QUALIFY row_number() OVER (PARTITION BY id {newest}) = 1) USING (id)"""
+        )
+    else:
+        db.execute(
+            f"""CREATE TABLE labels AS SELECT n, _t IS NOT NULL AS came, {given},
+            coalesce(r.t + {label.maturity_ms} <= (SELECT max(_t) FROM outcomes), FALSE) AS matured
+            FROM requests AS r LEFT JOIN outcomes AS o
+            ON o.id = r.id AND o._t >= r.t AND o._t <= r.t + {label.maturity_ms}
+            QUALIFY row_number() OVER (PARTITION BY n {newest}) = 1"""
+        )
+    db.execute("DROP TABLE outcomes")
+
+
+def label_names(label: LabelPlan) -> list[str]:
+    """The columns that a label is made of."""
+    return list(dict.fromkeys(str(leaf.name) for leaf in label.expr.leaves("column")))
+
+
+def label_column(name: str) -> str:
+    """A column of the label in ``labels``, quoted."""
+    return quote(f"l_{name}")
 
 
 def join_input(
@@ -83,7 +112,7 @@ def join_input(
 
 
 def joined_rows(db: duckdb.DuckDBPyConnection, plan: ModelPlan, start: int, end: int) -> pa.Table:
-    """The rows with ``start <= n < end``, in order: id, t, label, c_<column>…, <input>.<feature>…"""
+    """The rows with ``start <= n < end``, in order: id, t, c_<column>…, l_<column>…, <input>.<feature>…"""
     features = [
         f"input_{number}.{f_column(name)} AS {quote(f'{item.name}.{name}')}"
         for number, item in enumerate(plan.inputs)
@@ -92,7 +121,7 @@ def joined_rows(db: duckdb.DuckDBPyConnection, plan: ModelPlan, start: int, end:
     tables = ["labels", *(f"input_{number}" for number in range(len(plan.inputs)))]
     joins = " ".join(f"JOIN {table} ON {table}.n = r.n" for table in tables)
     return db.execute(
-        f"""SELECT {", ".join(["r.* EXCLUDE (n)", "label", *features])} FROM requests AS r {joins}
+        f"""SELECT {", ".join(["r.* EXCLUDE (n)", "labels.* EXCLUDE (n)", *features])} FROM requests AS r {joins}
         WHERE r.n >= {start} AND r.n < {end} ORDER BY r.n"""
     ).to_arrow_table()
 
@@ -110,7 +139,7 @@ def column(name: str) -> str:
 
 def _read_columns(plan: ModelPlan) -> list[str]:
     """The vector's columns, the keys', and the label where it is the request's own."""
-    own = [plan.label.column] if plan.label is not None and plan.label.source == plan.on.name else []
+    own = label_names(plan.label) if plan.label is not None and plan.label.source == plan.on.name else []
     keys = [asked for item in plan.inputs for _, asked in item.key]
     return list(dict.fromkeys([*leaf_names(plan, "column"), *keys, *own]))
 

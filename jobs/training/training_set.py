@@ -17,9 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from penstock.features.errors import UsageError
-from penstock.features.model import TRAINING_SET
 from penstock.features.plan import ModelPlan
-from penstock.features.vector import Mask, Values, Vectors, leaf_names, vectors
+from penstock.features.vector import Mask, Values, Vectors, evaluate, leaf_names, vectors
 from penstock.jobs.batch.coverage import check_coverage
 from penstock.jobs.batch.database import explained, one_row, scratch_database
 from penstock.jobs.batch.parts import BEFORE, FINGERPRINT, FROM, TO
@@ -30,6 +29,8 @@ from penstock.jobs.process.whole_file import whole_file
 from penstock.jobs.project.project import Project
 from penstock.jobs.training.point_in_time import join_input, joined_rows, load_labels, load_requests, used_features
 
+#: The column that says whether the label's event could have come.
+MATURED = "matured"
 #: Requests that are evaluated together.
 BATCH = 50_000
 
@@ -37,7 +38,8 @@ BATCH = 50_000
 @dataclass
 class TrainingReport:
     """``rows``: requests written, ``labelled`` of them with a label. Not written are ``duplicate`` repeats, ``dead``
-    requests (bad rows, and those whose vector overflows) and ``filtered`` ones (the model's ``filter`` does not hold).
+    requests (bad rows, and those whose vector or label overflows) and ``filtered`` ones (the model's ``filter`` does
+    not hold). ``immature``: written without a label, because its event could still come.
     ``before``: events at a request's time are left out. ``unseen``: by input, requests whose key had no value yet.
     """
 
@@ -50,6 +52,7 @@ class TrainingReport:
     duplicate: int = 0
     dead: int = 0
     filtered: int = 0
+    immature: int = 0
     unseen: dict[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -60,7 +63,8 @@ class TrainingReport:
         """One line."""
         return (
             f"{self.rows:,} requests ({self.labelled:,} with a label, {self.duplicate:,} duplicate, {self.dead:,} dead"
-            f"{f', {self.filtered:,} filtered' if self.filtered else ''})"
+            f"{f', {self.filtered:,} filtered' if self.filtered else ''}"
+            f"{f', {self.immature:,} immature' if self.immature else ''})"
         )
 
 
@@ -78,7 +82,7 @@ def training_set(
     """Writes one row for each request of ``[from, to)``, once, by (time, id, place in the files).
 
     Columns: ``id``, ``t`` (int64, milliseconds), the vector's items by name, ``label``, and ``weight`` where the model
-    has one; null where there is none. A
+    has one and ``matured`` where its label has a maturity; null where there is none. A
     key without a row has the features' values over nothing. ``before``: events at exactly the request's time do not
     count. ``change_points``: folder with one folder of parts for each view; the project's own unless given. The label
     is that of the newest event of its stream with the request's id. ``progress`` is told the rows written so far.
@@ -129,6 +133,8 @@ def _schema(plan: ModelPlan, report: TrainingReport) -> pa.Schema:
     fields = {"id": id, "t": "int64", **{item.name: item.type for item in plan.vector}, "label": label}
     if plan.weight is not None:
         fields[plan.weight.name] = plan.weight.type
+    if plan.label is not None and plan.label.maturity_ms is not None:
+        fields[MATURED] = "bool"
     metadata = {
         FINGERPRINT: plan.fingerprint.encode(),
         FROM: str(report.from_ms).encode(),
@@ -142,14 +148,33 @@ def _schema(plan: ModelPlan, report: TrainingReport) -> pa.Schema:
 def _rows(plan: ModelPlan, joined: pa.Table, schema: pa.Schema, report: TrainingReport) -> pa.Table:
     """The joined rows as they are written; those whose vector overflows, and those that are filtered, are left out."""
     found = vectors(plan.training, _leaves(plan.training, joined), joined.num_rows)
-    lost = _lost(found, joined.num_rows)
+    label, overflow = _label(plan, joined)
+    lost = _lost(found, joined.num_rows) | overflow
     wanted = ~lost if plan.filter is None else ~lost & _holds(found.columns.pop(plan.filter.name))
     report.dead += int(lost.sum())
     report.filtered += int((~lost & ~wanted).sum())
     columns = {name: array_of(column) for name, column in found.columns.items()}
-    columns |= {name: joined[name].cast(schema.field(name).type) for name in TRAINING_SET}
+    columns |= {name: joined[name].cast(schema.field(name).type) for name in ("id", "t")}
+    columns["label"] = array_of(label)
+    if MATURED in schema.names:
+        columns[MATURED] = joined[MATURED]
+        report.immature += int((wanted & ~np.asarray(joined[MATURED])).sum())
     rows = pa.table([columns[name] for name in schema.names], schema=schema)
     return rows if wanted.all() else rows.filter(pa.array(wanted))
+
+
+def _label(plan: ModelPlan, joined: pa.Table) -> tuple[Values, Mask]:
+    """The label of each row, null without an event and where it has not matured; and where its int64 overflows."""
+    rows = joined.num_rows
+    if plan.label is None:
+        return Values.of("float64", [None] * rows), np.zeros(rows, np.bool_)
+    expr = plan.label.expr
+    leaves = {str(leaf.name): values_of(leaf.type, joined[f"l_{leaf.name}"]) for leaf in expr.leaves("column")}
+    label, overflow = evaluate(expr, leaves, rows)
+    known = np.asarray(joined["came"], dtype=np.bool_)
+    if plan.label.maturity_ms is not None:
+        known = known & np.asarray(joined[MATURED], dtype=np.bool_)
+    return Values(label.type, label.values, label.null | ~known), overflow & known
 
 
 def _holds(condition: Values) -> Mask:

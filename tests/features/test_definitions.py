@@ -331,14 +331,17 @@ def test_a_wrong_derived_feature_is_refused_in_its_line(tmp_path: Path, derived:
     assert refused(tmp_path, text).what == what
 
 
+_COLUMN = "a column of a stream, or an expression over columns of one"
+
+
 @pytest.mark.parametrize(
     ("label", "what", "allowed"),
     [
-        ("'refund'", "label= is not a column", "a column of a stream"),
-        ("returns.refund * 2", "label= is not a column", "a column of a stream"),
-        ("by_customer.amount_1h", "label= is not a column", "a column of a stream"),
-        ("weather.rain", "label= is not a column", "a column of a stream"),
-        ("returns.reason", "the label reason is string", "a column of type int64 float64 bool"),
+        ("'refund'", "label= is not a column", _COLUMN),
+        ("returns.refund * orders.amount", "label= is not a column", _COLUMN),
+        ("by_customer.amount_1h", "label= is not a column", _COLUMN),
+        ("weather.rain", "label= is not a column", _COLUMN),
+        ("returns.reason", "the label reason is string", "a column or an expression of type int64 float64 bool"),
         ("nameless.x", "nameless and orders cannot be joined for the label", "two streams with id= of one type"),
         ("numbered.x", "numbered and orders cannot be joined for the label", "two streams with id= of one type"),
     ],

@@ -176,6 +176,34 @@ def test_weights_are_written_and_filtered_requests_are_not(tmp_path: Path) -> No
     ]
 
 
+def test_a_label_is_an_expression_over_an_event_within_its_maturity(tmp_path: Path) -> None:
+    label = "label=(deliveries.cost * 2 > 3) & ~deliveries.first.is_null(), maturity='4s',"
+    definitions = DEFINITIONS.replace("label=deliveries.cost,", label)
+    project = make_project(tmp_path / "project", definitions)
+    rows = history(6)
+    prepare(project, rows)
+    report = training_set(project, "cost", START, END, tmp_path / "set.parquet")
+    end = max(row["ts"] for row in rows["deliveries"])
+    came = {row["order"]: row for row in rows["deliveries"]}
+    wanted = []
+    for row in sorted(rows["orders"], key=lambda row: (row["ts"], row["order"])):
+        event = came.get(row["order"])
+        matured = row["ts"] + 4_000 <= end
+        within = matured and event is not None and row["ts"] <= event["ts"] <= row["ts"] + 4_000
+        wanted.append((row["order"], matured, truth(event) if within else None))
+    found = read(tmp_path / "set.parquet")
+    assert [(row["id"], row["matured"], row["label"]) for row in found] == wanted
+    assert report.immature == sum(not matured for _, matured, _ in wanted) > 0
+    assert report.labelled == sum(label is not None for _, _, label in wanted) > 0
+
+
+def truth(event: Any) -> bool | None:
+    """``(cost * 2 > 3) & ~first.is_null()``: an unknown cost beside an unknown first is false."""
+    if event["first"] is None:
+        return False
+    return None if event["cost"] is None else event["cost"] * 2 > 3
+
+
 def test_a_model_reads_what_is_one_value_of_a_view_that_has_lists_too(tmp_path: Path) -> None:
     view = """
 from penstock import argmax, distinct, last_k, percentile, skew
