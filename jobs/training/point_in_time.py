@@ -68,8 +68,9 @@ def load_labels(db: duckdb.DuckDBPyConnection, project: Project, plan: ModelPlan
     given = ", ".join(label_column(name) for name in label_names(label))
     if label.maturity_ms is None:
         db.execute(
-            f"""CREATE TABLE labels AS SELECT n, _t IS NOT NULL AS came, {given}
-            FROM requests LEFT JOIN (SELECT * FROM outcomes WHERE id IS NOT NULL QUALIFY row_number() OVER (PARTITION BY id {newest}) = 1) USING (id)"""
+            f"""CREATE TABLE labels AS SELECT n, _t IS NOT NULL AS came, {given} FROM requests LEFT JOIN (
+            SELECT * FROM outcomes WHERE id IS NOT NULL
+            QUALIFY row_number() OVER (PARTITION BY id {newest}) = 1) USING (id)"""
         )
     else:
         db.execute(
