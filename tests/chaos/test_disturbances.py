@@ -1,4 +1,4 @@
-"""A few disturbances, and short. All of them: ``make chaos``."""
+"""One disturbance, and short. All of them: ``make chaos``."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.disturbances import BROKER_FROZEN, FULL, SHORT, disturb_all, possible
+from tests.chaos.disturbances import FULL, SHORT, disturb_all, possible
 from tests.flights import Days, ms
 
 #: A store that is slow, absent or frozen is met in tests/jobs/store/test_patience.py, an orderly end in
 #: tests/jobs/process/test_stopping.py.
-HERE = (BROKER_FROZEN, FULL)
+HERE = (FULL,)
 DAYS = Days(ms("2013-10-01"), ms("2013-10-06"), ms("2013-10-08"), ms("2013-10-08T16:00:00"))
 
 
