@@ -9,9 +9,13 @@ final class Soak {
 
     private Soak() {}
 
-    /** The seeds from 0 on. */
-    static int[] seeds(int rounds) {
-        return IntStream.range(0, ALL ? rounds : (rounds + PART - 1) / PART).toArray();
+    /** The seeds from 0 on, and in any case those of {@code found}, which found faults. */
+    static int[] seeds(int rounds, int... found) {
+        int played = ALL ? rounds : (rounds + PART - 1) / PART;
+        return IntStream.concat(
+                        IntStream.range(0, played),
+                        IntStream.of(found).filter(seed -> seed >= played && seed < rounds))
+                .toArray();
     }
 
     /** The distance between two of a series of rounds. */

@@ -128,7 +128,8 @@ class WindowOperatorTest {
             {Plans.window("session", 9, 0, 0, 0)},
             {Plans.window("session", 20, 0, 0, 0), Plans.sliding(30, 0)},
         };
-        for (int seed : Soak.seeds(rounds)) {
+        // 80 and 185: deleted events that were forgotten too early, and heads that passed late ones behind them
+        for (int seed : Soak.seeds(rounds, 80, 185)) {
             Random random = new Random(seed);
             String[] windows = choices[random.nextInt(choices.length)];
             // with a chance of deletes alone, time passes for long in which a key's clock stays
