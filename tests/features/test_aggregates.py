@@ -122,7 +122,7 @@ def test_what_is_no_number_is_told_what_works(tmp_path: Path, name: str, column:
     assert refused(tmp_path, f"{name}(orders.{column}{', [0, 1]' if name in BINS else ''})").hint == hint
 
 
-@pytest.mark.parametrize("argument", ["'amount'", "5", "[orders.amount]", "orders"])
+@pytest.mark.parametrize("argument", ["'amount'", "5", "[orders.amount]", "orders", "None"])
 def test_an_argument_is_an_expression(tmp_path: Path, argument: str) -> None:
     error = refused(tmp_path, f"mean({argument})")
     assert error.what.startswith("mean does not take ")
