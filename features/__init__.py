@@ -31,9 +31,9 @@ from penstock.features.expressions import coalesce, concat, literal
 from penstock.features.location import caller
 from penstock.features.model import Model
 from penstock.features.objectives import Objective
+from penstock.features.records.columns import column, header, record_key, record_timestamp
 from penstock.features.refusals import ELSEWHERE, SKETCHES
 from penstock.features.sources import Stream, union
-from penstock.features.types import column
 from penstock.features.view import Table, View
 from penstock.features.windows import calendar, hopping, lifetime, session, sliding
 
@@ -57,6 +57,7 @@ __all__ = [
     "distinct",
     "first",
     "first_k",
+    "header",
     "histogram",
     "hopping",
     "kurtosis",
@@ -68,6 +69,8 @@ __all__ = [
     "mean",
     "min",
     "percentile",
+    "record_key",
+    "record_timestamp",
     "session",
     "skew",
     "sliding",

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import math
-import re
-from collections.abc import Callable
-from decimal import ROUND_FLOOR, Decimal
-from typing import Any, NoReturn
+from collections.abc import Sequence
+from typing import Any
 
-from penstock.features.expressions import INT64_MAX, INT64_MIN
 from penstock.features.plan import ColumnPlan, SourcePlan
+from penstock.features.records import casts
+from penstock.features.records.casts import Unfit, typed
+from penstock.features.records.columns import origin_text
+from penstock.features.records.document import Document, Record, fields_there, read_object, read_value, shown_value
 
 #: Timestamps are those of the years 1 to 9999, in milliseconds since the epoch.
-TIME_MIN, TIME_MAX = -62_135_596_800_000, 253_402_300_799_999
-
-#: How many objects and arrays of a JSON record may stand one in another, the record itself among them.
-NESTING = 256
+TIME_MIN, TIME_MAX = casts.TIME_MIN, casts.TIME_MAX
 
 #: What a row can do to its event; a null is an insert.
 OPS = ("insert", "update", "delete")
@@ -42,6 +38,10 @@ class BadEvent(Exception):
         self.code, self.detail, self.view, self.source = code, detail, view, source
 
 
+class Tombstone(Exception):
+    """A record without a value, of a stream whose tombstones are no events."""
+
+
 CODES = (
     "not json",
     "wrong type",
@@ -56,65 +56,65 @@ CODES = (
 )
 
 
-def _constant(text: str) -> NoReturn:
-    raise BadEvent("not json", f"{text} is not a value")
-
-
-#: A bracket, or a string with those that are in it.
-_BRACKETS = re.compile(r'[\[\]{}]|"(?:[^"\\]|\\.)*+"?', re.DOTALL)
-
-
-class _Decimal(str):
-    """A JSON number with a fraction or an exponent, kept as written."""
-
-
-def _integer(text: str) -> int:
-    # int() refuses thousands of digits; beyond float64, one number is as good as another
-    return int(text) if len(text) < 400 else (-1) ** text.startswith("-") * 10**400
-
-
-def parse(source: SourcePlan, raw: bytes | None, kafka_ms: int | None = None, now_ms: int | None = None) -> Row:
+def parse(
+    source: SourcePlan,
+    raw: bytes | None,
+    kafka_ms: int | None = None,
+    now_ms: int | None = None,
+    *,
+    key: bytes | None = None,
+    headers: Sequence[tuple[str, bytes | None]] = (),
+) -> Row:
     """The typed and checked row of one JSON record. ``kafka_ms``: the record's own timestamp; ``now_ms``: the wall
     clock when it is read. None, or a negative timestamp: not known, and ``max_ahead`` is not held against it.
 
-    Raises BadEvent.
+    Raises BadEvent, and Tombstone for a record that is no event.
     """
-    row = decode(source, raw)
-    check_row(source, row, kafka_ms, now_ms)
+    row = decode(source, Record(raw, kafka_ms, key, headers))
+    try:
+        check_row(source, row, kafka_ms, now_ms)
+    except BadEvent as bad:
+        raise _with_fields(bad, raw) if bad.code.startswith("missing") else bad from None
     return row
 
 
-def decode(source: SourcePlan, raw: bytes | None) -> Row:
+def decode(source: SourcePlan, record: Record) -> Row:
     """The typed row of one JSON record, before ``check_row``.
 
-    Raises BadEvent. Fields that are not declared are ignored, absent ones are null.
+    Fields that are not declared are ignored, absent ones are null. Raises BadEvent, and Tombstone.
     """
+    if record.value is None and source.tombstones:
+        raise Tombstone
     try:
-        text = (raw or b"").decode("utf-8")
-        if may_be_deep(raw or b"") and _depth(text) > NESTING:
-            raise BadEvent("not json", f"nested deeper than {NESTING} levels")
-        # a byte order mark is no white space in JSON
-        value = json.loads(text, parse_constant=_constant, parse_float=_Decimal, parse_int=_integer)
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise BadEvent("not json", str(error)) from None
-    if not isinstance(value, dict):
-        raise BadEvent("not json", "a JSON object is wanted")
-    return {column.name: _typed(column, value.get(column.name)) for column in source.columns}
+        document = read_object(record.value)
+        return {column.name: _value(column, document, record) for column in source.columns}
+    except Unfit as unfit:
+        raise BadEvent(unfit.code, unfit.what) from None
+    except _Misfit as misfit:
+        raise _with_fields(misfit.bad, record.value) from None
 
 
-def may_be_deep(raw: bytes) -> bool:
-    """Could a record be nested deeper than ``NESTING``? Cheap, and true of all that are."""
-    return raw.count(b"[") + raw.count(b"{") > NESTING
+def _value(column: ColumnPlan, document: Document, record: Record) -> Any:
+    value, text = None, False
+    try:
+        value, text = read_value(column.stands, document, record)
+        return typed(column.type, column.cast, value, text=text)
+    except Unfit as unfit:
+        where = origin_text(column.name, column.stands)
+        shown = "" if value is None else f" {shown_value(value)},"
+        raise _Misfit(BadEvent(unfit.code, f"{where} is{shown} {unfit.what}")) from None
 
 
-def _depth(text: str) -> int:
-    """How deep brackets stand one in another, but for those in strings."""
-    depth = deepest = 0
-    for token in _BRACKETS.findall(text):
-        depth += token in ("[", "{")
-        depth -= token in ("]", "}")
-        deepest = max(deepest, depth)
-    return deepest
+class _Misfit(Exception):
+    """A bad event whose letter names the fields that the record has."""
+
+    def __init__(self, bad: BadEvent) -> None:
+        super().__init__(bad)
+        self.bad = bad
+
+
+def _with_fields(bad: BadEvent, raw: bytes | None) -> BadEvent:
+    return BadEvent(bad.code, f"{bad.detail}; the record has {fields_there(read_object(raw))}")
 
 
 def check_row(source: SourcePlan, row: Row, kafka_ms: int | None = None, now_ms: int | None = None) -> None:
@@ -146,75 +146,6 @@ def _check_op(source: SourcePlan, row: Row) -> None:
         raise BadEvent("missing value", f"{source.id} is null, and {op} names its event by it")
 
 
-def _typed(column: ColumnPlan, value: Any) -> Any:
-    return None if value is None else _TYPED[column.type](column.name, value)
-
-
-def _wrong(name: str, value: Any, wanted: str) -> BadEvent:
-    return BadEvent("wrong type", f"{name} is {type(value).__name__}, {wanted} is wanted")
-
-
-def _int64(name: str, value: Any) -> int:
-    if type(value) is not int:
-        raise _wrong(name, value, "int64")
-    if not INT64_MIN <= value <= INT64_MAX:
-        raise BadEvent("out of range", f"{name} does not fit int64")
-    return value
-
-
-def _float64(name: str, value: Any) -> float:
-    if type(value) is not int and type(value) is not _Decimal:
-        raise _wrong(name, value, "float64")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if math.isinf(number):
-        raise BadEvent("not json", f"{name} is beyond float64")
-    return number + 0.0
-
-
-def _timestamp(name: str, value: Any) -> int:
-    if type(value) is _Decimal:
-        return _in_years(name, _floor(value))
-    return _in_years(name, _int64(name, value))
-
-
-def _floor(number: str) -> int:
-    """The greatest whole number not above a decimal number; beyond the years of a timestamp, some that is, too."""
-    mantissa, _, exponent = number.lower().partition("e")
-    if len(exponent) > 9:
-        # of thousands of digits; it makes the number as good as nothing or endless
-        exponent = "-999999999" if exponent.startswith("-") else "999999999"
-    exact = Decimal(f"{mantissa}e{exponent or 0}")
-    bounded = min(max(exact, Decimal(TIME_MIN - 1)), Decimal(TIME_MAX + 1))
-    return int(bounded.to_integral_value(ROUND_FLOOR))
-
-
-def _in_years(name: str, time: int) -> int:
+def _in_years(name: str, time: int) -> None:
     if not TIME_MIN <= time <= TIME_MAX:
         raise BadEvent("out of range", f"{name} {time} is outside the years 1 to 9999")
-    return time
-
-
-def _bool(name: str, value: Any) -> bool:
-    if type(value) is not bool:
-        raise _wrong(name, value, "bool")
-    return value
-
-
-def _string(name: str, value: Any) -> str:
-    if type(value) is not str:
-        raise _wrong(name, value, "string")
-    if any("\ud800" <= char <= "\udfff" for char in value):
-        raise BadEvent("not json", f"{name} holds half a surrogate pair")
-    return value
-
-
-_TYPED: dict[str, Callable[[str, Any], Any]] = {
-    "int64": _int64,
-    "float64": _float64,
-    "string": _string,
-    "bool": _bool,
-    "timestamp": _timestamp,
-}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +16,9 @@ from penstock.features.aggregates import AnyAggregate, Default, aggregate_of
 from penstock.features.canonical import canonical_json, fingerprint
 from penstock.features.expressions import Expr
 from penstock.features.objectives import L1, Objective
+from penstock.features.records.casts import PLAIN, Cast
+from penstock.features.records.origin import Origin, layout_json, own_name
+from penstock.features.records.path import Path
 from penstock.features.row_size import holds_text, text_limit
 from penstock.features.types import Column
 from penstock.features.windows import Window
@@ -30,11 +33,33 @@ def without(data: dict[str, Any], name: str, absent: object) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class ColumnPlan:
-    """A column of a source."""
+    """A column of a source.
+
+    Where it stands is spelling and no part of the plan: ``origin`` in a record, ``history_path`` in a file. None: under
+    its own name; a file may then also have it at the record's path.
+    """
 
     name: str
     type: str
     nullable: bool = True
+    cast: Cast = PLAIN
+    origin: Origin | None = field(default=None, compare=False)
+    history_path: Path | None = field(default=None, compare=False)
+
+    @property
+    def stands(self) -> Origin:
+        """Where it stands in a record."""
+        return own_name(str(self.name)) if self.origin is None else self.origin
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values; a cast is left out where there is none."""
+        data = {"name": self.name, "type": self.type, "nullable": self.nullable}
+        return data if self.cast == PLAIN else {**data, "cast": self.cast.to_json()}
+
+    @staticmethod
+    def from_dict(data: Mapping[str, Any]) -> ColumnPlan:
+        """The inverse of ``to_dict``."""
+        return ColumnPlan(data["name"], data["type"], data["nullable"], Cast.from_json(data.get("cast", {})))
 
 
 @dataclass(frozen=True)
@@ -42,7 +67,8 @@ class SourcePlan:
     """A source: its columns (the time column included) and its rules of time, in milliseconds.
 
     ``time`` None: a static table, which holds for all time. ``id`` None: every row counts. ``op`` names the column
-    that tells inserts, updates and deletes apart; None: all are inserts.
+    that tells inserts, updates and deletes apart; None: all are inserts. ``tombstones``: a record without a value is
+    no event.
     """
 
     name: str
@@ -53,6 +79,7 @@ class SourcePlan:
     lateness_ms: int
     max_ahead_ms: int
     disorder_ms: int
+    tombstones: bool = False
 
     @property
     def sources(self) -> tuple[SourcePlan, ...]:
@@ -83,13 +110,31 @@ class SourcePlan:
         return next(column for column in self.columns if column.name == name)
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON values; ``op`` is left out where there is none."""
-        return without(asdict(self), "op", None)
+        """As JSON values; ``op`` and ``tombstones`` are left out where there is none."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        data = {**values, "columns": [column.to_dict() for column in self.columns]}
+        return without(without(data, "op", None), "tombstones", False)
 
     @staticmethod
     def from_dict(data: dict[str, Any]) -> SourcePlan:
         """The inverse of ``to_dict``."""
-        return SourcePlan(**{"op": None, **data, "columns": tuple(ColumnPlan(**c) for c in data["columns"])})
+        return SourcePlan(**{"op": None, **data, "columns": tuple(map(ColumnPlan.from_dict, data["columns"]))})
+
+    @cached_property
+    def layout(self) -> str:
+        """Where its columns stand in a record, as JSON; no part of the plan. Empty where all have their own names."""
+        layout = layout_json([(str(column.name), column.stands) for column in self.columns])
+        return canonical_json(layout) if layout else ""
+
+    @cached_property
+    def plain(self) -> bool:
+        """Are its records objects of its columns, by their own names and types alone?"""
+        return not self.layout and all(column.cast == PLAIN for column in self.columns)
+
+    def as_typed(self) -> SourcePlan:
+        """The same columns as they are once they are read: under their own names, in their own types alone."""
+        columns = tuple(ColumnPlan(column.name, column.type, column.nullable) for column in self.columns)
+        return replace(self, columns=columns)
 
 
 #: Where a row of a union, or an event of several sources, says which one it is from. No column can be called so.
@@ -267,6 +312,11 @@ class ViewPlan:
         """Does it hold for all time?"""
         return self.source.static
 
+    def as_typed(self) -> ViewPlan:
+        """The same view over rows that are read already, each column under its own name and in its own type."""
+        sources = tuple(source.as_typed() for source in self.source.sources)
+        return replace(self, source=UnionPlan(sources) if isinstance(self.source, UnionPlan) else sources[0])
+
     @staticmethod
     def from_json(text: str) -> ViewPlan:
         """The inverse of ``json``."""
@@ -398,7 +448,10 @@ def source_plan(
     op: str | None,
     columns: dict[str, Column],
     times: tuple[int, int, int],
+    tombstones: bool = False,
 ) -> SourcePlan:
     """A source's plan from its checked parts; ``times``: lateness, max_ahead, disorder in milliseconds."""
-    plans = tuple(ColumnPlan(n, c.type, c.nullable and n != time) for n, c in columns.items())
-    return SourcePlan(name, time, id, op, plans, *times)
+    plans = tuple(
+        ColumnPlan(n, c.type, c.nullable and n != time, c.cast, c.origin, c.history_path) for n, c in columns.items()
+    )
+    return SourcePlan(name, time, id, op, plans, *times, tombstones=tombstones)

@@ -12,6 +12,10 @@ from penstock.features.ingest import BadEvent, Row, decode
 from penstock.features.location import caller
 from penstock.features.oracle import Key, Result, batch
 from penstock.features.plan import SOURCE, ColumnPlan, SourcePlan, ViewPlan
+from penstock.features.records.casts import Unfit
+from penstock.features.records.document import Document, Record, value_at
+from penstock.features.records.origin import Fields
+from penstock.features.records.spelling import Spelled, put, written_time
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: Bad events that are put in words; the rest is counted.
@@ -22,9 +26,11 @@ def preview(plan: ViewPlan, events: Any, at: int | datetime | None = None) -> li
     """All change points of the events, or with ``at`` what holds at that time, a row per key; by key and time.
 
     ``events``: column → value, in order of arrival; a list of dicts, a DataFrame or an Arrow table. An event of a union
-    names its stream in ``_source``. Undeclared columns are ignored, an absent one is null, and so are NaN and NaT. A
-    time is a datetime (UTC unless it says otherwise) or milliseconds since the epoch. A row has the key columns, ``t``
-    and the features; times in it are milliseconds. Raises UsageError with the reason for each bad event.
+    names its stream in ``_source``. Where the stream has paths or casts, an event is a document as its topic has it;
+    headers, the record's key and its timestamp stand beside it under their columns' names. Undeclared columns are
+    ignored, an absent one is null, and so are NaN and NaT. A time is a datetime (UTC unless it says otherwise) or a
+    number of milliseconds since the epoch, or of the column's unit. A row has the key columns, ``t`` and the features;
+    times in it are milliseconds. Raises UsageError with the reason for each bad event.
     """
     given = _events(events)
     result = batch(plan, [_row(_source(plan, index, event), event) for index, event in enumerate(given)])
@@ -72,20 +78,63 @@ def _source(plan: ViewPlan, index: int, event: Mapping[str, Any]) -> SourcePlan:
 
 def _row(source: SourcePlan, event: Mapping[str, Any]) -> Row | BadEvent:
     # through JSON, so that it is read by the rules of every engine's events
-    record = {column.name: _value(column, event.get(column.name)) for column in source.columns}
     try:
-        return {**decode(source, json.dumps(record).encode()), SOURCE: source.name}
+        return {**decode(source, _record(source, event)), SOURCE: source.name}
     except BadEvent as bad:
         return BadEvent(bad.code, bad.detail, source=source.name)
     except TypeError as error:
         return BadEvent("wrong type", str(error), source=source.name)
 
 
+def _record(source: SourcePlan, event: Mapping[str, Any]) -> Record:
+    """The event as the source's record; what is no field of its document stands under its column's name."""
+    if source.plain:
+        document = {column.name: _value(column, event.get(column.name)) for column in source.columns}
+        return Record(json.dumps(document).encode())
+    spelled = Spelled(_documented(event))
+    for column in source.columns:
+        if isinstance(column.stands, Fields):
+            _spell_times(spelled.document, column, column.stands)
+        elif (value := _plain(event.get(column.name))) is not None:
+            put(spelled, column, _spelled_time(column, value))
+    return spelled.record
+
+
+def _documented(value: Any) -> Any:
+    """A value with JSON's own types at every level, but for datetimes."""
+    if isinstance(value, Mapping):
+        return {str(name): _documented(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_documented(item) for item in value]
+    return _plain(value)
+
+
+def _spell_times(document: Document, column: ColumnPlan, fields: Fields) -> None:
+    """Writes the datetimes of a column as its records have them."""
+    for path in fields.paths:
+        try:
+            node, value = value_at(document, path[:-1]), value_at(document, path)
+        except Unfit:
+            continue  # what reads the document says so
+        if isinstance(value, datetime):
+            node[path[-1]] = _spelled_time(column, value)
+
+
+def _spelled_time(column: ColumnPlan, value: Any) -> Any:
+    if not isinstance(value, datetime):
+        return value
+    return written_time(column.cast.unit, _milliseconds(value))
+
+
 def _value(column: ColumnPlan, value: Any) -> Any:
+    if column.type == "timestamp" and isinstance(value, datetime) and value == value:
+        return _milliseconds(value)
+    return _plain(value)
+
+
+def _plain(value: Any) -> Any:
     if value is None or value != value or value in (float("inf"), float("-inf")):
         return None
-    if column.type == "timestamp" and isinstance(value, datetime):
-        return _milliseconds(value)
     return value.item() if hasattr(value, "item") else value  # numpy's own
 
 

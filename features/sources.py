@@ -10,6 +10,7 @@ from penstock.features.expressions import Expr, OwnText
 from penstock.features.location import caller
 from penstock.features.names import check_distinct, check_name, check_topic, unknown
 from penstock.features.plan import SourcePlan, source_plan
+from penstock.features.records.origin import check_apart, own_name
 from penstock.features.types import Column
 from penstock.features.union import Union
 
@@ -27,6 +28,7 @@ class Source:
         history: str | None,
         times: tuple[str, str, str],
         op: str | None = None,
+        tombstones: bool = False,
     ) -> None:
         mistakes = Mistakes()
         with mistakes.caught():
@@ -38,6 +40,8 @@ class Source:
             if id is not None and id not in typed:
                 raise unknown(f"{name} (its id=)", id, typed)
             _check_op(name, op, id, typed)
+            _check_tombstones(name, op, tombstones)
+            _check_origins(name, typed)
         with mistakes.caught():
             lateness, max_ahead, disorder = for_each(zip(times, (False, False, True), strict=True), _milliseconds)
         mistakes.raise_found()
@@ -46,7 +50,9 @@ class Source:
             None if text is None else OwnText(text) for text in (topic, history, time, id, op)
         )
         self.columns = typed
-        self.source_plan: SourcePlan = source_plan(name, time, id, op, typed, (lateness, max_ahead, disorder))
+        self.source_plan: SourcePlan = source_plan(
+            name, time, id, op, typed, (lateness, max_ahead, disorder), tombstones
+        )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} {self.name}"
@@ -111,13 +117,28 @@ def _check_op(source: str, op: str | None, id: str | None, columns: Mapping[str,
         )
 
 
+def _check_tombstones(source: str, op: str | None, tombstones: bool) -> None:
+    if tombstones and op is None:
+        raise DefinitionError(
+            f"{source} has tombstones= and no op=",
+            where=caller(),
+            allowed="tombstones= with op=",
+            hint="without op= nothing says that an event is deleted",
+        )
+
+
+def _check_origins(source: str, columns: Mapping[str, Column]) -> None:
+    check_apart(source, {name: column.origin or own_name(name) for name, column in columns.items()})
+
+
 class Stream(Source):
     """Events of one kind: a Kafka topic, its history as files, or both.
 
-    ``time``: the event time column (timestamp). ``id``: the column that names an event. ``op``: the string column
-    that says what a row does to its event: insert (or null), update or delete; update and delete name it by key,
-    event time and id. ``columns``: name → type. ``lateness``, ``max_ahead``, ``disorder``: durations. ``history``: a
-    path or glob of Parquet files, relative to the project's data folder.
+    ``columns``: name → type, or ``column(…)``, ``header(…)``, ``record_key(…)``, ``record_timestamp()``. ``time``: the
+    event time column (timestamp). ``id``: the column that names an event. ``op``: the string column that says what a
+    row does to its event: insert (or null), update or delete; update and delete name it by key, event time and id.
+    ``tombstones``: a record without a value is no event. ``lateness``, ``max_ahead``, ``disorder``: durations.
+    ``history``: a path or glob of files, relative to the project's data folder.
     """
 
     def __init__(
@@ -133,8 +154,9 @@ class Stream(Source):
         max_ahead: str = "1h",
         disorder: str = "0s",
         op: str | None = None,
+        tombstones: bool = False,
     ) -> None:
-        super().__init__(name, columns, time, id, topic, history, (lateness, max_ahead, disorder), op)
+        super().__init__(name, columns, time, id, topic, history, (lateness, max_ahead, disorder), op, tombstones)
 
 
 def union(*streams: Stream) -> Union:

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from penstock.features.errors import DefinitionError, did_you_mean
 from penstock.features.location import caller
+from penstock.features.records.casts import PLAIN, Cast
+from penstock.features.records.origin import Origin
+from penstock.features.records.path import Path
 
 TYPES = ("int64", "float64", "string", "bool", "timestamp")
 NUMBERS = ("int64", "float64")
@@ -30,11 +33,18 @@ def element(type: str) -> str | None:
 
 @dataclass(frozen=True)
 class Column:
-    """A typed column. ``places``: decimal places kept when a float64 column is summed."""
+    """A typed column. ``places``: decimal places kept when a float64 column is summed.
+
+    ``cast``: which forms it takes. ``origin``: where it stands in a record, ``history_path`` in a file; None: under its
+    own name.
+    """
 
     type: str
     nullable: bool = True
     places: int = DEFAULT_PLACES
+    cast: Cast = PLAIN
+    origin: Origin | None = None
+    history_path: Path | None = None
 
     def __post_init__(self) -> None:
         if self.type not in TYPES:
@@ -52,8 +62,3 @@ class Column:
             raise DefinitionError(
                 f"places={self.places} says nothing of {self.type}", where=caller(), allowed="places= with float64"
             )
-
-
-def column(type: str, *, nullable: bool = True, places: int = DEFAULT_PLACES) -> Column:
-    """A column with more to say than its type: ``column("float64", places=2, nullable=False)``."""
-    return Column(type, nullable, places)

@@ -69,7 +69,7 @@ def change_points(
         )
         first = one_row(db, f"SELECT min(t) FROM ({' UNION ALL '.join(times)})")[0]
         start = span[0] if first is None else min(first, span[0])
-    backfill(view, files, start, end, out, memory=project.config.batch.memory)
+    backfill(view.as_typed(), files, start, end, out, memory=project.config.batch.memory)
     return part_rows(out / view.name)
 
 

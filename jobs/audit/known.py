@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from penstock.features.compilers.duckdb.types import quote, text
 from penstock.features.compilers.duckdb.view import ViewQuery
-from penstock.features.ingest import BadEvent, Row, parse
+from penstock.features.ingest import BadEvent, Row, Tombstone, parse
 from penstock.features.plan import SourcePlan, ViewPlan
 from penstock.jobs.batch.database import one_row
 from penstock.jobs.batch.history import source_rows
@@ -152,10 +152,10 @@ def key_of(plan: ViewPlan, row: Row) -> Key:
 
 
 def good_row(source: SourcePlan, record: Record) -> Row | None:
-    """The row in a record of the source's topic; None for a bad one."""
+    """The row in a record of the source's topic; None for a bad one and a tombstone."""
     try:
-        return parse(source, record.value, record.timestamp if record.timestamp >= 0 else None)
-    except BadEvent:
+        return parse(source, record.value, record.timestamp, key=record.key, headers=record.headers)
+    except (BadEvent, Tombstone):
         return None
 
 

@@ -31,9 +31,8 @@ from penstock.features.compilers.duckdb.view import ViewQuery
 from penstock.features.ingest import CLASSES
 from penstock.features.plan import SourcePlan, UnionPlan, ViewPlan
 from penstock.jobs.batch.database import explained, memory_limit, one_row, scratch_database
-from penstock.jobs.batch.history import history_files
+from penstock.jobs.batch.history import history_files, read_history
 from penstock.jobs.batch.parts import ViewParts, repeated, stored, timestamps
-from penstock.jobs.parquet.schemas import by_schema
 
 #: Bytes that numpy takes at most for a change point of a slice's busiest key, measured: for itself, for each window and
 #: for each feature, what is being written behind included.
@@ -115,11 +114,11 @@ def backfill(
     with explained(str(plan.name), ", ".join(globs.values())), scratch_database(folder, memory, share=_SHARE) as db:
         # order is by file and row where it matters
         db.execute("SET preserve_insertion_order = false")
-        histories = [by_schema(db, each) for each in files.values()]
+        histories = [read_history(db, source, files[source.name]) for source in plan.source.sources]
         _load(db, plan, histories, _needed(plan, from_ms, to_ms))
         _count(db, plan, report)
         _reject(db, plan, histories, folder, report)
-        signature = _signature([file for found in files.values() for file in found])
+        signature = _signature(plan, [file for found in files.values() for file in found])
         slices = _slices(db, plan, from_ms, to_ms, memory)
         report.replaced = parts.make_room(from_ms, to_ms, [(a, b) for a, b, _ in slices], signature)
         _write_slices(db, plan, slices, parts, (signature, generation), report, progress)
@@ -354,7 +353,13 @@ def _part_batch(points: ChangePoints, plan: ViewPlan, schema: pa.Schema, generat
     return pa.RecordBatch.from_arrays([*points.keys, points.t, *for_feast, *timed], schema=schema)
 
 
-def _signature(files: list[str]) -> str:
-    """What the history was: another file, size or time makes another one."""
-    stats = [(file, (stat := os.stat(file)).st_size, stat.st_mtime_ns) for file in files]
-    return hashlib.sha256(canonical_json(stats).encode()).hexdigest()
+def _signature(plan: ViewPlan, files: list[str]) -> str:
+    """What the history was: another file, size or time makes another one, and so does another place of a column."""
+    stats = [[file, (stat := os.stat(file)).st_size, stat.st_mtime_ns] for file in files]
+    stands = [
+        [column.name, str(column.stands), str(column.history_path)]
+        for source in plan.source.sources
+        for column in source.columns
+        if column.origin is not None or column.history_path is not None
+    ]
+    return hashlib.sha256(canonical_json([*stats, *stands]).encode()).hexdigest()

@@ -10,8 +10,9 @@ from typing import Any
 
 import duckdb
 from duckdb.func import ARROW, SPECIAL
-from duckdb.sqltypes import DOUBLE
+from duckdb.sqltypes import BOOLEAN, DOUBLE, VARCHAR, DuckDBPyType
 
+from penstock.features.compilers.duckdb.forms import FORM_FUNCTIONS
 from penstock.features.compilers.duckdb.own_functions import OWN_FUNCTIONS
 from penstock.features.compilers.duckdb.types import MACROS
 from penstock.features.errors import PenstockError, UsageError
@@ -42,6 +43,9 @@ def prepare(db: duckdb.DuckDBPyConnection) -> None:
         db.execute(macro)
     for name, function in OWN_FUNCTIONS.items():
         db.create_function(name, function, [DOUBLE], DOUBLE, type=ARROW, null_handling=SPECIAL)
+    for name, (read, type) in FORM_FUNCTIONS.items():
+        result = DuckDBPyType(type)
+        db.create_function(name, read, [VARCHAR, BOOLEAN, VARCHAR], result, type=ARROW, null_handling=SPECIAL)
 
 
 def memory_limit(db: duckdb.DuckDBPyConnection) -> int:

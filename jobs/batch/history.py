@@ -9,13 +9,16 @@ from typing import Any
 
 import duckdb
 
-from penstock.features.compilers.duckdb.events import source_query
+from penstock.features.compilers.duckdb.events import Files, source_query
 from penstock.features.compilers.duckdb.types import quote
 from penstock.features.errors import UsageError
 from penstock.features.plan import SourcePlan
 from penstock.jobs.batch.database import explained, one_row, prepare
+from penstock.jobs.batch.lines import is_lines, read_lines
 from penstock.jobs.parquet.schemas import by_schema
 from penstock.jobs.project.project import Project
+
+_FILES = "a path or glob of files: Parquet, JSON lines (.jsonl .ndjson .json) or CSV; these also .gz or .zst"
 
 #: Where times lie that are no milliseconds, in milliseconds.
 _FEBRUARY_1970, _YEAR_2200 = 31 * 86_400_000, 7_258_118_400_000
@@ -28,13 +31,11 @@ def history_files(source: SourcePlan, history: str) -> list[str]:
         raise UsageError(
             f"the history of {source.name} is {'a folder' if os.path.isdir(other) else 'no regular file'}",
             where=other,
-            allowed="a path or glob of Parquet files",
+            allowed=_FILES,
             hint="name the files in it: '…/*.parquet'",
         )
     if not files:
-        raise UsageError(
-            f"{source.name} has no history files", where=history, allowed="a path or glob of Parquet files"
-        )
+        raise UsageError(f"{source.name} has no history files", where=history, allowed=_FILES)
     return files
 
 
@@ -47,7 +48,16 @@ def source_rows(
     Raises UsageError for a history that is missing or does not fit.
     """
     files = history_files(source, project.history(source.name))
-    return source_query(source, by_schema(db, files), span)
+    return source_query(source, read_history(db, source, files), span)
+
+
+def read_history(db: duckdb.DuckDBPyConnection, source: SourcePlan, files: Sequence[str]) -> list[Files]:
+    """A source's files as DuckDB reads them. Raises UsageError for a file, and duckdb.Error for Parquet, that cannot be
+    read.
+    """
+    lines = [file for file in files if is_lines(file)]
+    parquet = by_schema(db, [file for file in files if not is_lines(file)]) if len(lines) < len(files) else []
+    return [*parquet, *([read_lines(db, source, lines)] if lines else [])]
 
 
 def first_time(project: Project, sources: Sequence[SourcePlan]) -> int | None:

@@ -17,6 +17,10 @@ import duckdb
 
 from penstock.features.compilers.duckdb.types import quote
 from penstock.features.errors import PenstockError, UsageError
+from penstock.features.ingest import decode
+from penstock.features.plan import SourcePlan
+from penstock.features.records.document import Record
+from penstock.features.records.spelling import spell
 from penstock.jobs.batch.database import explained, one_row, scratch_database
 from penstock.jobs.batch.history import source_rows
 from penstock.jobs.kafka.clients import answering
@@ -260,7 +264,7 @@ def replay(
     with answering(project.config):
         for total, (source, t, raw) in enumerate(events(project, start_ms, end_ms), 1):
             pace.wait(t)
-            receipt = producer.send(topics[source], raw)
+            receipt = _send(producer, topics[source], project.streams[source].source_plan, raw)
             deliveries.add(receipt)
             pace.sent(source, t, receipt)
             counts[source] += 1
@@ -268,3 +272,12 @@ def replay(
                 progress(total, t)
         deliveries.settle()
     return counts
+
+
+def _send(producer: Producer, topic: str, source: SourcePlan, raw: bytes) -> Delivery:
+    """Sends an event as the records of its source are written."""
+    if source.plain:
+        return producer.send(topic, raw)
+    record = spell(source, decode(source.as_typed(), Record(raw))).record
+    headers = [(name, value or b"") for name, value in record.headers]
+    return producer.send(topic, record.value, record.key, headers or None, timestamp_ms=record.timestamp)

@@ -147,8 +147,8 @@ def duckdb_batch(plan: ViewPlan, arrivals: Sequence[Arrival]) -> Answer:
         files = {source.name: str(folder / f"{source.name}.parquet") for source in plan.source.sources}
         for source in plan.source.sources:
             pq.write_table(history(source, readable[source.name]), files[source.name])
-        report = backfill(plan, files, TIME_MIN, END, folder, memory=_MEMORY)
-        parts = [part.path for part in ViewParts(folder / plan.name, plan).all()]
+        report = backfill(plan.as_typed(), files, TIME_MIN, END, folder, memory=_MEMORY)
+        parts = [part.path for part in ViewParts(folder / plan.name, plan.as_typed()).all()]
         rows = pa.concat_tables(pq.read_table(part) for part in parts).drop_columns(list(FEAST_COLUMNS))
         dead = _rejects(folder / plan.name / REJECTS, readable)
     for each in unreadable:
@@ -203,7 +203,8 @@ def flink_stream(
 ) -> dict[str, Answer]:
     """The Flink job's own operators, from raw bytes to rows, for all views of one source or union."""
     sent: list[Item] = [_sent(item) if isinstance(item, Arrival) else item for item in items]
-    result = driver.run([plan.json for plan in plans], sent, backend=backend)
+    layouts = {str(source.name): source.layout for source in plans[0].source.sources}
+    result = driver.run([plan.json for plan in plans], sent, backend=backend, layouts=layouts)
     answers = {}
     for plan in plans:
         view = result.views[plan.name]
@@ -219,7 +220,8 @@ def flink_stream(
 
 
 def _sent(arrival: Arrival) -> Event:
-    return Event(arrival.raw, source=arrival.source.name)
+    record = arrival.record
+    return Event(record.value, record.timestamp, arrival.source.name, record.key, record.headers)
 
 
 def _classes(counts: Mapping[str, int]) -> dict[str, int]:

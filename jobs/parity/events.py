@@ -17,12 +17,15 @@ from penstock.features.errors import UsageError, did_you_mean
 from penstock.features.ingest import BadEvent, Row, check_row, decode
 from penstock.features.oracle import Key
 from penstock.features.plan import SOURCE, SourcePlan, UnionPlan, ViewPlan
+from penstock.features.records.casts import Unfit
+from penstock.features.records.document import Record
+from penstock.features.records.spelling import line_record
 
 
 @dataclass(frozen=True)
 class Arrival:
     """One event as it arrived. ``index``: its place in the file; ``row``: its typed values, whether they are good or
-    not, or None where the record cannot be read; ``bad``: why its ``source`` refuses it, or None.
+    not, or None where the record cannot be read; ``bad``: why its ``source`` refuses it, or None. ``raw``: its line.
     """
 
     index: int
@@ -30,6 +33,14 @@ class Arrival:
     row: Row | None
     bad: BadEvent | None
     source: SourcePlan
+
+    @property
+    def record(self) -> Record:
+        """The record that its line is, or one without a key and headers where that cannot be read."""
+        try:
+            return line_record(self.source, self.raw)
+        except Unfit:
+            return Record(self.raw)
 
     @property
     def time(self) -> int | None:
@@ -80,8 +91,11 @@ def arrival(source: SourcePlan, index: int, raw: bytes) -> Arrival:
     """A record as its source takes it."""
     row = None
     try:
-        row = decode(source, raw)
-        check_row(source, row)
+        record = line_record(source, raw)
+        row = decode(source, record)
+        check_row(source, row, record.timestamp)
+    except Unfit as unfit:
+        return Arrival(index, raw, None, BadEvent(unfit.code, unfit.what, source=source.name), source)
     except BadEvent as bad:
         return Arrival(index, raw, row, BadEvent(bad.code, bad.detail, source=source.name), source)
     return Arrival(index, raw, row, None, source)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 import duckdb
 
 from penstock.features.compilers.duckdb.types import quote, text
 from penstock.features.plan import SOURCE, SourcePlan, ViewPlan
+from penstock.features.records.spelling import spell
 from penstock.jobs.batch.database import explained, prepare
 from penstock.jobs.batch.history import source_rows
 from penstock.jobs.parity.events import Arrival, arrival
@@ -35,8 +35,8 @@ def sample_history(
         columns = ", ".join(quote(column.name) for column in source.columns)
         found = db.execute(f"SELECT {columns} FROM good WHERE _place IN ({chosen}) ORDER BY _place").fetchall()
     names = [column.name for column in source.columns]
-    records = [{SOURCE: source.name, **dict(zip(names, row, strict=True))} for row in found]
-    raws = [json.dumps(row, ensure_ascii=False).encode() for row in records]
+    good = [dict(zip(names, row, strict=True)) for row in found]
+    raws = [spell(source, row).line({SOURCE: source.name}) for row in good]
     return [arrival(source, index, raw) for index, raw in enumerate(raws)]
 
 

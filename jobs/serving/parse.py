@@ -13,8 +13,11 @@ from typing import Any
 import orjson
 
 from penstock.features.expressions import INT64_MAX, INT64_MIN
-from penstock.features.ingest import TIME_MAX, TIME_MIN, BadEvent, Row, may_be_deep, parse
+from penstock.features.ingest import TIME_MAX, TIME_MIN, BadEvent, Row, parse
 from penstock.features.plan import ColumnPlan, SourcePlan
+from penstock.features.records.casts import PLAIN, Unfit, typed
+from penstock.features.records.document import may_be_deep, read_value
+from penstock.features.records.origin import own_name
 
 #: What orjson makes of each type's plain values. A number with a fraction or an exponent is a float to it, as is an
 #: integer beyond 64 bits: neither is plain in an int64 column.
@@ -40,6 +43,7 @@ class Parser:
         self._source = source
         self._names = [str(column.name) for column in source.columns]
         self._types = [column.type for column in source.columns]
+        self._readers = [_reader(column) for column in source.columns]
         self._plain = [_plain_types(column) for column in source.columns]
         #: The column of the event time.
         self.time = str(source.time)
@@ -55,14 +59,19 @@ class Parser:
 
     def _one(self, record: Any, now: int) -> Row | BadEvent:
         try:
-            return parse(self._source, record.value, record.timestamp, now)
+            return parse(self._source, record.value, record.timestamp, now, key=record.key, headers=record.headers)
         except BadEvent as bad:
             return bad
 
     def _plain_rows(self, records: Sequence[Any], now: int) -> dict[int, Row]:
         """The rows of plain records by their place."""
         documents = {place: document for place, document in enumerate(map(_document, records)) if document is not None}
-        columns = [[document.get(name) for document in documents.values()] for name in self._names]
+        columns = [
+            [document.get(name) for document in documents.values()]
+            if read is None
+            else [read(document, records[place]) for place, document in documents.items()]
+            for name, read in zip(self._names, self._readers, strict=True)
+        ]
         strange = set(self._strange_types(columns))
         if not strange:
             columns = [_typed(type, column) for type, column in zip(self._types, columns, strict=True)]
@@ -100,6 +109,36 @@ class Parser:
                 yield number
         if self._op is not None:
             yield from (number for number, op in enumerate(columns[self._op]) if op not in (None, "insert"))
+
+
+class _Strange:
+    """A value of no plain type."""
+
+
+_STRANGE = _Strange()
+
+#: From what orjson makes of a record, and the record itself, to a column's value; ``_STRANGE`` where it is not plain.
+Reader = Callable[[dict[str, Any], Any], Any]
+
+
+def _reader(column: ColumnPlan) -> Reader | None:
+    """None for a column that stands under its own name, in its own type."""
+    origin, cast = column.stands, column.cast
+    if cast == PLAIN and origin == own_name(column.name):
+        return None
+
+    def read(document: dict[str, Any], record: Any) -> Any:
+        try:
+            value, text = read_value(origin, document, record)
+            # of a number with a fraction the text would be needed
+            as_read = cast == PLAIN and not text
+            return (
+                value if as_read else _STRANGE if type(value) is float else typed(column.type, cast, value, text=text)
+            )
+        except Unfit:
+            return _STRANGE
+
+    return read
 
 
 def _plain_types(column: ColumnPlan) -> frozenset[type]:

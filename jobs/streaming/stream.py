@@ -237,7 +237,13 @@ def _submit(
     project: Project, settings: JobSettings, login: dict[str, str], restored: Path | None, onward: Onward
 ) -> FlinkJob:
     sources = [
-        SourceJob(name, project.topic(name), tuple(plan.json for plan in plans), onward.start(name))
+        SourceJob(
+            name,
+            project.topic(name),
+            tuple(plan.json for plan in plans),
+            onward.start(name),
+            project.streams[name].source_plan.layout,
+        )
         for name, plans in project.streamed.items()
     ]
     # Jars are known to one Java thread, and py4j gives this thread another one when its own is taken by a finalizer,

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from penstock.features.types import DEFAULT_PLACES, MAX_PLACES, TYPES, Column, column
+from penstock import column
+from penstock.features.types import DEFAULT_PLACES, MAX_PLACES, TYPES, Column
 from tests.features.written import refused
 
 

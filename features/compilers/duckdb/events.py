@@ -16,15 +16,17 @@ The table that the query makes has the key columns and
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from penstock.features.compilers.duckdb.expressions import Expressions
+from penstock.features.compilers.duckdb.located import located, names
 from penstock.features.compilers.duckdb.parquet import FILE, ROW
 from penstock.features.compilers.duckdb.types import FileColumn, ReadColumn, quote, read_column, text
 from penstock.features.errors import UsageError, did_you_mean
 from penstock.features.ingest import OPS
 from penstock.features.plan import ArgPlan, ColumnPlan, SourcePlan, UnionPlan, ViewPlan
+from penstock.features.records.casts import PLAIN
 from penstock.features.row_size import holds_text
 
 #: The greatest integer that a scaled float64 may become, exclusive (section 3 of the semantics).
@@ -34,13 +36,18 @@ LIMIT = 2**53
 @dataclass(frozen=True)
 class Files:
     """Files of one schema. ``rows``: a table function call that gives their columns, ``FILE`` and ``ROW``; ``columns``:
-    by the names that the files give them; ``where`` names the files in errors.
+    by the names that the files give them; ``where`` names the files in errors. ``bad``: of rows that are read already,
+    as the source's own columns, the column that says why a row is bad.
     """
 
     rows: str
     columns: Mapping[str, FileColumn]
     where: str
+    bad: str | None = None
 
+
+#: The code of a value that does not fit, but for those of casts.
+OUT_OF_RANGE = "out of range"
 
 #: The files of a source, by their schemas.
 History = Sequence[Files]
@@ -64,7 +71,7 @@ def _source_events(
     view = _view_columns(plan, place, source, expressions)
     parts = [
         f"WITH read AS (\n  {_read(source, history)}\n)",
-        f"checked AS (\n  SELECT *, {_source_error(source)} AS _bad FROM read{_during(source, span)}\n)",
+        f"checked AS (\n  SELECT *, {_source_error(source, history)} AS _bad FROM read{_during(source, span)}\n)",
     ]
     table = "checked"
     for depth, layer in enumerate(expressions.layers):
@@ -80,35 +87,53 @@ def source_query(source: SourcePlan, history: History, span: tuple[int, int] | N
 
     ``span`` and errors are those of ``events_query``.
     """
-    return f"SELECT *, {_source_error(source)} AS _bad FROM (\n  {_read(source, history)}\n){_during(source, span)}"
+    error, rows = _source_error(source, history), _read(source, history)
+    return f"SELECT *, {error} AS _bad FROM (\n  {rows}\n){_during(source, span)}"
 
 
 def _read(source: SourcePlan, history: History) -> str:
-    return "\n  UNION ALL\n  ".join(_read_files(source, files) for files in history)
+    coded = _coded(source, history)
+    return "\n  UNION ALL\n  ".join(_read_files(source, files, coded) for files in history)
 
 
-def _read_files(source: SourcePlan, files: Files) -> str:
-    read = {column.name: _read_column(column, files) for column in source.columns}
+def _read_files(source: SourcePlan, files: Files, coded: bool) -> str:
+    columns_of = source if files.bad is None else source.as_typed()
+    read = {column.name: _read_column(column, files) for column in columns_of.columns}
     lost = [f"({way.lost})" for way in read.values() if way.lost]
+    lost += [] if files.bad is None else [f"{files.bad} IS NOT NULL"]
     columns = [f"{way.sql} AS {quote(name)}" for name, way in read.items()]
     columns += [f"{' OR '.join(lost) or 'FALSE'} AS _lost", f"{FILE} AS _file", f"{ROW} AS _row"]
+    if coded:
+        columns.append(f"{_code(read.values()) if files.bad is None else files.bad} AS _unfit")
     # the alias keeps a column's own name from being taken for what is made of it
     return "SELECT " + ",\n    ".join(columns) + f"\n  FROM {files.rows} AS history"
 
 
+def _code(ways: Iterable[ReadColumn]) -> str:
+    """Of a row that has several flaws that of the first column is told."""
+    cases = [f"WHEN {way.lost} THEN {way.code or text(OUT_OF_RANGE)}" for way in ways if way.lost]
+    return f"CASE {' '.join(cases)} END" if cases else "CAST(NULL AS VARCHAR)"
+
+
+def _coded(source: SourcePlan, history: History) -> bool:
+    """Can a value that does not fit be anything but out of range?"""
+    return any(column.cast != PLAIN for column in source.columns) or any(files.bad is not None for files in history)
+
+
 def _read_column(column: ColumnPlan, files: Files) -> ReadColumn:
-    if column.name not in files.columns:
+    found = located(column, files.columns, files.where)
+    if found is None:
         raise UsageError(
-            f"the file has no column {column.name!r}",
+            f"the file has no column {names(column)!r}",
             where=files.where,
             allowed=f"{column.type}; a file that knows none of its values has nulls",
             hint=did_you_mean(column.name, files.columns),
         )
-    return read_column(column, files.columns[column.name], files.where)
+    return read_column(column, found, files.where)
 
 
-def _source_error(source: SourcePlan) -> str:
-    cases = ["WHEN _lost THEN 'out of range'"]
+def _source_error(source: SourcePlan, history: History) -> str:
+    cases = [f"WHEN _lost THEN {'_unfit' if _coded(source, history) else text(OUT_OF_RANGE)}"]
     if source.time is not None:
         cases.append(f"WHEN {quote(source.time)} IS NULL THEN 'missing time'")
     required = [quote(c.name) for c in source.columns if not c.nullable and c.name != source.time]

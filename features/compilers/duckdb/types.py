@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from penstock.features.compilers.duckdb.forms import form_sql
 from penstock.features.errors import UsageError
 from penstock.features.ingest import TIME_MAX, TIME_MIN
 from penstock.features.plan import ColumnPlan
@@ -58,39 +59,66 @@ READ: dict[str, dict[str, str]] = {
 @dataclass(frozen=True)
 class FileColumn:
     """A column of a file: its name in DuckDB and its type. ``earlier``: of a time, the numbers of the rows that lie a
-    millisecond before what DuckDB reads.
+    millisecond before what DuckDB reads. ``sql``: of one inside another column, how it is reached.
     """
 
     name: str
     type: str
     earlier: Collection[int] = ()
+    sql: str | None = None
 
 
 @dataclass(frozen=True)
 class ReadColumn:
-    """A column as it is read. ``lost``: when a value of the file does not fit its type; None: never."""
+    """A column as it is read. ``lost``: when a value of the file does not fit its type; None: never. ``code``: of the
+    bad event that it is then; None: it is out of range.
+    """
 
     sql: str
     lost: str | None
+    code: str | None = None
 
 
 def read_column(column: ColumnPlan, found: FileColumn, where: str) -> ReadColumn:
     """How a column is read from a file's. Raises UsageError, naming ``where``, for one of an unlike type."""
     if found.type == ALL_NULL:
         return ReadColumn(f"CAST(NULL AS {SQL_TYPES[column.type]})", None)
-    ways = READ[column.type]
+    x = quote(found.name) if found.sql is None else found.sql
+    form = form_sql(column, x, found.type)
+    if form is not None:
+        return _by_form(column, x, *form)
+    ways = _ways(column)
     if found.type not in ways:
         raise UsageError(
             f"the file's column {column.name!r} is {found.type}, not {column.type}",
             where=where,
             allowed=" ".join(ways),
-            hint="write the file with that type, or change the definition",
+            hint="write the file with that type, or change the definition: cast= names forms that a column takes, too",
         )
-    x = quote(found.name)
     sql = ways[found.type].format(x=x)
     if found.earlier:
         sql = f"{sql} - CAST(file_row_number IN ({', '.join(map(str, found.earlier))}) AS BIGINT)"
     return ReadColumn(sql, _lost(column, x, sql))
+
+
+def _by_form(column: ColumnPlan, x: str, sql: str, code: str) -> ReadColumn:
+    # a double that is no number is null
+    lost = f"{x} IS NOT NULL AND ({sql}) IS NULL AND {code} IS NOT NULL"
+    if column.type == "timestamp":
+        lost = f"{x} IS NOT NULL AND coalesce(({sql}) NOT BETWEEN {TIME_MIN} AND {TIME_MAX}, {code} IS NOT NULL)"
+    return ReadColumn(sql, lost, f"coalesce({code}, 'out of range')")
+
+
+def _ways(column: ColumnPlan) -> dict[str, str]:
+    """How each type of a file is read, but for what would be a guess: numbers that are times in another unit, and times
+    without a zone where the column names one.
+    """
+    ways, cast = READ[column.type], column.cast
+    if column.type == "timestamp" and cast.unit != "ms":
+        ways = {type: way for type, way in ways.items() if type != "BIGINT"}
+    if cast.zone is not None and not cast.zone.utc:
+        ways = {type: way for type, way in ways.items() if "WITH TIME ZONE" in type}
+    return ways
 
 
 def _lost(column: ColumnPlan, x: str, sql: str) -> str | None:

@@ -6,7 +6,7 @@ import base64
 import os
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -36,10 +36,17 @@ class Event:
     raw: bytes | None
     timestamp: int | None = None
     source: str | None = None
+    key: bytes | None = None
+    headers: Sequence[tuple[str, bytes | None]] = ()
 
     def to_json(self) -> list[Any]:
         """The item as the driver reads it."""
-        return ["event", None if self.raw is None else base64.b64encode(self.raw).decode(), self.timestamp, self.source]
+        headers = [[name, _base64(value)] for name, value in self.headers]
+        return ["event", _base64(self.raw), self.timestamp, self.source, _base64(self.key), headers]
+
+
+def _base64(raw: bytes | None) -> str | None:
+    return None if raw is None else base64.b64encode(raw).decode()
 
 
 @dataclass(frozen=True)
@@ -126,14 +133,27 @@ class HarnessDriver:
             )
 
     def run(
-        self, plans: Sequence[str], items: Sequence[Item], *, backend: str = "heap", now: int | None = None
+        self,
+        plans: Sequence[str],
+        items: Sequence[Item],
+        *,
+        backend: str = "heap",
+        now: int | None = None,
+        layouts: Mapping[str, str] | None = None,
     ) -> DriverResult:
         """Runs the views (canonical plans, all of one source or union) over the items, from empty state.
 
-        ``backend``: heap or rocksdb; ``now``: the wall clock in milliseconds, None at the end of all time. Raises
-        PenstockError with the Java side's own words when that fails.
+        ``backend``: heap or rocksdb; ``now``: the wall clock in milliseconds, None at the end of all time; ``layouts``:
+        source → where its columns stand in its records, where that is not under their own names. Raises PenstockError
+        with the Java side's own words when that fails.
         """
-        request = {"plans": list(plans), "items": [item.to_json() for item in items], "backend": backend, "now": now}
+        request = {
+            "plans": list(plans),
+            "items": [item.to_json() for item in items],
+            "backend": backend,
+            "now": now,
+            "layouts": dict(layouts or {}),
+        }
         answer = self._ask(orjson.dumps(request))
         if "error" in answer:
             raise PenstockError("the Java operators failed", hint=answer["error"])

@@ -47,12 +47,16 @@ SHADED = "org.apache.flink.kafka.shaded."
 
 @dataclass(frozen=True)
 class SourceJob:
-    """A source, its topic, and the canonical JSON of the plans of all views that read it, alone or in a union."""
+    """A source, its topic, and the canonical JSON of the plans of all views that read it, alone or in a union.
+
+    ``layout``: where the columns stand in its records, as JSON; empty where all have their own names.
+    """
 
     name: str
     topic: str
     plans: tuple[str, ...]
     start: Start
+    layout: str = ""
 
 
 @dataclass(frozen=True)
@@ -210,7 +214,7 @@ def _kafka_source(source: SourceJob, plans: Any, kafka: dict[str, str], group: s
         .setProperty("partition.discovery.interval.ms", str(DISCOVERY_MS))
         .setStartingOffsets(jvm.penstock.kafka.StartingOffsets(_by_partition(source.start.starts, -1)))
         .setUnbounded(jvm.penstock.kafka.StoppingOffsets(_by_partition(source.start.stops, -1)))
-        .setDeserializer(jvm.penstock.ingest.IngestDeserializer(source.name, plans))
+        .setDeserializer(jvm.penstock.ingest.IngestDeserializer(source.name, source.layout, plans))
         .build()
     )
 

@@ -12,6 +12,9 @@ public record Bad(String code, String detail) {
     public static final String OVERFLOW = "overflow";
     public static final String TOO_LONG = "too long";
 
+    /** Of a record without a value where that is no event, and so not bad. */
+    public static final Bad TOMBSTONE = new Bad("tombstone", "");
+
     /** All reason words. */
     public static String[] codes() {
         return new String[] {

@@ -21,6 +21,7 @@ public final class IngestDeserializer implements KafkaRecordDeserializationSchem
     private static final long serialVersionUID = 1L;
 
     private final String source;
+    private final String layout;
     private final String[] plans;
     private final WallClock clock;
     private transient RowParser parser;
@@ -30,15 +31,17 @@ public final class IngestDeserializer implements KafkaRecordDeserializationSchem
 
     /**
      * @param source its name
+     * @param layout where its columns stand in its records, as JSON; empty: all under their own names
      * @param plans the canonical plans of all views that read it
      */
-    public IngestDeserializer(String source, String... plans) {
-        this(System::currentTimeMillis, source, plans);
+    public IngestDeserializer(String source, String layout, String... plans) {
+        this(System::currentTimeMillis, source, layout, plans);
     }
 
-    public IngestDeserializer(WallClock clock, String source, String... plans) {
+    public IngestDeserializer(WallClock clock, String source, String layout, String... plans) {
         this.clock = clock;
         this.source = source;
+        this.layout = layout;
         this.plans = plans;
         PlanReader.readAll(source, plans);
     }
@@ -47,12 +50,12 @@ public final class IngestDeserializer implements KafkaRecordDeserializationSchem
     public void open(DeserializationSchema.InitializationContext context) {
         List<View> views = PlanReader.readAll(source, plans);
         Source own = views.get(0).sources().get(views.get(0).place(source));
-        parser = new RowParser(own, Columns.used(own, views), clock);
+        parser = new RowParser(own, layout, Columns.used(own, views), clock);
     }
 
     @Override
     public void deserialize(ConsumerRecord<byte[], byte[]> record, Collector<Row> out) {
-        out.collect(parser.parse(record.value(), record.partition(), record.offset(), record.timestamp()));
+        out.collect(parser.parse(record));
     }
 
     @Override

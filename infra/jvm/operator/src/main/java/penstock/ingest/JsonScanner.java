@@ -19,6 +19,23 @@ final class JsonScanner {
 
     private static final long EXACT = 1L << 53;
 
+    /** How much of a value is shown, in bytes. */
+    private static final int SHOWN = 40;
+
+    private static final long[] TENS = new long[19];
+
+    static {
+        TENS[0] = 1;
+        for (int i = 1; i < TENS.length; i++) {
+            TENS[i] = TENS[i - 1] * 10;
+        }
+    }
+
+    /** A whole number has at most so many digits; what has more is as good as infinite. */
+    static final int MOST_DIGITS = 38;
+
+    static final String HUGE = "infinite";
+
     /** How many objects and arrays may stand one in another, the record itself among them. */
     static final int NESTING = 256;
 
@@ -28,7 +45,12 @@ final class JsonScanner {
     // objects and arrays around the value that is read next
     private int around;
 
+    // the string passed last, without its quotes
+    private int textStart;
+    private int textEnd;
+
     // the number read last
+    private int numberEnd;
     private int numberStart;
     private boolean negative;
     private boolean integer;
@@ -44,19 +66,56 @@ final class JsonScanner {
         checkUtf8();
     }
 
+    /** Has no text but this one, to be read as a {@link #numeral} or by its bytes. */
+    void openText(byte[] text) {
+        in = text;
+        textStart = 0;
+        textEnd = text.length;
+    }
+
+    byte[] bytes() {
+        return in;
+    }
+
+    int textStart() {
+        return textStart;
+    }
+
+    int textEnd() {
+        return textEnd;
+    }
+
+    int place() {
+        return at;
+    }
+
     private void checkUtf8() throws BadRecord {
+        if (!isUtf8(in)) {
+            throw bad("invalid UTF-8");
+        }
+    }
+
+    static boolean isUtf8(byte[] text) {
         int any = 0;
-        for (byte b : in) {
+        for (byte b : text) {
             any |= b;
         }
         if (any >= 0) {
-            return;
+            return true;
         }
         try {
-            StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(in));
+            StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(text));
+            return true;
         } catch (CharacterCodingException e) {
-            throw bad("invalid UTF-8");
+            return false;
         }
+    }
+
+    /** The beginning of the value that stands from there to what was read last, for people. */
+    String shown(int start) {
+        int length = Math.min(at - start, SHOWN);
+        String text = new String(in, start, length, StandardCharsets.UTF_8);
+        return at - start > SHOWN ? text + "…" : text;
     }
 
     BadRecord bad(String what) {
@@ -143,6 +202,38 @@ final class JsonScanner {
         return escaped ? decode(start, at - 1) : new String(in, start, at - 1 - start, StandardCharsets.UTF_8);
     }
 
+    /** Passes a string, whose bytes then lie between {@link #textStart} and {@link #textEnd}; true with escapes. */
+    boolean text() throws BadRecord {
+        textStart = at + 1;
+        boolean escaped = skipString();
+        textEnd = at - 1;
+        return escaped;
+    }
+
+    /** The string that was passed last. */
+    String textString(boolean escaped) {
+        return escaped
+                ? decode(textStart, textEnd)
+                : new String(in, textStart, textEnd - textStart, StandardCharsets.UTF_8);
+    }
+
+    /** Is the text that was passed last a number: JSON's grammar, and leading zeros? If so it is read as one. */
+    boolean numeral() {
+        int after = at;
+        int ended = end;
+        at = textStart;
+        end = textEnd;
+        try {
+            number(true);
+            return at == textEnd;
+        } catch (BadRecord e) {
+            return false;
+        } finally {
+            at = after;
+            end = ended;
+        }
+    }
+
     /** Passes a string, checking its escapes; true when it has some. */
     boolean skipString() throws BadRecord {
         boolean escaped = false;
@@ -212,9 +303,14 @@ final class JsonScanner {
         };
     }
 
-    /** Tells that the values which follow are in one more object. */
+    /** Tells that the values which follow are in one more object or array. */
     void enter() {
         around++;
+    }
+
+    /** Tells that it has ended. */
+    void leave() {
+        around--;
     }
 
     /** Passes any value of at most {@link #NESTING} levels. */
@@ -280,6 +376,10 @@ final class JsonScanner {
 
     /** Reads a number by JSON's grammar; {@link #isInteger}, {@link #fits}, {@link #asLong} and {@link #asDouble} tell of it. */
     void number() throws BadRecord {
+        number(false);
+    }
+
+    private void number(boolean leadingZeros) throws BadRecord {
         numberStart = at;
         negative = at < end && in[at] == '-';
         if (negative) {
@@ -289,7 +389,7 @@ final class JsonScanner {
         wide = false;
         digits = 0;
         exponent = 0;
-        if (at < end && in[at] == '0') {
+        if (!leadingZeros && at < end && in[at] == '0') {
             at++;
         } else {
             digits();
@@ -304,6 +404,7 @@ final class JsonScanner {
             integer = false;
             exponentPart();
         }
+        numberEnd = at;
     }
 
     private void digits() throws BadRecord {
@@ -358,22 +459,22 @@ final class JsonScanner {
         return negative ? digits : -digits;
     }
 
-    /** The greatest whole number that is not above it; the least or greatest long for one beyond. */
-    long floor() {
+    /** The greatest whole number not above {@code number * 10^power}; the least or greatest long for one beyond. */
+    long floor(int power) {
         int mantissa = 0;
-        int numberEnd = numberStart + (negative ? 1 : 0);
-        while (numberEnd < at && (in[numberEnd] | 0x20) != 'e') {
-            mantissa += in[numberEnd++] == '.' ? 0 : 1;
+        int mantissaEnd = numberStart + (negative ? 1 : 0);
+        while (mantissaEnd < numberEnd && (in[mantissaEnd] | 0x20) != 'e') {
+            mantissa += in[mantissaEnd++] == '.' ? 0 : 1;
         }
-        return floor(numberEnd, mantissa, mantissa + exponent);
+        return floor(mantissaEnd, mantissa, mantissa + exponent + power);
     }
 
     // of so many digits that end there the first {@code whole} are before the point
-    private long floor(int numberEnd, int mantissa, int whole) {
+    private long floor(int mantissaEnd, int mantissa, int whole) {
         long floor = 0;
         boolean more = false;
         int place = 0;
-        for (int i = numberStart + (negative ? 1 : 0); i < numberEnd; i++) {
+        for (int i = numberStart + (negative ? 1 : 0); i < mantissaEnd; i++) {
             if (in[i] == '.') {
                 continue;
             }
@@ -401,6 +502,60 @@ final class JsonScanner {
             double magnitude = exponent < 0 ? -digits / POWERS[-exponent] : -digits * POWERS[exponent];
             return negative ? -magnitude : magnitude;
         }
-        return Double.parseDouble(new String(in, numberStart, at - numberStart, StandardCharsets.ISO_8859_1));
+        return Double.parseDouble(new String(in, numberStart, numberEnd - numberStart, StandardCharsets.ISO_8859_1));
+    }
+
+    /**
+     * The digits of {@code number * 10^places} without leading zeros, "0" for zero; null where it is not whole, and
+     * {@link #HUGE} where it has more than {@link #MOST_DIGITS}. Without its sign.
+     */
+    String scaled(int places) {
+        StringBuilder digits = new StringBuilder();
+        // digits of zero since the last other one
+        int zeros = 0;
+        long beyond = 0;
+        for (int i = numberStart + (negative ? 1 : 0); i < numberEnd && (in[i] | 0x20) != 'e'; i++) {
+            if (in[i] == '0') {
+                zeros += digits.length() > 0 || beyond > 0 ? 1 : 0;
+            } else if (in[i] != '.') {
+                beyond = digits.length() + zeros > MOST_DIGITS ? beyond + zeros + 1 : beyond;
+                if (beyond == 0) {
+                    addZeros(digits, zeros).append((char) in[i]);
+                }
+                zeros = 0;
+            }
+        }
+        if (digits.isEmpty()) {
+            return "0";
+        }
+        long more = (long) exponent + zeros + places;
+        if (more < 0) {
+            return null;
+        }
+        return beyond > 0 || digits.length() + more > MOST_DIGITS ? HUGE : addZeros(digits, (int) more).toString();
+    }
+
+    private static StringBuilder addZeros(StringBuilder digits, int count) {
+        for (int i = 0; i < count; i++) {
+            digits.append('0');
+        }
+        return digits;
+    }
+
+    boolean isNegative() {
+        return negative;
+    }
+
+    /** Is {@code number * 10^places} whole and, without its sign, below {@code limit}? */
+    boolean isDecimal(int places, long limit) {
+        int shift = exponent + places;
+        if (!wide && digits > Long.MIN_VALUE && shift >= -18 && shift <= 18) {
+            long size = -digits;
+            return shift < 0
+                    ? size % TENS[-shift] == 0 && size / TENS[-shift] < limit
+                    : size == 0 || size <= (limit - 1) / TENS[shift];
+        }
+        String units = scaled(places);
+        return units != null && !units.equals(HUGE) && units.length() <= 18 && Long.parseLong(units) < limit;
     }
 }

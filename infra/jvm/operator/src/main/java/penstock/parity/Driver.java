@@ -7,7 +7,11 @@ import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
+import java.util.HashMap;
+import java.util.Map;
 import java.util.function.Supplier;
+import org.apache.flink.kafka.shaded.org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.flink.kafka.shaded.org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.flink.runtime.state.StateBackend;
 import org.apache.flink.runtime.state.hashmap.HashMapStateBackend;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.JsonNode;
@@ -19,8 +23,8 @@ import penstock.ingest.RowParser;
 
 /**
  * Runs the job's own operators over given events: one JSON request per line in, one JSON line out, until the input
- * ends. A request is {@code {"plans":[canonical text…],"items":[["event",base64|null,timestamp|null,source|null],["watermark",ms],["restore"]],
- * "backend":"heap"|"rocksdb"}}; an item's place is its record's offset. The plans are of one source, or of one union, whose
+ * ends. A request is {@code {"plans":[canonical text…],"items":[["event",base64|null,timestamp|null,source|null,key|null,[[header,base64|null]]],["watermark",ms],["restore"]],
+ * "backend":"heap"|"rocksdb","layouts":{source:text}}}; an item's place is its record's offset. The plans are of one source, or of one union, whose
  * events name their source.
  */
 public final class Driver {
@@ -52,6 +56,7 @@ public final class Driver {
     private static ObjectNode run(JsonNode request) throws Exception {
         try (ViewsRun run = new ViewsRun(
                 plans(request.get("plans")),
+                layouts(request.get("layouts")),
                 backend(request.get("backend").asText()),
                 request.get("now").isNull() ? RowParser.TIME_MAX : request.get("now").longValue())) {
             JsonNode items = request.get("items");
@@ -80,11 +85,25 @@ public final class Driver {
 
     private static void item(ViewsRun run, int index, JsonNode item) throws Exception {
         switch (item.get(0).asText()) {
-            case "event" -> run.event(item.get(3).textValue(), index, raw(item.get(1)), timestamp(item.get(2)));
+            case "event" -> run.event(item.get(3).textValue(), record(index, item));
             case "watermark" -> run.watermark(item.get(1).longValue());
             case "restore" -> run.restore();
             default -> throw new IllegalArgumentException("item " + item + " is not event, watermark or restore");
         }
+    }
+
+    private static ConsumerRecord<byte[], byte[]> record(int index, JsonNode item) throws IOException {
+        RecordHeaders headers = new RecordHeaders();
+        for (JsonNode header : item.get(5)) {
+            headers.add(header.get(0).textValue(), raw(header.get(1)));
+        }
+        return SourceRun.record(index, raw(item.get(1)), timestamp(item.get(2)), raw(item.get(4)), headers);
+    }
+
+    private static Map<String, String> layouts(JsonNode layouts) {
+        Map<String, String> texts = new HashMap<>();
+        layouts.fields().forEachRemaining(entry -> texts.put(entry.getKey(), entry.getValue().textValue()));
+        return texts;
     }
 
     private static byte[] raw(JsonNode base64) throws IOException {

@@ -36,12 +36,13 @@ final class SourceRun implements AutoCloseable {
     private OneInputStreamOperatorTestHarness<Row, DeadLetter> harness;
 
     /** @param now the wall clock, in milliseconds */
-    SourceRun(String source, String[] plans, List<ViewRun> runs, ArrayNode dead, long now) throws Exception {
+    SourceRun(String source, String layout, String[] plans, List<ViewRun> runs, ArrayNode dead, long now)
+            throws Exception {
         this.source = source;
         this.plans = plans;
         this.runs = runs;
         this.dead = dead;
-        deserializer = new IngestDeserializer(() -> now, source, plans);
+        deserializer = new IngestDeserializer(() -> now, source, layout, plans);
         deserializer.open(null);
         start(null);
     }
@@ -56,9 +57,8 @@ final class SourceRun implements AutoCloseable {
         harness.open();
     }
 
-    /** @param timestamp of the Kafka record, or null for none */
-    void event(long offset, byte[] raw, Long timestamp) throws Exception {
-        deserializer.deserialize(record(offset, raw, timestamp), new ListCollector<>(parsed));
+    void event(ConsumerRecord<byte[], byte[]> record) throws Exception {
+        deserializer.deserialize(record, new ListCollector<>(parsed));
         for (Row row : parsed) {
             harness.processElement(new StreamRecord<>(row, row.time));
         }
@@ -70,18 +70,19 @@ final class SourceRun implements AutoCloseable {
     }
 
     /** A record as the job's source reads it; {@code timestamp} is null for none. */
-    static ConsumerRecord<byte[], byte[]> record(long offset, byte[] raw, Long timestamp) {
+    static ConsumerRecord<byte[], byte[]> record(
+            long offset, byte[] raw, Long timestamp, byte[] key, RecordHeaders headers) {
         return new ConsumerRecord<>(
                 TOPIC,
                 0,
                 offset,
                 timestamp == null ? ConsumerRecord.NO_TIMESTAMP : timestamp,
                 TimestampType.CREATE_TIME,
-                ConsumerRecord.NULL_SIZE,
+                key == null ? ConsumerRecord.NULL_SIZE : key.length,
                 raw == null ? ConsumerRecord.NULL_SIZE : raw.length,
-                null,
+                key,
                 raw,
-                new RecordHeaders(),
+                headers,
                 Optional.empty());
     }
 

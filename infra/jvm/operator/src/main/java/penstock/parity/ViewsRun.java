@@ -2,7 +2,9 @@ package penstock.parity;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Supplier;
+import org.apache.flink.kafka.shaded.org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.flink.runtime.state.StateBackend;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ArrayNode;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.JsonNodeFactory;
@@ -18,24 +20,25 @@ final class ViewsRun implements AutoCloseable {
     private final ArrayNode dead = JsonNodeFactory.instance.arrayNode();
     private long checkpoints;
 
-    /** @param now the wall clock, in milliseconds */
-    ViewsRun(String[] plans, Supplier<StateBackend> backend, long now) throws Exception {
+    /**
+     * @param layouts source → where its columns stand in its records; none where all have their own names
+     * @param now the wall clock, in milliseconds
+     */
+    ViewsRun(String[] plans, Map<String, String> layouts, Supplier<StateBackend> backend, long now) throws Exception {
         for (String plan : plans) {
             views.add(PlanReader.read(plan));
             runs.add(new ViewRun(plan, backend.get()));
         }
         for (var source : views.get(0).sources()) {
-            sources.add(new SourceRun(source.name(), plans, runs, dead, now));
+            String layout = layouts.getOrDefault(source.name(), "");
+            sources.add(new SourceRun(source.name(), layout, plans, runs, dead, now));
         }
     }
 
-    /**
-     * @param source whose record it is; null where there is one
-     * @param timestamp of the Kafka record, or null for none
-     */
-    void event(String source, long offset, byte[] raw, Long timestamp) throws Exception {
+    /** @param source whose record it is; null where there is one */
+    void event(String source, ConsumerRecord<byte[], byte[]> record) throws Exception {
         int place = source == null ? 0 : views.get(0).place(source);
-        sources.get(place).event(offset, raw, timestamp);
+        sources.get(place).event(record);
     }
 
     void watermark(long time) throws Exception {

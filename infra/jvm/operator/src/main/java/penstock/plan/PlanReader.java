@@ -1,6 +1,7 @@
 package penstock.plan;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
@@ -22,6 +23,9 @@ public final class PlanReader {
     private static final int MOST_ARGS = 64;
     /** So are its conditions, but for two bits that say more of the event. */
     private static final int MOST_WHERES = 62;
+
+    /** Unit → the power of ten of milliseconds that one of it is. */
+    private static final Map<String, Integer> POWERS = Map.of("s", 3, "ms", 0, "us", -3, "ns", -6);
 
     private PlanReader() {}
 
@@ -82,11 +86,35 @@ public final class PlanReader {
                 list(node.get("columns"), column -> column(column, column.get("nullable").asBoolean())),
                 node.get("lateness_ms").asLong(),
                 node.get("max_ahead_ms").asLong(),
-                node.get("disorder_ms").asLong());
+                node.get("disorder_ms").asLong(),
+                node.path("tombstones").asBoolean());
     }
 
     private static Column column(JsonNode node, boolean nullable) {
-        return new Column(node.get("name").asText(), type(node), nullable);
+        return new Column(node.get("name").asText(), type(node), nullable, cast(node.path("cast")));
+    }
+
+    private static Cast cast(JsonNode node) {
+        if (node.isMissingNode()) {
+            return Cast.PLAIN;
+        }
+        String unit = node.path("unit").asText("ms");
+        check(unit.equals("iso8601") || POWERS.containsKey(unit), "unit " + unit + " is not carried");
+        return new Cast(
+                node.path("text").asBoolean(),
+                node.path("fraction").asBoolean(),
+                node.path("number").asBoolean(),
+                node.path("decimal").asInt(-1),
+                POWERS.getOrDefault(unit, 0),
+                unit.equals("iso8601"),
+                node.has("zone") ? zone(node.get("zone")) : null,
+                node.has("values") ? values(node.get("values")) : null);
+    }
+
+    private static Map<String, String> values(JsonNode node) {
+        Map<String, String> values = new HashMap<>();
+        node.forEach(pair -> values.put(pair.get(0).textValue(), pair.get(1).textValue()));
+        return Map.copyOf(values);
     }
 
     private static Arg arg(JsonNode node) {

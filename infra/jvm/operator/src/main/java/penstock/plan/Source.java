@@ -5,7 +5,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A source and its rules of time, in milliseconds. {@code time} null: a static table; {@code id} null: every row counts;
- * {@code op} null: every row is an insert.
+ * {@code op} null: every row is an insert. {@code tombstones}: a record without a value is no event.
  */
 public record Source(
         String name,
@@ -15,7 +15,8 @@ public record Source(
         List<Column> columns,
         long lateness,
         long maxAhead,
-        long disorder) {
+        long disorder,
+        boolean tombstones) {
 
     /** The place of a column, or -1 for a null name. */
     public int index(@Nullable String column) {

@@ -9,6 +9,16 @@ import java.util.Arrays;
 public record Zone(long[] starts, long[] offsets) {
     public static final long UNKNOWN = Long.MIN_VALUE;
 
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof Zone zone && Arrays.equals(starts, zone.starts) && Arrays.equals(offsets, zone.offsets);
+    }
+
+    @Override
+    public int hashCode() {
+        return 31 * Arrays.hashCode(starts) + Arrays.hashCode(offsets);
+    }
+
     /** The offset at a time, in milliseconds, or {@link #UNKNOWN}. The first holds before its start too. */
     public long offset(long time) {
         int found = Arrays.binarySearch(starts, time);

@@ -108,13 +108,14 @@ public final class Router extends ProcessFunction<Row, DeadLetter>
         if (!positions.pass(row.partition, row.offset)) {
             return;
         }
-        if (row.bad != null) {
+        boolean nothing = Bad.TOMBSTONE.equals(row.bad);
+        if (row.bad != null && !nothing) {
             send(letter(row, null, row.bad), dead);
         }
         for (int i = 0; i < routes.length; i++) {
             counters[i].add(IN);
             if (row.bad != null) {
-                counters[i].add(DEAD);
+                counters[i].add(nothing ? APPLIED : DEAD);
             } else {
                 route(row, i, context, dead);
             }

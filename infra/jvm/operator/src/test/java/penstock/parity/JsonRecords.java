@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.SplittableRandom;
 import org.apache.flink.kafka.shaded.org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.flink.kafka.shaded.org.apache.kafka.common.header.internals.RecordHeaders;
 import org.apache.flink.util.Collector;
 import penstock.ingest.IngestDeserializer;
 import penstock.ingest.Row;
@@ -20,10 +21,10 @@ final class JsonRecords implements Collector<Row> {
 
     JsonRecords(View view, int count, SplittableRandom random) throws Exception {
         Source source = view.sources().get(0);
-        deserializer = new IngestDeserializer(source.name(), view.json());
+        deserializer = new IngestDeserializer(source.name(), "", view.json());
         deserializer.open(null);
         for (int i = 0; i < count; i++) {
-            records.add(SourceRun.record(i, json(source, i, random), null));
+            records.add(SourceRun.record(i, json(source, i, random), null, null, new RecordHeaders()));
         }
     }
 

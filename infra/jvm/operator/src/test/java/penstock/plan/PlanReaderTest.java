@@ -16,8 +16,9 @@ class PlanReaderTest {
     void readsAllParts() {
         View view = PlanReader.read(PLAN);
         assertEquals("v", view.name());
-        assertEquals(new Source("src", "ts", "id", null, view.sources().get(0).columns(), 5, 1000, 0), view.sources().get(0));
-        assertEquals(new Column("ts", Type.TIMESTAMP, false), view.sources().get(0).columns().get(0));
+        Source source = view.sources().get(0);
+        assertEquals(new Source("src", "ts", "id", null, source.columns(), 5, 1000, 0, false), source);
+        assertEquals(new Column("ts", Type.TIMESTAMP, false, Cast.PLAIN), view.sources().get(0).columns().get(0));
         assertEquals(new Window(Window.Kind.SLIDING, "w", 10, 3, 0, 0), view.windows().get(0));
         assertEquals(
                 new Feature("f", "count", -1, 0, 0, Type.INT64, -1, new Parameters(0, 1, 0, List.of()), List.of()),
