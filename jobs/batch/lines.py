@@ -47,10 +47,11 @@ Read = tuple[int, Row | str]
 
 def is_lines(file: str) -> bool:
     """Is it, by its name, JSON lines or CSV?"""
-    return _kind(file) in (*JSON_LINES, *CSV)
+    return kind(file) in (*JSON_LINES, *CSV)
 
 
-def _kind(file: str) -> str:
+def kind(file: str) -> str:
+    """The end of its name, without that of its compression."""
     path = Path(file)
     return (path.with_suffix("") if path.suffix in COMPRESSED else path).suffix.lower()
 
@@ -93,7 +94,7 @@ def _schema(source: SourcePlan) -> pa.Schema:
 def _batches(source: SourcePlan, files: Sequence[str], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     for file in files:
         with opened(file) as lines:
-            rows = _csv_rows(source, lines, file) if _kind(file) in CSV else _json_rows(_of_files(source), lines)
+            rows = _csv_rows(source, lines, file) if kind(file) in CSV else _json_rows(_of_files(source), lines)
             while some := list(islice(rows, _AT_ONCE)):
                 yield pa.RecordBatch.from_pylist([_as_row(file, *row) for row in some], schema)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,8 +16,10 @@ from penstock.features.compilers.duckdb.versions import versions_queries
 from penstock.features.compilers.duckdb.view import ViewQuery
 from penstock.features.compilers.flink.state_size import StateSize, state_size
 from penstock.features.durations import UNITS_MS, duration_text
+from penstock.features.errors import UsageError
 from penstock.features.infix import infix
 from penstock.features.plan import FeaturePlan, ModelPlan, SourcePlan, ViewPlan
+from penstock.jobs.commands.check_records import check_records
 from penstock.jobs.commands.common import command as shared
 from penstock.jobs.project.context import Context
 from penstock.jobs.project.project import Project
@@ -24,15 +27,29 @@ from penstock.jobs.project.project import Project
 
 @click.command()
 @click.option("--sql", is_flag=True, help="Print the SQL that a backfill runs, too.")
+@click.option("--events", type=click.Path(path_type=Path, dir_okay=False), help="Read these JSON lines instead.")
+@click.option("--topic", help="Read the records of this topic instead.")
+@click.option("--source", help="Whose records they are; the only one unless given.")
+@click.option("--most", type=click.IntRange(1), default=100_000, show_default=True, help="Read so many at most.")
 @shared
-def command(context: Context, sql: bool) -> None:
+def command(context: Context, sql: bool, events: Path | None, topic: str | None, source: str | None, most: int) -> None:
     """Read the definitions and show what they compile to, or all that is wrong with them.
 
     "state" is what the stream keeps for a key: its fixed bytes, and bytes for each event that is alive, or for each
     step of its windows in which there are events.
 
+    With --events or --topic real records are read instead: what each column becomes, how many records would be dead
+    letters, and why.
+
     Example: penstock check --project feature_repo --sql
+
+    Example: penstock check --topic orders --most 1000
     """
+    if events is not None or topic is not None:
+        if events is not None and topic is not None:
+            raise UsageError("--events and --topic are two kinds of records", allowed="one of them")
+        check_records(context, events, topic, source, most)
+        return
     project = context.project
     for plan in project.plans.values():
         context.out.print(_view_grid(plan))

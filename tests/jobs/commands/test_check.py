@@ -175,3 +175,34 @@ def test_a_union_is_named_by_its_streams_and_its_sql_runs(tmp_path: Path) -> Non
         ids = db.execute("SELECT _id, _source FROM events ORDER BY _id").fetchall()
     assert rows == [("x", 5), ("x", 9)]
     assert ids == [("0:7", "older"), ("1:b", "orders")]
+
+
+RECORDS = """from penstock import Stream, column
+shipped = Stream("shipped", topic="shipped", time="at", columns=dict(
+    at=column("timestamp", path="meta.at", unit="s"), k="string",
+    amount=column("float64", path="order.total", cast="text")))
+"""
+
+
+def test_real_records_show_what_they_become(tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text('project = "shop"\n')
+    (tmp_path / "definitions.py").write_text(RECORDS)
+    file = tmp_path / "records.jsonl"
+    good = [{"meta": {"at": i}, "order": {"total": f"{i}.50"}, "k": None} for i in range(5)]
+    bad = [{"meta": {"at": 1}, "order": {"total": "1,50"}}, {"meta": {"at": 1}, "order": {"total": "x"}}, {"order": {}}]
+    file.write_text("".join(json.dumps(record) + "\n\n" for record in [*good, *bad]) + "no record\n")
+    options = ["check", "--project", str(tmp_path), "--events", str(file)]
+    shown = json.loads(CliRunner().invoke(penstock, [*options, "--json"]).stdout)
+    assert (shown["good"], {code: each["records"] for code, each in shown["dead"].items()}) == (
+        5, {"wrong type": 2, "missing time": 1, "not json": 1},
+    )  # fmt: skip
+    assert shown["columns"]["amount"] == {
+        "type": "float64", "at": "amount (order.total)", "values": 5, "nulls": 0, "examples": [0.5, 1.5, 2.5],
+    }  # fmt: skip
+    assert shown["columns"]["at"]["examples"] == [0, 1000, 2000] and shown["columns"]["k"]["nulls"] == 5
+    words = CliRunner().invoke(penstock, options).stdout
+    first = f'{file}:11: amount (order.total) is "1,50", not float64; the record has meta.at, order.total'
+    assert "5 good records, 4 would be dead letters" in words and first in " ".join(words.split())
+    for more, what in [(["--topic", "shipped"], "two kinds"), (["--source", "ships"], "there is no source 'ships'")]:
+        refused = CliRunner().invoke(penstock, [*options, *more])
+        assert refused.exit_code == 2 and what in refused.stderr

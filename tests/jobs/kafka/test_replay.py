@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 
 from penstock.features.errors import PenstockError, UsageError
 from penstock.features.ingest import parse
@@ -286,3 +287,33 @@ def test_a_reader_that_fails_ends_the_wait(connected: Project, output: str) -> N
             pytest.raises(PenstockError, match="predictions cannot be read back"),
         ):
             replay(connected, sender, 0, 10_000, pace)
+
+
+SPELLED = """
+from penstock import Stream, View, column, count, header, record_key, record_timestamp
+orders = Stream("orders", topic="{orders}", history="orders/*.jsonl", time="at", columns=dict(
+    at=record_timestamp(), shop=record_key(path="shop.id"), trace=header("trace"),
+    amount=column("float64", path="order.total", cast=("text", "decimal"), places=2),
+    paid=column("timestamp", path="order.paid", unit="s")))
+shop_orders = View("shop_orders", orders, key="shop", features=dict(n=count().over("1h")))
+"""
+
+
+def test_records_are_sent_as_the_definition_spells_them(kafka: Kafka, tmp_path: Path) -> None:
+    project = make_project(tmp_path, SPELLED.format(orders=unique("orders")), servers=kafka.servers)
+    (project.config.data / "orders").mkdir(parents=True)
+    parts = {"_timestamp": 1_000, "_key": {"shop": {"id": "é"}}, "_headers": {"trace": "t"}}
+    lines = [{**parts, "order": {"total": "12.50", "paid": 1.5}}, {"_timestamp": 2_000, "order": {"total": "x"}}]
+    (project.config.data / "orders" / "a.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    ensure_topics(project.config, [project.topic("orders")])
+    with producer(project.config) as sender:
+        assert replay(project, sender, 0, 10_000, FullSpeed()) == {"orders": 1}
+        sender.send(project.topic("orders"), b'{"order": {"total": 1.005}}')
+    shown = CliRunner().invoke(
+        penstock, ["check", "--project", str(tmp_path), "--topic", project.topic("orders"), "--json"]
+    )
+    look = json.loads(shown.stdout)
+    assert (look["good"], look["dead"]["out of range"]["records"]) == (1, 1), shown.output
+    assert {name: column["examples"] for name, column in look["columns"].items()} == {
+        "at": [1000], "shop": ["é"], "trace": ["t"], "amount": [12.5], "paid": [1500],
+    }  # fmt: skip

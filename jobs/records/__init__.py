@@ -1,0 +1,1 @@
+"""Real records seen through a definition, before anything runs."""
