@@ -153,6 +153,8 @@ def _made_ready(query: ViewQuery) -> str:
 
 def _sql(project: Project, plan: ViewPlan) -> str:
     """What a backfill of the epoch's first day runs; other days differ by their times only."""
+    # the SQL is that of files with the sources' own columns and types
+    plan = plan.as_typed()
     histories = [_history(project, source) for source in plan.source.sources]
     query = ViewQuery(plan)
     end = UNITS_MS["d"]

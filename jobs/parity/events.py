@@ -54,7 +54,15 @@ def read_events(file: Path, sources: Mapping[str, SourcePlan]) -> dict[str, list
     """Source name → its events in order of arrival. Raises UsageError for a file or a source that is not known."""
     if not file.is_file():
         raise UsageError("there is no such file of events", where=str(file), allowed="JSON lines, or Parquet")
-    records = _parquet_records(file) if _is_parquet(file) else file.read_bytes().split(b"\n")
+    in_parquet = _is_parquet(file)
+    for spelled in sources.values():
+        if in_parquet and not spelled.plain:
+            raise UsageError(
+                f"Parquet has no records of {spelled.name}, which has paths or casts",
+                where=str(file),
+                allowed="JSON lines: records as the topic has them",
+            )
+    records = _parquet_records(file) if in_parquet else file.read_bytes().split(b"\n")
     arrivals: dict[str, list[Arrival]] = {name: [] for name in sources}
     for index, raw in enumerate(records):
         if raw.strip():

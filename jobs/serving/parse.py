@@ -16,8 +16,9 @@ from penstock.features.expressions import INT64_MAX, INT64_MIN
 from penstock.features.ingest import TIME_MAX, TIME_MIN, BadEvent, Row, parse
 from penstock.features.plan import ColumnPlan, SourcePlan
 from penstock.features.records.casts import PLAIN, Unfit, typed
-from penstock.features.records.document import may_be_deep, read_value
-from penstock.features.records.origin import own_name
+from penstock.features.records.document import may_be_deep, read_value, value_at
+from penstock.features.records.origin import Fields, own_name
+from penstock.features.records.path import Path
 
 #: What orjson makes of each type's plain values. A number with a fraction or an exponent is a float to it, as is an
 #: integer beyond 64 bits: neither is plain in an int64 column.
@@ -126,6 +127,9 @@ def _reader(column: ColumnPlan) -> Reader | None:
     origin, cast = column.stands, column.cast
     if cast == PLAIN and origin == own_name(column.name):
         return None
+    names = origin.paths[0] if isinstance(origin, Fields) and len(origin.paths) == 1 else (0,)
+    if cast == PLAIN and all(isinstance(step, str) for step in names):
+        return _by_names(names)
 
     def read(document: dict[str, Any], record: Any) -> Any:
         try:
@@ -137,6 +141,23 @@ def _reader(column: ColumnPlan) -> Reader | None:
             )
         except Unfit:
             return _STRANGE
+
+    return read
+
+
+def _by_names(path: Path) -> Reader:
+    def read(document: dict[str, Any], record: Any) -> Any:
+        node: Any = document
+        try:
+            for name in path:
+                node = node[name]
+        except (KeyError, TypeError):
+            # absent, or in what has no fields
+            try:
+                return value_at(document, path)
+            except Unfit:
+                return _STRANGE
+        return node
 
     return read
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from penstock.features.records.origin import Fields
 from penstock.jobs.parity.compare import compare_answers
 from penstock.jobs.parity.engines import flink_stream, oracle_stream, stream_items
 from penstock.jobs.parity.events import arrival
+from penstock.jobs.serving.parse import Parser
 from tests.parity.record_columns import CASES, COLUMNS, SPELLED, VIEW, as_event
 from tests.parity.test_random import random_worlds
 
@@ -78,7 +80,14 @@ def spelled(name: str) -> st.SearchStrategy[str]:
 @random_worlds
 @given(st.lists(values(), min_size=1, max_size=40))
 def test_any_records_are_read_alike(driver: HarnessDriver, documents: list[str]) -> None:
-    read_alike(driver, VIEW.plan, [as_event(i, document) for i, document in enumerate(documents)])
+    lines = [as_event(i, document) for i, document in enumerate(documents)]
+    read_alike(driver, VIEW.plan, lines)
+    arrivals = [arrival(SPELLED.source_plan, i, line) for i, line in enumerate(lines)]
+    requests = Parser(SPELLED.source_plan).rows(
+        [SimpleNamespace(value=line, timestamp=-1, key=None, headers=()) for line in lines]
+    )
+    for request, each in zip(requests, arrivals, strict=True):
+        assert repr(request) == repr(each.row) if each.bad is None else request.code == each.bad.code
 
 
 def test_headers_the_key_and_the_timestamp_are_columns(driver: HarnessDriver) -> None:

@@ -206,3 +206,12 @@ def test_real_records_show_what_they_become(tmp_path: Path) -> None:
     for more, what in [(["--topic", "shipped"], "two kinds"), (["--source", "ships"], "there is no source 'ships'")]:
         refused = CliRunner().invoke(penstock, [*options, *more])
         assert refused.exit_code == 2 and what in refused.stderr
+
+
+def test_the_sql_of_columns_with_casts_is_that_of_their_types(tmp_path: Path) -> None:
+    view = 'v = View("v", shipped, key="k", features=dict(n=count().over("1h")))\n'
+    (tmp_path / FILE).write_text('project = "shop"\n')
+    text = RECORDS.replace("column\n", "View, column, count\n").replace('unit="s"', 'unit="iso8601"')
+    (tmp_path / "definitions.py").write_text(text + view)
+    done = CliRunner().invoke(penstock, ["check", "--project", str(tmp_path), "--sql"])
+    assert done.exit_code == 0 and "CREATE TABLE events" in done.stdout, done.output
