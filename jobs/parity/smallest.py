@@ -41,7 +41,7 @@ def node(plan: ViewPlan, feature: str | None) -> dict[str, Any]:
         return plan.to_dict()
     found = next(f for f in plan.features if f.name == feature)
     return {
-        "feature": asdict(found),
+        "feature": found.to_dict(),
         "window": asdict(plan.windows[found.window]),
         "argument": None if found.arg is None else plan.args[found.arg].expr.to_json(),
         "where": None if found.where is None else plan.wheres[found.where].to_json(),
