@@ -54,6 +54,11 @@ _PRODUCER = {
 
 _C = TypeVar("_C")
 
+
+class KafkaAway(PenstockError):
+    """A cluster that does not answer now and may later."""
+
+
 #: A commit waits out a whole back-off otherwise.
 _TRANSACTIONAL = {"linger_ms": 0, "retry_backoff_ms": 1}
 
@@ -138,6 +143,15 @@ def topic_ids(config: Config, topics: Sequence[str]) -> dict[str, str]:
         return {topic["name"]: str(topic["topic_id"]) for topic in found if not topic["error_code"]}
 
 
+def transaction_timeouts(config: Config, ids: Sequence[str]) -> set[int]:
+    """The ``transaction_timeout_ms`` with which the newest producer of each transactional id began.
+
+    Raises PenstockError: KafkaAway when no broker answers.
+    """
+    with answering(config), admin(config) as client:
+        return {each.transaction_timeout_ms for each in client.describe_transactions(ids).values()}
+
+
 @contextlib.contextmanager
 def answering(config: Config) -> Iterator[None]:
     """Turns what Kafka's clients raise into one sentence with the address and without secrets."""
@@ -158,7 +172,7 @@ def _unanswered(config: Config, error: KafkaFailure) -> PenstockError:
         return PenstockError(f"Kafka does not allow it: {error}", where=servers, hint="its access lists decide")
     if isinstance(error, Unanswered):
         hint = "is it up, and is [kafka] in penstock.toml right?"
-        return PenstockError(f"Kafka does not answer: {error}", where=servers, hint=hint)
+        return KafkaAway(f"Kafka does not answer: {error}", where=servers, hint=hint)
     if isinstance(error, WrongTime):
         hint = "is this machine's clock right? message.timestamp.after.max.ms says how far ahead a record may be"
         return PenstockError(f"Kafka refuses a record's time: {error}", where=servers, hint=hint)

@@ -21,9 +21,9 @@ from functools import partial
 from penstock.features.errors import PenstockError, RefusedError, UsageError
 from penstock.features.plan import ModelPlan
 from penstock.jobs.console.logs import about, logger
-from penstock.jobs.kafka.clients import answering, consumer, ensure_topics, producer, require_topics, topic_ids
+from penstock.jobs.kafka.clients import answering, ensure_topics, require_topics, topic_ids
 from penstock.jobs.kafka.errors import KafkaFailure, LostPartitions
-from penstock.jobs.kafka.interface import CLOSE_MS, Consumer, Record
+from penstock.jobs.kafka.interface import Consumer, Record
 from penstock.jobs.kafka.lag import progress as progress_of
 from penstock.jobs.kafka.owner import check_output, claim
 from penstock.jobs.kafka.watch import TopicWatch
@@ -42,7 +42,8 @@ from penstock.jobs.serving.parse import Parser
 from penstock.jobs.serving.reader import Reader
 from penstock.jobs.serving.request_topic import RequestTopic
 from penstock.jobs.serving.requests import Queue, Request, read_requests
-from penstock.jobs.serving.transactions import DELIVERY_MS, TRANSACTION_MS, WEIGHT, Transactions, alone, ids, member_id
+from penstock.jobs.serving.session import PASSING, Renewal, Session
+from penstock.jobs.serving.transactions import WEIGHT, Transactions, alone, member_id
 from penstock.jobs.store.open import open_store
 from penstock.jobs.store.patience import Patience
 
@@ -52,10 +53,6 @@ _LOG = logger("infer")
 IDLE_MS = 100.0
 #: The pause before the store is asked again for a request's own event, in milliseconds, and how it grows.
 LEAST_MS, MOST_MS, GROWTH = 1.0, 8.0, 1.5
-#: A member that is silent for so long loses its partitions, in milliseconds.
-SESSION_MS = 10_000
-#: A member that does not read for so long loses them too: more than any wait for a request's own event.
-READING_MS = 300_000
 
 
 @dataclass
@@ -131,6 +128,13 @@ class Inference:
             with suppress(PenstockError, KafkaFailure):  # the first error says more
                 self._settle()
             raise
+
+    def go_on(self, consumer: Consumer, transactions: Transactions) -> None:
+        """Has ``run`` go on with new clients, from what is committed."""
+        self._transactions = transactions
+        self._answered = []
+        self._queue.clear()
+        self._reader.go_on(consumer)
 
     def _turns(self, stop: threading.Event, progress: Progress) -> None:
         while not stop.is_set() or self._queue or self._answered:
@@ -300,8 +304,7 @@ def infer(
         if project.config.inference.store == "mirrored":
             mirror = opened.enter_context(mirrored(project, streamed(project, inputs), store, stop, told))
         name = opened.enter_context(member_id(project.config.state / "infer", project.names.member(group)))
-        transactions = opened.enter_context(_transactions(project, name))
-        reader = opened.enter_context(_consumer(project, topic, group, name))
+        session = opened.enter_context(Session(project, topic, group, name))
         metrics = None
         if metrics_port is not None:
             reached = partial(progress_of, project.config, [(group, topic)])
@@ -310,14 +313,26 @@ def infer(
             metrics = InferenceMetrics(model.name, model.version, model.fingerprint, names, reached, figures)
             told(f"metrics: {opened.enter_context(served(metrics, project.config.metrics.host, metrics_port))}")
         first: Begin = "earliest" if asked.anew else begin
-        requests = Reader(
-            reader, topic, start or {}, first, told, accept_loss=accept_loss, check=partial(_check_topic, asked, watch)
-        )
+        check = partial(_check_topic, asked, watch)
+        requests = Reader(session.consumer, topic, start or {}, first, told, accept_loss=accept_loss, check=check)
         requests.lost = asked.lost
-        job = Inference(project, model, requests, transactions, mirror or store, metrics)
+        job = Inference(project, model, requests, session.transactions, mirror or store, metrics)
         with alone(name), compiling(model, project.config.state, told):
-            job.run(stop, progress)
+            _run(job, session, stop, progress, told)
     return job.counts
+
+
+def _run(
+    job: Inference, session: Session, stop: threading.Event, progress: Progress, told: Callable[[str], None]
+) -> None:
+    """Has the job go on with new clients where the session's cannot. Raises as ``Inference.run`` and ``Renewal``."""
+    renewal = Renewal(session, stop, told, lambda: job.counts.batches)
+    while True:
+        try:
+            return job.run(stop, progress)
+        except PASSING as error:
+            renewal.renew(error)
+            job.go_on(session.consumer, session.transactions)
 
 
 def _check_moment(model: LoadedModel, told: Callable[[str], None]) -> None:
@@ -348,37 +363,3 @@ def _request_topic(project: Project, plan: ModelPlan) -> str:
             hint=f"give {plan.on.name} a topic=",
         )
     return project.topic(plan.on.name)
-
-
-@contextmanager
-def _transactions(project: Project, name: str) -> Iterator[Transactions]:
-    timeouts = {
-        "transaction_timeout_ms": TRANSACTION_MS,
-        "delivery_timeout_ms": DELIVERY_MS,
-        "request_timeout_ms": DELIVERY_MS,
-    }
-    transactions = Transactions(*(producer(project.config, transactional_id=each, **timeouts) for each in ids(name)))
-    try:
-        transactions.start()
-        yield transactions
-    finally:
-        transactions.close()
-
-
-@contextmanager
-def _consumer(project: Project, topic: str, group: str, name: str) -> Iterator[Consumer]:
-    """Committed offsets and committed requests only; a fixed name in the group, so that a restart waits for nobody."""
-    reader = consumer(
-        project.config,
-        [topic],
-        group_id=group,
-        group_instance_id=name,
-        auto_offset_reset="none",
-        session_timeout_ms=SESSION_MS,
-        heartbeat_interval_ms=SESSION_MS // 4,
-        max_poll_interval_ms=READING_MS + project.config.inference.wait_ms,
-    )
-    try:
-        yield reader
-    finally:
-        reader.close(CLOSE_MS)  # there may be no broker to say good-bye to

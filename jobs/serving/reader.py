@@ -77,6 +77,11 @@ class Reader:
         """Has reading begin again at what is committed, after LostPartitions."""
         self.group = None
 
+    def go_on(self, consumer: Consumer) -> None:
+        """Has a new consumer of the group read on, from what is committed."""
+        self._consumer = consumer
+        self.let_go()
+
     def _take_up(self) -> None:
         group = self._consumer.membership()
         if group is None:

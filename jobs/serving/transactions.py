@@ -20,6 +20,7 @@ from itertools import count, cycle
 from pathlib import Path
 
 from penstock.features.errors import PenstockError
+from penstock.jobs.kafka.clients import KafkaAway
 from penstock.jobs.kafka.errors import Fenced, KafkaFailure
 from penstock.jobs.kafka.interface import CLOSE_MS, Membership, Outgoing, Place, Producer
 
@@ -131,10 +132,10 @@ class Transactions:
     def settle(self) -> float:
         """Returns when what was begun is committed, with the moment at which it was, in seconds since 1970.
 
-        Raises LostPartitions, Fenced, another KafkaFailure, or PenstockError when Kafka is silent.
+        Raises LostPartitions, Fenced, another KafkaFailure, or KafkaAway when Kafka is silent.
         """
         if not self._done.wait(max(0.0, self._deadline - time.monotonic())):
-            raise PenstockError(
+            raise KafkaAway(
                 f"Kafka did not finish a transaction within {PATIENCE_S:.0f} s",
                 hint="is the broker up? This job goes on from its committed offsets when it starts again",
             )

@@ -31,7 +31,7 @@ from penstock.jobs.kafka.interface import Outgoing, Place
 from penstock.jobs.models.folder import load_current
 from penstock.jobs.process.children import Child
 from penstock.jobs.project.project import load_project
-from penstock.jobs.serving import transactions
+from penstock.jobs.serving import session, transactions
 from penstock.jobs.serving.inference import infer
 from penstock.jobs.serving.reader import Reader
 from penstock.jobs.serving.transactions import Transactions
@@ -511,6 +511,49 @@ def read_all(reader: Reader, n: int) -> list[Any]:
     return found
 
 
+# -- clients that cannot go on ----------------------------------------------------------------------------------------
+
+
+@both
+def test_a_member_that_is_fenced_goes_on_with_new_clients(make_shop: MakeShop, client: str) -> None:
+    shop = make_shop(client=client, wait_ms=0)
+    sent = shop.send({}, {})
+    with running(shop) as job:
+        job.wait(2)
+        with clients.admin(shop.project.config) as admin:
+            (member,) = admin.describe_groups([shop.group])[shop.group]["members"]
+        # as a join that reaches the coordinator twice
+        options = {"group_instance_id": member["group_instance_id"], "auto_offset_reset": "none"}
+        with consumer(shop.project.config, [shop.topic], group_id=shop.group, **options) as other:
+            wait_until(lambda: not other.poll(100) and other.membership() is not None, "the name is taken")
+        for _ in range(3):
+            sent += shop.send({}, {})
+            job.wait(len(sent))
+        job.end()
+    assert ids(shop.predictions()) == sent
+
+
+@both
+def test_of_two_processes_of_one_name_the_former_ends(make_shop: MakeShop, tmp_path: Path, client: str) -> None:
+    shop = make_shop(client=client, wait_ms=0)
+    # on another machine of the same host name the number is not taken either
+    shutil.copytree(shop.project.folder, tmp_path / "other")
+    other = copy(shop)
+    other.project = load_project(tmp_path / "other")
+    sent = shop.send({})
+    with running(shop) as former:
+        former.wait(1)
+        with running(other) as later:
+            wait_until(lambda: bool(later.told), "the later one has the partition")
+            sent += shop.send({}, {})
+            later.wait(2)
+            wait_until(lambda: former.error is not None, "the former one has ended")
+            later.end()
+        with pytest.raises(PenstockError, match="takes nothing more from this process"):
+            former.end()
+    assert ids(shop.predictions()) == sent
+
+
 # -- beside another project -------------------------------------------------------------------------------------------
 
 
@@ -683,7 +726,6 @@ def test_predictions_are_numbers(make_shop: MakeShop) -> None:
 def test_a_broker_that_goes_away_ends_the_job_and_a_new_one_answers_the_rest(
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: str
 ) -> None:
-    monkeypatch.setattr(transactions, "PATIENCE_S", 1.0)
     with Broker(tmp_path / "kafka") as broker:
         shop = Shop(tmp_path / "shop", servers=broker.bootstrap_servers, client=client, wait_ms=FOREVER_MS)
         shutil.copytree(models, shop.project.config.state / "models")
@@ -691,6 +733,8 @@ def test_a_broker_that_goes_away_ends_the_job_and_a_new_one_answers_the_rest(
         with running(shop) as job:
             job.wait(1)
             broker.stop()
+            for module in (transactions, session):
+                monkeypatch.setattr(module, "PATIENCE_S", 1.0)
             shop.know_customers("ann")
             with pytest.raises(PenstockError, match="did not finish a transaction within 1 s"):
                 job.wait(2)
