@@ -1,6 +1,9 @@
 package penstock.ingest;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
@@ -18,6 +21,11 @@ final class JsonScanner {
     };
 
     private static final long EXACT = 1L << 53;
+
+    private static final VarHandle EIGHT =
+            MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+    /** One in each of eight bytes. */
+    private static final long EACH = 0x0101010101010101L;
 
     /** How much of a value is shown, in bytes. */
     private static final int SHOWN = 40;
@@ -238,6 +246,7 @@ final class JsonScanner {
     boolean skipString() throws BadRecord {
         boolean escaped = false;
         at++;
+        passPlain();
         while (at < end) {
             byte b = in[at];
             if (b == '"') {
@@ -254,6 +263,22 @@ final class JsonScanner {
             }
         }
         throw bad("a string without an end");
+    }
+
+    /** Passes what is neither the end of a string nor an escape nor a control character, eight bytes at a time. */
+    private void passPlain() {
+        while (at + Long.BYTES <= end) {
+            long bytes = (long) EIGHT.get(in, at);
+            long quote = bytes ^ EACH * '"';
+            long escape = bytes ^ EACH * '\\';
+            // of each byte the highest bit: a lower byte that is none of them cannot set it
+            long special = (quote - EACH & ~quote | escape - EACH & ~escape | bytes - EACH * ' ' & ~bytes) & EACH * 0x80;
+            if (special != 0) {
+                at += Long.numberOfTrailingZeros(special) / Byte.SIZE;
+                return;
+            }
+            at += Long.BYTES;
+        }
     }
 
     private void skipEscape() throws BadRecord {
@@ -315,6 +340,11 @@ final class JsonScanner {
 
     /** Passes any value of at most {@link #NESTING} levels. */
     void skipValue() throws BadRecord {
+        int first = peek();
+        if (first != '{' && first != '[') {
+            skipScalar(first);
+            return;
+        }
         BitSet objects = new BitSet();
         int depth = 0;
         do {
