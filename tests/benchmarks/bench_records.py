@@ -37,7 +37,7 @@ TEXTS: dict[str, Any] = {
     "ts": f.column("timestamp", path="meta.created", unit="iso8601"),
     "amount": f.column("float64", path="order.total.amount", cast=("decimal", "text"), places=2),
 }
-RECORDS, ROUNDS, BYTES = 5_000, 60, 1_000
+RECORDS, ROUNDS, BYTES = 5_000, 400, 1_000
 
 
 def stream(columns: dict[str, Any]) -> f.Stream:
