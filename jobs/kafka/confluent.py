@@ -229,7 +229,11 @@ def require_answer(login: Mapping[str, Any], answer_ms: int) -> None:
 
 
 #: What librdkafka calls otherwise than Kafka.
-_RENAMED = {"fetch_max_wait_ms": "fetch.wait.max.ms", "metadata_max_age_ms": "topic.metadata.refresh.interval.ms"}
+_RENAMED = {
+    "fetch_max_wait_ms": "fetch.wait.max.ms",
+    "max_request_size": "message.max.bytes",
+    "metadata_max_age_ms": "topic.metadata.refresh.interval.ms",
+}
 
 
 def _dotted(options: Mapping[str, Any]) -> dict[str, Any]:

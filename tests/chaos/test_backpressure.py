@@ -11,4 +11,4 @@ from tests.chaos.backpressure import BOUND, measure
 
 @pytest.mark.timeout(600)
 def test_memory_does_not_grow_with_the_backlog(tmp_path: Path) -> None:
-    assert measure(tmp_path, "kafka-python", 3_000).ratio < BOUND
+    assert measure(tmp_path, "confluent", 3_000).ratio < BOUND
