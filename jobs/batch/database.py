@@ -12,7 +12,7 @@ import duckdb
 from duckdb.func import ARROW, SPECIAL
 from duckdb.sqltypes import BOOLEAN, DOUBLE, VARCHAR, DuckDBPyType
 
-from penstock.features.compilers.duckdb.forms import FORM_FUNCTIONS
+from penstock.features.compilers.duckdb.form_functions import FORM_FUNCTIONS
 from penstock.features.compilers.duckdb.own_functions import OWN_FUNCTIONS
 from penstock.features.compilers.duckdb.types import MACROS
 from penstock.features.errors import PenstockError, UsageError

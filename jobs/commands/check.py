@@ -19,7 +19,6 @@ from penstock.features.durations import UNITS_MS, duration_text
 from penstock.features.errors import UsageError
 from penstock.features.infix import infix
 from penstock.features.plan import FeaturePlan, ModelPlan, SourcePlan, ViewPlan
-from penstock.jobs.commands.check_records import check_records
 from penstock.jobs.commands.common import command as shared
 from penstock.jobs.project.context import Context
 from penstock.jobs.project.project import Project
@@ -48,6 +47,8 @@ def command(context: Context, sql: bool, events: Path | None, topic: str | None,
     if events is not None or topic is not None:
         if events is not None and topic is not None:
             raise UsageError("--events and --topic are two kinds of records", allowed="one of them")
+        from penstock.jobs.records.check import check_records  # Kafka and DuckDB take a second
+
         check_records(context, events, topic, source, most)
         return
     project = context.project

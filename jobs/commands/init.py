@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import glob
+import json
+import keyword
+import os
+import re
 from pathlib import Path
 
 import click
 
 from penstock.features.errors import UsageError
 from penstock.jobs.commands.common import command as shared
+from penstock.jobs.project.config import FILE, Config, KafkaConfig, read_config
 from penstock.jobs.project.context import Context
 
+_LOCAL = '"local"      # the broker of \'penstock up\'; or "host:9092"'
 FILES = {
     "penstock.toml": """project = "{name}"
 definitions = "definitions.py"
@@ -60,22 +67,88 @@ globals().update(project_objects(Path(__file__).parent))
 
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--from-topic", "topic", help="Write the definition from the newest records of this topic.")
+@click.option("--from-files", "files", help="Write it from files: a path or glob of Parquet, JSON lines, CSV.")
+@click.option("--bootstrap-servers", "servers", help="The cluster of --from-topic, where FOLDER has no penstock.toml.")
 @shared
-def command(context: Context, folder: Path) -> None:
-    """Start a project in a new FOLDER.
+def command(context: Context, folder: Path, topic: str | None, files: str | None, servers: str | None) -> None:
+    """Start a project in a new FOLDER; with --from-topic or --from-files, with a first definition from real records.
 
-    Example: penstock init shop
+    A FOLDER that has a penstock.toml keeps it: there stands how a cluster is reached that wants a login.
+
+    Example: penstock init shop --from-files 'exports/orders/*.parquet'
     """
-    taken = [name for name in FILES if (folder / name).exists()]
+    if topic is not None and files is not None:
+        raise UsageError("--from-topic and --from-files are two kinds of records", allowed="one of them")
+    texts = {name: text.replace("{name}", _project_name(folder)) for name, text in FILES.items()}
+    if (folder / FILE).exists() and (topic or files):
+        del texts[FILE]
+    elif servers is not None:
+        texts[FILE] = texts[FILE].replace(_LOCAL, json.dumps(servers))
+    taken = [name for name in texts if (folder / name).exists()]
     if taken:
         raise UsageError(f"{', '.join(taken)} is there already", where=str(folder), allowed="a new or empty folder")
+    if topic is not None:
+        texts["definitions.py"] = _from_topic(folder, topic, servers)
+    if files is not None:
+        data, history = _data_and_history(folder, files)
+        texts["definitions.py"] = _from_files(files, history)
+        if FILE in texts:
+            texts[FILE] = texts[FILE].replace('"data"    ', json.dumps(os.path.relpath(data, folder)))
     folder.mkdir(parents=True, exist_ok=True)
-    name = _project_name(folder)
-    for file, text in FILES.items():
-        (folder / file).write_text(text.replace("{name}", name))
-    context.out.print(f"{folder}: {', '.join(FILES)}")
+    for file, text in texts.items():
+        (folder / file).write_text(text, encoding="utf-8")
+    context.out.print(f"{folder}: {', '.join(texts)}")
     context.out.print(f"next: edit {folder / 'definitions.py'}, then: penstock check --project {folder}")
-    context.result(folder=str(folder), files=list(FILES))
+    context.result(folder=str(folder), files=list(texts))
+
+
+def _from_topic(folder: Path, topic: str, servers: str | None) -> str:
+    from penstock.jobs.records.first_definition import Place, first_definition
+    from penstock.jobs.records.samples import of_topic
+
+    if (folder / FILE).exists():
+        config = read_config(folder)
+    elif servers is not None:
+        config = Config(project=_project_name(folder), kafka=KafkaConfig(bootstrap_servers=servers))
+    else:
+        raise UsageError(
+            f"where is {topic}?", where="--bootstrap-servers", allowed=f"host:9092, or a {FILE} in {folder}"
+        )
+    place = Place(_source_name(topic), "topic", topic, "path")
+    return first_definition(of_topic(config, topic), place)
+
+
+def _from_files(files: str, history: str) -> str:
+    from penstock.jobs.records.first_definition import Place, first_definition
+    from penstock.jobs.records.samples import of_files
+
+    fields, lines = of_files(files)
+    stem = Path(files).parent.name if glob.has_magic(Path(files).name) else Path(files).name.split(".")[0]
+    place = Place(_source_name(stem), "history", history, "path" if lines else "history_name")
+    return first_definition(fields, place)
+
+
+def _data_and_history(folder: Path, files: str) -> tuple[Path, str]:
+    """The project's data folder, and ``history=``, which is relative to it.
+
+    A new project's data folder is the one above the folder of the files, so that other sources find a place beside it.
+    """
+    whole = Path(os.path.abspath(files))
+    if (folder / FILE).exists():
+        data = read_config(folder).data
+        return data, os.path.relpath(whole, data)
+    plain = whole.parent
+    while glob.has_magic(str(plain)):
+        plain = plain.parent
+    data = plain.parent if plain != whole.parent or glob.has_magic(whole.name) else plain
+    return data, str(whole.relative_to(data))
+
+
+def _source_name(text: str) -> str:
+    """A name that a Stream may have: the last word of a topic or folder."""
+    name = re.sub(r"[^A-Za-z0-9]+", "_", text.rsplit(".", 1)[-1]).strip("_")
+    return name if name[:1].isalpha() and not keyword.iskeyword(name) else f"events_{name}".strip("_")
 
 
 def _project_name(folder: Path) -> str:

@@ -7,14 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
-from functools import lru_cache
-from typing import Any
-
-import pyarrow as pa
 
 from penstock.features.plan import ColumnPlan
-from penstock.features.records.casts import PLAIN, Cast, Numeral, Unfit, typed
+from penstock.features.records.casts import PLAIN, Cast
 from penstock.features.records.times import ISO, UNITS
 
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
@@ -22,14 +17,6 @@ _DECIMAL = re.compile(r"DECIMAL\([0-9]+,[0-9]+\)")
 
 #: Integers and text beside a type's own; what a double or a decimal is read as.
 _NUMBERS, _DECIMALS, _TEXT = "numbers", "decimals", "text"
-
-_ARROW = {
-    "int64": pa.int64(),
-    "float64": pa.float64(),
-    "string": pa.string(),
-    "bool": pa.bool_(),
-    "timestamp": pa.int64(),
-}
 
 #: A plain number, which SQL reads as Python does.
 _PLAIN_NUMBER = r"-?[0-9]{1,15}(\.[0-9]{1,15})?"
@@ -107,53 +94,3 @@ def _quoted(text: str) -> str:
 
 def _spec(type: str, cast: Cast) -> str:
     return json.dumps([type, cast.to_json()], ensure_ascii=False)
-
-
-@lru_cache
-def _cast(spec: str) -> tuple[str, Cast]:
-    type, cast = json.loads(spec)
-    return type, Cast.from_json(cast)
-
-
-def _value(text: str, number: bool) -> Any:
-    if not number:
-        return text
-    return int(text) if text.lstrip("-").isdigit() else Numeral(text)
-
-
-def _reader(type: str) -> Callable[[pa.Array, pa.Array, pa.Array], pa.Array]:
-    def read(texts: pa.Array, numbers: pa.Array, specs: pa.Array) -> pa.Array:
-        values = [_read(*row) for row in _rows(texts, numbers, specs)]
-        return pa.array([None if isinstance(value, Unfit) else value for value in values], _ARROW[type])
-
-    return read
-
-
-def _errors(texts: pa.Array, numbers: pa.Array, specs: pa.Array) -> pa.Array:
-    values = [_read(*row) for row in _rows(texts, numbers, specs)]
-    return pa.array([value.code if isinstance(value, Unfit) else None for value in values], pa.string())
-
-
-def _rows(texts: pa.Array, numbers: pa.Array, specs: pa.Array) -> zip[tuple[Any, Any, Any]]:
-    return zip(texts.to_pylist(), numbers.to_pylist(), specs.to_pylist(), strict=True)
-
-
-def _read(text: str | None, number: bool, spec: str) -> Any:
-    if text is None:
-        return None
-    type, cast = _cast(spec)
-    try:
-        return typed(type, cast, _value(text, number))
-    except Unfit as unfit:
-        return unfit
-
-
-#: Name in SQL → what DuckDB calls with (VARCHAR, BOOLEAN, VARCHAR), and the type that it gives.
-FORM_FUNCTIONS: dict[str, tuple[Callable[[pa.Array, pa.Array, pa.Array], pa.Array], str]] = {
-    "read_int64": (_reader("int64"), "BIGINT"),
-    "read_float64": (_reader("float64"), "DOUBLE"),
-    "read_string": (_reader("string"), "VARCHAR"),
-    "read_bool": (_reader("bool"), "BOOLEAN"),
-    "read_timestamp": (_reader("timestamp"), "BIGINT"),
-    "read_error": (_errors, "VARCHAR"),
-}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-
-from duckdb.sqltypes import DuckDBPyType
+from typing import TYPE_CHECKING
 
 from penstock.features.compilers.duckdb.types import FileColumn, quote, text
 from penstock.features.errors import UsageError
 from penstock.features.plan import ColumnPlan
 from penstock.features.records.origin import Fields
 from penstock.features.records.path import Path, Step, path_text
+
+if TYPE_CHECKING:
+    from duckdb.sqltypes import DuckDBPyType
 
 
 def located(column: ColumnPlan, columns: Mapping[str, FileColumn], where: str) -> FileColumn | None:
@@ -56,6 +58,8 @@ def _at(path: Path, columns: Mapping[str, FileColumn]) -> FileColumn | None:
         return None
     if not steps:
         return found
+    from duckdb.sqltypes import DuckDBPyType  # whoever only writes SQL has no need of the engine
+
     sql, type = quote(found.name), DuckDBPyType(found.type)
     for step in steps:
         inner = _inner(type, step)
@@ -68,7 +72,8 @@ def _at(path: Path, columns: Mapping[str, FileColumn]) -> FileColumn | None:
 def _inner(type: DuckDBPyType, step: Step) -> DuckDBPyType | None:
     if type.id not in ("struct", "map", "list"):
         return None
-    inner = {name: each for name, each in type.children if isinstance(each, DuckDBPyType)}
+    # a type has other children than types: sizes, the words of an enum
+    inner = {name: each for name, each in type.children if not isinstance(each, (int, list))}
     if type.id == "struct":
         return inner.get(step) if isinstance(step, str) else None
     if type.id == "map":

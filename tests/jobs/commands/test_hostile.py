@@ -32,7 +32,7 @@ START = 1_735_689_600_000
 
 MATERIALIZE = ["materialize", "--at", MIDDLE]
 TRAINING = ["training-set", "cost", "--from", FROM, "--to", TO]
-TRAIN = ["train", "cost", "--from", FROM, "--to", MIDDLE, "--until", TO]
+TRAIN = ["train", "cost", "--from", FROM, "--to", MIDDLE, "--until", TO, "--param", "min_data_in_leaf=18"]
 BACKFILL = ["backfill", "--from", FROM, "--to", TO]
 AUDIT = ["audit", "cost", "--from", FROM, "--to", TO]
 EXPLAIN = ["explain", "orders-0-1"]
