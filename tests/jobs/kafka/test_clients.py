@@ -156,7 +156,7 @@ def test_an_administrator_is_refused_in_the_same_words(secure: Config, monkeypat
 def test_a_client_that_nobody_answers_leaves_no_thread(tmp_path: Path, client: str) -> None:
     nobody = config(tmp_path, f"127.0.0.1:{free_port()}", client=client)
     before = threading.active_count()
-    for attempt in (lambda: consumer(nobody, ["any"], answer_ms=700), lambda: producer(nobody, answer_ms=700)):
+    for attempt in (lambda: consumer(nobody, ["any"], answer_ms=3_000), lambda: producer(nobody, answer_ms=3_000)):
         with pytest.raises(PenstockError, match=r"Kafka does not answer: .*[Rr]efused") as caught:
             attempt()
         assert caught.value.__suppress_context__
