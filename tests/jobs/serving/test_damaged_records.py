@@ -27,7 +27,7 @@ from penstock import Stream, View, count, lifetime
 sales = Stream("sales", topic="sales", time="ts", columns=dict(shop="string"))
 sold = View("sold", sales, key="shop", features=dict(n=count().over(lifetime())))
 """
-PATIENCE_S = 60.0
+PATIENCE_S = 200.0
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +63,7 @@ def check_letters(project: Project, topic: str) -> None:
     assert {(letter["error"], letter["raw"], letter["partition"]) for letter in found} == {("unreadable", None, 0)}
 
 
+@pytest.mark.timeout(400)  # Flink starts three times, and machines are shared
 def test_the_stream_goes_on_after_them(broker: Broker, tmp_path: Path) -> None:
     project = make_project(tmp_path, DEFINITIONS, servers=broker.bootstrap_servers)
     ensure_topics(project.config, ["sales"])
