@@ -18,6 +18,7 @@ from kafka.errors import (
     KafkaConnectionError,
     KafkaError,
     KafkaTimeoutError,
+    LogTruncationError,
     NodeNotReadyError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
@@ -67,6 +68,10 @@ def failure(error: KafkaError) -> KafkaFailure:
     if isinstance(error, OffsetOutOfRangeError) and error.args and isinstance(error.args[0], Mapping):
         (place, offset), *_ = error.args[0].items()
         return OffsetGone(place.topic, place.partition, offset)
+    if isinstance(error, LogTruncationError):
+        # a topic that was made anew, or lost its newest records: up to that offset both logs are the same
+        (place, same), *_ = error.divergent_offsets.items()
+        return OffsetGone(place.topic, place.partition, 0 if same is None else same.offset)
     for kind, ours in _KINDS:
         if isinstance(error, kind):
             return ours(bare(error))
