@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 
 import lightgbm as lgb
 import numpy as np
@@ -54,9 +55,10 @@ def parameters_of(plan: ModelPlan, given: Mapping[str, Value], threads: int) -> 
     Raises UsageError for a parameter that LightGBM does not know or take, or that something else decides.
     """
     chosen: Parameters = {}
+    usual, _ = _understood({})
     for where, parameters in ((f"parameters= of {plan.name}", dict(plan.parameters)), ("--param", dict(given))):
         for name, value in parameters.items():
-            chosen[_checked(where, name, value)] = value
+            chosen[_checked(usual, where, name, value)] = value
     merged = {**DEFAULTS, **chosen, **_OWN, **_objective(plan)}
     try:
         _understood(merged)
@@ -78,9 +80,8 @@ def _monotone(plan: ModelPlan) -> Parameters:
     return {"monotone_constraints": ",".join(str(directions.get(item.name, 0)) for item in plan.vector)}
 
 
-def _checked(where: str, name: str, value: Value) -> str:
-    """LightGBM's own name of the parameter, which may be given by an alias."""
-    usual, _ = _understood({})
+def _checked(usual: Mapping[str, str], where: str, name: str, value: Value) -> str:
+    """LightGBM's own name of the parameter, which may be given by an alias. ``usual``: all of its own, as they are."""
     changed, unknown = _changed({name: value})
     if unknown:
         raise UsageError(
@@ -98,7 +99,8 @@ def _checked(where: str, name: str, value: Value) -> str:
 def _meant(usual: Mapping[str, str], changed: Mapping[str, str], name: str, value: Value) -> str:
     """The parameter that an alias stands for: the one that changes with it, by this value or by another."""
     numbers = () if isinstance(value, str) else (value * 2, value / 2, value + 1)
-    for tried in (changed, *(_changed({name: other})[0] for other in (not value, *numbers))):
+    others = (_changed({name: other})[0] for other in (not value, *numbers))
+    for tried in chain([changed], others):
         if different := [key for key, text in tried.items() if usual.get(key) != text]:
             return different[0]
     return name

@@ -16,8 +16,8 @@ from penstock.features.errors import UsageError
 from penstock.features.objectives import PROBABILITY
 from penstock.features.plan import ModelPlan
 from penstock.jobs.console.times import range_words
-from penstock.jobs.models.folder import FORMAT, Metadata, save, sha256
-from penstock.jobs.training.examples import Doubles, Examples, Span, learned_label, read_examples
+from penstock.jobs.models.folder import FORMAT, Metadata, Range, save, sha256
+from penstock.jobs.training.examples import Doubles, Examples, Span, TrainingSet, learned_label, read_examples
 from penstock.jobs.training.metrics import Metrics, constant, main_metric, metrics_of
 from penstock.jobs.training.parameters import Parameters, Value, parameters_of
 
@@ -97,7 +97,7 @@ def train(
     to the byte. Raises UsageError without rows or labels in a range, without the file, with a range beyond it, or for
     what the objective cannot learn; RefusedError for a training set of another definition.
     """
-    label = learned_label(plan)
+    learned_label(plan)  # what cannot be learned is told before any parameter
     told = parameters_of(plan, parameters or {}, threads)
     held = read_examples(file, plan, trained, evaluated)
     learned, tested = held.examples.between(trained), held.examples.between(evaluated)
@@ -112,26 +112,11 @@ def train(
     guess = np.full(len(tested.label), constant(plan.objective, learned.label, learned.weight))
     baseline = metrics_of(plan.objective, guess, tested.label, tested.weight)
     on_trained = _of(plan, booster, learned, threads)
-    model = booster.model_to_string()
-    metadata = Metadata(
-        format=FORMAT,
-        model=plan.name,
-        fingerprint=plan.fingerprint,
-        features=tuple((item.name, item.type) for item in plan.vector),
-        categories=held.categories,
-        label=label,
-        before=held.before,
-        trained=learned.range(trained),
-        evaluated=tested.range(evaluated),
-        metrics={**metrics, **_named("baseline", baseline), **_named("trained", on_trained)},
-        parameters=told,
-        libraries={"lightgbm": lgb.__version__, "numpy": np.__version__, "python": platform.python_version()},
-        created=datetime.now(UTC),
-        model_sha256=sha256(model.encode()),
-    )
+    measured = {**metrics, **_named("baseline", baseline), **_named("trained", on_trained)}
+    ranges = (learned.range(trained), tested.range(evaluated))
     return TrainReport(
         plan.name,
-        save(models, metadata, model),
+        _saved(plan, models, booster, held, ranges, measured, told),
         plan.objective.name,
         main_metric(plan.objective),
         rounds,
@@ -144,18 +129,51 @@ def train(
     )
 
 
+def _saved(
+    plan: ModelPlan,
+    models: Path,
+    booster: lgb.Booster,
+    held: TrainingSet,
+    ranges: tuple[Range, Range],
+    metrics: Metrics,
+    told: Parameters,
+) -> str:
+    """Writes the version. Returns its name."""
+    model = booster.model_to_string()
+    trained, evaluated = ranges
+    metadata = Metadata(
+        format=FORMAT,
+        model=plan.name,
+        fingerprint=plan.fingerprint,
+        features=tuple((item.name, item.type) for item in plan.vector),
+        categories=held.categories,
+        label=learned_label(plan),
+        before=held.before,
+        trained=trained,
+        evaluated=evaluated,
+        metrics=metrics,
+        parameters=told,
+        libraries={"lightgbm": lgb.__version__, "numpy": np.__version__, "python": platform.python_version()},
+        created=datetime.now(UTC),
+        model_sha256=sha256(model.encode()),
+    )
+    return save(models, metadata, model)
+
+
 def _named(of: str, metrics: Metrics) -> Metrics:
     return {f"{of}_{name}": value for name, value in metrics.items()}
+
+
+def _without_rows(plan: ModelPlan, span: Span, where: Path, allowed: str) -> UsageError:
+    weighed = " and a weight" if plan.weight else ""
+    what = f"{plan.name} has no row with a label{weighed} from {range_words(span)}"
+    return UsageError(what, where=str(where), allowed=allowed)
 
 
 def _insist(file: Path, plan: ModelPlan, told: Parameters, ranges: Mapping[Span, Examples]) -> None:
     for span, examples in ranges.items():
         if not len(examples.t) or not examples.weight.sum() > 0:
-            raise UsageError(
-                f"{plan.name} has no row with a label{' and a weight' if plan.weight else ''} from {range_words(span)}",
-                where=str(file),
-                allowed="a range that holds some",
-            )
+            raise _without_rows(plan, span, file, "a range that holds some")
     learned, least = next(iter(ranges.values())), 2 * int(told["min_data_in_leaf"])
     if len(learned.t) < least:
         raise UsageError(
@@ -217,11 +235,7 @@ def _cuts(file: Path, plan: ModelPlan, learned: Examples, trained: Span, folds: 
     for past, future in cuts:
         for span in (past, future):
             if not len(learned.between(span).t):
-                raise UsageError(
-                    f"{plan.name} has no row with a label from {range_words(span)}",
-                    where=str(file),
-                    allowed="fewer --folds, or a longer range",
-                )
+                raise _without_rows(plan, span, file, "fewer --folds, or a longer range")
     return cuts
 
 
