@@ -12,7 +12,7 @@ from penstock.features.expressions import Expr
 from penstock.features.inputs import Input
 from penstock.features.location import caller
 from penstock.features.names import check_distinct, check_name, check_topic, unknown
-from penstock.features.objectives import L1, Objective, objective_of
+from penstock.features.objectives import L1, OBJECTIVES, Objective, objective_of
 from penstock.features.plan import InputPlan, LabelPlan, ModelPlan, VectorItem
 from penstock.features.sources import Source, Stream
 from penstock.features.types import NUMBERS
@@ -39,7 +39,7 @@ def _check_monotone(objective: Objective, monotone: Mapping[str, int], vector: S
         raise DefinitionError(
             f"LightGBM has no monotone= with objective {objective.name!r}",
             where=caller(),
-            allowed="l2, huber, binary, …",
+            allowed=", ".join(name for name, each in OBJECTIVES.items() if each.monotone),
         )
     types = {item.name: item.type for item in vector}
     for name, direction in monotone.items():

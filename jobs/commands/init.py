@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import glob
 import json
-import keyword
 import os
-import re
 from pathlib import Path
 
 import click
@@ -88,11 +85,14 @@ def command(context: Context, folder: Path, topic: str | None, files: str | None
     taken = [name for name in texts if (folder / name).exists()]
     if taken:
         raise UsageError(f"{', '.join(taken)} is there already", where=str(folder), allowed="a new or empty folder")
+    if topic is not None or files is not None:
+        from penstock.jobs.records import start  # Kafka and Arrow take a second
+
     if topic is not None:
-        texts["definitions.py"] = _from_topic(folder, topic, servers)
+        texts["definitions.py"] = start.from_topic(_config(folder, topic, servers), topic)
     if files is not None:
-        data, history = _data_and_history(folder, files)
-        texts["definitions.py"] = _from_files(files, history)
+        data, history = start.data_and_history(folder, files)
+        texts["definitions.py"] = start.from_files(files, history)
         if FILE in texts:
             texts[FILE] = texts[FILE].replace('"data"    ', json.dumps(os.path.relpath(data, folder)))
     folder.mkdir(parents=True, exist_ok=True)
@@ -103,52 +103,15 @@ def command(context: Context, folder: Path, topic: str | None, files: str | None
     context.result(folder=str(folder), files=list(texts))
 
 
-def _from_topic(folder: Path, topic: str, servers: str | None) -> str:
-    from penstock.jobs.records.first_definition import Place, first_definition
-    from penstock.jobs.records.samples import of_topic
-
+def _config(folder: Path, topic: str, servers: str | None) -> Config:
+    """How the topic's cluster is reached. Raises UsageError where nothing says it."""
     if (folder / FILE).exists():
-        config = read_config(folder)
-    elif servers is not None:
-        config = Config(project=_project_name(folder), kafka=KafkaConfig(bootstrap_servers=servers))
-    else:
+        return read_config(folder)
+    if servers is None:
         raise UsageError(
             f"where is {topic}?", where="--bootstrap-servers", allowed=f"host:9092, or a {FILE} in {folder}"
         )
-    place = Place(_source_name(topic), "topic", topic, "path")
-    return first_definition(of_topic(config, topic), place)
-
-
-def _from_files(files: str, history: str) -> str:
-    from penstock.jobs.records.first_definition import Place, first_definition
-    from penstock.jobs.records.samples import of_files
-
-    fields, lines = of_files(files)
-    stem = Path(files).parent.name if glob.has_magic(Path(files).name) else Path(files).name.split(".")[0]
-    place = Place(_source_name(stem), "history", history, "path" if lines else "history_name")
-    return first_definition(fields, place)
-
-
-def _data_and_history(folder: Path, files: str) -> tuple[Path, str]:
-    """The project's data folder, and ``history=``, which is relative to it.
-
-    A new project's data folder is the one above the folder of the files, so that other sources find a place beside it.
-    """
-    whole = Path(os.path.abspath(files))
-    if (folder / FILE).exists():
-        data = read_config(folder).data
-        return data, os.path.relpath(whole, data)
-    plain = whole.parent
-    while glob.has_magic(str(plain)):
-        plain = plain.parent
-    data = plain.parent if plain != whole.parent or glob.has_magic(whole.name) else plain
-    return data, str(whole.relative_to(data))
-
-
-def _source_name(text: str) -> str:
-    """A name that a Stream may have: the last word of a topic or folder."""
-    name = re.sub(r"[^A-Za-z0-9]+", "_", text.rsplit(".", 1)[-1]).strip("_")
-    return name if name[:1].isalpha() and not keyword.iskeyword(name) else f"events_{name}".strip("_")
+    return Config(project=_project_name(folder), kafka=KafkaConfig(bootstrap_servers=servers))
 
 
 def _project_name(folder: Path) -> str:

@@ -7,6 +7,7 @@ import glob
 import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,14 +20,14 @@ from penstock.features.records.casts import Numeral, Unfit
 from penstock.features.records.document import read_object
 from penstock.features.records.numerals import is_numeral
 from penstock.jobs.batch.lines import CSV, is_lines, kind, opened
-from penstock.jobs.kafka.clients import answering, consumer, require_topics
+from penstock.jobs.kafka.clients import require_topics
+from penstock.jobs.kafka.reading import bounds, read_records
 from penstock.jobs.project.config import Config
+from penstock.jobs.project.project import Project
 from penstock.jobs.records.fields import Fields
 
 #: How many records are looked at.
 MOST = 10_000
-#: How long the newest records of a topic may take to come, in milliseconds.
-_WAIT_MS = 5_000
 _WHOLE = re.compile(r"-?(0|[1-9]\d{0,18})")
 
 
@@ -46,17 +47,12 @@ def of_topic(config: Config, topic: str) -> Fields:
 
 
 def _newest(config: Config, topic: str) -> Iterator[bytes]:
-    with answering(config), consumer(config, None) as reader:
-        places = reader.places(topic)
-        reader.assign(places)
-        first, end = reader.beginning_offsets(places), reader.end_offsets(places)
-        for place in places:
-            reader.seek(place, max(first[place], end[place] - MOST // len(places)))
-        while any(reader.position(place) < end[place] for place in places):
-            records = [record for batch in reader.poll(_WAIT_MS).values() for record in batch]
-            if not records:
-                return
-            yield from (record.value for record in records if record.value)
+    """The values of the newest records that have one, each partition's in order."""
+    project = Project(Path(), config, {}, {}, {})
+    spans = bounds(project, topic)
+    starts = {partition: max(first, end - MOST // len(spans)) for partition, (first, end) in spans.items()}
+    with closing(read_records(project, topic, None, starts)) as records:
+        yield from (record.value for record in records if record.value)
 
 
 def of_files(pattern: str) -> tuple[Fields, bool]:
