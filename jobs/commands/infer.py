@@ -91,7 +91,7 @@ def command(
     """
     say = context.log("infer").info
     say(f"infer {model} of {context.config.project} starts: the libraries are loaded, then the model and the store")
-    from penstock.jobs.serving.inference import infer  # libraries of models and stores take seconds
+    from penstock.jobs.serving.run import infer  # libraries of models and stores take seconds
 
     with stop_on_signals() as stop, context.progress(f"predictions of {model}", None) as bar:
         counts = infer(

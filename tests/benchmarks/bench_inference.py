@@ -32,9 +32,9 @@ from penstock.jobs.process.interpreter import SWITCH_S
 from penstock.jobs.project.config import Config
 from penstock.jobs.project.project import Project, load_project
 from penstock.jobs.serving.answers import Answers
-from penstock.jobs.serving.inference import infer
 from penstock.jobs.serving.lookup import Lookup
 from penstock.jobs.serving.reader import Reader
+from penstock.jobs.serving.run import infer
 from penstock.jobs.serving.transactions import Transactions
 from penstock.jobs.store.catalogue import apply
 from penstock.jobs.store.open import open_store

@@ -17,7 +17,8 @@ from penstock.features.plan import ModelPlan
 from penstock.features.types import TYPES
 from penstock.jobs.kafka.clients import consumer, ensure_topics, producer
 from penstock.jobs.project.project import Project
-from penstock.jobs.serving.inference import InferenceCounts, infer
+from penstock.jobs.serving.counts import InferenceCounts
+from penstock.jobs.serving.run import infer
 from penstock.jobs.store.open import open_store
 from penstock.jobs.store.rows import FeatureRow
 from penstock.jobs.store.schema import schema_of

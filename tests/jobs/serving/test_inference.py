@@ -32,8 +32,8 @@ from penstock.jobs.models.folder import load_current
 from penstock.jobs.process.children import Child
 from penstock.jobs.project.project import load_project
 from penstock.jobs.serving import session, transactions
-from penstock.jobs.serving.inference import infer
 from penstock.jobs.serving.reader import Reader
+from penstock.jobs.serving.run import infer
 from penstock.jobs.serving.transactions import Transactions
 from penstock.jobs.store.open import open_store
 from penstock.jobs.store.rows import FeatureRow
