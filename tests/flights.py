@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from penstock.features.span import Span
 from penstock.jobs.demo.flights import build
 from penstock.jobs.demo.outcome import MODEL, backfill_all
 from penstock.jobs.demo.workplace import EXAMPLE, FILES
@@ -76,4 +77,6 @@ def learn_history(project: Project, days: Days) -> None:
     file = project.config.state / "training.parquet"
     training_set(project, MODEL, days.start, days.live, file)
     plan = project.model(MODEL).model_plan
-    train(file, plan, project.config.state / "models", (days.start, days.evaluated), (days.evaluated, days.live))
+    train(
+        file, plan, project.config.state / "models", Span(days.start, days.evaluated), Span(days.evaluated, days.live)
+    )

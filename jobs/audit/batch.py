@@ -42,7 +42,7 @@ def recompute(
         low, high = _load_keys(db, view, numbers)
         known[name] = known_events(db, project, view, reach(view, low, high), folder / "events" / name)
         files = {source: events.files for source, events in known[name].items()}
-        points = change_points(db, project, view, files, (low, high), folder / "points")
+        points = change_points(db, project, view, files, low, high, folder / "points")
         for i in numbers:
             for table, moment in MOMENTS.items():
                 _look_up(db, view, used_features(plan, plan.inputs[i]), i, points, (table, moment))
@@ -54,13 +54,14 @@ def change_points(
     project: Project,
     view: ViewPlan,
     files: Mapping[str, str],
-    span: tuple[int, int],
+    low: int,
+    high: int,
     out: Path,
 ) -> str:
-    """A view's change points in SQL, from what holds at ``span[0]`` to ``span[1]``. ``files``: globs of its events by
-    source.
+    """A view's change points in SQL, from what holds at ``low`` to ``high`` (inclusive). ``files``: globs of its
+    events by source.
     """
-    needed = reach(view, *span)
+    needed = reach(view, low, high)
     start, end = needed if needed is not None else (0, 1)
     if start == LONG_AGO:
         times = (
@@ -68,7 +69,7 @@ def change_points(
             for source in view.source.sources
         )
         first = one_row(db, f"SELECT min(t) FROM ({' UNION ALL '.join(times)})")[0]
-        start = span[0] if first is None else min(first, span[0])
+        start = low if first is None else min(first, low)
     backfill(view.as_typed(), files, start, end, out, memory=project.config.batch.memory)
     return part_rows(out / view.name)
 

@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from penstock.features.plan import ModelPlan
+from penstock.features.span import Span
 from penstock.jobs.audit.batch import recompute
 from penstock.jobs.audit.causes import Findings, find_causes
 from penstock.jobs.audit.requests import read_requests
@@ -37,8 +38,8 @@ class Checked:
 
 
 @contextmanager
-def checked(project: Project, plan: ModelPlan, file: Path, span: tuple[int, int] | None = None) -> Iterator[Checked]:
-    """Checks the predictions in ``file`` (one JSON record a line) with ``span[0] <= t < span[1]`` (None: all).
+def checked(project: Project, plan: ModelPlan, file: Path, span: Span | None = None) -> Iterator[Checked]:
+    """Checks the predictions in ``file`` (one JSON record a line) with ``span.from_ms <= t < span.to_ms`` (None: all).
 
     What it writes lies beside the file. The tables last until the end of the block. Raises UsageError for a history
     that is missing or does not fit, PenstockError for what DuckDB or Kafka cannot.

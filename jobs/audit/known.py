@@ -16,6 +16,7 @@ from penstock.features.compilers.duckdb.types import quote, text
 from penstock.features.compilers.duckdb.view import ViewQuery
 from penstock.features.ingest import BadEvent, Row, Tombstone, parse
 from penstock.features.plan import SourcePlan, ViewPlan
+from penstock.features.span import Span
 from penstock.jobs.batch.database import one_row
 from penstock.jobs.batch.history import source_rows
 from penstock.jobs.batch.parts import PLAIN_TYPES
@@ -40,19 +41,19 @@ class Known:
     last: int | None
 
 
-def reach(plan: ViewPlan, low: int, high: int) -> tuple[int, int] | None:
-    """The times of events on which the values from ``low`` to ``high`` rest: from, to (exclusive); None: all."""
+def reach(plan: ViewPlan, low: int, high: int) -> Span | None:
+    """The times of events on which the values from ``low`` to ``high`` (inclusive) rest; None: all."""
     if plan.static:
         return None
     query = ViewQuery(plan)
-    return (LONG_AGO if query.endless else low - query.lookback_ms, high + 1)
+    return Span(LONG_AGO if query.endless else low - query.lookback_ms, high + 1)
 
 
 def known_events(
-    db: duckdb.DuckDBPyConnection, project: Project, plan: ViewPlan, span: tuple[int, int] | None, folder: Path
+    db: duckdb.DuckDBPyConnection, project: Project, plan: ViewPlan, span: Span | None, folder: Path
 ) -> dict[str, Known]:
-    """Writes the events of the keys in table ``keys`` with ``span[0] <= time < span[1]`` into ``folder``, those of each
-    source, by whose names the result is, into one of its own.
+    """Writes the events of the keys in table ``keys`` of a span into ``folder``, those of each source into one
+    of its own; the result has the sources' names.
 
     What a topic holds is read from the time of the last event in history on, and only if ``span`` goes beyond it.
     """
@@ -67,13 +68,13 @@ def _known_events(
     project: Project,
     plan: ViewPlan,
     source: SourcePlan,
-    span: tuple[int, int] | None,
+    span: Span | None,
     folder: Path,
 ) -> Known:
     folder.mkdir(parents=True)
     first, last = _from_history(db, project, plan, source, span, folder / "0-history.parquet")
-    if span is not None and project.streams[source.name].topic is not None and (last is None or last < span[1] - 1):
-        tail = _from_topic(db, project, plan, source, (last, span[1]), folder / "1-topic.parquet")
+    if span is not None and project.streams[source.name].topic is not None and (last is None or last < span.to_ms - 1):
+        tail = _from_topic(db, project, plan, source, last, span.to_ms, folder / "1-topic.parquet")
         first, last = _least(first, *tail), _greatest(last, *tail)
     return Known(f"{glob.escape(str(folder))}/*.parquet", first, last)
 
@@ -83,7 +84,7 @@ def _from_history(
     project: Project,
     plan: ViewPlan,
     source: SourcePlan,
-    span: tuple[int, int] | None,
+    span: Span | None,
     file: Path,
 ) -> tuple[int | None, int | None]:
     if not _has_history(project, source):
@@ -119,20 +120,21 @@ def _from_topic(
     project: Project,
     plan: ViewPlan,
     source: SourcePlan,
-    span: tuple[int | None, int],
+    later_than: int | None,
+    before: int,
     file: Path,
 ) -> tuple[int | None, int | None]:
-    """Events later than ``span[0]`` and before ``span[1]``: none of them has an earlier Kafka timestamp than that
-    less ``max_ahead``.
+    """Events between two times, both exclusive: none of them has a Kafka timestamp before ``later_than`` less
+    ``max_ahead``.
     """
     keys = keys_of(db, plan)
-    since = None if span[0] is None else span[0] - source.max_ahead_ms
-    after = LONG_AGO if span[0] is None else span[0]
+    since = None if later_than is None else later_than - source.max_ahead_ms
+    after = LONG_AGO if later_than is None else later_than
     rows, first, last = [], None, None
     with closing(read_records(project, project.topic(source.name), since)) as records:
         for record in records:
             row = good_row(source, record)
-            if row is None or not after < row[str(source.time)] < span[1]:
+            if row is None or not after < row[str(source.time)] < before:
                 continue
             first, last = _least(first, row[str(source.time)]), _greatest(last, row[str(source.time)])
             if key_of(plan, row) in keys:

@@ -177,7 +177,7 @@ def load_by_case(
         db.execute(f"COPY ({query}) TO {text(str(files[source]))} (FORMAT parquet)")
     low, high = one_row(db, "SELECT min(_at), max(_at) FROM since")
     cases = _by_case(view)
-    points = change_points(db, project, cases, _globs(files), (low, high), events / "points")
+    points = change_points(db, project, cases, _globs(files), low, high, events / "points")
     asked = f"SELECT _case, _at FROM since WHERE _case IN (SELECT _case FROM {of})"
     # no vector has a list in it
     plain = [feature.name for feature in view.features if feature.type in TYPES]

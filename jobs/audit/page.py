@@ -9,6 +9,7 @@ import plotly.offline
 
 from penstock.features.durations import duration_text
 from penstock.features.errors import PenstockError
+from penstock.features.span import Span
 from penstock.jobs.audit.findings import CAUSES, MEANING
 from penstock.jobs.audit.plots import COLORS, MOMENT_WORDS, by_feature, over_time
 from penstock.jobs.audit.report import Report
@@ -37,7 +38,7 @@ def page(report: Report) -> str:
     templates.filters |= {"number": "{:,}".format, "percent": percent, "age": _age}
     return templates.get_template("page.html").render(
         report=report,
-        span=range_words((report.from_ms, report.to_ms)),
+        span=range_words(Span(report.from_ms, report.to_ms)),
         moments=MOMENT_WORDS,
         plots={moment: by_feature(report, moment) for moment in MOMENT_WORDS if report.different(moment)},
         over_time=over_time(report) if report.steps else None,

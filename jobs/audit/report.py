@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from penstock.features.span import Span
 from penstock.jobs.audit.batch import MOMENTS
 from penstock.jobs.audit.check import Checked
 from penstock.jobs.audit.findings import CAUSES
@@ -128,7 +129,7 @@ class Report:
         return {**asdict(self), "values": self.values, **totals}
 
 
-def make_report(found: Checked, span: tuple[int, int]) -> Report:
+def make_report(found: Checked, span: Span) -> Report:
     """Counts what a check found."""
     causes = _causes(found)
     features = tuple(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from penstock.features.errors import UsageError
+from penstock.features.span import Span
 from penstock.jobs.audit.check import checked
 from penstock.jobs.audit.report import Report, make_report
 from penstock.jobs.console.times import range_words
@@ -37,5 +38,5 @@ def audit(
         file = Path(folder) / "predictions.ndjson"
         start = offsets_since(project, model.output, since)
         read_values(project, model.output, file, start=start, progress=progress)
-        with checked(project, plan, file, (from_ms, to_ms)) as found:
-            return make_report(found, (from_ms, to_ms))
+        with checked(project, plan, file, Span(from_ms, to_ms)) as found:
+            return make_report(found, Span(from_ms, to_ms))

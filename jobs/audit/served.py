@@ -20,6 +20,7 @@ import duckdb
 
 from penstock.features.compilers.duckdb.types import SQL_TYPES, literal, quote, text
 from penstock.features.plan import ModelPlan, ViewPlan
+from penstock.features.span import Span
 
 #: A record's greatest size, in bytes: more than a broker takes unless it is told to.
 _LARGEST = 16 << 20
@@ -40,10 +41,10 @@ def load_served(
     plan: ModelPlan,
     views: Mapping[str, ViewPlan],
     file: Path,
-    span: tuple[int, int] | None = None,
+    span: Span | None = None,
     before: Sequence[str] = (),
 ) -> None:
-    """Makes ``served`` of prediction records, one JSON object a line, with ``span[0] <= t < span[1]`` (None: all).
+    """Makes ``served`` of the prediction records of a span, one JSON object a line (None: of all).
 
     ``before``: the versions that were trained with --before.
     """
@@ -58,7 +59,7 @@ def load_served(
     columns += [f"s.vector.{quote(item.name)} AS v_{j}" for j, item in enumerate(plan.vector)]
     known = literal(plan.fingerprint, "string")
     columns.append(f"CASE WHEN s.fingerprint <> {known} THEN json_keys(json, '$.vector') END AS names")
-    during = f"WHERE s.t >= {span[0]} AND s.t < {span[1]}" if span else ""
+    during = f"WHERE s.t >= {span.from_ms} AND s.t < {span.to_ms}" if span else ""
     db.execute(
         f"""CREATE TABLE served AS SELECT row_number() OVER (ORDER BY s.t, s.id) - 1 AS n, {", ".join(columns)}
         FROM (SELECT json, json_transform(json, {text(json.dumps(_structure(plan, views)))}) AS s

@@ -30,6 +30,7 @@ from penstock.features.compilers.duckdb.versions import ROWS, VERSIONS, repeats_
 from penstock.features.compilers.duckdb.view import ViewQuery
 from penstock.features.ingest import CLASSES
 from penstock.features.plan import SourcePlan, UnionPlan, ViewPlan
+from penstock.features.span import Span
 from penstock.jobs.batch.database import explained, memory_limit, one_row, scratch_database
 from penstock.jobs.batch.history import history_files, read_history
 from penstock.jobs.batch.parts import ViewParts, repeated, stored, timestamps
@@ -128,17 +129,15 @@ def backfill(
 # -- events --------------------------------------------------------------------------------------------------------
 
 
-def _needed(plan: ViewPlan, from_ms: int, to_ms: int) -> tuple[int, int] | None:
+def _needed(plan: ViewPlan, from_ms: int, to_ms: int) -> Span | None:
     """The event times that a range rests on; None: all."""
     if plan.static:
         return None
     query = ViewQuery(plan)
-    return (-(2**62) if query.endless else from_ms - query.lookback_ms, to_ms)
+    return Span(-(2**62) if query.endless else from_ms - query.lookback_ms, to_ms)
 
 
-def _load(
-    db: duckdb.DuckDBPyConnection, plan: ViewPlan, histories: Sequence[History], span: tuple[int, int] | None
-) -> None:
+def _load(db: duckdb.DuckDBPyConnection, plan: ViewPlan, histories: Sequence[History], span: Span | None) -> None:
     """Makes the table ``events`` of all rows, good and bad."""
     db.execute(f"CREATE TABLE events AS {events_query(plan, histories, span)}")
 
@@ -309,7 +308,7 @@ def _write_slices(
         if path.exists():
             report.reused += 1
         else:
-            report.sum_overflow += _write_slice(db, plan, parts, (start, end), made)
+            report.sum_overflow += _write_slice(db, plan, parts, Span(start, end), made)
         report.slices += 1
         report.rows += pq.read_metadata(path).num_rows
         done += events
@@ -317,7 +316,7 @@ def _write_slices(
 
 
 def _write_slice(
-    db: duckdb.DuckDBPyConnection, plan: ViewPlan, parts: ViewParts, span: tuple[int, int], made: tuple[str, int]
+    db: duckdb.DuckDBPyConnection, plan: ViewPlan, parts: ViewParts, span: Span, made: tuple[str, int]
 ) -> int:
     """Writes one part, with its history's signature and its generation. Returns how many int64 sums do not fit."""
     lost, (_, generation) = 0, made

@@ -13,6 +13,7 @@ from penstock.features.compilers.duckdb.events import Files, source_query
 from penstock.features.compilers.duckdb.types import quote
 from penstock.features.errors import UsageError
 from penstock.features.plan import SourcePlan
+from penstock.features.span import Span
 from penstock.jobs.batch.database import explained, one_row, prepare
 from penstock.jobs.batch.lines import is_lines, read_lines
 from penstock.jobs.parquet.schemas import by_schema
@@ -39,10 +40,8 @@ def history_files(source: SourcePlan, history: str) -> list[str]:
     return files
 
 
-def source_rows(
-    db: duckdb.DuckDBPyConnection, project: Project, source: SourcePlan, span: tuple[int, int] | None = None
-) -> str:
-    """The query for a source's rows with ``span[0] <= time < span[1]`` (None: all), and those whose time is bad.
+def source_rows(db: duckdb.DuckDBPyConnection, project: Project, source: SourcePlan, span: Span | None = None) -> str:
+    """The query for a source's rows of a span (None: all), and those whose time is bad.
 
     Columns: the source's (timestamps in milliseconds), ``_file``, ``_row``, and ``_bad``, why a row is bad or null.
     Raises UsageError for a history that is missing or does not fit.

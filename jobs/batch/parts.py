@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from penstock.features.compilers.duckdb.parquet import parquet
 from penstock.features.errors import PenstockError
 from penstock.features.plan import ViewPlan
+from penstock.features.span import Span
 from penstock.features.types import list_of
 from penstock.jobs.parquet.checksums import PLACEHOLDER, add_checksum, check_files, check_metadata
 from penstock.jobs.process.whole_file import whole_file
@@ -157,14 +158,14 @@ class ViewParts:
         """
         gone = []
         for path in self._paths():
-            if not self._stays(path, (from_ms, to_ms), slices, history):
+            if not self._stays(path, Span(from_ms, to_ms), slices, history):
                 path.unlink()
                 gone.append(path.name)
         return gone
 
-    def _stays(self, path: Path, span: tuple[int, int], slices: Sequence[tuple[int, int]], history: str) -> bool:
+    def _stays(self, path: Path, span: Span, slices: Sequence[tuple[int, int]], history: str) -> bool:
         start, end = _range(path)
-        apart = not self._plan.static and (end <= span[0] or start >= span[1])
+        apart = not self._plan.static and (end <= span.from_ms or start >= span.to_ms)
         try:
             part = read_part(path) if apart else read_part(*check_files([path]))
         except PenstockError:

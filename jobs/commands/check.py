@@ -19,6 +19,7 @@ from penstock.features.durations import UNITS_MS, duration_text
 from penstock.features.errors import UsageError
 from penstock.features.infix import infix
 from penstock.features.plan import FeaturePlan, ModelPlan, SourcePlan, ViewPlan
+from penstock.features.span import Span
 from penstock.jobs.commands.common import command as shared
 from penstock.jobs.project.context import Context
 from penstock.jobs.project.project import Project
@@ -159,7 +160,7 @@ def _sql(project: Project, plan: ViewPlan) -> str:
     histories = [_history(project, source) for source in plan.source.sources]
     query = ViewQuery(plan)
     end = UNITS_MS["d"]
-    span = None if plan.static or query.endless else (-query.lookback_ms, end)
+    span = None if plan.static or query.endless else Span(-query.lookback_ms, end)
     events = events_query(plan, histories, span)
     return (
         f"-- {plan.name}: its events, for a backfill of 1970-01-01\nCREATE TABLE events AS\n{events};\n"

@@ -11,7 +11,7 @@ import click
 from penstock.jobs.commands.common import command as shared
 from penstock.jobs.demo.outcome import Outcome, stage
 from penstock.jobs.demo.run import history, live
-from penstock.jobs.demo.span import FULL, QUICK
+from penstock.jobs.demo.timeline import FULL, QUICK
 from penstock.jobs.demo.workplace import prepare
 from penstock.jobs.project.context import Context
 

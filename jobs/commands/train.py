@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from penstock.features.errors import UsageError
+from penstock.features.span import Span
 from penstock.jobs.commands.common import TIME
 from penstock.jobs.commands.common import command as shared
 from penstock.jobs.console.times import range_words
@@ -82,8 +83,8 @@ def command(
         file,
         plan,
         models,
-        (from_ms, to_ms),
-        (to_ms, until_ms),
+        Span(from_ms, to_ms),
+        Span(to_ms, until_ms),
         threads=threads,
         parameters=dict(parameters),
         folds=folds,

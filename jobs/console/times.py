@@ -15,6 +15,6 @@ def time_words(ms: int) -> str:
         return f"{ms:,} ms after 1970"
 
 
-def range_words(span: tuple[int, int]) -> str:
+def range_words(ends: tuple[int, int]) -> str:
     """Both ends."""
-    return f"{time_words(span[0])} to {time_words(span[1])}"
+    return f"{time_words(ends[0])} to {time_words(ends[1])}"

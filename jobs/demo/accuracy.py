@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from penstock.features.compilers.duckdb.parquet import parquet
 from penstock.jobs.console.times import time_words
 from penstock.jobs.demo.outcome import MODEL, TIMED_REQUESTS, Outcome
-from penstock.jobs.demo.span import Span
+from penstock.jobs.demo.timeline import Timeline
 from penstock.jobs.models.folder import load_current
 from penstock.jobs.project.project import Project
 from penstock.jobs.training.training_set import training_set
@@ -41,7 +41,7 @@ class Accuracy:
     samples: list[str]
 
 
-def accuracy(project: Project, span: Span, outcome: Outcome, proof: Path) -> Accuracy:
+def accuracy(project: Project, span: Timeline, outcome: Outcome, proof: Path) -> Accuracy:
     """Joins predictions (by offset) with their requests and the arrivals that followed."""
     predictions = sorted(_lines(proof / "predictions.ndjson"), key=lambda p: int(p["id"].rsplit("-", 1)[1]))
     requests = _lines(proof / "requests.ndjson")
@@ -89,7 +89,7 @@ def _labels(project: Project) -> dict[str, float]:
         return dict(rows)
 
 
-def _point_in_time(project: Project, span: Span, proof: Path) -> Doubles:
+def _point_in_time(project: Project, span: Timeline, proof: Path) -> Doubles:
     """The current model on the batch's features at each request's own time, in the requests' order."""
     file = proof / "point_in_time.parquet"
     training_set(project, MODEL, span.live, span.end, file, change_points=proof / "batch")
@@ -100,7 +100,7 @@ def _point_in_time(project: Project, span: Span, proof: Path) -> Doubles:
     return predicted
 
 
-def _route_means(project: Project, span: Span, requests: list[dict[str, Any]]) -> Doubles:
+def _route_means(project: Project, span: Timeline, requests: list[dict[str, Any]]) -> Doubles:
     with duckdb.connect() as connection:
         connection.execute("SET TimeZone = 'UTC'")
         rows = connection.execute(

@@ -12,7 +12,7 @@ from penstock.features.ingest import CLASSES
 from penstock.jobs.console.times import time_words
 from penstock.jobs.demo.accuracy import Accuracy, accuracy
 from penstock.jobs.demo.outcome import LEAD_MS, MODEL, TIMED_RATE, Outcome, backfill_all, feature_topics, stage
-from penstock.jobs.demo.span import Span
+from penstock.jobs.demo.timeline import Timeline
 from penstock.jobs.demo.verify import Comparison, Evidence, store_rows
 from penstock.jobs.kafka.clients import consumer
 from penstock.jobs.kafka.readback import end_offsets, read_many, read_values
@@ -23,7 +23,7 @@ from penstock.jobs.store.rows import ViewSchema
 from penstock.jobs.store.schema import schema_of
 
 
-def prove(context: Context, project: Project, span: Span, outcome: Outcome) -> None:
+def prove(context: Context, project: Project, span: Timeline, outcome: Outcome) -> None:
     """Every claim from what was read back. Raises PenstockError when one does not hold."""
     proof = project.config.state / "proof"
     proof.mkdir()

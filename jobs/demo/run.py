@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import time
 
+from penstock.features.span import Span
 from penstock.jobs.console.times import time_words
 from penstock.jobs.demo.outcome import LEAD_MS, MODEL, TIMED_RATE, TIMED_REQUESTS, Outcome, backfill_all, stage
 from penstock.jobs.demo.proofs import prove
-from penstock.jobs.demo.span import Span
+from penstock.jobs.demo.timeline import Timeline
 from penstock.jobs.kafka.broker import Broker
 from penstock.jobs.kafka.clients import consumer, ensure_topics, producer
 from penstock.jobs.kafka.readback import end_offsets
@@ -24,7 +25,7 @@ from penstock.jobs.training.train import train
 from penstock.jobs.training.training_set import training_set
 
 
-def history(context: Context, project: Project, span: Span, outcome: Outcome) -> None:
+def history(context: Context, project: Project, span: Timeline, outcome: Outcome) -> None:
     """Backfill, materialize, training set, model."""
     with stage(context, f"1  backfill {time_words(span.start)} to {time_words(span.live)} (DuckDB)"):
         reports = backfill_all(context, project, span.start, span.live, project.backfills)
@@ -44,14 +45,14 @@ def history(context: Context, project: Project, span: Span, outcome: Outcome) ->
             file,
             plan,
             project.config.state / "models",
-            (span.start, span.evaluated),
-            (span.evaluated, span.live),
+            Span(span.start, span.evaluated),
+            Span(span.evaluated, span.live),
             threads=project.config.training.threads,
         )
         context.out.print(f"  {rows.rows} requests; {outcome.trained.summary()}")
 
 
-def live(context: Context, project: Project, span: Span, outcome: Outcome) -> None:
+def live(context: Context, project: Project, span: Timeline, outcome: Outcome) -> None:
     """Broker, stream, history at full speed, inference, and the rest under the lead."""
     state = project.config.state
     logs = state / "logs"
@@ -93,7 +94,7 @@ def _topics(project: Project) -> None:
     ensure_topics(project.config, topics)
 
 
-def _send_history(context: Context, project: Project, span: Span, outcome: Outcome) -> None:
+def _send_history(context: Context, project: Project, span: Timeline, outcome: Outcome) -> None:
     total = sum(count_events(project, span.start, span.live).values())
     with producer(project.config) as sender, context.progress("  events sent", total) as bar:
         outcome.sent_history = replay(project, sender, span.start, span.live, FullSpeed(), lambda n, t: bar(n))
@@ -109,7 +110,7 @@ def _settle_history(context: Context, project: Project, outcome: Outcome, stream
     context.out.print(f"  {total} events in, {rows} feature rows out and in the store")
 
 
-def _live(context: Context, project: Project, span: Span, outcome: Outcome, children: list[Child]) -> None:
+def _live(context: Context, project: Project, span: Timeline, outcome: Outcome, children: list[Child]) -> None:
     counts = count_events(project, span.live, span.end)
     cut = _timed_cut(project, span)
     outcome.timed_from_ms = cut
@@ -137,7 +138,7 @@ def _live(context: Context, project: Project, span: Span, outcome: Outcome, chil
         outcome.received = dict(pace.received)
 
 
-def _timed_cut(project: Project, span: Span) -> int:
+def _timed_cut(project: Project, span: Timeline) -> int:
     """The event time after which about ``TIMED_REQUESTS`` requests remain."""
     low, high = span.live, span.end
     while high - low > 60_000:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from penstock.features.errors import PenstockError
 from penstock.jobs.demo.flights import build
-from penstock.jobs.demo.span import Span
+from penstock.jobs.demo.timeline import Timeline
 from penstock.jobs.kafka.broker import Broker
 from penstock.jobs.process.private import private
 from penstock.jobs.project.project import Project, load_project
@@ -16,7 +16,7 @@ EXAMPLE = Path(__file__).parents[2] / "example"
 FILES = ("penstock.toml", "definitions.py", "feature_store.yaml", "feast_repo.py")
 
 
-def prepare(folder: Path, span: Span) -> Project:
+def prepare(folder: Path, span: Timeline) -> Project:
     """Copies the example, builds the flights once, lays out the span's months, and empties the state."""
     missing = [name for name in FILES if not (EXAMPLE / name).is_file()]
     if missing:
@@ -34,7 +34,7 @@ def prepare(folder: Path, span: Span) -> Project:
     return project
 
 
-def _lay_out(whole: Path, data: Path, span: Span) -> None:
+def _lay_out(whole: Path, data: Path, span: Timeline) -> None:
     """Only the span's months: history must be what the topics will carry."""
     shutil.rmtree(data, ignore_errors=True)
     for source in ("departures", "arrivals", "weather"):

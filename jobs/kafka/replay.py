@@ -21,6 +21,7 @@ from penstock.features.ingest import decode
 from penstock.features.plan import SourcePlan
 from penstock.features.records.document import Record
 from penstock.features.records.spelling import spell
+from penstock.features.span import Span
 from penstock.jobs.batch.database import explained, one_row, scratch_database
 from penstock.jobs.batch.history import source_rows
 from penstock.jobs.kafka.clients import answering
@@ -91,7 +92,7 @@ def _history(project: Project) -> Iterator[tuple[duckdb.DuckDBPyConnection, list
 def _rows(db: duckdb.DuckDBPyConnection, project: Project, name: str, start_ms: int, end_ms: int) -> str:
     plan = project.streams[name].source_plan
     time = quote(str(plan.time))
-    rows = source_rows(db, project, plan, (start_ms, end_ms))
+    rows = source_rows(db, project, plan, Span(start_ms, end_ms))
     return f"SELECT * FROM ({rows}) WHERE NOT coalesce(_lost, FALSE) AND {time} >= {start_ms} AND {time} < {end_ms}"
 
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from penstock.features.compilers.duckdb.types import in_milliseconds, quote
 from penstock.features.plan import ViewPlan
+from penstock.features.span import Span
 from penstock.jobs.batch.coverage import check_coverage
 from penstock.jobs.batch.parts import ViewParts, part_rows
 from penstock.jobs.console.times import time_words
@@ -66,7 +67,7 @@ def materialize(
     Raises UsageError for change points that do not cover that moment, RefusedError for those of another plan.
     """
     folder = project.change_points(plan.name)
-    check_coverage(project, plan, folder, (at_ms, at_ms + 1))
+    check_coverage(project, plan, folder, Span(at_ms, at_ms + 1))
     rows = newest_rows(plan, folder, at_ms)
     batch = Batch(_generation(plan, folder, at_ms), at_ms)
     schema, applied = schema_of(plan), 0

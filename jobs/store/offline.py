@@ -16,6 +16,7 @@ from feast.infra.registry.base_registry import BaseRegistry
 
 from penstock.features.compilers.feast.view import FINGERPRINT_TAG, SOURCE_SUFFIX
 from penstock.features.errors import RefusedError
+from penstock.features.span import Span
 from penstock.jobs.batch.coverage import check_coverage
 from penstock.jobs.project.project import load_project
 
@@ -112,10 +113,10 @@ class PenstockDuckDBOfflineStore(DuckDBOfflineStore):
 
 def _check_end(config: RepoConfig, source: DataSource, end_date: datetime) -> None:
     end = _milliseconds(end_date)
-    _check(config, source, (end, end + 1))
+    _check(config, source, Span(end, end + 1))
 
 
-def _check(config: RepoConfig, source: DataSource | None, span: tuple[int, int]) -> None:
+def _check(config: RepoConfig, source: DataSource | None, span: Span) -> None:
     """A source that Penstock did not generate is not checked."""
     fingerprint = source.tags.get(FINGERPRINT_TAG) if source is not None else None
     if source is None or fingerprint is None:
@@ -133,11 +134,11 @@ def _check(config: RepoConfig, source: DataSource | None, span: tuple[int, int])
     check_coverage(project, plan, project.change_points(plan.name), span)
 
 
-def _span(entities: pd.DataFrame) -> tuple[int, int]:
+def _span(entities: pd.DataFrame) -> Span:
     """From the first of the entities' times to just after the last."""
     column = infer_event_timestamp_from_entity_df(dict(entities.dtypes))
     times = pd.to_datetime(entities[column], utc=True)
-    return _milliseconds(times.min()), _milliseconds(times.max()) + 1
+    return Span(_milliseconds(times.min()), _milliseconds(times.max()) + 1)
 
 
 def _milliseconds(moment: Any) -> int:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from penstock.features.errors import RefusedError, UsageError
 from penstock.features.objectives import PROBABILITY
 from penstock.features.plan import LabelPlan, ModelPlan
+from penstock.features.span import Span
 from penstock.features.vector import Mask, Values
 from penstock.jobs.batch.parts import BEFORE, FINGERPRINT, FROM, TO
 from penstock.jobs.console.times import range_words
@@ -21,7 +22,6 @@ from penstock.jobs.models.arrays import Matrix, matrix, values_of
 from penstock.jobs.models.folder import Range
 from penstock.jobs.parquet.checksums import check_files
 
-Span = tuple[int, int]
 Doubles = npt.NDArray[np.float64]
 
 
@@ -35,13 +35,13 @@ class Examples:
     t: npt.NDArray[np.int64]
 
     def between(self, span: Span) -> Examples:
-        """Those with ``span[0] <= t < span[1]``."""
-        chosen = (self.t >= span[0]) & (self.t < span[1])
+        """Those with ``span.from_ms <= t < span.to_ms``."""
+        chosen = (self.t >= span.from_ms) & (self.t < span.to_ms)
         return Examples(self.matrix[chosen], self.label[chosen], self.weight[chosen], self.t[chosen])
 
     def range(self, span: Span) -> Range:
         """The range with its rows."""
-        return Range(from_ms=span[0], to_ms=span[1], rows=len(self.t))
+        return Range(from_ms=span.from_ms, to_ms=span.to_ms, rows=len(self.t))
 
 
 @dataclass(frozen=True)
@@ -105,23 +105,23 @@ def _read(file: Path, plan: ModelPlan, trained: Span, evaluated: Span) -> pa.Tab
             where=str(file),
             hint=f"an earlier version made it: {again} again",
         )
-    _check_spans(file, (int(found[FROM]), int(found[TO])), trained, evaluated)
+    _check_spans(file, Span(int(found[FROM]), int(found[TO])), trained, evaluated)
     more = [] if plan.weight is None else [plan.weight.name]
     names = ["t", "label", *more, *(item.name for item in plan.vector)]
     return pq.read_table(file, partitioning=None, columns=names)
 
 
-def _check_spans(file: Path, held: Span, trained: Span, evaluated: Span) -> None:
+def _check_spans(file: Path, covered: Span, trained: Span, evaluated: Span) -> None:
     for what, span in (("training", trained), ("evaluation", evaluated)):
-        if span[0] >= span[1]:
+        if span.from_ms >= span.to_ms:
             raise UsageError(
                 f"the {what} range {range_words(span)} is empty", allowed="--from before --to before --until"
             )
-        if span[0] < held[0] or span[1] > held[1]:
+        if span.from_ms < covered.from_ms or span.to_ms > covered.to_ms:
             raise UsageError(
                 f"the {what} range {range_words(span)} is not in the training set",
                 where=str(file),
-                allowed=f"times within {range_words(held)}",
+                allowed=f"times within {range_words(covered)}",
                 hint="run 'penstock training-set' over all of it",
             )
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 from penstock.features.compilers.duckdb.types import quote
 from penstock.features.errors import UsageError
 from penstock.features.plan import InputPlan, LabelPlan, ModelPlan, SourcePlan, ViewPlan
+from penstock.features.span import Span
 from penstock.features.vector import leaf_names
 from penstock.jobs.batch.as_of import as_of, f_column
 from penstock.jobs.batch.database import one_row
@@ -24,9 +25,7 @@ from penstock.jobs.batch.parts import part_rows
 from penstock.jobs.project.project import Project
 
 
-def load_requests(
-    db: duckdb.DuckDBPyConnection, project: Project, plan: ModelPlan, span: tuple[int, int]
-) -> tuple[int, int]:
+def load_requests(db: duckdb.DuckDBPyConnection, project: Project, plan: ModelPlan, span: Span) -> tuple[int, int]:
     """Makes ``requests`` of the rows in a range. Returns how many were repeats (of time and id) and how many bad."""
     source, time = plan.on, quote(str(plan.on.time))
     id = quote(source.id) if source.id else "CAST(NULL AS VARCHAR)"

@@ -15,9 +15,10 @@ import numpy as np
 from penstock.features.errors import UsageError
 from penstock.features.objectives import PROBABILITY
 from penstock.features.plan import ModelPlan
+from penstock.features.span import Span
 from penstock.jobs.console.times import range_words
 from penstock.jobs.models.folder import FORMAT, Metadata, Range, save, sha256
-from penstock.jobs.training.examples import Doubles, Examples, Span, TrainingSet, learned_label, read_examples
+from penstock.jobs.training.examples import Doubles, Examples, TrainingSet, learned_label, read_examples
 from penstock.jobs.training.metrics import Metrics, constant, main_metric, metrics_of
 from penstock.jobs.training.parameters import Parameters, Value, parameters_of
 
@@ -215,11 +216,11 @@ def _rounds(plan: ModelPlan, learned: Examples, trained: Span, told: Parameters)
     """How many trees: those that were asked for, or fewer where more would no longer help."""
     if int(told.get("early_stopping_round", 0)) <= 0:
         return int(told["num_iterations"])
-    cut = trained[1] - int((trained[1] - trained[0]) * STOPPING_SHARE)
-    past, future = learned.between((trained[0], cut)), learned.between((cut, trained[1]))
+    cut = trained.to_ms - int((trained.to_ms - trained.from_ms) * STOPPING_SHARE)
+    past, future = learned.between(Span(trained.from_ms, cut)), learned.between(Span(cut, trained.to_ms))
     if not len(past.t) or not len(future.t):
         raise UsageError(
-            f"the trained range of {plan.name} has no rows on both sides of {range_words((cut, trained[1]))}",
+            f"the trained range of {plan.name} has no rows on both sides of {range_words(Span(cut, trained.to_ms))}",
             where="early_stopping_round",
             hint="train on a longer range",
         )
@@ -230,8 +231,8 @@ def _rounds(plan: ModelPlan, learned: Examples, trained: Span, told: Parameters)
 
 def _cuts(file: Path, plan: ModelPlan, learned: Examples, trained: Span, folds: int) -> list[tuple[Span, Span]]:
     """Of each fold the trained and the evaluated part."""
-    edges = [trained[0] + (trained[1] - trained[0]) * n // (folds + 1) for n in range(folds + 2)]
-    cuts = [((edges[0], edges[n]), (edges[n], edges[n + 1])) for n in range(1, folds + 1)]
+    edges = [trained.from_ms + (trained.to_ms - trained.from_ms) * n // (folds + 1) for n in range(folds + 2)]
+    cuts = [(Span(edges[0], edges[n]), Span(edges[n], edges[n + 1])) for n in range(1, folds + 1)]
     for past, future in cuts:
         for span in (past, future):
             if not len(learned.between(span).t):

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from penstock.features.errors import UsageError
 from penstock.features.plan import ModelPlan
+from penstock.features.span import Span
 from penstock.features.vector import Mask, Values, Vectors, evaluate, leaf_names, vectors
 from penstock.jobs.batch.coverage import check_coverage
 from penstock.jobs.batch.database import explained, one_row, scratch_database
@@ -95,7 +96,7 @@ def training_set(
         raise UsageError(f"the range {range_words((from_ms, to_ms))} is empty", allowed="--from before --to")
     views = [project.plans[item.view] for item in plan.inputs]
     folders = [change_points / view.name if change_points else project.change_points(view.name) for view in views]
-    asked = (from_ms - 1, to_ms - 1) if before else (from_ms, to_ms)
+    asked = Span(from_ms - 1, to_ms - 1) if before else Span(from_ms, to_ms)
     for view, folder in dict(zip(views, folders, strict=True)).items():
         check_coverage(project, view, folder, asked)
     report = TrainingReport(plan.name, from_ms, to_ms, before)
@@ -103,7 +104,7 @@ def training_set(
     memory = project.config.batch.memory
     with explained(f"the training set of {plan.name}"), scratch_database(file.parent, memory) as db:
         wide = plan.training
-        report.duplicate, report.dead = load_requests(db, project, wide, (from_ms, to_ms))
+        report.duplicate, report.dead = load_requests(db, project, wide, Span(from_ms, to_ms))
         for number, (view, folder) in enumerate(zip(views, folders, strict=True)):
             report.unseen[plan.inputs[number].name] = join_input(db, wide, number, view, folder, before=before)
         load_labels(db, project, wide)

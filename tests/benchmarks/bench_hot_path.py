@@ -22,6 +22,7 @@ from kafka.consumer.fetcher import ConsumerRecord
 from rich.console import Console
 from rich.table import Table
 
+from penstock.features.span import Span
 from penstock.jobs.models import train as training
 from penstock.jobs.models.compiled import code_key, compile_code, private_folder
 from penstock.jobs.models.compiling import FOLDER, compiling
@@ -199,7 +200,7 @@ def _train(project: Project, case: Case) -> Path:
     columns |= {"id": [""] * ROWS, "t": range(ROWS), "label": label}
     file = write_set(project.folder / "set.parquet", plan, columns, (0, ROWS))
     trees = {"num_iterations": case.trees}
-    training.train(file, plan, models, (0, ROWS - 500), (ROWS - 500, ROWS), parameters=trees)
+    training.train(file, plan, models, Span(0, ROWS - 500), Span(ROWS - 500, ROWS), parameters=trees)
     return models
 
 

@@ -24,6 +24,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from penstock.features.span import Span
 from penstock.jobs.kafka.broker import Broker
 from penstock.jobs.kafka.clients import consumer, ensure_topics, producer
 from penstock.jobs.models.compiling import compiling
@@ -170,7 +171,7 @@ def _prepare(project: Project) -> None:
     columns: dict[str, Any] = {item.name: numbers.integers(0, 99, n).tolist() for item in plan.vector}
     columns |= {"id": [""] * n, "t": range(n), "label": numbers.normal(size=n).tolist()}
     file = write_set(project.folder / "set.parquet", plan, columns, (0, n))
-    train(file, plan, project.config.state / "models", (0, n - 500), (n - 500, n))
+    train(file, plan, project.config.state / "models", Span(0, n - 500), Span(n - 500, n))
     compiled = threading.Event()
     with compiling(
         load_current(project.config.state / "models", plan), project.config.state, lambda line: compiled.set()

@@ -27,6 +27,7 @@ from typing import Any
 import numpy as np
 import orjson
 
+from penstock.features.span import Span
 from penstock.jobs.batch.backfill import backfill
 from penstock.jobs.kafka.clients import ensure_topics, producer
 from penstock.jobs.kafka.reading import read_records
@@ -158,7 +159,7 @@ def _train(project: Project) -> None:
     columns |= {"id": [f"o{i}" for i in range(n)], "t": list(range(n))}
     columns["label"] = [float(sum(columns[item.name][i] for item in plan.vector)) for i in range(n)]
     file = write_set(project.folder / "set.parquet", plan, columns, (0, n))
-    train(file, plan, project.config.state / "models", (0, n - 100), (n - 100, n))
+    train(file, plan, project.config.state / "models", Span(0, n - 100), Span(n - 100, n))
 
 
 def _play(project: Project, running: contextlib.ExitStack) -> None:

@@ -28,6 +28,7 @@ from penstock.features.ingest import OPS
 from penstock.features.plan import ArgPlan, ColumnPlan, SourcePlan, UnionPlan, ViewPlan
 from penstock.features.records.casts import PLAIN
 from penstock.features.row_size import holds_text
+from penstock.features.span import Span
 
 #: The greatest integer that a scaled float64 may become, exclusive (section 3 of the semantics).
 LIMIT = 2**53
@@ -53,8 +54,8 @@ OUT_OF_RANGE = "out of range"
 History = Sequence[Files]
 
 
-def events_query(plan: ViewPlan, histories: Sequence[History], span: tuple[int, int] | None) -> str:
-    """The query for the events with ``span[0] <= time < span[1]``; None: all.
+def events_query(plan: ViewPlan, histories: Sequence[History], span: Span | None) -> str:
+    """The query for the events with ``span.from_ms <= time < span.to_ms``; None: all.
 
     ``histories``: those of the plan's sources, in their order. Rows without a good time are given whatever the span.
     Raises UsageError for a column that is missing or of an unlike type.
@@ -64,9 +65,7 @@ def events_query(plan: ViewPlan, histories: Sequence[History], span: tuple[int, 
     return "\nUNION ALL\n".join(f"({query})" for query in queries) if len(queries) > 1 else queries[0]
 
 
-def _source_events(
-    plan: ViewPlan, place: int, source: SourcePlan, history: History, span: tuple[int, int] | None
-) -> str:
+def _source_events(plan: ViewPlan, place: int, source: SourcePlan, history: History, span: Span | None) -> str:
     expressions = Expressions()
     view = _view_columns(plan, place, source, expressions)
     parts = [
@@ -82,7 +81,7 @@ def _source_events(
     return ",\n".join(parts) + f"\nSELECT\n  {columns}\nFROM {table}"
 
 
-def source_query(source: SourcePlan, history: History, span: tuple[int, int] | None) -> str:
+def source_query(source: SourcePlan, history: History, span: Span | None) -> str:
     """The query for a source's rows as they are read: its columns, ``_file``, ``_row``, and in ``_bad`` why it is bad.
 
     ``span`` and errors are those of ``events_query``.
@@ -146,11 +145,11 @@ def _source_error(source: SourcePlan, history: History) -> str:
     return f"CASE {' '.join(cases)} END"
 
 
-def _during(source: SourcePlan, span: tuple[int, int] | None) -> str:
+def _during(source: SourcePlan, span: Span | None) -> str:
     if source.time is None or span is None:
         return ""
     time = quote(source.time)
-    return f"\n  WHERE _lost OR {time} IS NULL OR ({time} >= {span[0]} AND {time} < {span[1]})"
+    return f"\n  WHERE _lost OR {time} IS NULL OR ({time} >= {span.from_ms} AND {time} < {span.to_ms})"
 
 
 def _view_columns(plan: ViewPlan, place: int, source: SourcePlan, expressions: Expressions) -> dict[str, str]:

@@ -8,6 +8,7 @@ import duckdb
 import orjson
 import pytest
 
+from penstock.features.span import Span
 from penstock.jobs.audit.served import load_served
 from penstock.jobs.project.project import Project
 from tests.jobs.shop import make_project
@@ -32,7 +33,7 @@ def record(project: Project, number: int, **changes: Any) -> dict[str, Any]:
 
 
 def load(
-    project: Project, folder: Path, records: list[dict[str, Any]], span: Any = None, before: Sequence[str] = ()
+    project: Project, folder: Path, records: list[dict[str, Any]], span: Span | None = None, before: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
     file = folder / "predictions.ndjson"
     file.write_bytes(b"".join(orjson.dumps(one) + b"\n" for one in records))
@@ -58,7 +59,7 @@ def test_a_row_for_each_by_time_with_every_bit(project: Project, tmp_path: Path)
 
 
 def test_only_those_of_the_span(project: Project, tmp_path: Path) -> None:
-    rows = load(project, tmp_path, [record(project, n) for n in range(4)], (10, 30))
+    rows = load(project, tmp_path, [record(project, n) for n in range(4)], Span(10, 30))
     assert [row["t"] for row in rows] == [10, 20]
 
 

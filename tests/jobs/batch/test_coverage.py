@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from penstock.features.errors import RefusedError, UsageError
+from penstock.features.span import Span
 from penstock.jobs.batch.coverage import check_coverage
 from penstock.jobs.project.project import Project
 from tests.jobs.shop import DEFINITIONS, make_project, write_change_points, write_history
@@ -31,7 +32,7 @@ def cover(project: Project, view: str, *spans: tuple[int, int]) -> None:
 
 
 def check(project: Project, view: str, asked: tuple[int, int] = (START, END)) -> None:
-    check_coverage(project, project.plans[view], project.change_points(view), asked)
+    check_coverage(project, project.plans[view], project.change_points(view), Span(*asked))
 
 
 def test_a_window_before_the_requests_is_far_enough(project: Project) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from penstock.features.span import Span
 from penstock.features.vector import Values
 from penstock.jobs.explain.replay import replay
 from penstock.jobs.models.compiling import compiling
@@ -20,7 +21,7 @@ PATIENCE_S = 120.0
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models")
-    train(write_set(folder / "set.parquet", plan(), rows()), plan(), folder / "models", (0, CUT), (CUT, END))
+    train(write_set(folder / "set.parquet", plan(), rows()), plan(), folder / "models", Span(0, CUT), Span(CUT, END))
     return folder / "models"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from penstock.features.span import Span
 from penstock.features.vector import Values
 from penstock.jobs.models.compiled import code_key, compile_code, find_code, private_folder
 from penstock.jobs.models.compiling import FOLDER, compiling
@@ -23,7 +24,7 @@ PATIENCE_S = 120.0
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
     file = write_set(folder / "set.parquet", plan(), rows())
-    train(file, plan(), folder / "models", (0, CUT), (CUT, END))
+    train(file, plan(), folder / "models", Span(0, CUT), Span(CUT, END))
     return folder / "models"
 
 

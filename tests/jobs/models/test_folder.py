@@ -15,6 +15,7 @@ import pytest
 
 from penstock.features.errors import PenstockError, RefusedError, UsageError
 from penstock.features.plan import ModelPlan
+from penstock.features.span import Span
 from penstock.features.vector import Values
 from penstock.jobs.models.folder import LoadedModel, load_current, load_version
 from penstock.jobs.models.pointer import set_current
@@ -27,7 +28,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A models folder with one version."""
     folder = tmp_path_factory.mktemp("trained")
     file = write_set(folder / "set.parquet", plan(), rows())
-    train(file, plan(), folder / "models", (0, CUT), (CUT, END))
+    train(file, plan(), folder / "models", Span(0, CUT), Span(CUT, END))
     return folder / "models"
 
 
@@ -118,7 +119,7 @@ def test_a_pointer_that_names_no_version_is_refused(models: Path, text: str) -> 
 def test_a_new_version_becomes_the_current_one_and_the_old_one_stays(models: Path, tmp_path: Path) -> None:
     first = current(models).name
     file = write_set(tmp_path / "set.parquet", plan(), rows())
-    second = train(file, plan(), models, (0, CUT - 1), (CUT, END)).version
+    second = train(file, plan(), models, Span(0, CUT - 1), Span(CUT, END)).version
     assert load_current(models, plan()).version == second != first
     set_current(models, "cost", first)
     assert load_current(models, plan()).version == first
@@ -136,7 +137,7 @@ def test_a_failure_while_saving_leaves_the_former_version_and_no_traces(
 
     monkeypatch.setattr(os, "rename", full)
     with pytest.raises(PenstockError, match="cannot be saved: No space"):
-        train(file, plan(), models, (0, CUT), (CUT, END))
+        train(file, plan(), models, Span(0, CUT), Span(CUT, END))
     assert sorted(path.name for path in (models / "cost").iterdir()) == before
     assert load_current(models, plan()).version == current(models).name
 
@@ -159,7 +160,7 @@ def test_the_plan_of_a_model_with_another_name_is_not_found_there(models: Path) 
 
 def test_a_version_by_its_name_whichever_is_current(models: Path, tmp_path: Path) -> None:
     first, known = current(models).name, load_current(models, plan())
-    train(write_set(tmp_path / "set.parquet", plan(), rows()), plan(), models, (0, CUT - 1), (CUT, END))
+    train(write_set(tmp_path / "set.parquet", plan(), rows()), plan(), models, Span(0, CUT - 1), Span(CUT, END))
     found = load_version(models, "cost", first, known.fingerprint)
     assert found.version == first != current(models).name
     assert found.predict(columns()).tolist() == known.predict(columns()).tolist()

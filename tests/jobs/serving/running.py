@@ -14,6 +14,7 @@ import numpy as np
 import orjson
 
 from penstock.features.plan import ModelPlan
+from penstock.features.span import Span
 from penstock.features.types import TYPES
 from penstock.jobs.kafka.clients import consumer, ensure_topics, producer
 from penstock.jobs.project.project import Project
@@ -48,7 +49,7 @@ def train_model(folder: Path, plan: ModelPlan, *, before: bool = False) -> Path:
     columns |= {"id": [f"o{i}" for i in range(n)], "t": list(range(n))}
     columns["label"] = [3.0 * a + o for a, o in zip(columns["amount"], columns["customer.orders_10s"], strict=True)]
     file = write_set(folder / "set.parquet", plan, columns, (0, n), before=before)
-    train(file, plan, folder / "models", (0, n - 200), (n - 200, n))
+    train(file, plan, folder / "models", Span(0, n - 200), Span(n - 200, n))
     return folder / "models"
 
 

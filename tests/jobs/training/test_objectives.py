@@ -12,13 +12,14 @@ import pytest
 from penstock import DefinitionError, Objective
 from penstock.features.errors import UsageError
 from penstock.features.plan import ModelPlan
+from penstock.features.span import Span
 from penstock.features.vector import Values
 from penstock.jobs.models.folder import load_current
 from penstock.jobs.training.metrics import calibration, constant, metrics_of
 from penstock.jobs.training.train import TrainReport, train
 from tests.jobs.models.examples import CUT, END, plan, rows, write_set
 
-TRAINED, EVALUATED = (0, CUT), (CUT, END)
+TRAINED, EVALUATED = Span(0, CUT), Span(CUT, END)
 
 
 def fit(
@@ -138,9 +139,9 @@ def test_labels_that_no_model_can_learn(tmp_path: Path, label: str, objective: s
 def test_too_few_rows_for_a_split(tmp_path: Path) -> None:
     file = write_set(tmp_path / "set.parquet", plan(), rows())
     with pytest.raises(UsageError, match="no tree has a split below 400") as raised:
-        train(file, plan(), tmp_path / "models", (0, 300), EVALUATED)
+        train(file, plan(), tmp_path / "models", Span(0, 300), EVALUATED)
     assert raised.value.hint == "--param min_data_in_leaf=14"
-    assert train(file, plan(), tmp_path / "models", (0, 300), EVALUATED, parameters={"min_data_in_leaf": 14}).rounds
+    assert train(file, plan(), tmp_path / "models", Span(0, 300), EVALUATED, parameters={"min_data_in_leaf": 14}).rounds
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from penstock.features.errors import PenstockError, RefusedError, UsageError
+from penstock.features.span import Span
 from penstock.jobs.batch.parts import BEFORE
 from penstock.jobs.models.folder import load_current, versions_before
 from penstock.jobs.parquet.checksums import PLACEHOLDER, add_checksum
 from penstock.jobs.training.train import train
 from tests.jobs.models.examples import COLUMNS, CUT, END, plan, rows, write_set
 
-TRAINED, EVALUATED = (0, CUT), (CUT, END)
+TRAINED, EVALUATED = Span(0, CUT), Span(CUT, END)
 
 
 @pytest.fixture
@@ -156,7 +157,7 @@ def test_ranges_without_rows_are_refused(
     file: Path, tmp_path: Path, trained: tuple[int, int], evaluated: tuple[int, int], message: str
 ) -> None:
     with pytest.raises(UsageError, match=message):
-        train(file, plan(), tmp_path / "models", trained, evaluated)
+        train(file, plan(), tmp_path / "models", Span(*trained), Span(*evaluated))
     assert not (tmp_path / "models").exists()
 
 

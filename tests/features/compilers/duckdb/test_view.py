@@ -12,6 +12,7 @@ from penstock.features.compilers.duckdb.events import Files, events_query
 from penstock.features.compilers.duckdb.types import FileColumn
 from penstock.features.compilers.duckdb.view import ViewQuery, held_of
 from penstock.features.plan import ViewPlan
+from penstock.features.span import Span
 from penstock.jobs.project.project import read_definitions
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -37,7 +38,7 @@ def compiled(plan: ViewPlan) -> str:
         ]
         for source in plan.source.sources
     ]
-    events = events_query(plan, histories, (0, 2_000))
+    events = events_query(plan, histories, Span(0, 2_000))
     return f"-- events\n{events};\n\n-- rows of a slice from 1000 to 2000\n{ViewQuery(plan).rows(1_000, 2_000)};\n"
 
 

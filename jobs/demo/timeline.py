@@ -11,7 +11,7 @@ def _ms(text: str) -> int:
 
 
 @dataclass(frozen=True)
-class Span:
+class Timeline:
     """Times in milliseconds: history ``[start, live)``, trained ``[start, evaluated)``, evaluated
     ``[evaluated, live)``, replayed with predictions ``[live, end)``. ``months`` of data, ``YYYY-MM``.
     """
@@ -23,13 +23,13 @@ class Span:
     months: tuple[str, ...]
 
 
-FULL = Span(
+FULL = Timeline(
     _ms("2013-01-01"),
     _ms("2013-10-01"),
     _ms("2013-11-01"),
     _ms("2014-01-01"),
     tuple(f"2013-{m:02}" for m in range(1, 13)),
 )
-QUICK = Span(
+QUICK = Timeline(
     _ms("2013-09-01"), _ms("2013-10-16"), _ms("2013-11-01"), _ms("2013-11-04"), ("2013-09", "2013-10", "2013-11")
 )
