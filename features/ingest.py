@@ -139,10 +139,10 @@ def check_row(source: SourcePlan, row: Row, kafka_ms: int | None = None, now_ms:
 
 
 def _check_op(source: SourcePlan, row: Row) -> None:
-    op = row[str(source.op)]
+    op = row[source.op_column]
     if op not in (None, *OPS):
         raise BadEvent("wrong type", f"{source.op} is {op[:20]!r}, one of {' '.join(OPS)} is wanted")
-    if op in ("update", "delete") and row[str(source.id)] is None:
+    if op in ("update", "delete") and row[source.id_column] is None:
         raise BadEvent("missing value", f"{source.id} is null, and {op} names its event by it")
 
 

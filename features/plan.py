@@ -101,6 +101,24 @@ class SourcePlan:
         """Does it hold for all time?"""
         return self.time is None
 
+    @property
+    def time_column(self) -> str:
+        """The column of its event time. AssertionError for a static table."""
+        assert self.time is not None
+        return self.time
+
+    @property
+    def id_column(self) -> str:
+        """The column of its ids. AssertionError where there is none."""
+        assert self.id is not None
+        return self.id
+
+    @property
+    def op_column(self) -> str:
+        """The column that tells inserts, updates and deletes apart. AssertionError where there is none."""
+        assert self.op is not None
+        return self.op
+
     def of(self, row: Mapping[str, Any]) -> SourcePlan:
         """The source that a row is from."""
         return self

@@ -71,7 +71,7 @@ def _load_apart_of(
     names = [quote(column.name) for column in source.columns]
     rows = f"SELECT {'' if source.id is None else 'DISTINCT '}_case, {', '.join(names)}"
     history, arrived = f"{rows} FROM ({_history(view, source, known)})", f"{rows} FROM {_arrived(source)}"
-    apart, time = quote(f"apart_{view.name}"), quote(str(source.time))
+    apart, time = quote(f"apart_{view.name}"), quote(source.time_column)
     db.execute(f"INSERT INTO {apart} SELECT _case, {time}, NULL, NULL, NULL FROM ({history} EXCEPT ALL {arrived})")
     same = " AND ".join(f"a.{name} IS NOT DISTINCT FROM o.{name}" for name in ["_case", *names])
     db.execute(

@@ -65,7 +65,7 @@ def change_points(
     start, end = needed if needed is not None else (0, 1)
     if start == LONG_AGO:
         times = (
-            f"SELECT min({quote(str(source.time))}) AS t FROM {parquet(glob.glob(files[source.name]))}"
+            f"SELECT min({quote(source.time_column)}) AS t FROM {parquet(glob.glob(files[source.name]))}"
             for source in view.source.sources
         )
         first = one_row(db, f"SELECT min(t) FROM ({' UNION ALL '.join(times)})")[0]

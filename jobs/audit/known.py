@@ -134,9 +134,9 @@ def _from_topic(
     with closing(read_records(project, project.topic(source.name), since)) as records:
         for record in records:
             row = good_row(source, record)
-            if row is None or not after < row[str(source.time)] < before:
+            if row is None or not after < row[source.time_column] < before:
                 continue
-            first, last = _least(first, row[str(source.time)]), _greatest(last, row[str(source.time)])
+            first, last = _least(first, row[source.time_column]), _greatest(last, row[source.time_column])
             if key_of(plan, row) in keys:
                 rows.append(row)
     pq.write_table(event_table(source, rows), file)

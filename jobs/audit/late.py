@@ -139,7 +139,7 @@ def _read(
 
 def counts_for(view: ViewPlan, source: SourcePlan, event: str) -> str:
     """The condition that an event of a source counts, or could count, in the row of case ``c``."""
-    time = f"{event}.{quote(str(source.time))}"
+    time = f"{event}.{quote(source.time_column)}"
     same = [f"{event}.{quote(key.name)} = c.{quote(key.name)}" for key in view.key]
     query = ViewQuery(view)
     alive = [] if query.endless else [f"{time} > c._at - {query.lookback_ms}"]
@@ -207,7 +207,7 @@ def _remaining(view: ViewPlan, source: SourcePlan, known: Known) -> str:
 
 
 def _identity(source: SourcePlan) -> Sequence[str]:
-    return [str(source.time), str(source.id)]
+    return [source.time_column, source.id_column]
 
 
 def _by_case(view: ViewPlan) -> ViewPlan:

@@ -67,7 +67,7 @@ def first_time(project: Project, sources: Sequence[SourcePlan]) -> int | None:
         for source in sources:
             with explained(f"the history of {source.name}"):
                 rows = source_rows(db, project, source)
-                found += one_row(db, f"SELECT min({quote(str(source.time))}) FROM ({rows}) WHERE _bad IS NULL")
+                found += one_row(db, f"SELECT min({quote(source.time_column)}) FROM ({rows}) WHERE _bad IS NULL")
     return min((int(first) for first in found if first is not None), default=None)
 
 

@@ -69,7 +69,7 @@ def history_reach(project: Project) -> tuple[int, int] | None:
     with _history(project) as (db, sources):
         plans = [project.streams[name].source_plan for name in sources]
         times = (
-            f"SELECT {quote(str(plan.time))} AS t FROM ({source_rows(db, project, plan)}) WHERE _lost IS NOT TRUE"
+            f"SELECT {quote(plan.time_column)} AS t FROM ({source_rows(db, project, plan)}) WHERE _lost IS NOT TRUE"
             for plan in plans
         )
         first, last = one_row(db, f"SELECT min(t), max(t) FROM ({' UNION ALL '.join(times)})")
@@ -91,7 +91,7 @@ def _history(project: Project) -> Iterator[tuple[duckdb.DuckDBPyConnection, list
 
 def _rows(db: duckdb.DuckDBPyConnection, project: Project, name: str, start_ms: int, end_ms: int) -> str:
     plan = project.streams[name].source_plan
-    time = quote(str(plan.time))
+    time = quote(plan.time_column)
     rows = source_rows(db, project, plan, Span(start_ms, end_ms))
     return f"SELECT * FROM ({rows}) WHERE NOT coalesce(_lost, FALSE) AND {time} >= {start_ms} AND {time} < {end_ms}"
 
@@ -100,7 +100,7 @@ def _select(db: duckdb.DuckDBPyConnection, project: Project, name: str, order: i
     plan = project.streams[name].source_plan
     fields = ", ".join(f"'{column.name}': {quote(column.name)}" for column in plan.columns)
     id = f"CAST({quote(plan.id)} AS VARCHAR)" if plan.id else "NULL"
-    return f"""SELECT {order} AS source, {quote(str(plan.time))} AS t, {id} AS id,
+    return f"""SELECT {order} AS source, {quote(plan.time_column)} AS t, {id} AS id,
         encode(CAST(to_json({{{fields}}}) AS VARCHAR)) AS raw, _file AS file, _row AS row
         FROM ({_rows(db, project, name, start_ms, end_ms)})"""
 

@@ -45,9 +45,10 @@ class Arrival:
     @property
     def time(self) -> int | None:
         """Event time in milliseconds; None for a bad event, and for one that holds for all time."""
-        return (
-            None if self.row is None or self.bad is not None or self.source.static else self.row[str(self.source.time)]
-        )
+        if self.row is None or self.bad is not None or self.source.static:
+            return None
+        time: int = self.row[self.source.time_column]
+        return time
 
 
 def read_events(file: Path, sources: Mapping[str, SourcePlan]) -> dict[str, list[Arrival]]:

@@ -47,8 +47,8 @@ class Parser:
         self._readers = [_reader(column) for column in source.columns]
         self._plain = [_plain_types(column) for column in source.columns]
         #: The column of the event time.
-        self.time = str(source.time)
-        self._op = None if source.op is None else self._names.index(str(source.op))
+        self.time = source.time_column
+        self._op = None if source.op is None else self._names.index(source.op_column)
 
     def rows(self, records: Sequence[Any]) -> list[Row | BadEvent]:
         """What ``penstock.features.ingest.parse`` gives for each record, or raises. ``records``: with ``value`` and

@@ -27,7 +27,7 @@ from penstock.jobs.project.project import Project
 
 def load_requests(db: duckdb.DuckDBPyConnection, project: Project, plan: ModelPlan, span: Span) -> tuple[int, int]:
     """Makes ``requests`` of the rows in a range. Returns how many were repeats (of time and id) and how many bad."""
-    source, time = plan.on, quote(str(plan.on.time))
+    source, time = plan.on, quote(plan.on.time_column)
     id = quote(source.id) if source.id else "CAST(NULL AS VARCHAR)"
     columns = "".join(f", {quote(name)} AS {column(name)}" for name in _read_columns(plan))
     db.execute(f"CREATE TABLE read AS {source_rows(db, project, source, span)}")
@@ -60,8 +60,9 @@ def load_labels(db: duckdb.DuckDBPyConnection, project: Project, plan: ModelPlan
     _check_ids(plan, source)
     columns = "".join(f", {quote(name)} AS {label_column(name)}" for name in label_names(label))
     db.execute(
-        f"""CREATE TABLE outcomes AS SELECT {quote(str(source.id))} AS id, {quote(str(source.time))} AS _t, _file, _row
-        {columns} FROM ({source_rows(db, project, source)}) WHERE _bad IS NULL"""
+        f"""CREATE TABLE outcomes AS
+        SELECT {quote(source.id_column)} AS id, {quote(source.time_column)} AS _t, _file, _row{columns}
+        FROM ({source_rows(db, project, source)}) WHERE _bad IS NULL"""
     )
     newest = "ORDER BY _t DESC, _file DESC, _row DESC"
     given = ", ".join(label_column(name) for name in label_names(label))
@@ -145,7 +146,7 @@ def _read_columns(plan: ModelPlan) -> list[str]:
 
 
 def _check_ids(plan: ModelPlan, source: SourcePlan) -> None:
-    asked, found = (s.column(str(s.id)).type for s in (plan.on, source))
+    asked, found = (s.column(s.id_column).type for s in (plan.on, source))
     if asked != found:
         raise UsageError(
             f"the label of {plan.name} cannot be joined: {plan.on.name} has an id of {asked}, {source.name} of {found}",

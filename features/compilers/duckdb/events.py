@@ -141,7 +141,7 @@ def _source_error(source: SourcePlan, history: History) -> str:
     if source.op is not None:
         op = quote(source.op)
         cases.append(f"WHEN {op} NOT IN ({', '.join(map(text, OPS))}) THEN 'wrong type'")
-        cases.append(f"WHEN {op} IN ('update', 'delete') AND {quote(str(source.id))} IS NULL THEN 'missing value'")
+        cases.append(f"WHEN {op} IN ('update', 'delete') AND {quote(source.id_column)} IS NULL THEN 'missing value'")
     return f"CASE {' '.join(cases)} END"
 
 
@@ -182,12 +182,12 @@ def _view_columns(plan: ViewPlan, place: int, source: SourcePlan, expressions: E
 
 def _id(plan: ViewPlan, place: int, source: SourcePlan) -> str:
     if source is plan.source:
-        return quote(str(source.id))
+        return quote(source.id_column)
     return "CAST(NULL AS VARCHAR)" if source.id is None else f"'{place}:' || CAST({quote(source.id)} AS VARCHAR)"
 
 
 def _deletes(source: SourcePlan) -> str:
-    return f"coalesce({quote(str(source.op))} = 'delete', FALSE)"
+    return f"coalesce({quote(source.op_column)} = 'delete', FALSE)"
 
 
 def _keyless(plan: ViewPlan) -> str:
