@@ -13,6 +13,7 @@ from penstock.features.compilers.duckdb.events import Files, source_query
 from penstock.features.compilers.duckdb.types import quote
 from penstock.features.errors import UsageError
 from penstock.features.plan import SourcePlan
+from penstock.features.records.doubt import FEBRUARY_1970, YEAR_2200, doubt
 from penstock.features.span import Span
 from penstock.jobs.batch.database import explained, one_row, prepare
 from penstock.jobs.batch.lines import is_lines, read_lines
@@ -20,9 +21,6 @@ from penstock.jobs.parquet.schemas import by_schema
 from penstock.jobs.project.project import Project
 
 _FILES = "a path or glob of files: Parquet, JSON lines (.jsonl .ndjson .json) or CSV; these also .gz or .zst"
-
-#: Where times lie that are no milliseconds, in milliseconds.
-_FEBRUARY_1970, _YEAR_2200 = 31 * 86_400_000, 7_258_118_400_000
 
 
 def history_files(source: SourcePlan, history: str) -> list[str]:
@@ -72,10 +70,7 @@ def first_time(project: Project, sources: Sequence[SourcePlan]) -> int | None:
 
 
 def unlikely_times(project: Project, source: SourcePlan) -> str | None:
-    """A sentence for a source most of whose times are hardly milliseconds; None for any other.
-
-    Seconds that are taken for milliseconds lie in January 1970, microseconds beyond the year 2200.
-    """
+    """A sentence for a source most of whose times are hardly in their unit; None for any other."""
     if source.time is None:
         return None
     time = quote(source.time)
@@ -84,17 +79,7 @@ def unlikely_times(project: Project, source: SourcePlan) -> str | None:
         rows = source_rows(db, project, source)
         count, early, late = one_row(
             db,
-            f"""SELECT count({time}), count(*) FILTER ({time} >= 0 AND {time} < {_FEBRUARY_1970}),
-            count(*) FILTER ({time} >= {_YEAR_2200}) FROM ({rows})""",
+            f"""SELECT count({time}), count(*) FILTER ({time} >= 0 AND {time} < {FEBRUARY_1970}),
+            count(*) FILTER ({time} >= {YEAR_2200}) FROM ({rows})""",
         )
-    return _unlikely(source.name, count, early, late)
-
-
-def _unlikely(source: str, count: int, early: int, late: int) -> str | None:
-    if 2 * early > count:
-        where, units = f"{early:,} of {count:,} times of {source} lie in January 1970", "seconds: write them times 1000"
-    elif 2 * late > count:
-        where, units = f"{late:,} of {count:,} times of {source} lie beyond the year 2200", "a finer unit: divide them"
-    else:
-        return None
-    return f"{where}. A time is whole milliseconds since 1970. These may be {units}, or write Parquet timestamps"
+    return doubt(source.name, count, early, late)

@@ -16,11 +16,12 @@ from penstock.features.ingest import CLASSES
 from penstock.jobs.commands.common import command as shared
 from penstock.jobs.console.times import time_words
 from penstock.jobs.console.visible import one_line
+from penstock.jobs.kafka.doubts import Doubts
 from penstock.jobs.kafka.lag import Progress
 from penstock.jobs.kafka.letters import NEWEST, LetterReader, Letters
 from penstock.jobs.process.signals import stop_on_signals
 from penstock.jobs.project.context import Context
-from penstock.jobs.streaming.overview import ModelState, Overview, ViewState, look
+from penstock.jobs.streaming.overview import ModelState, Overview, ViewState, look, sources_of
 
 #: Seconds between two looks.
 LOOK_S = 1.0
@@ -42,11 +43,11 @@ def command(context: Context, once: bool) -> None:
         context.out.print(shown(found, context.out))
         context.result(**asdict(found), late=[asdict(each) for each in found.late])
         return
-    letters = LetterReader(context.project)
-    first = shown(look(context.project, letters), context.out)
+    letters, doubts = LetterReader(context.project), Doubts(context.project, sources_of(context.project))
+    first = shown(look(context.project, letters, doubts), context.out)
     with stop_on_signals() as stop, Live(first, console=context.out, screen=True) as live:
         while not stop.wait(LOOK_S):
-            live.update(shown(look(context.project, letters), context.out))
+            live.update(shown(look(context.project, letters, doubts), context.out))
 
 
 @dataclass
@@ -91,7 +92,7 @@ def _cell(text: str) -> Text:
 
 def shown(found: Overview, console: Console) -> RenderableType:
     """The overview as tables that fit the console."""
-    grids = [_parts(found), _views(found.views), _models(found.models), *_dead(found), *_late(found)]
+    grids = [_parts(found), _views(found.views), _models(found.models), *_dead(found), *_late(found), *_doubts(found)]
     return Group(*(grid.fitted(console) for grid in grids))
 
 
@@ -102,6 +103,10 @@ def _late(found: Overview) -> list[Grid]:
     for each in found.late:
         grid.rows.append((each.view, each.source, f"{each.too_late:,}", f"{each.percent:.1f} %", each.hint))
     return [grid]
+
+
+def _doubts(found: Overview) -> list[Grid]:
+    return [Grid("times in another unit?", ("source",), [(each,) for each in found.doubts])] if found.doubts else []
 
 
 def _parts(found: Overview) -> Grid:

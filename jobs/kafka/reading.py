@@ -37,6 +37,14 @@ def read_records(
             yield from batch
 
 
+def newest_records(project: Project, topic: str, most: int) -> Generator[Record, None, None]:
+    """About the ``most`` newest records, as many of each partition. Raises as ``read_batches``."""
+    spans = bounds(project, topic)
+    starts = {partition: max(first, end - most // len(spans) - 1) for partition, (first, end) in spans.items()}
+    with closing(read_records(project, topic, None, starts)) as records:
+        yield from records
+
+
 def read_from(project: Project, topic: str, since_ms: int | None) -> Generator[Record, None, None]:
     """All records: first those from this Kafka timestamp on, then those before. Closed early, it has read little.
 

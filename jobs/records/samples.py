@@ -21,7 +21,7 @@ from penstock.features.records.document import read_object
 from penstock.features.records.numerals import is_numeral
 from penstock.jobs.batch.lines import CSV, is_lines, kind, opened
 from penstock.jobs.kafka.clients import require_topics
-from penstock.jobs.kafka.reading import bounds, read_records
+from penstock.jobs.kafka.reading import newest_records
 from penstock.jobs.project.config import Config
 from penstock.jobs.project.project import Project
 from penstock.jobs.records.fields import Fields
@@ -48,10 +48,7 @@ def of_topic(config: Config, topic: str) -> Fields:
 
 def _newest(config: Config, topic: str) -> Iterator[bytes]:
     """The values of the newest records that have one, each partition's in order."""
-    project = Project(Path(), config, {}, {}, {})
-    spans = bounds(project, topic)
-    starts = {partition: max(first, end - MOST // len(spans)) for partition, (first, end) in spans.items()}
-    with closing(read_records(project, topic, None, starts)) as records:
+    with closing(newest_records(Project(Path(), config, {}, {}, {}), topic, MOST)) as records:
         yield from (record.value for record in records if record.value)
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from penstock.features.errors import RefusedError, UsageError
 from penstock.features.plan import ModelPlan
 from penstock.jobs.kafka.clients import answering, ensure_topics, require_topics, topic_ids
+from penstock.jobs.kafka.doubts import Doubts
 from penstock.jobs.kafka.lag import progress as progress_of
 from penstock.jobs.kafka.owner import check_output, claim
 from penstock.jobs.kafka.watch import TopicWatch
@@ -70,7 +71,14 @@ def infer(
         id = topic_ids(project.config, [topic])[topic]
         asked = RequestTopic(project.config, project.config.state / "infer", group, topic, id)
         asked.check(accept_loss, told)
-        watch = opened.enter_context(TopicWatch(project.config, {topic: id}, asked.look))
+        doubts = Doubts(project, [plan.on.name])
+
+        def looked() -> None:
+            asked.look()
+            for doubt in doubts.look():
+                told(f"warning: {doubt}")
+
+        watch = opened.enter_context(TopicWatch(project.config, {topic: id}, looked))
         mirror = None
         if project.config.inference.store == "mirrored":
             mirror = opened.enter_context(mirrored(project, streamed(project, inputs), store, stop, told))

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 
 from penstock.features.errors import PenstockError
+from penstock.jobs.kafka.doubts import Doubts
 from penstock.jobs.kafka.lag import Pair, Progress, progress, read_by_stream, written_by_stream
 from penstock.jobs.kafka.letters import LetterReader, Letters
 from penstock.jobs.kafka.security import bootstrap_servers
@@ -57,7 +58,8 @@ class Overview:
     """``servers`` None: no broker answers, and ``problem`` says why. ``dead``: source → reason → dead letters that the
     job has counted; ``counted_at``: when it had counted this, in milliseconds, None while it is asked itself, and where
     nothing is known. ``letters``: the dead letters of all jobs, None where they are not known. ``lost``: source →
-    offsets that were gone before the job had read them, their loss accepted.
+    offsets that were gone before the job had read them, their loss accepted. ``doubts``: a sentence for each
+    source whose times are hardly in their unit.
     """
 
     servers: str | None
@@ -69,6 +71,7 @@ class Overview:
     counted_at: int | None
     letters: Letters | None
     lost: dict[str, int]
+    doubts: list[str]
 
     @property
     def late(self) -> list[Late]:
@@ -76,10 +79,10 @@ class Overview:
         return late({(view.view, view.source): view.counts for view in self.views if view.counts is not None})
 
 
-def look(project: Project, letters: LetterReader | None = None) -> Overview:
+def look(project: Project, letters: LetterReader | None = None, doubts: Doubts | None = None) -> Overview:
     """The state of everything at this moment. What does not run is said, not raised.
 
-    ``letters``: goes on from what it has read.
+    ``letters`` and ``doubts`` go on from what they have read.
     """
     read, written, asked = read_by_stream(project), written_by_stream(project), _models(project)
     wanted = [*read.values(), *written.values(), *(pair for _, pair in asked)]
@@ -105,7 +108,8 @@ def look(project: Project, letters: LetterReader | None = None) -> Overview:
     at = None if kept is None else kept.t
     found = _letters(letters or LetterReader(project), servers)
     lost = read_starts(project.config.state / "stream").lost
-    return Overview(servers, problem, job, views, models, dead, at, found, lost)
+    doubted = _doubts(doubts or Doubts(project, sources_of(project)), servers)
+    return Overview(servers, problem, job, views, models, dead, at, found, lost, doubted)
 
 
 def _version(project: Project, model: str) -> str | None:
@@ -128,6 +132,18 @@ def _letters(reader: LetterReader, servers: str | None) -> Letters | None:
     with contextlib.suppress(PenstockError):  # as yet without a topic
         return None if servers is None else reader.look()
     return None
+
+
+def sources_of(project: Project) -> list[str]:
+    """The sources that a job reads: those of the views, and those of the models' requests."""
+    asked = (model.on.name for model in project.models.values())
+    return sorted({*project.streamed, *(name for name in asked if project.streams[name].topic is not None)})
+
+
+def _doubts(doubts: Doubts, servers: str | None) -> list[str]:
+    if servers is not None:
+        doubts.look()
+    return doubts.known
 
 
 def _kafka(project: Project, wanted: list[Pair]) -> tuple[str | None, str | None, dict[Pair, Progress]]:

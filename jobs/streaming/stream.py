@@ -20,6 +20,7 @@ from penstock.features.errors import PenstockError, UsageError
 from penstock.features.plan import ViewPlan
 from penstock.jobs.kafka.clients import ensure_topics, provide_topics, topic_ids
 from penstock.jobs.kafka.damage import send_letters
+from penstock.jobs.kafka.doubts import Doubts
 from penstock.jobs.kafka.errors import Unreadable
 from penstock.jobs.kafka.owner import claim
 from penstock.jobs.kafka.security import flink_properties
@@ -38,7 +39,7 @@ from penstock.jobs.streaming.job import FlinkJob, flink_says
 from penstock.jobs.streaming.jvm import FlinkJvm, end_leftover
 from penstock.jobs.streaming.metrics import StreamMetrics
 from penstock.jobs.streaming.onward import Onward, SourceTopic
-from penstock.jobs.streaming.rest import Failure
+from penstock.jobs.streaming.rest import Failure, FlinkRest
 from penstock.jobs.streaming.room import check_room, room
 from penstock.jobs.streaming.secret import secret
 from penstock.jobs.streaming.starts import read_starts
@@ -141,6 +142,7 @@ class _Jobs:
     ) -> None:
         self._project, self._settings, self._login, self._jvm = project, settings, login, jvm
         self._writing, self._onward, self._topics, self._say = writing, onward, topics, say
+        self._doubts = Doubts(project, list(project.streamed))
         self.restarts = 0
 
     def run(self, stop: threading.Event) -> Path | None:
@@ -167,7 +169,7 @@ class _Jobs:
             running.callback(job.cancel)
             self._jvm.close_door()
             running.enter_context(_published(self._project, job, self._jvm))
-            keep = partial(keep_counted, self._project, job.rest)
+            keep = partial(self._counted, job.rest)
             watch = _Watch(
                 settings, job, self._jvm, self._writing, restored, self._say, self._onward, self._topics, keep
             )
@@ -176,6 +178,12 @@ class _Jobs:
             finally:
                 self.restarts += watch.restarts
             return watch.end()
+
+    def _counted(self, rest: FlinkRest) -> Counted:
+        """What the job has counted, written down; and what its sources' times look like, told."""
+        for doubt in self._doubts.look():
+            self._say(f"warning: {doubt}")
+        return keep_counted(self._project, rest)
 
     def _go_past(self, damaged: Unreadable) -> None:
         source = next(name for name in self._project.streamed if self._project.topic(name) == damaged.topic)

@@ -37,7 +37,18 @@ def overview() -> Overview:
     models = [ModelState("cost", "20131101T000000Z-0123456789ab", "orders", reached)]
     refused = [Refused("infer cost", "orders", None, "not json", 4_444_444_444)]
     letters = Letters(8_888_888_888, 5_555_555_555, refused, True)
-    return Overview("127.0.0.1:9092", None, JobState("RUNNING", 2, 1.5), views, models, {}, None, letters, {})
+    return Overview(
+        "127.0.0.1:9092",
+        None,
+        JobState("RUNNING", 2, 1.5),
+        views,
+        models,
+        {},
+        None,
+        letters,
+        {},
+        ["9 of 9 times of orders lie in January 1970"],
+    )
 
 
 def printed(found: Overview, width: int, terminal: bool) -> str:

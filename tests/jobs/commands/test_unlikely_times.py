@@ -51,7 +51,7 @@ def test_most_times_of_a_source_in_another_unit_are_told_once(
 ) -> None:
     said = " ".join(backfilled(tmp_path, [DAY_2024 * factor] * 2 + [DAY_2024 * 1000], capsys).split())
     assert said.count(f"warning: 2 of 3 times of orders {words}") == 1
-    assert "whole milliseconds since 1970" in said and "Parquet timestamps" in said
+    assert "whole milliseconds since 1970" in said and 'write unit="' in said
 
 
 def test_fewer_than_half_are_not_told_and_json_has_the_sentence(

@@ -116,6 +116,7 @@ class Running:
     def __init__(self, shop: Shop, **options: Any) -> None:
         self.counts = InferenceCounts()
         self.told: list[str] = []
+        self.warnings: list[str] = []
         self.metrics = ""
         self.stop = threading.Event()
         self.error: BaseException | None = None
@@ -134,6 +135,8 @@ class Running:
         """Of partitions and metrics: when compiled trees are ready is another matter."""
         if line.startswith(self._shop.topic):
             self.told.append(line)
+        elif line.startswith("warning: "):
+            self.warnings.append(line)
         elif line.startswith("metrics: "):
             self.metrics = line.removeprefix("metrics: ")
 
