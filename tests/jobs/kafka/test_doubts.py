@@ -30,6 +30,7 @@ def test_a_source_is_judged_once_when_it_has_records(kafka: Kafka, tmp_path: Pat
 
 def test_infer_warns_of_its_requests_once(kafka: Kafka, tmp_path: Path) -> None:
     made = shop(tmp_path, kafka)
+    made.project.config.state.mkdir(exist_ok=True)
     train_model(made.project.config.state, made.plan)
     made.send({"ts": SECONDS})
     with running(made) as job:
