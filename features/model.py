@@ -12,7 +12,7 @@ from penstock.features.expressions import Expr
 from penstock.features.inputs import Input
 from penstock.features.location import caller
 from penstock.features.names import check_distinct, check_name, check_topic, unknown
-from penstock.features.objectives import L1, OBJECTIVES, Objective, objective_of
+from penstock.features.objectives import L1, OBJECTIVES, SCORE, Objective, label_hint, objective_of
 from penstock.features.plan import InputPlan, LabelPlan, ModelPlan, VectorItem
 from penstock.features.sources import Source, Stream
 from penstock.features.types import NUMBERS
@@ -20,8 +20,10 @@ from penstock.features.view import Table, View
 
 #: The columns of a training set beside the vector.
 TRAINING_SET = ("id", "t", "label")
-#: What a model can learn to say.
+#: The types that a model can learn, unless its objective says others.
 LABELS = (*NUMBERS, "bool")
+#: Those that name a group of requests.
+GROUPS = ("string", "int64")
 
 
 def _check_unchanging(name: str, on: Stream) -> None:
@@ -53,6 +55,27 @@ def _check_monotone(objective: Objective, monotone: Mapping[str, int], vector: S
             )
 
 
+def _check_group(objective: Objective, group: object) -> None:
+    if (objective.answer == SCORE) == (group is not None):
+        return
+    given = f"group= with objective {objective.name!r}, which ranks nothing"
+    raise DefinitionError(
+        f"objective {objective.name!r} without group=" if group is None else given,
+        where=caller(),
+        allowed="objective='ranking' and group=, the column that says which requests are ranked together",
+    )
+
+
+def _check_label(objective: Objective, label: Expr) -> None:
+    if label.type not in objective.labels:
+        raise DefinitionError(
+            f"the label is {label.type}, which objective {objective.name!r} does not learn",
+            where=caller(),
+            allowed=f"a label of type {' '.join(objective.labels)}",
+            hint=label_hint(label.type),
+        )
+
+
 class Model:
     """One prediction for each event of a stream.
 
@@ -62,8 +85,9 @@ class Model:
     expression over columns of one. ``maturity``: the label's event comes at most so long after the request, as in
     ``"14d"``.
 
-    For training: ``objective``, ``"l1"`` unless given; ``weight`` (a number) and ``filter`` (a bool), expressions like
-    those of ``derived``; ``parameters`` of LightGBM; ``monotone``, name of a number in the vector → 1 or -1.
+    For training: ``objective``, ``"l1"`` unless given; ``weight`` (a number), ``filter`` (a bool) and of a ranking
+    ``group`` (text or an int64: which requests are ranked together), expressions like those of ``derived``;
+    ``parameters`` of LightGBM; ``monotone``, name of a number in the vector → 1 or -1.
     """
 
     def __init__(
@@ -79,6 +103,7 @@ class Model:
         objective: Objective | str | None = None,
         weight: Expr | None = None,
         filter: Expr | None = None,
+        group: Expr | None = None,
         parameters: Mapping[str, str | int | float | bool] | None = None,
         monotone: Mapping[str, int] | None = None,
     ) -> None:
@@ -104,18 +129,18 @@ class Model:
             with mistakes.caught():
                 vector.append(self._derived(derived_name, expr, views))
         extra: dict[str, VectorItem] = {}
-        for extra_name, given, types in (("weight", weight, NUMBERS), ("filter", filter, ("bool",))):
+        extras = (("weight", weight, NUMBERS), ("filter", filter, ("bool",)), ("group", group, GROUPS))
+        for extra_name, given, types in extras:
             with mistakes.caught():
                 extra |= self._extra(extra_name, given, types, views)
         with mistakes.caught():
             input_plans = for_each(views.values(), self._input_plan)
-        with mistakes.caught():
-            label_plan = self._label(label, maturity)
         goal = L1
         with mistakes.caught():
             goal = objective_of(objective)
-            if objective is not None and label is not None:
-                self._check_label(goal, label)
+            _check_group(goal, group)
+        with mistakes.caught():
+            label_plan = self._label(label, maturity, None if objective is None else goal)
         with mistakes.caught():
             _check_monotone(goal, monotone or {}, vector)
         if not mistakes.found or vector:
@@ -135,6 +160,7 @@ class Model:
             extra.get("filter"),
             tuple((parameters or {}).items()),
             tuple((monotone or {}).items()),
+            extra.get("group"),
         )
 
     @staticmethod
@@ -204,16 +230,6 @@ class Model:
         self._check_leaves(expr, views)
         return {name: VectorItem(name, expr.type, expr)}
 
-    @staticmethod
-    def _check_label(objective: Objective, label: Expr) -> None:
-        if isinstance(label, Expr) and label.type not in objective.labels:
-            raise DefinitionError(
-                f"the label is {label.type}, which objective {objective.name!r} does not learn",
-                where=caller(),
-                allowed=f"a label of type {' '.join(objective.labels)}",
-                hint="objective='binary' learns whether something holds" if label.type == "bool" else None,
-            )
-
     def _check_leaves(self, expr: Expr, views: dict[str, Input]) -> None:
         for leaf in expr.leaves("column"):
             if leaf.owner is not self.on:
@@ -249,17 +265,20 @@ class Model:
         features = tuple((f.name, f.type, f.default) for f in plan.features)
         return InputPlan(item._name, plan.name, plan.fingerprint, tuple(item._keys.items()), features)
 
-    def _label(self, label: Expr | None, maturity: str | None) -> LabelPlan | None:
+    def _label(self, label: Expr | None, maturity: str | None, objective: Objective | None) -> LabelPlan | None:
         if label is None:
             if maturity is not None:
                 raise DefinitionError("maturity= without label=", where=caller(), allowed="both, or neither")
             return None
         source = self._label_source(label)
-        if label.type not in LABELS:
+        if objective is not None:
+            _check_label(objective, label)
+        elif label.type not in LABELS:
             raise DefinitionError(
                 f"the label {label.name if label.op == 'column' else f'of {source.name}'} is {label.type}",
                 where=caller(),
                 allowed=f"a column or an expression of type {' '.join(LABELS)}",
+                hint=label_hint(label.type),
             )
         if source is not self.on and not self._joined(source):
             raise DefinitionError(

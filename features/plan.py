@@ -410,7 +410,8 @@ class LabelPlan:
 class ModelPlan:
     """A model: one prediction for each event of ``on``.
 
-    ``weight`` and ``filter`` are of its training set alone: how much a row counts, and which rows count at all.
+    ``weight``, ``filter`` and ``group`` are of its training set alone: how much a row counts, which rows count at all,
+    and which rows are ranked together.
     ``parameters`` of the trainer and ``monotone`` (feature → 1 or -1) change no meaning and are left out of the
     fingerprint.
     """
@@ -426,18 +427,23 @@ class ModelPlan:
     filter: VectorItem | None = None
     parameters: tuple[tuple[str, Any], ...] = ()
     monotone: tuple[tuple[str, int], ...] = ()
+    group: VectorItem | None = None
+
+    @property
+    def extra(self) -> tuple[VectorItem, ...]:
+        """What is for training alone, and computed as the vector is."""
+        return tuple(item for item in (self.weight, self.filter, self.group) if item is not None)
 
     @property
     def training(self) -> ModelPlan:
-        """The same with ``weight`` and ``filter`` at the end of the vector, as a training set reads them."""
-        extra = [item for item in (self.weight, self.filter) if item is not None]
-        return replace(self, vector=(*self.vector, *extra)) if extra else self
+        """The same with ``extra`` at the end of the vector, as a training set reads them."""
+        return replace(self, vector=(*self.vector, *self.extra)) if self.extra else self
 
     def to_dict(self) -> dict[str, Any]:
         """The plan as JSON values. The output topic is a place, not a meaning, and is left out."""
         # what an earlier version did not know is left out where it says nothing
         more: dict[str, Any] = {} if self.objective == L1 else {"objective": self.objective.to_dict()}
-        more |= {item.name: item.expr.to_json() for item in (self.weight, self.filter) if item is not None}
+        more |= {item.name: item.expr.to_json() for item in self.extra}
         return more | {
             "format": FORMAT,
             "kind": "model",

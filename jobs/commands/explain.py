@@ -67,7 +67,8 @@ def _replayed(found: Explanation) -> str:
         return f"no: {found.gone.what}" if found.gone is not None else "no"
     if not found.replayed.same:
         return f"DIFFERENT: {found.replayed.value!r}"
-    return f"the same bits; the raw prediction is {found.replayed.base:.6g} and what each entry adds"
+    of = "" if found.replayed.of is None else f" for {found.replayed.of}"
+    return f"the same bits; the raw prediction{of} is {found.replayed.base:.6g} and what each entry adds"
 
 
 def _row(project: Project, t: int, name: str, row: dict[str, Any]) -> str:

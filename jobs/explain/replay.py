@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from penstock.features.objectives import QUANTILES
 from penstock.features.vector import Values
 from penstock.jobs.models.folder import load_version
+
+Answer = float | dict[str, float]
+
+
+@dataclass(frozen=True)
+class Shares:
+    """What each entry of the vector adds to a number of the raw prediction (LightGBM's SHAP values), from ``base``."""
+
+    contributions: dict[str, float]
+    base: float
 
 
 @dataclass(frozen=True)
 class Replay:
-    """``value``: what the model says now, ``same``: to the bit what it said then. ``contributions``: what each entry of
-    the vector adds to the raw prediction (LightGBM's SHAP values), beginning at ``base``.
+    """``value``: what the model says now, a number or several by name; ``same``: to the bit what it said then.
+
+    ``contributions`` and ``base``: as in ``Shares``, of the answer's only number or of that named ``of``: the most
+    probable class, or the middle quantile. ``outputs``: those of each number by name.
     """
 
-    value: float
+    value: Answer
     same: bool
     contributions: dict[str, float]
     base: float
+    of: str | None = None
+    outputs: dict[str, Shares] = field(default_factory=dict)
 
 
 def replay(models: Path, prediction: dict[str, Any]) -> Replay:
@@ -28,7 +45,21 @@ def replay(models: Path, prediction: dict[str, Any]) -> Replay:
     features = model.metadata.features
     vector = {name: Values.of(type, [prediction["vector"][name]]) for name, type in features}
     # LightGBM's own answer: compiled trees take over in an inference job only
-    value = float(model.predict(vector)[0])
-    *parts, base = model.contributions(vector)[0].tolist()
+    numbers = model.predict(vector)[0]
     names = [name for name, _ in features]
-    return Replay(value, value.hex() == float(prediction["value"]).hex(), dict(zip(names, parts, strict=True)), base)
+    shares = [
+        Shares(dict(zip(names, parts, strict=True)), base) for *parts, base in model.contributions(vector)[0].tolist()
+    ]
+    outputs = model.metadata.outputs
+    value: Answer = dict(zip(outputs, numbers.tolist(), strict=True)) if outputs else float(numbers)
+    same = _bits(value) == _bits(prediction["value"])
+    if not outputs:
+        return Replay(value, same, shares[0].contributions, shares[0].base)
+    place = len(outputs) // 2 if model.metadata.answer == QUANTILES else int(np.argmax(numbers))
+    shown = shares[place]
+    return Replay(value, same, shown.contributions, shown.base, outputs[place], dict(zip(outputs, shares, strict=True)))
+
+
+def _bits(value: Answer) -> list[tuple[str, str]]:
+    numbers = value if isinstance(value, dict) else {"": value}
+    return [(name, float(number).hex()) for name, number in numbers.items()]

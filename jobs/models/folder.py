@@ -52,7 +52,9 @@ class Range(_Part):
 class Metadata(_Part):
     """What is known of a version. ``features``: name and type, in the matrix's order; ``categories``: of each string
     feature, sorted; ``before``: whether the training set left out events at the request's time, None where an earlier
-    version trained it and did not say; ``model_sha256``: of the bytes of model.txt.
+    version trained it and did not say; ``answer``: its form (``penstock.features.objectives``), None of an earlier
+    version, which gives one number; ``outputs``: of an answer with several numbers their names in order; ``rising``:
+    these numbers are put in rising order; ``model_sha256``: of the bytes of model.txt.
     """
 
     format: int
@@ -62,6 +64,9 @@ class Metadata(_Part):
     categories: dict[str, tuple[str, ...]]
     label: LabelPlan
     before: bool | None = None
+    answer: str | None = None
+    outputs: tuple[str, ...] = ()
+    rising: bool = False
     trained: Range
     evaluated: Range
     metrics: dict[str, float]
@@ -89,18 +94,20 @@ class LoadedModel:
         return self.trees.booster
 
     def predict(self, columns: Mapping[str, Values]) -> npt.NDArray[np.float64]:
-        """One number for each of n vectors, given as columns by name. Shape (n,)."""
-        return self.trees.predict(matrix(self.metadata.features, self.metadata.categories, columns))
+        """The answers for n vectors, given as columns by name. Shape (n,), or with ``outputs`` (n, outputs)."""
+        answers = self.trees.predict(matrix(self.metadata.features, self.metadata.categories, columns))
+        return np.sort(answers, axis=1) if self.metadata.rising else answers
 
     def contributions(self, columns: Mapping[str, Values]) -> npt.NDArray[np.float64]:
-        """LightGBM's own SHAP values. Shape (n, features + 1): what each feature adds to the raw prediction, in the
-        order of ``metadata.features``, and last what the model says of nothing.
+        """LightGBM's own SHAP values. Shape (n, outputs or 1, features + 1): what each feature adds to the raw
+        prediction, in the order of ``metadata.features``, and last what the model says of nothing.
         """
         filled = matrix(self.metadata.features, self.metadata.categories, columns)
-        return np.asarray(self.booster.predict(filled, pred_contrib=True, num_threads=1), dtype=np.float64)
+        parts = np.asarray(self.booster.predict(filled, pred_contrib=True, num_threads=1), dtype=np.float64)
+        return parts.reshape(len(filled), -1, len(self.metadata.features) + 1)
 
     def predict_table(self, table: pa.Table) -> npt.NDArray[np.float64]:
-        """The same for a table whose columns are the vector's items, as a training set has them. Shape (rows,)."""
+        """The same for a table whose columns are the vector's items, as a training set has them."""
         return self.predict({name: values_of(type, table[name]) for name, type in self.metadata.features})
 
 
@@ -250,6 +257,11 @@ def _booster(file: Path, model: bytes, metadata: Metadata) -> lgb.Booster:
     if booster.num_feature() != len(metadata.features):
         raise PenstockError(
             f"the model takes {booster.num_feature()} features, not {len(metadata.features)}", where=str(file)
+        )
+    if booster.num_model_per_iteration() != max(1, len(metadata.outputs)):
+        raise PenstockError(
+            f"the model gives {booster.num_model_per_iteration()} numbers, not {max(1, len(metadata.outputs))}",
+            where=str(file),
         )
     return booster
 

@@ -12,10 +12,10 @@ from penstock.jobs.models.arrays import Matrix
 
 
 class Predictor(Protocol):
-    """Anything that gives one number for each row of a matrix."""
+    """Anything that gives a version's numbers for each row of a matrix."""
 
     def predict(self, matrix: Matrix) -> npt.NDArray[np.float64]:
-        """Shape (rows,)."""
+        """Shape (rows,), or of a version with several outputs (rows, outputs)."""
 
 
 class Trees:
@@ -26,10 +26,11 @@ class Trees:
         self._compiled: Predictor | None = None
 
     def predict(self, matrix: Matrix) -> npt.NDArray[np.float64]:
-        """One number for each row. Shape (rows,)."""
+        """The numbers for each row. Shape (rows,), or of a version with several outputs (rows, outputs)."""
         compiled = self._compiled
         if not len(matrix):
-            return np.empty(0)
+            outputs = self.booster.num_model_per_iteration()
+            return np.empty((0, outputs) if outputs > 1 else 0)
         return self.by_booster(matrix) if compiled is None else compiled.predict(matrix)
 
     def by_booster(self, matrix: Matrix) -> npt.NDArray[np.float64]:

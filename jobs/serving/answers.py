@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import orjson
 
 from penstock.features.errors import PenstockError
@@ -33,6 +34,7 @@ class Answers:
     def __init__(self, config: Config, plan: ModelPlan, inputs: Sequence[Input], model: LoadedModel) -> None:
         self._plan, self._inputs, self._model = plan, inputs, model
         self._form = _form(plan, inputs, model)
+        self._outputs = form(dict.fromkeys(model.metadata.outputs, HOLE))
         self._output, self._event = plan.output, plan.on.id
         self._types = {column.name: column.type for column in plan.on.columns}
         self._columns = leaf_names(plan, "column")
@@ -55,9 +57,9 @@ class Answers:
         for name, lost in made.overflow.items():
             for place in np.flatnonzero(lost):
                 requests[place].bad = BadEvent("overflow", f"{name} of {self._plan.name} does not fit int64")
-        numbers = self._numbers(self._model.predict(made.columns))
+        answers = self._answered(self._model.predict(made.columns))
         ids = [request.id for request in requests]
-        values = self._values(requests, found, ids, numbers, made.columns)
+        values = self._values(requests, found, ids, answers, made.columns)
         messages = [
             self._prediction(request, id, value)
             for request, id, value in zip(requests, ids, values, strict=True)
@@ -70,13 +72,13 @@ class Answers:
         requests: Sequence[Request],
         found: Sequence[Sequence[Found]],
         ids: list[str],
-        numbers: list[float],
+        answers: list[bytes],
         vector: Mapping[str, Values],
     ) -> list[bytes]:
         """The predictions' JSON; that of a request which became bad means nothing. ``found``: by input."""
         columns = [
             written("string", ids),
-            written("float64", numbers),
+            answers,
             written("timestamp", [request.t for request in requests]),
             written("timestamp", [request.record.timestamp for request in requests]),
             *([one.rows.read[one.place] for one in column] for column in found),
@@ -108,11 +110,15 @@ class Answers:
             leaves |= gathered(column)
         return leaves
 
-    def _numbers(self, predicted: Any) -> list[float]:
+    def _answered(self, predicted: npt.NDArray[np.float64]) -> list[bytes]:
+        """The JSON of each answer: a number, or an object with a number for each of the model's outputs."""
         if not np.isfinite(predicted).all():
             raise PenstockError("the model predicts what is no number", where=self._model.version)
-        numbers: list[float] = predicted.tolist()
-        return numbers
+        numbers = written("float64", predicted.ravel().tolist())
+        if predicted.ndim == 1:
+            return numbers
+        outputs = [numbers[place :: predicted.shape[1]] for place in range(predicted.shape[1])]
+        return [self._outputs % row for row in zip(*outputs, strict=True)]
 
     def _prediction(self, request: Request, id: str, value: bytes) -> Outgoing | None:
         """None for a request that becomes bad, because its texts make the prediction larger than a record may be."""

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from penstock.features.errors import RefusedError, UsageError
-from penstock.features.objectives import PROBABILITY
+from penstock.features.objectives import CLASSES, PROBABILITY, label_hint
 from penstock.features.plan import LabelPlan, ModelPlan
 from penstock.features.span import Span
 from penstock.features.vector import Mask, Values
@@ -24,20 +24,32 @@ from penstock.jobs.parquet.checksums import check_files
 
 Doubles = npt.NDArray[np.float64]
 
+#: Classes at most.
+MOST_CLASSES = 1_000
+
 
 @dataclass(frozen=True)
 class Examples:
-    """n labelled rows: ``matrix`` (n, features), ``label`` (n,), ``weight`` (n,) and ``t`` (n,), milliseconds."""
+    """n labelled rows: ``matrix`` (n, features), ``label`` (n,), ``weight`` (n,) and ``t`` (n,), milliseconds.
+
+    The label of a class is its place among the classes of the training set, or their number where it is none of them.
+    ``group`` (n,): of a ranking a number for each group; None otherwise.
+    """
 
     matrix: Matrix
     label: Doubles
     weight: Doubles
     t: npt.NDArray[np.int64]
+    group: npt.NDArray[np.int64] | None = None
 
     def between(self, span: Span) -> Examples:
         """Those with ``span.from_ms <= t < span.to_ms``."""
-        chosen = (self.t >= span.from_ms) & (self.t < span.to_ms)
-        return Examples(self.matrix[chosen], self.label[chosen], self.weight[chosen], self.t[chosen])
+        return self.at(np.flatnonzero((self.t >= span.from_ms) & (self.t < span.to_ms)))
+
+    def at(self, rows: npt.NDArray[np.int64]) -> Examples:
+        """Those at these places, in their order."""
+        group = None if self.group is None else self.group[rows]
+        return Examples(self.matrix[rows], self.label[rows], self.weight[rows], self.t[rows], group)
 
     def range(self, span: Span) -> Range:
         """The range with its rows."""
@@ -46,11 +58,14 @@ class Examples:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """``categories``: of each text feature, those of the trained range; ``before``: was it made with --before?"""
+    """``categories``: of each text feature, those of the trained range; ``before``: was it made with --before?
+    ``classes``: the labels of the trained range, sorted and as text, where the model tells classes apart.
+    """
 
     examples: Examples
     categories: dict[str, tuple[str, ...]]
     before: bool
+    classes: tuple[str, ...] = ()
 
 
 def read_examples(file: Path, plan: ModelPlan, trained: Span, evaluated: Span) -> TrainingSet:
@@ -63,12 +78,13 @@ def read_examples(file: Path, plan: ModelPlan, trained: Span, evaluated: Span) -
     categories = _categories(columns, times, trained)
     label = values_of(learned_label(plan).type, table["label"])
     wanted = ~label.null & (times >= min(trained[0], evaluated[0])) & (times < max(trained[1], evaluated[1]))
-    numbers = label.values.astype(np.float64)
+    numbers, classes = _learned(file, plan, label, (times >= trained[0]) & (times < trained[1]))
     _check_labels(file, plan, numbers[wanted])
     filled = matrix([(item.name, item.type) for item in plan.vector], categories, columns)
     weight = _weights(file, plan, table, wanted)
-    examples = Examples(filled[wanted], numbers[wanted], weight, times[wanted])
-    return TrainingSet(examples, categories, table.schema.metadata[BEFORE] == b"true")
+    group = _groups(file, plan, table, wanted)
+    examples = Examples(filled[wanted], numbers[wanted], weight, times[wanted], group)
+    return TrainingSet(examples, categories, table.schema.metadata[BEFORE] == b"true", classes)
 
 
 def learned_label(plan: ModelPlan) -> LabelPlan:
@@ -80,7 +96,7 @@ def learned_label(plan: ModelPlan) -> LabelPlan:
             f"objective {plan.objective.name!r} does not learn {plan.label.words}, which is {plan.label.type}",
             where=plan.name,
             allowed=f"a label of type {' '.join(plan.objective.labels)}",
-            hint="objective='binary' learns whether something holds" if plan.label.type == "bool" else None,
+            hint=label_hint(plan.label.type),
         )
     return plan.label
 
@@ -106,7 +122,7 @@ def _read(file: Path, plan: ModelPlan, trained: Span, evaluated: Span) -> pa.Tab
             hint=f"an earlier version made it: {again} again",
         )
     _check_spans(file, Span(int(found[FROM]), int(found[TO])), trained, evaluated)
-    more = [] if plan.weight is None else [plan.weight.name]
+    more = [item.name for item in (plan.weight, plan.group) if item is not None]
     names = ["t", "label", *more, *(item.name for item in plan.vector)]
     return pq.read_table(file, partitioning=None, columns=names)
 
@@ -136,12 +152,38 @@ def _categories(columns: Mapping[str, Values], t: npt.NDArray[np.int64], trained
     }
 
 
+def _learned(file: Path, plan: ModelPlan, label: Values, trained: Mask) -> tuple[Doubles, tuple[str, ...]]:
+    """The labels as numbers; those of classes as their places among the classes of the trained range, which are told,
+    too: as text, in the order of the labels. Raises UsageError for more classes than ``MOST_CLASSES``.
+    """
+    if plan.objective.answer != CLASSES:
+        return label.values.astype(np.float64), ()
+    classes = sorted(set(label.values[trained & ~label.null].tolist()))
+    if len(classes) > MOST_CLASSES:
+        raise UsageError(
+            f"the label of {plan.name} has {len(classes):,} classes in the trained range",
+            where=str(file),
+            allowed=f"at most {MOST_CLASSES:,}: each has trees of its own",
+            hint="a label that is nearly always another one is an id, and nothing to learn",
+        )
+    places = {value: place for place, value in enumerate(classes)}
+    numbers = np.fromiter((places.get(value, len(classes)) for value in label.tolist()), np.float64, len(label))
+    return numbers, tuple(json_key(value) for value in classes)
+
+
+def json_key(value: str | int | bool) -> str:
+    """A class as the name of a field in JSON: a text as it is, a bool or an int64 as JSON writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def _check_labels(file: Path, plan: ModelPlan, label: Doubles) -> None:
     """Raises UsageError for labels that no model can learn, and for those that its objective does not allow."""
     wrong, allowed = ~np.isfinite(label), "finite numbers"
-    least = plan.objective.least
+    least, most = plan.objective.least, plan.objective.most
     if not wrong.any() and least is not None:
         wrong, allowed = label < least, f"numbers from {least:g} on"
+    if not wrong.any() and most is not None:
+        wrong, allowed = label > most, f"grades from {least or 0:g} to {most:g}"
     if not wrong.any() and plan.objective.answer == PROBABILITY:
         wrong, allowed = (label != 0) & (label != 1), "true and false, or 1 and 0"
     if wrong.any():
@@ -169,3 +211,19 @@ def _weights(file: Path, plan: ModelPlan, table: pa.Table, wanted: Mask) -> Doub
             hint="coalesce() gives a null a weight; filter= leaves a row out",
         )
     return numbers
+
+
+def _groups(file: Path, plan: ModelPlan, table: pa.Table, wanted: Mask) -> npt.NDArray[np.int64] | None:
+    """Of each row the number of its group."""
+    if plan.group is None:
+        return None
+    group = values_of(plan.group.type, table[plan.group.name])
+    if (group.null & wanted).any():
+        raise UsageError(
+            f"{int((group.null & wanted).sum()):,} rows of {plan.name} have no group",
+            where=str(file),
+            allowed="a group for each row with a label",
+            hint="filter= leaves a row out; coalesce() gives a null a group",
+        )
+    numbers: dict[object, int] = {}
+    return np.array([numbers.setdefault(value, len(numbers)) for value in group.values[wanted].tolist()], np.int64)

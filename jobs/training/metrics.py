@@ -1,5 +1,8 @@
 """How good predictions are, by the form of the answer, beside what a constant would give.
 
+Predictions and labels are of n rows. Those of classes have the shape (n, classes), those of quantiles (n, quantiles);
+the label of a class is its place, or their number where it is none of the classes.
+
 AUC is the share of pairs (true, false) in the right order, ties half. Average precision is the mean precision at the
 true rows, by falling prediction. Deviances are McCullagh and Nelder's, Generalized Linear Models, 2nd edition.
 """
@@ -9,7 +12,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from penstock.features.objectives import PROBABILITY, Objective
+from penstock.features.objectives import CLASSES, PROBABILITY, QUANTILES, SCORE, Objective
+from penstock.jobs.training.ranking import ndcg
 
 Doubles = npt.NDArray[np.float64]
 Metrics = dict[str, float]
@@ -20,19 +24,42 @@ BINS = 10
 _EDGE = 1e-15
 
 
+_MAIN = {
+    "l2": "rmse",
+    "quantile": "pinball",
+    "quantiles": "pinball",
+    "poisson": "deviance",
+    "tweedie": "deviance",
+    "ranking": "ndcg",
+}
+
+
 def main_metric(objective: Objective) -> str:
-    """The metric that the objective makes small."""
-    if objective.answer == PROBABILITY:
+    """The metric that the objective makes small, or for a ranking great."""
+    if objective.answer in (PROBABILITY, CLASSES):
         return "log_loss"
-    return {"l2": "rmse", "quantile": "pinball", "poisson": "deviance", "tweedie": "deviance"}.get(
-        objective.name, "mae"
-    )
+    return _MAIN.get(objective.name, "mae")
 
 
-def metrics_of(objective: Objective, predicted: Doubles, label: Doubles, weight: Doubles) -> Metrics:
-    """Metrics by name. All three have shape (n,), n at least 1; each metric is a weighted mean over the rows."""
+def metrics_of(
+    objective: Objective,
+    predicted: Doubles,
+    label: Doubles,
+    weight: Doubles,
+    group: npt.NDArray[np.int64] | None = None,
+) -> Metrics:
+    """Metrics by name, of n rows, n at least 1. Each metric is a weighted mean over the rows, or over the groups of a
+    ranking. Shape of ``label``, ``weight`` and ``group``: (n,).
+    """
     if objective.answer == PROBABILITY:
         return _of_probabilities(predicted, label, weight)
+    if objective.answer == CLASSES:
+        return _of_classes(predicted, label.astype(np.int64), weight)
+    if objective.answer == QUANTILES:
+        return _of_quantiles(objective, predicted, label, weight)
+    if objective.answer == SCORE:
+        assert group is not None
+        return ndcg(predicted, label, weight, group)
     error = predicted - label
     metrics = {"mae": _mean(np.abs(error), weight), "rmse": float(np.sqrt(_mean(error**2, weight)))}
     if objective.name == "quantile":
@@ -43,11 +70,41 @@ def metrics_of(objective: Objective, predicted: Doubles, label: Doubles, weight:
     return metrics
 
 
-def constant(objective: Objective, label: Doubles, weight: Doubles) -> float:
-    """The best constant prediction for these labels: their mean, median or quantile."""
+def constant(objective: Objective, label: Doubles, weight: Doubles, classes: int = 0) -> Doubles:
+    """The best constant prediction for these labels, of the shape of an answer: their mean, median or quantiles, the
+    share of each class; of a ranking any.
+    """
+    if objective.answer == CLASSES:
+        shares: Doubles = np.array([weight[label == place].sum() for place in range(classes)]) / weight.sum()
+        return shares
+    if objective.answer == SCORE:
+        return np.array(0.0)
+    if objective.answer == QUANTILES:
+        return np.array([_quantile(label, weight, alpha) for alpha in objective.alphas])
     if objective.name in ("l1", "huber", "quantile"):
-        return _quantile(label, weight, _alpha(objective) if objective.name == "quantile" else 0.5)
-    return _mean(label, weight)
+        return np.array(_quantile(label, weight, _alpha(objective) if objective.name == "quantile" else 0.5))
+    return np.array(_mean(label, weight))
+
+
+def _of_classes(predicted: Doubles, label: npt.NDArray[np.int64], weight: Doubles) -> Metrics:
+    """A row whose class the model does not know has the probability 0."""
+    classes = predicted.shape[1]
+    known = label < classes
+    own = np.where(known, predicted[np.arange(len(label)), np.where(known, label, 0)], 0.0)
+    metrics = {
+        "log_loss": _mean(-np.log(np.maximum(own, _EDGE)), weight),
+        "accuracy": _mean(np.argmax(predicted, axis=1) == label, weight),
+    }
+    return metrics if known.all() else {**metrics, "share_unknown": _mean(~known, weight)}
+
+
+def _of_quantiles(objective: Objective, predicted: Doubles, label: Doubles, weight: Doubles) -> Metrics:
+    metrics: Metrics = {"pinball": 0.0}
+    for alpha, answers in zip(objective.alphas, predicted.T, strict=True):
+        pinball = _mean(_pinball(alpha, answers - label), weight)
+        metrics["pinball"] += pinball / len(objective.alphas)
+        metrics |= {f"pinball_{alpha!r}": pinball, f"share_below_{alpha!r}": _mean(label <= answers, weight)}
+    return metrics
 
 
 def _of_probabilities(predicted: Doubles, label: Doubles, weight: Doubles) -> Metrics:

@@ -11,6 +11,7 @@ import lightgbm as lgb
 import numpy as np
 
 from penstock.features.errors import UsageError, did_you_mean
+from penstock.features.objectives import CLASSES, Objective
 from penstock.features.plan import ModelPlan
 
 Value = str | int | float | bool
@@ -26,15 +27,40 @@ DEFAULTS: Parameters = {
     "feature_fraction": 0.7,
     "seed": 1,
 }
+#: Beside them, by objective. Early stopping of a ranking goes by one metric.
+_DEFAULTS_OF: dict[str, Parameters] = {"ranking": {"eval_at": 10}}
 #: What makes the same data give the same bytes, and what the vector and the labels decide.
 _OWN: Parameters = {"deterministic": True, "force_row_wise": True, "verbosity": -1}
+#: What one of our objectives takes by a name of its own.
+_OF_OBJECTIVE = {
+    "alpha": "objective=Objective.quantile(alpha) or Objective.huber(delta) of the Model",
+    "tweedie_variance_power": "objective=Objective.tweedie(power) of the Model",
+}
+#: What LightGBM reads with these objectives of ours alone.
+_READ_WITH = {
+    **dict.fromkeys(("is_unbalance", "scale_pos_weight", "sigmoid"), ("binary",)),
+    "poisson_max_delta_step": ("poisson",),
+    "reg_sqrt": ("l2",),
+    **dict.fromkeys(
+        (
+            "lambdarank_truncation_level",
+            "lambdarank_norm",
+            "lambdarank_position_bias_regularization",
+            "label_gain",
+            "objective_seed",
+            "eval_at",
+        ),
+        ("ranking",),
+    ),
+    **dict.fromkeys(("multi_error_top_k", "auc_mu_weights"), ("multiclass",)),
+}
 #: What the definition, the configuration or the project's folder decides, and never a parameter.
 _ELSEWHERE = {
     "objective": "objective= of the Model",
     "num_threads": "[training] threads in penstock.toml",
     "monotone_constraints": "monotone= of the Model",
     "categorical_feature": "text features are categories",
-    "num_class": "the objective",
+    **dict.fromkeys(("num_class", "num_classes"), "the labels: each class has trees of its own"),
     **dict.fromkeys(
         ("deterministic", "force_row_wise", "force_col_wise", "verbosity"), "the same data, the same bytes"
     ),
@@ -58,19 +84,24 @@ def parameters_of(plan: ModelPlan, given: Mapping[str, Value], threads: int) -> 
     usual, _ = _understood({})
     for where, parameters in ((f"parameters= of {plan.name}", dict(plan.parameters)), ("--param", dict(given))):
         for name, value in parameters.items():
-            chosen[_checked(usual, where, name, value)] = value
-    merged = {**DEFAULTS, **chosen, **_OWN, **_objective(plan)}
+            chosen[_checked(plan, usual, where, name, value)] = value
+    merged = {**DEFAULTS, **_DEFAULTS_OF.get(plan.objective.name, {}), **chosen, **_OWN}
+    merged |= objective_parameters(plan.objective)
     try:
-        _understood(merged)
+        _understood(merged | ({"num_class": 2} if plan.objective.answer == CLASSES else {}))
     except lgb.basic.LightGBMError as error:
-        reason = str(error).split(" at /")[0].strip()
-        raise UsageError(f"LightGBM does not take these parameters: {reason}", where=plan.name) from None
+        raise UsageError(f"LightGBM does not take these parameters: {reason(error)}", where=plan.name) from None
     return {**merged, **_monotone(plan), "num_threads": threads}
 
 
-def _objective(plan: ModelPlan) -> Parameters:
-    objective = plan.objective
+def objective_parameters(objective: Objective) -> Parameters:
+    """What LightGBM is told of an objective: its name, and its own parameter."""
     return {"objective": objective.lightgbm, **dict([objective.parameter] if objective.parameter else [])}
+
+
+def reason(error: lgb.basic.LightGBMError) -> str:
+    """What LightGBM says, without the place in its own code."""
+    return str(error).split(" at /")[0].strip()
 
 
 def _monotone(plan: ModelPlan) -> Parameters:
@@ -80,7 +111,7 @@ def _monotone(plan: ModelPlan) -> Parameters:
     return {"monotone_constraints": ",".join(str(directions.get(item.name, 0)) for item in plan.vector)}
 
 
-def _checked(usual: Mapping[str, str], where: str, name: str, value: Value) -> str:
+def _checked(plan: ModelPlan, usual: Mapping[str, str], where: str, name: str, value: Value) -> str:
     """LightGBM's own name of the parameter, which may be given by an alias. ``usual``: all of its own, as they are."""
     changed, unknown = _changed({name: value})
     if unknown:
@@ -93,6 +124,16 @@ def _checked(usual: Mapping[str, str], where: str, name: str, value: Value) -> s
     meant = name if name in usual else _meant(usual, changed, name, value)
     if meant in _ELSEWHERE:
         raise UsageError(f"{name} is no parameter of a model", where=where, allowed=_ELSEWHERE[meant])
+    if meant in _OF_OBJECTIVE:
+        raise UsageError(
+            f"the objective of {plan.name} decides {name}, not a parameter", where=where, allowed=_OF_OBJECTIVE[meant]
+        )
+    if plan.objective.name not in _READ_WITH.get(meant, (plan.objective.name,)):
+        raise UsageError(
+            f"LightGBM does not read {name} with objective {plan.objective.name!r}",
+            where=where,
+            allowed=f"{name} with objective={' '.join(map(repr, _READ_WITH[meant]))}",
+        )
     return meant
 
 
@@ -118,7 +159,7 @@ def _understood(parameters: Parameters) -> tuple[dict[str, str], list[str]]:
     """What LightGBM makes of parameters: all of its own by name, and the names that it does not know."""
     lines: list[str] = []
     with _listened(lines):
-        data = lgb.Dataset(np.arange(8.0).reshape(4, 2), np.array([0.0, 1.0, 0.0, 1.0]))
+        data = lgb.Dataset(np.arange(8.0).reshape(4, 2), np.array([0.0, 1.0, 0.0, 1.0]), group=[4])
         text = lgb.Booster({"verbosity": 1, **parameters}, data).model_to_string()
     return dict(_LINE.findall(text)), [name for line in lines for name in _UNKNOWN.findall(line)]
 

@@ -12,18 +12,15 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 
-from penstock.features.errors import UsageError
-from penstock.features.objectives import PROBABILITY
+from penstock.features.objectives import QUANTILES
 from penstock.features.plan import ModelPlan
 from penstock.features.span import Span
-from penstock.jobs.console.times import range_words
 from penstock.jobs.models.folder import FORMAT, Metadata, Range, save, sha256
+from penstock.jobs.training.enough import insist, without_rows
 from penstock.jobs.training.examples import Doubles, Examples, TrainingSet, learned_label, read_examples
+from penstock.jobs.training.fit import fit, rounds
 from penstock.jobs.training.metrics import Metrics, constant, main_metric, metrics_of
 from penstock.jobs.training.parameters import Parameters, Value, parameters_of
-
-#: With early stopping, the share of the trained range, at its end, on which the rounds are counted.
-STOPPING_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -73,6 +70,7 @@ _WORDS = {
     "pinball": "pinball loss",
     "deviance": "deviance",
     "log_loss": "log loss",
+    "ndcg": "NDCG",
 }
 
 
@@ -101,17 +99,19 @@ def train(
     learned_label(plan)  # what cannot be learned is told before any parameter
     told = parameters_of(plan, parameters or {}, threads)
     held = read_examples(file, plan, trained, evaluated)
+    told |= {"num_class": len(held.classes)} if held.classes else {}
     learned, tested = held.examples.between(trained), held.examples.between(evaluated)
-    _insist(file, plan, told, {trained: learned, evaluated: tested})
-    told["num_iterations"] = rounds = _rounds(plan, learned, trained, told)
+    insist(file, plan, told, {trained: learned, evaluated: tested}, held.classes)
+    told["num_iterations"] = trees = rounds(plan, learned, trained, told)
+    told.pop("early_stopping_round", None)
     of_folds = [
-        Fold(past, future, _of(plan, _fit(plan, learned.between(past), told), learned.between(future), threads))
+        Fold(past, future, _of(plan, fit(plan, learned.between(past), told), learned.between(future), threads))
         for past, future in _cuts(file, plan, learned, trained, folds)
     ]
-    booster = _fit(plan, learned, told)
+    booster = fit(plan, learned, told)
     metrics = _of(plan, booster, tested, threads)
-    guess = np.full(len(tested.label), constant(plan.objective, learned.label, learned.weight))
-    baseline = metrics_of(plan.objective, guess, tested.label, tested.weight)
+    guess = constant(plan.objective, learned.label, learned.weight, len(held.classes))
+    baseline = _measured(plan, np.tile(guess, (len(tested.t), *[1] * guess.ndim)), tested)
     on_trained = _of(plan, booster, learned, threads)
     measured = {**metrics, **_named("baseline", baseline), **_named("trained", on_trained)}
     ranges = (learned.range(trained), tested.range(evaluated))
@@ -120,7 +120,7 @@ def train(
         _saved(plan, models, booster, held, ranges, measured, told),
         plan.objective.name,
         main_metric(plan.objective),
-        rounds,
+        trees,
         len(learned.t),
         len(tested.t),
         metrics,
@@ -150,6 +150,9 @@ def _saved(
         categories=held.categories,
         label=learned_label(plan),
         before=held.before,
+        answer=plan.objective.answer,
+        outputs=_outputs(plan, held),
+        rising=_rising(plan),
         trained=trained,
         evaluated=evaluated,
         metrics=metrics,
@@ -165,70 +168,6 @@ def _named(of: str, metrics: Metrics) -> Metrics:
     return {f"{of}_{name}": value for name, value in metrics.items()}
 
 
-def _without_rows(plan: ModelPlan, span: Span, where: Path, allowed: str) -> UsageError:
-    weighed = " and a weight" if plan.weight else ""
-    what = f"{plan.name} has no row with a label{weighed} from {range_words(span)}"
-    return UsageError(what, where=str(where), allowed=allowed)
-
-
-def _insist(file: Path, plan: ModelPlan, told: Parameters, ranges: Mapping[Span, Examples]) -> None:
-    for span, examples in ranges.items():
-        if not len(examples.t) or not examples.weight.sum() > 0:
-            raise _without_rows(plan, span, file, "a range that holds some")
-    learned, least = next(iter(ranges.values())), 2 * int(told["min_data_in_leaf"])
-    if len(learned.t) < least:
-        raise UsageError(
-            f"{plan.name} has {len(learned.t):,} rows to train on, and no tree has a split below {least:,}",
-            where=str(file),
-            allowed="a longer range, or a smaller min_data_in_leaf",
-            hint=f"--param min_data_in_leaf={max(1, len(learned.t) // 20)}",
-        )
-    if plan.objective.answer == PROBABILITY and len(np.unique(learned.label)) < 2:
-        raise UsageError(
-            f"all {len(learned.t):,} labels to train {plan.name} on are {'true' if learned.label[0] else 'false'}",
-            where=str(file),
-            allowed="a range with both",
-        )
-
-
-def _fit(plan: ModelPlan, learned: Examples, told: Parameters, tested: Examples | None = None) -> lgb.Booster:
-    data = _dataset(plan, learned)
-    if tested is None:
-        return lgb.train(dict(told), data)
-    return lgb.train(dict(told), data, valid_sets=[_dataset(plan, tested, data)])
-
-
-def _dataset(plan: ModelPlan, examples: Examples, reference: lgb.Dataset | None = None) -> lgb.Dataset:
-    names = [item.name for item in plan.vector]
-    strings = [place for place, item in enumerate(plan.vector) if item.type == "string"]
-    weight = None if plan.weight is None else examples.weight
-    return lgb.Dataset(
-        examples.matrix,
-        examples.label,
-        weight=weight,
-        feature_name=names,
-        categorical_feature=strings,
-        reference=reference,
-    )
-
-
-def _rounds(plan: ModelPlan, learned: Examples, trained: Span, told: Parameters) -> int:
-    """How many trees: those that were asked for, or fewer where more would no longer help."""
-    if int(told.get("early_stopping_round", 0)) <= 0:
-        return int(told["num_iterations"])
-    cut = trained.to_ms - int((trained.to_ms - trained.from_ms) * STOPPING_SHARE)
-    past, future = learned.between(Span(trained.from_ms, cut)), learned.between(Span(cut, trained.to_ms))
-    if not len(past.t) or not len(future.t):
-        raise UsageError(
-            f"the trained range of {plan.name} has no rows on both sides of {range_words(Span(cut, trained.to_ms))}",
-            where="early_stopping_round",
-            hint="train on a longer range",
-        )
-    found = _fit(plan, past, told, future).best_iteration
-    del told["early_stopping_round"]
-    return found
-
-
 def _cuts(file: Path, plan: ModelPlan, learned: Examples, trained: Span, folds: int) -> list[tuple[Span, Span]]:
     """Of each fold the trained and the evaluated part."""
     edges = [trained.from_ms + (trained.to_ms - trained.from_ms) * n // (folds + 1) for n in range(folds + 2)]
@@ -236,10 +175,24 @@ def _cuts(file: Path, plan: ModelPlan, learned: Examples, trained: Span, folds: 
     for past, future in cuts:
         for span in (past, future):
             if not len(learned.between(span).t):
-                raise _without_rows(plan, span, file, "fewer --folds, or a longer range")
+                raise without_rows(plan, span, file, "fewer --folds, or a longer range")
     return cuts
 
 
 def _of(plan: ModelPlan, booster: lgb.Booster, examples: Examples, threads: int) -> Metrics:
-    predicted: Doubles = np.asarray(booster.predict(examples.matrix, num_threads=threads))
-    return metrics_of(plan.objective, predicted, examples.label, examples.weight)
+    answers: Doubles = np.asarray(booster.predict(examples.matrix, num_threads=threads))
+    return _measured(plan, np.sort(answers, axis=1) if _rising(plan) else answers, examples)
+
+
+def _measured(plan: ModelPlan, answers: Doubles, examples: Examples) -> Metrics:
+    return metrics_of(plan.objective, answers, examples.label, examples.weight, examples.group)
+
+
+def _outputs(plan: ModelPlan, held: TrainingSet) -> tuple[str, ...]:
+    """The names of the numbers in an answer; none for one number."""
+    return held.classes or tuple(map(repr, plan.objective.alphas))
+
+
+def _rising(plan: ModelPlan) -> bool:
+    """Are the numbers of an answer put in order?"""
+    return plan.objective.answer == QUANTILES and not plan.objective.crossing

@@ -189,5 +189,5 @@ def test_a_version_whose_model_was_changed_is_not_loaded_by_its_name(models: Pat
 def test_contributions_are_of_each_feature_and_of_nothing(models: Path) -> None:
     model = load_current(models, plan())
     found = model.contributions(columns(5))
-    assert found.shape == (5, len(COLUMNS) + 1)
-    assert np.allclose(found.sum(axis=1), model.predict(columns(5)))
+    assert found.shape == (5, 1, len(COLUMNS) + 1)
+    assert np.allclose(found.sum(axis=2)[:, 0], model.predict(columns(5)))
