@@ -78,7 +78,7 @@ def read_examples(file: Path, plan: ModelPlan, trained: Span, evaluated: Span) -
     categories = _categories(columns, times, trained)
     label = values_of(learned_label(plan).type, table["label"])
     wanted = ~label.null & (times >= min(trained[0], evaluated[0])) & (times < max(trained[1], evaluated[1]))
-    numbers, classes = _learned(file, plan, label, (times >= trained[0]) & (times < trained[1]))
+    numbers, classes = _learned(file, plan, label, (times >= trained.from_ms) & (times < trained.to_ms))
     _check_labels(file, plan, numbers[wanted])
     filled = matrix([(item.name, item.type) for item in plan.vector], categories, columns)
     weight = _weights(file, plan, table, wanted)

@@ -56,9 +56,9 @@ def train_model(folder: Path, plan: ModelPlan, *, before: bool = False) -> Path:
 class Shop:
     """A project with topics and a group of its own, so that a broker can be shared. ``settings``: the project's."""
 
-    def __init__(self, folder: Path, **settings: Any) -> None:
+    def __init__(self, folder: Path, definitions: str = DEFINITIONS, **settings: Any) -> None:
         suffix = f"_{next(_numbers)}"
-        text = DEFINITIONS.replace('topic="orders"', f'topic="orders{suffix}"')
+        text = definitions.replace('topic="orders"', f'topic="orders{suffix}"')
         text = text.replace('output="predictions.cost"', f'output="predictions.cost{suffix}"')
         self.project: Project = make_project(folder, text, **settings)
         self.topic, self.group = f"orders{suffix}", f"group{suffix}"
