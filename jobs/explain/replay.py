@@ -44,7 +44,7 @@ def replay(models: Path, prediction: dict[str, Any]) -> Replay:
     model = load_version(models, prediction["model"], prediction["version"], prediction["fingerprint"])
     features = model.metadata.features
     vector = {name: Values.of(type, [prediction["vector"][name]]) for name, type in features}
-    # LightGBM's own answer: compiled trees take over in an inference job only
+    # LightGBM's own answer: the kernel takes over in an inference job only
     numbers = model.predict(vector)[0]
     names = [name for name, _ in features]
     shares = [

@@ -17,9 +17,9 @@ from penstock.jobs.metrics.mirror import MirrorFigures, mirror_families
 
 
 class InferenceMetrics(Collector):
-    """Of one model's version. ``inputs``: the names of those whose features have an age. ``progress`` gives, by group
-    and topic, how far the model's group is; while Kafka does not answer its lag is left out. ``mirror``: its figures,
-    where there is one.
+    """Of one model's version. ``runtime``: who predicts. ``inputs``: the names of those whose features have an age.
+    ``progress`` gives, by group and topic, how far the model's group is; while Kafka does not answer its lag is left
+    out. ``mirror``: its figures, where there is one.
     """
 
     def __init__(
@@ -27,12 +27,13 @@ class InferenceMetrics(Collector):
         model: str,
         version: str,
         fingerprint: str,
+        runtime: str,
         inputs: Sequence[str],
         progress: Callable[[], GroupProgress],
         mirror: Callable[[], MirrorFigures] | None = None,
     ) -> None:
         self._progress, self._mirror = progress, mirror
-        self._model, self._info = model, (model, version, fingerprint)
+        self._model, self._info = model, (model, version, fingerprint, runtime)
         self._requests, self._stale = 0, 0
         #: Offsets of requests that were gone before they were read.
         self.lost = 0
@@ -71,7 +72,8 @@ class InferenceMetrics(Collector):
         for name, buckets in self._ages.items():
             buckets.add_to(ages, [self._model, name])
         yield ages
-        info = GaugeMetricFamily("penstock_model_info", "The version.", labels=["model", "version", "fingerprint"])
+        labels = ["model", "version", "fingerprint", "runtime"]
+        info = GaugeMetricFamily("penstock_model_info", "The version.", labels=labels)
         info.add_metric(self._info, 1)
         yield info
         if self._mirror is not None:

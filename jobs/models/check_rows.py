@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from penstock.jobs.models.arrays import Matrix
-from penstock.jobs.models.compiled import ZERO
+from penstock.jobs.models.kernel.columns import NEXT_TO_ZERO as ZERO
 
 #: Rows at least; and the share of values that are missing beside those that stand among a feature's own.
 ROWS, MISSING = 8_192, 0.05

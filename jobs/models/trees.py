@@ -1,4 +1,4 @@
-"""What predicts for a version: LightGBM's Booster, until compiled trees that give the same bits take its place."""
+"""What predicts for a version: LightGBM's Booster, until a kernel that gives the same bits takes its place."""
 
 from __future__ import annotations
 
@@ -23,21 +23,23 @@ class Trees:
 
     def __init__(self, booster: lgb.Booster) -> None:
         self.booster = booster
-        self._compiled: Predictor | None = None
+        #: Who predicts.
+        self.runtime = "LightGBM"
+        self._kernel: Predictor | None = None
 
     def predict(self, matrix: Matrix) -> npt.NDArray[np.float64]:
         """The numbers for each row. Shape (rows,), or of a version with several outputs (rows, outputs)."""
-        compiled = self._compiled
+        kernel = self._kernel
         if not len(matrix):
             outputs = self.booster.num_model_per_iteration()
             return np.empty((0, outputs) if outputs > 1 else 0)
-        return self.by_booster(matrix) if compiled is None else compiled.predict(matrix)
+        return self.by_booster(matrix) if kernel is None else kernel.predict(matrix)
 
     def by_booster(self, matrix: Matrix) -> npt.NDArray[np.float64]:
         """What LightGBM itself says of one row or more."""
         # a batch is small: starting threads would take longer than predicting it
         return np.asarray(self.booster.predict(matrix, num_threads=1), dtype=np.float64)
 
-    def take_over(self, compiled: Predictor) -> None:
-        """From now on the compiled trees predict."""
-        self._compiled = compiled
+    def take_over(self, kernel: Predictor, runtime: str) -> None:
+        """From now on the kernel predicts, and is called so."""
+        self._kernel, self.runtime = kernel, runtime

@@ -16,8 +16,8 @@ from penstock.jobs.kafka.owner import check_output, claim
 from penstock.jobs.kafka.watch import TopicWatch
 from penstock.jobs.metrics.inference import InferenceMetrics
 from penstock.jobs.metrics.serve import served
-from penstock.jobs.models.compiling import compiling
 from penstock.jobs.models.folder import LoadedModel, load_current
+from penstock.jobs.models.kernel.takeover import take_over
 from penstock.jobs.project.project import Project
 from penstock.jobs.serving.begin import Begin
 from penstock.jobs.serving.counts import InferenceCounts, Progress
@@ -58,6 +58,7 @@ def infer(
     topic = _request_topic(project, plan)
     group = group or project.names.infer_group(plan.name)
     told(f"{plan.name} {model.version}: requests from {topic}, predictions to {plan.output}, as the group {group}")
+    told(take_over(model))
     with ExitStack() as opened, answering(project.config):
         store = opened.enter_context(open_store(project.folder))
         # a store that is down, or holds rows of other definitions, is found before there are requests
@@ -89,14 +90,15 @@ def infer(
             reached = partial(progress_of, project.config, [(group, topic)])
             names = [item.name for item in inputs]
             figures = None if mirror is None else mirror.figures
-            metrics = InferenceMetrics(model.name, model.version, model.fingerprint, names, reached, figures)
+            own = (model.name, model.version, model.fingerprint, model.trees.runtime)
+            metrics = InferenceMetrics(*own, names, reached, figures)
             told(f"metrics: {opened.enter_context(served(metrics, project.config.metrics.host, metrics_port))}")
         first: Begin = "earliest" if asked.anew else begin
         check = partial(_check_topic, asked, watch)
         requests = Reader(session.consumer, topic, start or {}, first, told, accept_loss=accept_loss, check=check)
         requests.lost = asked.lost
         job = Inference(project, model, requests, session.transactions, mirror or store, metrics)
-        with alone(name), compiling(model, project.config.state, told):
+        with alone(name):
             _run(job, session, stop, progress, told)
     return job.counts
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import gc
 import json
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,10 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 from penstock.features.span import Span
-from penstock.jobs.models import train as training
-from penstock.jobs.models.compiled import code_key, compile_code, private_folder
-from penstock.jobs.models.compiling import FOLDER, compiling
 from penstock.jobs.models.folder import LoadedModel, load_current
+from penstock.jobs.models.kernel.takeover import take_over
 from penstock.jobs.project.project import Project
 from penstock.jobs.serving.answers import Answers
 from penstock.jobs.serving.inputs import inputs_of
@@ -38,6 +35,7 @@ from penstock.jobs.store.catalogue import apply
 from penstock.jobs.store.open import open_store
 from penstock.jobs.store.rows import FeatureRow
 from penstock.jobs.store.schema import schema_of
+from penstock.jobs.training import train as training
 from tests.benchmarks.own_loop import answering
 from tests.jobs.models.examples import write_set
 from tests.jobs.shop import make_project
@@ -102,7 +100,7 @@ def _encoded(values: Sequence[float]) -> list[bytes]:
 
 
 def _costs(folder: Path, what: str, cases: Sequence[Case]) -> Table:
-    grid = Table(what, "all, us", "read", "look up", "answer", "of it LightGBM", "or compiled", title=f"by {what}")
+    grid = Table(what, "all, us", "read", "look up", "answer", "of it LightGBM", "or the kernel", title=f"by {what}")
     for number, case in enumerate(cases):
         with _prepared(folder / f"{what}-{number}", case, "") as (project, model, store):
             taken = (f"{seconds / case.batch * 1e6:.1f}" for seconds in _parts(project, model, store, case))
@@ -160,20 +158,18 @@ def _seconds(work: Callable[[], Any]) -> float:
 
 @contextmanager
 def _prepared(folder: Path, case: Case, address: str) -> Iterator[tuple[Project, LoadedModel, BulkStore]]:
-    """A project with rows of all keys, and a model whose compiled trees predict."""
+    """A project with rows of all keys, and a model whose trees the kernel predicts."""
     project = make_project(folder, _definitions(case), online=REDIS.format(address) if case.redis else SQLITE)
     models = _train(project, case)
     plan = project.model("guess").model_plan
-    model, said = load_current(models, plan), threading.Event()
+    model = load_current(models, plan)
+    take_over(model)
     apply(project)
     with open_store(project.folder) as store:
         numbers = np.random.default_rng(2)
         for view in project.plans.values():
             values = numbers.normal(size=(KEYS, case.features)).tolist()
             store.write_rows(schema_of(view), [FeatureRow((k,), T, 1, tuple(row)) for k, row in enumerate(values)])
-        compile_code(model.file, private_folder(project.config.state / FOLDER), code_key(model.metadata.model_sha256))
-        with compiling(model, project.config.state, lambda line: said.set()):
-            said.wait()
         yield project, model, store
 
 

@@ -27,8 +27,7 @@ from rich.table import Table
 from penstock.features.span import Span
 from penstock.jobs.kafka.broker import Broker
 from penstock.jobs.kafka.clients import consumer, ensure_topics, producer
-from penstock.jobs.models.compiling import compiling
-from penstock.jobs.models.folder import LoadedModel, load_current
+from penstock.jobs.models.folder import LoadedModel
 from penstock.jobs.process.interpreter import SWITCH_S
 from penstock.jobs.project.config import Config
 from penstock.jobs.project.project import Project, load_project
@@ -172,11 +171,6 @@ def _prepare(project: Project) -> None:
     columns |= {"id": [""] * n, "t": range(n), "label": numbers.normal(size=n).tolist()}
     file = write_set(project.folder / "set.parquet", plan, columns, (0, n))
     train(file, plan, project.config.state / "models", Span(0, n - 500), Span(n - 500, n))
-    compiled = threading.Event()
-    with compiling(
-        load_current(project.config.state / "models", plan), project.config.state, lambda line: compiled.set()
-    ):
-        compiled.wait()
     apply(project)
     _know(project, range(KEYS), T)
 

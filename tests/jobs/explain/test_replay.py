@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +8,10 @@ import pytest
 from penstock.features.span import Span
 from penstock.features.vector import Values
 from penstock.jobs.explain.replay import replay
-from penstock.jobs.models.compiling import compiling
 from penstock.jobs.models.folder import LoadedModel, load_current, load_version
+from penstock.jobs.models.kernel.takeover import take_over
 from penstock.jobs.training.train import train
 from tests.jobs.models.examples import COLUMNS, CUT, END, plan, rows, write_set
-
-#: Compiling takes seconds.
-PATIENCE_S = 120.0
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +40,13 @@ def test_one_alone_has_the_bits_of_one_among_many(models: Path) -> None:
     assert any(None in one["vector"].values() for one in made)
 
 
-def test_what_compiled_trees_said_lightgbm_says_again(models: Path, tmp_path: Path) -> None:
-    model, told = load_current(models, plan()), threading.Event()
-    with compiling(model, tmp_path, lambda line: told.set()):
-        assert told.wait(PATIENCE_S)
-    assert model.trees._compiled is not None
+def test_what_the_kernel_said_lightgbm_says_again(models: Path) -> None:
+    model = load_current(models, plan())
+    assert "equal to LightGBM to the bit" in take_over(model)
+    assert model.trees.runtime.startswith("kernel, ")
     made = predicted(model, 200)
     assert all(replay(models, one).same for one in made)
-    assert load_version(models, "cost", model.version, model.fingerprint).trees._compiled is None
+    assert load_version(models, "cost", model.version, model.fingerprint).trees.runtime == "LightGBM"
 
 
 def test_one_bit_more_is_seen(models: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from penstock.jobs.models.check_rows import ROWS, check_rows
-from penstock.jobs.models.compiled import ZERO
+from penstock.jobs.models.kernel.columns import NEXT_TO_ZERO as ZERO
 
 MODEL = """tree
 Tree=0

@@ -30,6 +30,8 @@ def test_the_booster_predicts_until_another_takes_over(trees: Trees) -> None:
     rows = np.zeros((3, 2))
     mine = Trees(trees.booster)
     assert mine.predict(rows).tolist() == trees.booster.predict(rows).tolist() == mine.by_booster(rows).tolist()
-    mine.take_over(Constant())
+    assert mine.runtime == "LightGBM"
+    mine.take_over(Constant(), "seven")
+    assert mine.runtime == "seven"
     assert mine.predict(rows).tolist() == [7.0] * 3
     assert mine.by_booster(rows).tolist() == trees.booster.predict(rows).tolist()

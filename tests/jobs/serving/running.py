@@ -132,7 +132,7 @@ class Running:
             self.error = error
 
     def _tell(self, line: str) -> None:
-        """Of partitions and metrics: when compiled trees are ready is another matter."""
+        """Of partitions and metrics: who predicts is another matter."""
         if line.startswith(self._shop.topic):
             self.told.append(line)
         elif line.startswith("warning: "):

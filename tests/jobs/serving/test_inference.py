@@ -187,7 +187,7 @@ def test_bad_requests_become_dead_letters_and_the_job_goes_on(make_shop: MakeSho
 
 
 #: Of the metrics, in this order.
-LABELS = ("group", "topic", "model", "input", "reason", "version", "fingerprint")
+LABELS = ("group", "topic", "model", "input", "reason", "version", "fingerprint", "runtime")
 
 
 def test_what_prometheus_reads_is_what_was_answered(make_shop: MakeShop, caplog: pytest.LogCaptureFixture) -> None:
@@ -209,7 +209,7 @@ def test_what_prometheus_reads_is_what_was_answered(make_shop: MakeShop, caplog:
     assert found["penstock_feature_age_seconds_sum", "cost", "customer"] == 5
     assert found["penstock_lag_records", shop.group, shop.topic] == 0
     (info,) = (key for key in found if key[0] == "penstock_model_info")
-    assert info[1] == "cost" and info[3] == shop.plan.fingerprint
+    assert info[1] == "cost" and info[3] == shop.plan.fingerprint and info[4].startswith("kernel, ")
     (line,) = (record for record in caplog.records if record.name == "penstock.infer")
     assert line.getMessage().startswith("a request is refused: not json")
     assert vars(line)["penstock_fields"] == {"topic": shop.topic, "partition": 0, "offset": 1}

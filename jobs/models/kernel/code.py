@@ -1,0 +1,269 @@
+"""The kernel as LLVM's code, for vectors of any number of bytes.
+
+A block has one or more vectors of rows. The rank of each row's value of each feature is searched, and gives a byte in
+each column of the feature. In a tree each row begins at the leaf farthest to the left. From the root down, where a row
+is at the place of a node's first leaf, the node is on its way: where the column's byte is above the threshold the row
+goes to the first leaf of the right child. So a node is two comparisons and a choice for all rows of a vector at once,
+and no branch. Values are added in the order of the trees.
+
+A few rows are walked one by one, a group of trees at once: a leaf leads to itself until the deepest tree has ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from llvmlite import ir
+
+from penstock.jobs.models.kernel.columns import NEXT_TO_ZERO
+from penstock.jobs.models.kernel.emitter import BYTES, F64, I1, I8, I32, I64, Emitter, Value, int64
+from penstock.jobs.models.kernel.tables import GROUP, Feature, Head
+
+#: Vectors of a large block: what is read of a node serves all of them.
+LARGE = 4
+#: Searches at once, so that none waits for memory alone.
+_SEARCHES = 8
+#: Bytes that memory of a block is aligned to.
+LINE = 64
+#: Arguments of a prediction: head, inputs, rows, outputs, memory.
+ARGUMENTS = (BYTES, BYTES, I64, BYTES, BYTES)
+
+
+def module_of(width: int) -> ir.Module:
+    """``walk`` and ``blocks`` predict sums; ``width``: bytes of a vector."""
+    module = ir.Module("trees")
+    leaf = _leaf(module)
+    _walk(module, leaf)
+    small, large = (_block(module, f"block{rows}", width, rows // width, leaf) for rows in (width, LARGE * width))
+    _blocks(module, width, small, large)
+    return module
+
+
+def memory_of(width: int, columns: int) -> int:
+    """Bytes that a prediction needs."""
+    rows = LARGE * width
+    return LINE + rows * (columns + 1 + GROUP + 8 + 8)
+
+
+def _head(e: Emitter, name: Head) -> Value:
+    return e.load(I64, e.args[0], int(name))
+
+
+def _array(e: Emitter, name: Head) -> Value:
+    return e.b.inttoptr(_head(e, name), BYTES)
+
+
+def _normal(e: Emitter, value: Value) -> Value:
+    """Zero for what is next to zero."""
+    size = e.b.call(e.b.module.declare_intrinsic("llvm.fabs", [F64]), [value])
+    return e.b.select(e.b.fcmp_unordered(">", size, ir.Constant(F64, NEXT_TO_ZERO)), value, ir.Constant(F64, 0.0))
+
+
+def _rank(e: Emitter, inputs: Value, rows: Value, columns: Value, stride: int, memory: Value) -> None:
+    """Fills the columns for rows, each column with ``stride`` bytes."""
+    features, bounds, bytes = (_array(e, name) for name in (Head.FEATURES, Head.BOUNDS, Head.BYTES))
+    width, together = _head(e, Head.INPUTS), min(_SEARCHES, stride)
+    last = e.b.sub(rows, int64(1))
+    with e.loop(0, _head(e, Head.RANKED)) as number:
+        feature = e.at(features, e.b.mul(number, int64(8 * len(Feature))))
+        facts = {name: e.load(I64, feature, int(name)) for name in Feature}
+        own_bounds = e.at(bounds, e.b.shl(facts[Feature.BOUNDS], int64(3)))
+        half = e.b.shl(int64(1), e.b.sub(facts[Feature.STEPS], int64(1)))
+        with e.loop(0, rows, together) as row:
+            places = [e.least(e.b.add(row, int64(one)), last) for one in range(together)]
+            values = [
+                _normal(e, e.load(F64, inputs, e.b.add(e.b.mul(place, width), facts[Feature.FEATURE])))
+                for place in places
+            ]
+            ranks, step = [e.variable(int64(0)) for _ in values], e.variable(half)
+            with e.unless_zero(step) as ahead:
+                for rank, value in zip(ranks, values, strict=True):
+                    before = rank.get()
+                    further = e.b.add(before, ahead)
+                    bound = e.load(F64, own_bounds, e.b.sub(further, int64(1)))
+                    # of NaN every bound is below
+                    below = e.b.fcmp_unordered("<", bound, value)
+                    rank.set(e.b.select(below, further, before))
+                step.set(e.b.lshr(ahead, int64(1)))
+            for one, rank in enumerate(ranks):
+                e.store(e.b.mul(rank.get(), facts[Feature.COLUMNS]), memory, e.b.add(row, int64(one)))
+        own_bytes = e.at(bytes, facts[Feature.BYTES])
+        with e.loop(0, facts[Feature.COLUMNS]) as column:
+            at = e.at(own_bytes, column)
+            place = e.b.mul(e.b.add(facts[Feature.FIRST_COLUMN], column), int64(stride))
+            to = e.at(columns, place)
+            with e.loop(0, rows) as row:
+                e.store(e.load(I8, at, e.load(I64, memory, row)), to, row)
+
+
+def _leaf(module: ir.Module) -> ir.Function:
+    """What a leaf of linear trees gives for a row's inputs: its terms, or its value where one of them is NaN."""
+    e = Emitter(module, "leaf", (BYTES, BYTES, I64), F64)
+    _, inputs, leaf = e.args
+    value = e.load(F64, _array(e, Head.VALUES), leaf)
+    terms = _array(e, Head.TERMS)
+    begin = e.load(I64, terms, e.b.shl(leaf, int64(1)))
+    end = e.load(I64, terms, e.b.add(e.b.shl(leaf, int64(1)), int64(1)))
+    with e.b.if_then(e.b.icmp_signed("<", begin, int64(0))):
+        e.b.ret(value)
+    sum, missing = e.variable(e.load(F64, _array(e, Head.CONSTANTS), leaf)), e.variable(ir.Constant(I1, 0))
+    features, coefficients = _array(e, Head.TERM_FEATURES), _array(e, Head.COEFFICIENTS)
+    with e.loop(begin, end) as term:
+        number = _normal(e, e.load(F64, inputs, e.load(I64, features, term)))
+        missing.set(e.b.or_(missing.get(), e.b.fcmp_unordered("uno", number, number)))
+        sum.set(e.b.fadd(sum.get(), e.b.fmul(e.load(F64, coefficients, term), number)))
+    e.b.ret(e.b.select(missing.get(), value, sum.get()))
+    return e.function
+
+
+def _either(e: Emitter, plain: Callable[[], None], linear: Callable[[], None]) -> None:
+    with e.b.if_else(e.b.icmp_signed("==", _head(e, Head.TERMS), int64(0))) as (no_terms, terms):
+        with no_terms:
+            plain()
+        with terms:
+            linear()
+
+
+def _walk(module: ir.Module, leaf: ir.Function) -> None:
+    e = Emitter(module, "walk", ARGUMENTS)
+    head, all_inputs, rows, outputs, memory = e.args
+    columns = e.at(memory, 8)
+    steps, roots, depths, values = (_array(e, name) for name in (Head.STEPS, Head.ROOTS, Head.DEPTHS, Head.VALUES))
+    groups, sums, leaves = _head(e, Head.GROUPS), _head(e, Head.OUTPUTS), _head(e, Head.LEAVES)
+    divisor = e.load(F64, head, int(Head.DIVISOR))
+    with e.loop(0, rows) as row:
+        inputs = e.at(all_inputs, e.b.shl(e.b.mul(row, _head(e, Head.INPUTS)), int64(3)))
+        _rank(e, inputs, int64(1), columns, 1, memory)
+        with e.loop(0, sums) as output:
+            sum = e.variable(ir.Constant(F64, 0.0))
+            first = e.b.mul(output, groups)
+            with e.loop(first, e.b.add(first, groups)) as group:
+                root = e.b.mul(group, int64(GROUP))
+                at = [e.variable(e.load(I32, roots, e.b.add(root, int64(tree)))) for tree in range(GROUP)]
+                with e.loop(0, e.b.sext(e.load(I32, depths, group), I64)):
+                    for place in at:
+                        place.set(_step(e, steps, columns, place.get()))
+                numbers = [e.b.sub(e.b.zext(place.get(), I64), leaves) for place in at]
+
+                def plain(numbers: list[Value] = numbers, sum: Value = sum) -> None:
+                    for number in numbers:
+                        sum.set(e.b.fadd(sum.get(), e.load(F64, values, number)))
+
+                def linear(numbers: list[Value] = numbers, sum: Value = sum, inputs: Value = inputs) -> None:
+                    for number in numbers:
+                        sum.set(e.b.fadd(sum.get(), e.b.call(leaf, [head, inputs, number])))
+
+                _either(e, plain, linear)
+            e.store(e.b.fdiv(sum.get(), divisor), outputs, e.b.add(e.b.mul(row, sums), output))
+    e.b.ret_void()
+
+
+def _step(e: Emitter, steps: Value, columns: Value, place: Value) -> Value:
+    """From a node to a child."""
+    entry = e.b.shl(e.b.zext(place, I64), int64(2))
+    column, threshold = (e.load(I32, steps, e.b.add(entry, int64(word))) for word in (0, 1))
+    byte = e.b.sext(e.load(I8, columns, e.b.zext(column, I64)), I32)
+    right = e.b.zext(e.b.icmp_signed(">", byte, threshold), I64)
+    return e.load(I32, steps, e.b.add(e.b.add(entry, int64(2)), right))
+
+
+def _block(module: ir.Module, name: str, width: int, vectors: int, leaf: ir.Function) -> ir.Function:
+    """At most ``width * vectors`` rows."""
+    e = Emitter(module, name, ARGUMENTS)
+    head, inputs, rows, outputs, memory = e.args
+    stride = width * vectors
+    ranks, sums = memory, e.at(memory, 8 * stride)
+    places = e.at(memory, 16 * stride)
+    columns = e.at(places, GROUP * stride)
+    _rank(e, inputs, rows, columns, stride, ranks)
+    groups, outs = _head(e, Head.GROUPS), _head(e, Head.OUTPUTS)
+    first_leaf, values = _array(e, Head.FIRST_LEAF), _array(e, Head.VALUES)
+    divisor = e.load(F64, head, int(Head.DIVISOR))
+    with e.loop(0, outs) as output:
+        with e.loop(0, rows) as row:
+            e.store(ir.Constant(F64, 0.0), sums, row)
+        first = e.b.mul(output, groups)
+        with e.loop(first, e.b.add(first, groups)) as group:
+            tree = e.b.mul(group, int64(GROUP))
+            with e.loop(0, GROUP) as one:
+                to = e.at(places, e.b.mul(one, int64(stride)))
+                _follow(e, e.b.add(tree, one), columns, to, width, vectors)
+            own = [e.load(I64, first_leaf, e.b.add(tree, int64(one))) for one in range(GROUP)]
+
+            def plain(own: list[Value] = own) -> None:
+                at = [e.at(values, e.b.shl(leaf, int64(3))) for leaf in own]
+                with e.loop(0, rows) as row:
+                    sum = e.load(F64, sums, row)
+                    for number, base in enumerate(at):
+                        sum = e.b.fadd(sum, e.load(F64, base, _place(e, places, number * stride, row)))
+                    e.store(sum, sums, row)
+
+            def linear(own: list[Value] = own) -> None:
+                with e.loop(0, rows) as row:
+                    line = e.at(inputs, e.b.shl(e.b.mul(row, _head(e, Head.INPUTS)), int64(3)))
+                    sum = e.load(F64, sums, row)
+                    for number, first in enumerate(own):
+                        place = e.b.add(first, _place(e, places, number * stride, row))
+                        sum = e.b.fadd(sum, e.b.call(leaf, [head, line, place]))
+                    e.store(sum, sums, row)
+
+            _either(e, plain, linear)
+        with e.loop(0, rows) as row:
+            sum = e.b.fdiv(e.load(F64, sums, row), divisor)
+            e.store(sum, outputs, e.b.add(e.b.mul(row, outs), output))
+    e.b.ret_void()
+    return e.function
+
+
+def _place(e: Emitter, places: Value, tree: int, row: Value) -> Value:
+    return e.b.zext(e.load(I8, e.at(places, tree), row), I64)
+
+
+def _follow(e: Emitter, tree: Value, columns: Value, to: Value, width: int, vectors: int) -> None:
+    """Stores the place of each row's leaf in a tree."""
+    vector = ir.VectorType(I8, width)
+    first_node, nodes = _array(e, Head.FIRST_NODE), _array(e, Head.NODES)
+    at = [e.variable(ir.Constant(vector, [0] * width)) for _ in range(vectors)]
+    with e.loop(e.load(I64, first_node, tree), e.load(I64, first_node, e.b.add(tree, int64(1)))) as node:
+        entry = e.at(nodes, e.b.shl(node, int64(4)))
+        column = e.b.zext(e.load(I32, entry), I64)
+        bytes = e.at(columns, e.b.mul(column, int64(width * vectors)))
+        threshold, own, right = (_repeated(e, e.load(I32, entry, word), width) for word in (1, 2, 3))
+        for number, place in enumerate(at):
+            above = e.b.icmp_signed(">", e.load(vector, bytes, number, align=min(width, LINE)), threshold)
+            on_its_way = e.b.icmp_signed("==", place.get(), own)
+            place.set(e.b.select(e.b.and_(above, on_its_way), right, place.get()))
+    for number, place in enumerate(at):
+        e.store(place.get(), to, number, align=min(width, LINE))
+
+
+def _repeated(e: Emitter, word: Value, width: int) -> Value:
+    """Four bytes, in all of a vector."""
+    words = ir.VectorType(I32, width // 4)
+    one = e.b.insert_element(ir.Constant(words, ir.Undefined), word, ir.Constant(I32, 0))
+    zeros = ir.Constant(words, [0] * (width // 4))
+    return e.b.bitcast(e.b.shuffle_vector(one, one, zeros), ir.VectorType(I8, width))
+
+
+def _blocks(module: ir.Module, width: int, small: ir.Function, large: ir.Function) -> None:
+    """Large blocks while there are rows for more than half of one, then small ones."""
+    e = Emitter(module, "blocks", ARGUMENTS)
+    head, inputs, rows, outputs, memory = e.args
+    aligned = e.b.and_(e.b.add(e.b.ptrtoint(memory, I64), int64(LINE - 1)), int64(-LINE))
+    own = e.b.inttoptr(aligned, BYTES)
+    left = e.variable(rows)
+    done = e.variable(int64(0))
+    with e.unless_zero(left) as remaining:
+        is_large = e.b.icmp_signed(">", remaining, int64(LARGE * width // 2))
+        most = e.b.select(is_large, int64(LARGE * width), int64(width))
+        those = e.least(remaining, most)
+        line = e.at(inputs, e.b.shl(e.b.mul(done.get(), _head(e, Head.INPUTS)), int64(3)))
+        to = e.at(outputs, e.b.shl(e.b.mul(done.get(), _head(e, Head.OUTPUTS)), int64(3)))
+        with e.b.if_else(is_large) as (yes, no):
+            with yes:
+                e.b.call(large, [head, line, those, to, own])
+            with no:
+                e.b.call(small, [head, line, those, to, own])
+        done.set(e.b.add(done.get(), those))
+        left.set(e.b.sub(remaining, those))
+    e.b.ret_void()

@@ -1,0 +1,215 @@
+"""A forest as the arrays that native code reads.
+
+Trees stand by the sum that they add to, in their order, and in groups of ``GROUP``: a group is filled up by trees of
+one leaf of -0.0, which changes no sum. Bytes are compared as signed ones: they are stored less 128.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, auto
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from penstock.jobs.models.kernel.columns import Columns, columns_of
+from penstock.jobs.models.kernel.forest import Forest, Ints
+from penstock.jobs.models.kernel.layout import Layout, lay_out
+
+#: Trees that are followed at once.
+GROUP = 8
+#: Rows of a block of the smallest and the largest kind hold one byte each in a vector; a leaf's place is a byte, too.
+MOST_LEAVES = 256
+#: A byte that no byte of a column is above.
+_NEVER = 127
+
+
+class Head(IntEnum):
+    """What stands where in the head: an array of 64-bit integers, with addresses of the other arrays."""
+
+    INPUTS = 0
+    OUTPUTS = auto()
+    #: Groups of trees for each sum.
+    GROUPS = auto()
+    COLUMNS = auto()
+    #: Ranked features, of ``Feature`` each.
+    RANKED = auto()
+    FEATURES = auto()
+    BOUNDS = auto()
+    BYTES = auto()
+    #: Of each tree, and one more: its first node.
+    FIRST_NODE = auto()
+    #: Nodes as blocks of rows read them: column, threshold, own place, right child's place, as four bytes each.
+    NODES = auto()
+    #: Of each tree: its first leaf.
+    FIRST_LEAF = auto()
+    VALUES = auto()
+    #: Nodes, then leaves, as a walk reads them: column, threshold, left, right. A leaf is its own left child.
+    STEPS = auto()
+    #: The number of the first leaf among them.
+    LEAVES = auto()
+    #: Of each tree where a walk begins, and of each group how many steps its deepest tree takes.
+    ROOTS = auto()
+    DEPTHS = auto()
+    #: Sums are divided by this double, given by its bits.
+    DIVISOR = auto()
+    #: Of each leaf where its terms begin, and one more; -1 for a leaf of a tree that is not linear. 0: none is.
+    TERMS = auto()
+    CONSTANTS = auto()
+    TERM_FEATURES = auto()
+    COEFFICIENTS = auto()
+
+
+class Feature(IntEnum):
+    """What stands where in a ranked feature, as 64-bit integers. Places are in bounds, in bytes, and in columns."""
+
+    FEATURE = 0
+    STEPS = auto()
+    BOUNDS = auto()
+    BYTES = auto()
+    COLUMNS = auto()
+    FIRST_COLUMN = auto()
+
+
+@dataclass(frozen=True)
+class Tables:
+    """``head``: see ``Head``; it is of use while this object lives. ``columns``: bytes for each row of a block.
+
+    ``blocks``: whether trees are small enough to be followed by blocks of rows.
+    """
+
+    head: Ints
+    columns: int
+    blocks: bool
+    #: What the head has addresses of.
+    arrays: tuple[npt.NDArray[Any], ...]
+
+
+def tables_of(forest: Forest) -> Tables:
+    """Raises RefusedError for trees that are none, and for columns that would be too large."""
+    layout, columns = lay_out(forest), columns_of(forest)
+    places = _Places(forest, layout)
+    first_column = np.cumsum([0, *(ranked.columns.shape[1] for ranked in columns.features)])
+    arrays: dict[Head, npt.NDArray[Any]] = {
+        Head.FEATURES: _features(columns, first_column),
+        Head.BOUNDS: _bounds(columns),
+        Head.BYTES: _signed(np.concatenate([[0], *(ranked.columns.ravel() for ranked in columns.features)])),
+        Head.FIRST_NODE: places.first_node,
+        Head.NODES: _nodes(places, layout, columns),
+        Head.FIRST_LEAF: places.first_leaf,
+        Head.VALUES: np.append(forest.value[places.leaves], -0.0),
+        Head.STEPS: _steps(places, forest, columns),
+        Head.ROOTS: places.roots(forest),
+        Head.DEPTHS: places.depths(layout),
+        **_linear(places, forest),
+    }
+    head = np.zeros(len(Head), dtype=np.int64)
+    for name, array in arrays.items():
+        head[name] = array.ctypes.data
+    head[Head.INPUTS], head[Head.OUTPUTS] = forest.features, forest.outputs
+    head[Head.GROUPS] = len(places.trees) // GROUP // forest.outputs
+    head[Head.COLUMNS], head[Head.RANKED] = first_column[-1], len(columns.features)
+    head[Head.LEAVES] = len(forest.feature)
+    divisor = np.float64(forest.trees // forest.outputs if forest.averaged else 1)
+    head[Head.DIVISOR] = divisor.view(np.int64)
+    small = bool((forest.leaves <= MOST_LEAVES).all())
+    return Tables(head, int(first_column[-1]), small, tuple(arrays.values()))
+
+
+class _Places:
+    """Where trees, nodes and leaves stand: ``trees``, -1 where a group is filled up, ``nodes`` and ``leaves`` are their
+    numbers in the forest, in the new order.
+    """
+
+    def __init__(self, forest: Forest, layout: Layout) -> None:
+        rounds = forest.trees // forest.outputs
+        trees = np.full((forest.outputs, -(-rounds // GROUP) * GROUP), -1)
+        trees[:, :rounds] = np.arange(forest.trees).reshape(rounds, forest.outputs).T
+        self.trees = trees.ravel()
+        place = np.zeros(forest.trees, dtype=np.int64)
+        place[self.trees[self.trees >= 0]] = np.flatnonzero(self.trees >= 0)
+        self.nodes = np.lexsort((layout.level, place[layout.tree]))
+        self.leaves = np.lexsort((layout.position, np.repeat(place, forest.leaves)))
+        filled = self.trees < 0
+        counts = np.where(filled, 0, forest.leaves[self.trees] if forest.trees else 0)
+        self.first_node = np.concatenate([[0], np.cumsum(counts - ~filled)])
+        # what fills up has one leaf, behind all others
+        self.first_leaf = np.where(filled, len(forest.value), np.cumsum(counts) - counts)
+
+    def roots(self, forest: Forest) -> npt.NDArray[np.int32]:
+        """Steps of a walk."""
+        of_one_leaf = np.diff(self.first_node) == 0
+        return np.where(of_one_leaf, len(forest.feature) + self.first_leaf, self.first_node[:-1]).astype(np.int32)
+
+    def depths(self, layout: Layout) -> npt.NDArray[np.int32]:
+        """Of each group."""
+        depth: npt.NDArray[np.int32] = np.append(layout.depth, 0)[self.trees].astype(np.int32)
+        return np.maximum.reduceat(depth, np.arange(0, len(depth), GROUP))
+
+
+def _features(columns: Columns, first_column: Ints) -> Ints:
+    table = np.zeros((len(columns.features), len(Feature)), dtype=np.int64)
+    bounds, size = 0, 1
+    for row, ranked, first in zip(table, columns.features, first_column[:-1], strict=True):
+        row[Feature.FEATURE], row[Feature.STEPS], row[Feature.FIRST_COLUMN] = ranked.feature, ranked.steps, first
+        row[Feature.BOUNDS], row[Feature.BYTES], row[Feature.COLUMNS] = bounds, size, ranked.columns.shape[1]
+        bounds, size = bounds + (1 << ranked.steps) - 1, size + ranked.columns.size
+    return table
+
+
+def _bounds(columns: Columns) -> npt.NDArray[np.float64]:
+    """Filled up by infinity: nothing is above it."""
+    parts = [np.empty(0)]
+    for ranked in columns.features:
+        filled = np.full((1 << ranked.steps) - 1, np.inf)
+        filled[: len(ranked.bounds)] = ranked.bounds
+        parts.append(filled)
+    return np.concatenate(parts)
+
+
+def _signed(bytes: npt.NDArray[Any]) -> npt.NDArray[np.int8]:
+    return (bytes.astype(np.int16) - 128).astype(np.int8)
+
+
+def _nodes(places: _Places, layout: Layout, columns: Columns) -> npt.NDArray[np.uint32]:
+    table = np.empty((len(places.nodes), 4), dtype=np.uint32)
+    start = layout.start[places.nodes]
+    table[:, 0] = columns.column[places.nodes]
+    # one byte four times: a processor repeats 32 bits in all of a vector without a shuffle
+    bytes = (columns.threshold[places.nodes] - 128, start, start + layout.under_left[places.nodes])
+    for word, byte in enumerate(bytes, 1):
+        table[:, word] = (byte & 0xFF) * 0x01010101
+    return table
+
+
+def _steps(places: _Places, forest: Forest, columns: Columns) -> npt.NDArray[np.int32]:
+    nodes, leaves = len(places.nodes), len(places.leaves)
+    new = np.empty(nodes + leaves, dtype=np.int64)
+    new[places.nodes] = np.arange(nodes)
+    new[nodes + places.leaves] = nodes + np.arange(leaves)
+    table = np.empty((nodes + leaves + 1, 4), dtype=np.int32)
+    table[:nodes, 0], table[:nodes, 1] = columns.column[places.nodes], columns.threshold[places.nodes] - 128
+    for place, child in enumerate((forest.left, forest.right), 2):
+        own = child[places.nodes]
+        table[:nodes, place] = new[np.where(own < 0, nodes + ~own, own)]
+    table[nodes:, 0], table[nodes:, 1] = 0, _NEVER
+    table[nodes:, 2:] = np.arange(nodes, nodes + leaves + 1)[:, None]
+    return table
+
+
+def _linear(places: _Places, forest: Forest) -> dict[Head, npt.NDArray[Any]]:
+    linear = forest.linear
+    if linear is None:
+        return {}
+    counts = np.diff(linear.first)[places.leaves]
+    first = np.cumsum(counts) - counts
+    term = np.repeat(linear.first[places.leaves] - first, counts) + np.arange(counts.sum())
+    begin = np.append(np.where(linear.linear[places.leaves], first, -1), -1)
+    end = np.append(first + counts, 0)
+    return {
+        Head.TERMS: np.stack([begin, end], axis=1),
+        Head.CONSTANTS: np.append(linear.constant[places.leaves], 0.0),
+        Head.TERM_FEATURES: linear.feature[term],
+        Head.COEFFICIENTS: linear.coefficient[term],
+    }
