@@ -53,6 +53,7 @@ CODES = (
     "overflow",
     "too long",
     "unreadable",
+    "no answer",
 )
 
 

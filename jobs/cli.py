@@ -9,6 +9,7 @@ import sys
 import click
 
 from penstock.features.errors import PenstockError, UsageError
+from penstock.jobs.commands.group import Commands
 from penstock.jobs.console.visible import visible
 
 #: Command → one line of help: what ``penstock --help`` lists without importing any of them.
@@ -22,6 +23,7 @@ COMMANDS = {
     "stream": "Run the Flink job and the store writer.",
     "training-set": "Join every request of a model's history with its features at that time.",
     "train": "Train a model version and make it the current one.",
+    "model": "Take a model in that was trained elsewhere, and give one away.",
     "infer": "Answer a model's requests on Kafka.",
     "status": "Show the whole path: broker, Flink job, views, models, dead letters.",
     "explain": "Show what one prediction was made of, and whether batch says the same.",
@@ -35,29 +37,10 @@ COMMANDS = {
 _WITH_FEAST = ("materialize", "stream", "infer", "explain", "audit", "demo")
 
 
-class Commands(click.Group):
-    """Looks a command up in its module, with ``-`` for ``_``."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names, in the order of the path from definition to prediction."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Imports the command's module."""
-        if cmd_name not in COMMANDS:
-            return None
-        command = importlib.import_module(f"penstock.jobs.commands.{cmd_name.replace('-', '_')}").command
-        assert isinstance(command, click.Command)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """One line for each command, without importing it."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
-
-
 @click.command(
     cls=Commands,
+    package="penstock.jobs.commands",
+    helps=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120, "terminal_width": 120},
 )
 @click.version_option(package_name="penstock")
@@ -101,7 +84,7 @@ def _as_usage_error(error: click.ClickException) -> PenstockError:
     return UsageError(
         error.format_message().rstrip("."),
         where=context.command_path,
-        allowed=", ".join(COMMANDS) if isinstance(context.command, Commands) else None,
+        allowed=", ".join(context.command.list_commands(context)) if isinstance(context.command, Commands) else None,
         hint=f"see '{context.command_path} --help'",
     )
 

@@ -66,7 +66,10 @@ def _replayed(found: Explanation) -> str:
     if found.replayed is None:
         return f"no: {found.gone.what}" if found.gone is not None else "no"
     if not found.replayed.same:
-        return f"DIFFERENT: {found.replayed.value!r}"
+        then, now = found.prediction.get("runtime", found.replayed.runtime), found.replayed.runtime
+        return f"DIFFERENT: {found.replayed.value!r}{'' if then == now else f'; {then} answered, and now {now}'}"
+    if found.replayed.base is None:
+        return f"the same bits; {found.replayed.runtime} does not say what each entry adds"
     of = "" if found.replayed.of is None else f" for {found.replayed.of}"
     return f"the same bits; the raw prediction{of} is {found.replayed.base:.6g} and what each entry adds"
 

@@ -1,4 +1,5 @@
 """A model's versions on disk: ``<models>/<model>/<version>/{model.txt,metadata.json}`` and one pointer, ``current``.
+A model in ONNX is ``model.onnx``.
 
 A version's name ends with the hash of its metadata, and the metadata holds the hash of the model: a folder that was
 written by halves, or changed by hand, is not loaded.
@@ -15,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import lightgbm as lgb
 import numpy as np
@@ -30,7 +32,15 @@ from penstock.jobs.models.durable import keep_names, read, write
 from penstock.jobs.models.pointer import CURRENT, current_version, set_current
 from penstock.jobs.models.trees import Trees
 
-MODEL, METADATA = "model.txt", "metadata.json"
+if TYPE_CHECKING:
+    from penstock.jobs.models.onnx_model import OnnxModel
+
+METADATA = "metadata.json"
+#: What a version's model is written in, and the name of its file.
+WrittenIn = Literal["lightgbm", "onnx"]
+LIGHTGBM: WrittenIn = "lightgbm"
+ONNX: WrittenIn = "onnx"
+FILES: dict[WrittenIn, str] = {LIGHTGBM: "model.txt", ONNX: "model.onnx"}
 FORMAT = 1
 #: Digits of the metadata's SHA-256 in a version's name.
 _DIGITS = 12
@@ -51,10 +61,11 @@ class Range(_Part):
 
 class Metadata(_Part):
     """What is known of a version. ``features``: name and type, in the matrix's order; ``categories``: of each string
-    feature, sorted; ``before``: whether the training set left out events at the request's time, None where an earlier
-    version trained it and did not say; ``answer``: its form (``penstock.features.objectives``), None of an earlier
-    version, which gives one number; ``outputs``: of an answer with several numbers their names in order; ``rising``:
-    these numbers are put in rising order; ``model_sha256``: of the bytes of model.txt.
+    feature, in the order of their codes; ``before``: whether the training set left out events at the request's time,
+    None where an earlier version trained it and did not say; ``answer``: its form (``penstock.features.objectives``),
+    None of an earlier version, which gives one number; ``outputs``: of an answer with several numbers their names in
+    order; ``rising``: these numbers are put in rising order; ``written_in``: one of ``FILES``; ``imported``: name of
+    the file that a model trained elsewhere was imported from; ``model_sha256``: of the bytes of the model's file.
     """
 
     format: int
@@ -73,6 +84,8 @@ class Metadata(_Part):
     parameters: dict[str, str | int | float | bool]
     libraries: dict[str, str]
     created: datetime
+    written_in: WrittenIn = LIGHTGBM
+    imported: str | None = None
     model_sha256: str
 
 
@@ -84,9 +97,21 @@ class LoadedModel:
     version: str
     fingerprint: str
     metadata: Metadata
-    #: Its model.txt.
+    #: Its model.txt or model.onnx.
     file: Path
-    trees: Trees
+    predictor: Trees | OnnxModel
+
+    @property
+    def trees(self) -> Trees:
+        """LightGBM's trees. Raises RefusedError for a model that is not LightGBM's."""
+        if isinstance(self.predictor, Trees):
+            return self.predictor
+        raise RefusedError(f"{self.name} {self.version} has no trees of LightGBM: {self.runtime} answers")
+
+    @property
+    def runtime(self) -> str:
+        """Who predicts."""
+        return self.predictor.runtime
 
     @property
     def booster(self) -> lgb.Booster:
@@ -95,7 +120,7 @@ class LoadedModel:
 
     def predict(self, columns: Mapping[str, Values]) -> npt.NDArray[np.float64]:
         """The answers for n vectors, given as columns by name. Shape (n,), or with ``outputs`` (n, outputs)."""
-        answers = self.trees.predict(matrix(self.metadata.features, self.metadata.categories, columns))
+        answers = self.predictor.predict(matrix(self.metadata.features, self.metadata.categories, columns))
         return np.sort(answers, axis=1) if self.metadata.rising else answers
 
     def contributions(self, columns: Mapping[str, Values]) -> npt.NDArray[np.float64]:
@@ -111,7 +136,7 @@ class LoadedModel:
         return self.predict({name: values_of(type, table[name]) for name, type in self.metadata.features})
 
 
-def save(models: Path, metadata: Metadata, model: str) -> str:
+def save(models: Path, metadata: Metadata, model: bytes) -> str:
     """Writes a version, whole or not at all, and makes it the current one. Returns its name.
 
     Raises PenstockError when it cannot be written: the former version is the current one then.
@@ -121,7 +146,7 @@ def save(models: Path, metadata: Metadata, model: str) -> str:
     version = f"{metadata.created.astimezone(UTC):%Y%m%dT%H%M%SZ}-{sha256(described)[:_DIGITS]}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write_version(folder / version, {MODEL: model.encode(), METADATA: described})
+        _write_version(folder / version, {FILES[metadata.written_in]: model, METADATA: described})
         set_current(models, metadata.model, version)
     except OSError as error:
         raise PenstockError(f"the model cannot be saved: {error.strerror}", where=str(folder)) from None
@@ -195,11 +220,30 @@ def _read_metadata(folder: Path) -> Metadata:
 
 
 def _loaded(folder: Path, metadata: Metadata) -> LoadedModel:
-    model = _read(folder / MODEL)
+    file = folder / FILES[metadata.written_in]
+    model = _read(file)
     if sha256(model) != metadata.model_sha256:
-        raise _changed(folder / MODEL)
-    trees = Trees(_booster(folder / MODEL, model, metadata))
-    return LoadedModel(metadata.model, folder.name, metadata.fingerprint, metadata, folder / MODEL, trees)
+        raise _changed(file)
+    return LoadedModel(
+        metadata.model, folder.name, metadata.fingerprint, metadata, file, predictor_of(metadata, model, file)
+    )
+
+
+def predictor_of(metadata: Metadata, model: bytes, file: Path) -> Trees | OnnxModel:
+    """What answers for a model's bytes. Raises PenstockError for a model that it does not take; UsageError without
+    onnxruntime.
+    """
+    if metadata.written_in == LIGHTGBM:
+        return Trees(_booster(file, model, metadata))
+    try:
+        from penstock.jobs.models.onnx_model import OnnxModel  # onnxruntime is an extra
+    except ModuleNotFoundError:
+        raise UsageError(
+            "onnxruntime is not installed, which answers for a model in ONNX",
+            where=str(file),
+            hint="pip install 'penstock[onnx]'",
+        ) from None
+    return OnnxModel(model, len(metadata.features), max(1, len(metadata.outputs)), str(file))
 
 
 def _write_version(folder: Path, files: Mapping[str, bytes]) -> None:

@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import orjson
 
-from penstock.features.errors import PenstockError
 from penstock.features.ingest import BadEvent
 from penstock.features.plan import ModelPlan
 from penstock.features.row_size import ROW_BYTES
@@ -44,7 +43,8 @@ class Answers:
     def make(self, requests: Sequence[Request]) -> list[Outgoing]:
         """A record for each request, in order: a prediction from the features found, or a dead letter for a bad one.
 
-        A request whose vector overflows, or whose prediction no topic would take, becomes a bad one.
+        A request becomes a bad one if its vector overflows, the model has no finite number for it, or no topic would
+        take its prediction.
         """
         good = [request for request in requests if request.bad is None]
         predicted = iter(self._predict(good) if good else ())
@@ -57,7 +57,10 @@ class Answers:
         for name, lost in made.overflow.items():
             for place in np.flatnonzero(lost):
                 requests[place].bad = BadEvent("overflow", f"{name} of {self._plan.name} does not fit int64")
-        answers = self._answered(self._model.predict(made.columns))
+        predicted = self._model.predict(made.columns)
+        for place in np.flatnonzero(~np.isfinite(predicted.reshape(len(requests), -1)).all(axis=1)):
+            requests[place].bad = BadEvent("no answer", f"{self._model.version} gives no finite number for its vector")
+        answers = self._answered(predicted)
         ids = [request.id for request in requests]
         values = self._values(requests, found, ids, answers, made.columns)
         messages = [
@@ -112,8 +115,6 @@ class Answers:
 
     def _answered(self, predicted: npt.NDArray[np.float64]) -> list[bytes]:
         """The JSON of each answer: a number, or an object with a number for each of the model's outputs."""
-        if not np.isfinite(predicted).all():
-            raise PenstockError("the model predicts what is no number", where=self._model.version)
         numbers = written("float64", predicted.ravel().tolist())
         if predicted.ndim == 1:
             return numbers
@@ -135,6 +136,7 @@ def _form(plan: ModelPlan, inputs: Sequence[Input], model: LoadedModel) -> bytes
         "value": HOLE,
         "model": fixed(str(plan.name)),
         "version": fixed(model.version),
+        "runtime": fixed(model.runtime),
         "fingerprint": fixed(plan.fingerprint),
         "t": HOLE,
         "requested_at": HOLE,

@@ -16,7 +16,7 @@ from penstock.jobs.kafka.owner import check_output, claim
 from penstock.jobs.kafka.watch import TopicWatch
 from penstock.jobs.metrics.inference import InferenceMetrics
 from penstock.jobs.metrics.serve import served
-from penstock.jobs.models.folder import LoadedModel, load_current
+from penstock.jobs.models.folder import LIGHTGBM, LoadedModel, load_current
 from penstock.jobs.models.kernel.takeover import take_over
 from penstock.jobs.project.project import Project
 from penstock.jobs.serving.begin import Begin
@@ -58,7 +58,7 @@ def infer(
     topic = _request_topic(project, plan)
     group = group or project.names.infer_group(plan.name)
     told(f"{plan.name} {model.version}: requests from {topic}, predictions to {plan.output}, as the group {group}")
-    told(take_over(model))
+    told(_predicts(model))
     with ExitStack() as opened, answering(project.config):
         store = opened.enter_context(open_store(project.folder))
         # a store that is down, or holds rows of other definitions, is found before there are requests
@@ -90,7 +90,7 @@ def infer(
             reached = partial(progress_of, project.config, [(group, topic)])
             names = [item.name for item in inputs]
             figures = None if mirror is None else mirror.figures
-            own = (model.name, model.version, model.fingerprint, model.trees.runtime)
+            own = (model.name, model.version, model.fingerprint, model.runtime)
             metrics = InferenceMetrics(*own, names, reached, figures)
             told(f"metrics: {opened.enter_context(served(metrics, project.config.metrics.host, metrics_port))}")
         first: Begin = "earliest" if asked.anew else begin
@@ -114,6 +114,13 @@ def _run(
         except PASSING as error:
             renewal.renew(error)
             job.go_on(session.consumer, session.transactions)
+
+
+def _predicts(model: LoadedModel) -> str:
+    """A line: who predicts. The kernel is for LightGBM's trees."""
+    if model.metadata.written_in == LIGHTGBM:
+        return take_over(model)
+    return f"{model.name} {model.version}: {model.runtime} predicts"
 
 
 def _check_moment(model: LoadedModel, told: Callable[[str], None]) -> None:

@@ -68,23 +68,31 @@ class TrainingSet:
     classes: tuple[str, ...] = ()
 
 
-def read_examples(file: Path, plan: ModelPlan, trained: Span, evaluated: Span) -> TrainingSet:
-    """The rows of both ranges. Raises UsageError without the file, for a range beyond it, and for labels and weights
-    that cannot be learned; RefusedError for a training set of another definition.
+def read_examples(
+    file: Path,
+    plan: ModelPlan,
+    trained: Span,
+    evaluated: Span,
+    categories: Mapping[str, tuple[str, ...]] | None = None,
+) -> TrainingSet:
+    """The rows of both ranges. ``categories``: those of a model that is there; of the trained range unless given.
+
+    Raises UsageError without the file, for a range beyond it, and for labels and weights that cannot be learned;
+    RefusedError for a training set of another definition.
     """
     table = _read(file, plan, trained, evaluated)
     columns = {item.name: values_of(item.type, table[item.name]) for item in plan.vector}
     times = np.asarray(table["t"])
-    categories = _categories(columns, times, trained)
+    known = _categories(columns, times, trained) if categories is None else dict(categories)
     label = values_of(learned_label(plan).type, table["label"])
     wanted = ~label.null & (times >= min(trained[0], evaluated[0])) & (times < max(trained[1], evaluated[1]))
     numbers, classes = _learned(file, plan, label, (times >= trained.from_ms) & (times < trained.to_ms))
     _check_labels(file, plan, numbers[wanted])
-    filled = matrix([(item.name, item.type) for item in plan.vector], categories, columns)
+    filled = matrix([(item.name, item.type) for item in plan.vector], known, columns)
     weight = _weights(file, plan, table, wanted)
     group = _groups(file, plan, table, wanted)
     examples = Examples(filled[wanted], numbers[wanted], weight, times[wanted], group)
-    return TrainingSet(examples, categories, table.schema.metadata[BEFORE] == b"true", classes)
+    return TrainingSet(examples, known, table.schema.metadata[BEFORE] == b"true", classes)
 
 
 def learned_label(plan: ModelPlan) -> LabelPlan:

@@ -110,14 +110,13 @@ def train(
     ]
     booster = fit(plan, learned, told)
     metrics = _of(plan, booster, tested, threads)
-    guess = constant(plan.objective, learned.label, learned.weight, len(held.classes))
-    baseline = _measured(plan, np.tile(guess, (len(tested.t), *[1] * guess.ndim)), tested)
+    baseline = baseline_of(plan, held, learned, tested)
     on_trained = _of(plan, booster, learned, threads)
-    measured = {**metrics, **_named("baseline", baseline), **_named("trained", on_trained)}
+    figures = {**metrics, **named("baseline", baseline), **named("trained", on_trained)}
     ranges = (learned.range(trained), tested.range(evaluated))
     return TrainReport(
         plan.name,
-        _saved(plan, models, booster, held, ranges, measured, told),
+        _saved(plan, models, booster, held, ranges, figures, told),
         plan.objective.name,
         main_metric(plan.objective),
         trees,
@@ -140,7 +139,7 @@ def _saved(
     told: Parameters,
 ) -> str:
     """Writes the version. Returns its name."""
-    model = booster.model_to_string()
+    model = booster.model_to_string().encode()
     trained, evaluated = ranges
     metadata = Metadata(
         format=FORMAT,
@@ -151,20 +150,21 @@ def _saved(
         label=learned_label(plan),
         before=held.before,
         answer=plan.objective.answer,
-        outputs=_outputs(plan, held),
-        rising=_rising(plan),
+        outputs=outputs_of(plan, held),
+        rising=rising(plan),
         trained=trained,
         evaluated=evaluated,
         metrics=metrics,
         parameters=told,
         libraries={"lightgbm": lgb.__version__, "numpy": np.__version__, "python": platform.python_version()},
         created=datetime.now(UTC),
-        model_sha256=sha256(model.encode()),
+        model_sha256=sha256(model),
     )
     return save(models, metadata, model)
 
 
-def _named(of: str, metrics: Metrics) -> Metrics:
+def named(of: str, metrics: Metrics) -> Metrics:
+    """Metrics as they stand in a version's metadata beside its own."""
     return {f"{of}_{name}": value for name, value in metrics.items()}
 
 
@@ -181,18 +181,25 @@ def _cuts(file: Path, plan: ModelPlan, learned: Examples, trained: Span, folds: 
 
 def _of(plan: ModelPlan, booster: lgb.Booster, examples: Examples, threads: int) -> Metrics:
     answers: Doubles = np.asarray(booster.predict(examples.matrix, num_threads=threads))
-    return _measured(plan, np.sort(answers, axis=1) if _rising(plan) else answers, examples)
+    return measured(plan, np.sort(answers, axis=1) if rising(plan) else answers, examples)
 
 
-def _measured(plan: ModelPlan, answers: Doubles, examples: Examples) -> Metrics:
+def measured(plan: ModelPlan, answers: Doubles, examples: Examples) -> Metrics:
+    """Metrics by name of answers to the examples."""
     return metrics_of(plan.objective, answers, examples.label, examples.weight, examples.group)
 
 
-def _outputs(plan: ModelPlan, held: TrainingSet) -> tuple[str, ...]:
+def baseline_of(plan: ModelPlan, held: TrainingSet, learned: Examples, tested: Examples) -> Metrics:
+    """Metrics of the best constant for the learned labels."""
+    guess = constant(plan.objective, learned.label, learned.weight, len(held.classes))
+    return measured(plan, np.tile(guess, (len(tested.t), *[1] * guess.ndim)), tested)
+
+
+def outputs_of(plan: ModelPlan, held: TrainingSet) -> tuple[str, ...]:
     """The names of the numbers in an answer; none for one number."""
     return held.classes or tuple(map(repr, plan.objective.alphas))
 
 
-def _rising(plan: ModelPlan) -> bool:
+def rising(plan: ModelPlan) -> bool:
     """Are the numbers of an answer put in order?"""
     return plan.objective.answer == QUANTILES and not plan.objective.crossing

@@ -10,6 +10,7 @@ import click
 import pytest
 
 from penstock.jobs.cli import COMMANDS, main, penstock
+from penstock.jobs.commands.model import COMMANDS as OF_MODEL
 
 EXAMPLE = Path(__file__).parents[2] / "feature_repo"
 COMMAND_FOLDER = Path(__file__).parents[2] / "jobs" / "commands"
@@ -49,26 +50,41 @@ def test_help_lists_every_command_with_one_line(
 
 
 def test_every_command_is_a_module_and_every_module_a_command() -> None:
-    modules = {file.stem.replace("_", "-") for file in COMMAND_FOLDER.glob("*.py")} - {"common", "--init--"}
-    assert modules == set(COMMANDS)
+    modules = {file.stem.replace("_", "-") for file in COMMAND_FOLDER.glob("*.py")} - {"common", "group", "--init--"}
+    groups = {file.parent.name for file in COMMAND_FOLDER.glob("*/__init__.py")}
+    assert modules | groups == set(COMMANDS)
+    assert {file.stem.rstrip("_") for file in (COMMAND_FOLDER / "model").glob("[!_]*.py")} == set(OF_MODEL)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+def test_help_of_a_group_lists_its_commands(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(monkeypatch, "model", "--help") == 0
+    lines = capsys.readouterr().out.splitlines()
+    for name, text in OF_MODEL.items():
+        assert any(line.split() == [name, *text.split()] for line in lines), name
+
+
+@pytest.mark.parametrize("name", [*(name for name in COMMANDS if name != "model"), *(f"model {n}" for n in OF_MODEL)])
 def test_help_of_a_command_has_an_example_that_it_takes(
     name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert call(monkeypatch, name, "--help") == 0
+    assert call(monkeypatch, *name.split(), "--help") == 0
     text = capsys.readouterr().out
     examples = [line.split("Example: ")[1] for line in text.splitlines() if "Example: " in line]
     assert examples
     for option in ("--project", "--json", "--debug", "--help"):
         assert option in text
-    command = penstock.get_command(click.Context(penstock), name)
+    command: click.Command | None = penstock
+    for word in name.split():
+        assert isinstance(command, click.Group)
+        command = command.get_command(click.Context(command), word)
     assert command is not None
     for example in examples:
-        program, called, *arguments = shlex.split(example)
-        assert (program, called) == ("penstock", name)
-        command.make_context(name, arguments)  # raises for an option or a value that it does not take
+        program, *words = shlex.split(example)
+        length = len(name.split())
+        assert (program, words[:length]) == ("penstock", name.split())
+        command.make_context(name, words[length:])  # raises for an option or a value that it does not take
 
 
 def test_help_imports_no_engine() -> None:
@@ -166,6 +182,8 @@ def test_an_unknown_option_is_refused(monkeypatch: pytest.MonkeyPatch, capsys: p
         (["strem"], "No such command 'strem'", "penstock"),
         (["check", "--verbose"], "No such option '--verbose'", "penstock check"),
         (["explain"], "Missing argument 'ID'", "penstock explain"),
+        (["model", "imprt"], "No such command 'imprt'", "penstock model"),
+        (["model", "import"], "Missing argument 'MODEL'", "penstock model import"),
         (["up", "--port", "x"], "Invalid value for '--port': 'x' is not a valid integer range", "penstock up"),
         (["backfill", "--from", "yesterday", "--to", "2013-02-01"], "'yesterday' is not a time", "--from"),
         (["replay", "--from", "2013-01-02", "--to", "2013-01-01"], "the range 2013-01-02", None),

@@ -44,7 +44,7 @@ def test_the_bytes_of_predictions_and_letters_in_the_order_of_their_requests(tmp
     assert first.value == _record(
         "orders-0-0",
         orjson.loads(first.value)["value"],
-        f'{{"model":"cost","version":"{model.version}","fingerprint":"{plan.fingerprint}"}}',
+        f'{{"model":"cost","version":"{model.version}","runtime":"{model.runtime}","fingerprint":"{plan.fingerprint}"}}',
         7,
         {"customer": (ann, 8, 3), "big": (shop, None, None), "routes": ({**shop, "city": "x"}, None, None)}
         | {"shops": (shop, 0, 0), "weather": ({"city": "x"}, None, None)}
