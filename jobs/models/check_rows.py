@@ -11,7 +11,7 @@ from penstock.jobs.models.arrays import Matrix
 from penstock.jobs.models.kernel.columns import NEXT_TO_ZERO as ZERO
 
 #: Rows at least; and the share of values that are missing beside those that stand among a feature's own.
-ROWS, MISSING = 8_192, 0.05
+ROWS, MISSING = 1_024, 0.05
 #: Beside the thresholds: about zero, and far beyond.
 _ALWAYS = [0.0, ZERO, -ZERO, np.nextafter(ZERO, 1), -np.nextafter(ZERO, 1), 1e-300, -1e-300, 1e300, -1e300, np.nan]
 
@@ -42,8 +42,8 @@ def _each_once(matrix: Matrix, columns: Sequence[npt.NDArray[np.float64]]) -> It
             yield rows
 
 
-def _around(thresholds: Sequence[float]) -> npt.NDArray[np.float64]:
-    at = np.unique(np.array(thresholds, dtype=np.float64))
+def _around(thresholds: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    at = np.unique(thresholds)
     return np.concatenate([at, np.nextafter(at, -np.inf), np.nextafter(at, np.inf), _ALWAYS])
 
 
@@ -52,15 +52,12 @@ def _category_codes(known: int) -> npt.NDArray[np.float64]:
     return np.array([*range(known + 1), np.nan])
 
 
-def _thresholds(model: str, features: int) -> list[list[float]]:
+def _thresholds(model: str, features: int) -> list[npt.NDArray[np.float64]]:
     """By feature, over all trees. Those of categories are places in a list of bits, and say nothing by themselves."""
-    found: list[list[float]] = [[] for _ in range(features)]
-    places: list[int] = []
+    lines: dict[str, list[str]] = {"split_feature": [], "threshold": []}
     for line in model.splitlines():
-        name, _, value = line.partition("=")
-        if name == "split_feature":
-            places = [int(place) for place in value.split()]
-        elif name == "threshold":
-            for place, threshold in zip(places, value.split(), strict=True):
-                found[place].append(float(threshold))
-    return found
+        name, _, numbers = line.partition("=")
+        if name in lines:
+            lines[name].append(numbers)
+    place, threshold = (np.fromstring(" ".join(each), dtype=np.float64, sep=" ") for each in lines.values())
+    return [threshold[place == feature] for feature in range(features)]

@@ -19,7 +19,7 @@ CATEGORICAL, DEFAULT_LEFT = 1, 2
 #: How a value is missing: never (NaN is zero), zero and NaN, or NaN.
 NONE, ZERO, NAN = 0, 1, 2
 
-_DOUBLES = {"threshold", "leaf_value", "leaf_const", "leaf_coeff"}
+_TYPES = dict.fromkeys(("threshold", "leaf_value", "leaf_const", "leaf_coeff"), np.float64)
 _AT_NODES = ("split_feature", "threshold", "decision_type", "left_child", "right_child")
 
 
@@ -134,13 +134,25 @@ def _first(counts: Ints) -> Ints:
 
 def _joined(name: str, trees: Sequence[dict[str, str]], counts: Ints) -> npt.NDArray[Any]:
     """A line's numbers, of all trees. Raises ValueError where a tree has too many or too few."""
-    joined: list[str] = []
-    for number, (tree, count) in enumerate(zip(trees, counts.tolist(), strict=True)):
-        numbers = tree.get(name, "").split() if count else []
-        if len(numbers) != count:
-            raise ValueError(f"tree {number} has {len(numbers)} numbers of {name}, not {count}")
-        joined += numbers
-    return np.array([*map(float, joined)]) if name in _DOUBLES else np.array([*map(int, joined)], dtype=np.int64)
+    lines = [
+        _line(name, number, tree.get(name, ""), count)
+        for number, (tree, count) in enumerate(zip(trees, counts.tolist(), strict=True))
+        if count
+    ]
+    numbers: npt.NDArray[Any] = np.fromstring(" ".join(lines), dtype=_TYPES.get(name, np.int64), sep=" ")
+    if len(numbers) != counts.sum():
+        raise ValueError(f"{name} has {len(numbers)} numbers, not {counts.sum()}")
+    return numbers
+
+
+def _line(name: str, tree: int, line: str, count: int) -> str:
+    if line.count(" ") + 1 != count:
+        # of linear trees spaces are doubled
+        words = line.split()
+        if len(words) != count:
+            raise ValueError(f"tree {tree} has {len(words)} numbers of {name}, not {count}")
+        return " ".join(words)
+    return line
 
 
 def _sets(
