@@ -11,7 +11,7 @@ A few rows are walked one by one, a group of trees at once: a leaf leads to itse
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from llvmlite import ir
 
@@ -68,25 +68,14 @@ def _rank(e: Emitter, inputs: Value, rows: Value, columns: Value, stride: int, m
         feature = e.at(features, e.b.mul(number, int64(8 * len(Feature))))
         facts = {name: e.load(I64, feature, int(name)) for name in Feature}
         own_bounds = e.at(bounds, e.b.shl(facts[Feature.BOUNDS], int64(3)))
-        half = e.b.shl(int64(1), e.b.sub(facts[Feature.STEPS], int64(1)))
         with e.loop(0, rows, together) as row:
             places = [e.least(e.b.add(row, int64(one)), last) for one in range(together)]
             values = [
                 _normal(e, e.load(F64, inputs, e.b.add(e.b.mul(place, width), facts[Feature.FEATURE])))
                 for place in places
             ]
-            ranks, step = [e.variable(int64(0)) for _ in values], e.variable(half)
-            with e.unless_zero(step) as ahead:
-                for rank, value in zip(ranks, values, strict=True):
-                    before = rank.get()
-                    further = e.b.add(before, ahead)
-                    bound = e.load(F64, own_bounds, e.b.sub(further, int64(1)))
-                    # of NaN every bound is below
-                    below = e.b.fcmp_unordered("<", bound, value)
-                    rank.set(e.b.select(below, further, before))
-                step.set(e.b.lshr(ahead, int64(1)))
-            for one, rank in enumerate(ranks):
-                e.store(e.b.mul(rank.get(), facts[Feature.COLUMNS]), memory, e.b.add(row, int64(one)))
+            for one, rank in enumerate(_searched(e, own_bounds, facts[Feature.STEPS], values)):
+                e.store(e.b.mul(rank, facts[Feature.COLUMNS]), memory, e.b.add(row, int64(one)))
         own_bytes = e.at(bytes, facts[Feature.BYTES])
         with e.loop(0, facts[Feature.COLUMNS]) as column:
             at = e.at(own_bytes, column)
@@ -96,9 +85,23 @@ def _rank(e: Emitter, inputs: Value, rows: Value, columns: Value, stride: int, m
                 e.store(e.load(I8, at, e.load(I64, memory, row)), to, row)
 
 
+def _searched(e: Emitter, bounds: Value, steps: Value, values: Sequence[Value]) -> list[Value]:
+    """Down a tree of bounds from place 1: from place k to 2k, or to 2k + 1 where the bound is below. No branches: they
+    would go wrong half of the time.
+    """
+    at = [e.variable(int64(1)) for _ in values]
+    with e.loop(0, steps):
+        for place, value in zip(at, values, strict=True):
+            # of NaN every bound is below
+            below = e.b.fcmp_unordered("<", e.load(F64, bounds, place.get()), value)
+            place.set(e.b.add(e.b.shl(place.get(), int64(1)), e.b.zext(below, I64)))
+    return [place.get() for place in at]
+
+
 def _leaf(module: ir.Module) -> ir.Function:
     """What a leaf of linear trees gives for a row's inputs: its terms, or its value where one of them is NaN."""
     e = Emitter(module, "leaf", (BYTES, BYTES, I64), F64)
+    e.function.attributes.add("noinline")
     _, inputs, leaf = e.args
     value = e.load(F64, _array(e, Head.VALUES), leaf)
     terms = _array(e, Head.TERMS)

@@ -153,18 +153,23 @@ def _features(columns: Columns, first_column: Ints) -> Ints:
     bounds, size = 0, 1
     for row, ranked, first in zip(table, columns.features, first_column[:-1], strict=True):
         row[Feature.FEATURE], row[Feature.STEPS], row[Feature.FIRST_COLUMN] = ranked.feature, ranked.steps, first
-        row[Feature.BOUNDS], row[Feature.BYTES], row[Feature.COLUMNS] = bounds, size, ranked.columns.shape[1]
-        bounds, size = bounds + (1 << ranked.steps) - 1, size + ranked.columns.size
+        row[Feature.BOUNDS], row[Feature.COLUMNS] = bounds, ranked.columns.shape[1]
+        # the first rank's place in the tree of bounds is behind all of them
+        row[Feature.BYTES] = size - (ranked.columns.shape[1] << ranked.steps)
+        bounds, size = bounds + (1 << ranked.steps), size + ranked.columns.size
     return table
 
 
 def _bounds(columns: Columns) -> npt.NDArray[np.float64]:
-    """Filled up by infinity: nothing is above it."""
+    """Of each feature as a tree: its root at place 1, and below place k the places 2k and 2k + 1. Filled up by
+    infinity: nothing is above it.
+    """
     parts = [np.empty(0)]
     for ranked in columns.features:
         filled = np.full((1 << ranked.steps) - 1, np.inf)
         filled[: len(ranked.bounds)] = ranked.bounds
-        parts.append(filled)
+        levels = [filled[(1 << below) - 1 :: 2 << below] for below in reversed(range(ranked.steps))]
+        parts += [np.zeros(1), *levels]
     return np.concatenate(parts)
 
 
