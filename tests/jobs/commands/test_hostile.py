@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from click.testing import CliRunner, Result
 
 from penstock.features.errors import PenstockError
 from penstock.jobs.cli import penstock
+from tests.chaos.disk import can_mount, full, small_disk
 from tests.jobs.shop import write_history
 from tests.projects import make_project
 
@@ -211,3 +214,53 @@ def test_a_separator_of_lines_in_a_rejected_text_is_text(folder: Path) -> None:
     events.write_text("\n".join([*bad, good, '{"ts":3,\r"id":"c"}', ""]))
     said = clear(folder, "parity", "--events", str(events), "--engines", "oracle,duckdb")
     assert ", 0 different" in said
+
+
+# --- disks -----------------------------------------------------------------------------------------------------------
+
+WRITING = [BACKFILL, MATERIALIZE, TRAINING, TRAIN]
+FULL = ("No space left", "disk is full", "disk I/O error")
+READ_ONLY = ("Read-only file system", "readonly database", "read-only", "read only", "unable to open database")
+
+
+@pytest.fixture
+def on_disk(whole: Path, tmp_path: Path) -> Iterator[Path]:
+    """A copy of the project on a disk of its own."""
+    if not can_mount():
+        pytest.skip("only root may mount a disk")
+    with small_disk(tmp_path / "disk"):
+        shutil.copytree(whole, tmp_path / "disk" / "shop")
+        yield tmp_path / "disk" / "shop"
+
+
+@contextmanager
+def read_only(disk: Path) -> Iterator[None]:
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["mount", "-o", "remount,rw", str(disk)], check=True)
+
+
+def test_a_full_disk_is_told_and_no_harm_is_done(on_disk: Path) -> None:
+    shutil.rmtree(on_disk / "state" / "training")
+    (on_disk / "online.db").unlink()
+    for arguments in WRITING[1:3]:
+        with full(on_disk.parent):
+            said = clear(on_disk, *arguments)
+        assert "error: " in said and any(words in said for words in FULL), said
+    for arguments in WRITING:
+        result = run(*arguments, "--project", str(on_disk))
+        assert result.exit_code == 0, result.output
+
+
+def test_a_disk_that_is_read_only_is_told_and_what_only_reads_goes_on(on_disk: Path) -> None:
+    with read_only(on_disk.parent):
+        for arguments in WRITING:
+            said = clear(on_disk, *arguments)
+            assert "error: " in said and any(words in said for words in READ_ONLY), said
+        for arguments in (CHECK, STATUS, PARITY):
+            said = clear(on_disk, *arguments)
+            assert "error: " not in said, said
+    for arguments in WRITING:
+        assert run(*arguments, "--project", str(on_disk)).exit_code == 0

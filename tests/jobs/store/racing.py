@@ -22,8 +22,8 @@ SCHEMA = ViewSchema(
     "raced", (("k", "int64"),), tuple((f"f{i}", "int64") for i in range(FEATURES)), (0,) * FEATURES, "raced"
 )
 
-# fork: the children need no second import of Feast, and have no connection before they open their own
-_PROCESSES = multiprocessing.get_context("fork")
+# spawn: the clients of earlier tests have threads, and a fork would leave their locks as they are
+_PROCESSES = multiprocessing.get_context("spawn")
 
 
 def batches(seed: int) -> list[list[FeatureRow]]:
