@@ -20,8 +20,9 @@ from rich.console import Console
 from rich.table import Table
 
 from penstock.jobs.models.arrays import Matrix
-from penstock.jobs.models.check_rows import check_rows
+from penstock.jobs.models.kernel.check_rows import check_rows
 from penstock.jobs.models.kernel.columns import NEXT_TO_ZERO
+from penstock.jobs.models.kernel.forest import read_forest
 from penstock.jobs.models.kernel.native import Native, levels
 from penstock.jobs.models.kernel.predictor import TreeKernel
 
@@ -44,7 +45,8 @@ def main() -> None:
     booster = lgb.Booster(model_str=text)
     with tempfile.TemporaryDirectory() as folder:
         theirs, seconds = _lleaves(Path(folder), text)
-    predict: dict[str, Predict] = {f"kernel, {level.name}": TreeKernel(text, level).predict for level in levels()}
+    forest = read_forest(text)
+    predict: dict[str, Predict] = {f"kernel, {level.name}": TreeKernel(forest, level).predict for level in levels()}
     predict |= {"lleaves": theirs, "Booster": lambda rows: booster.predict(rows, num_threads=1)}
     console.print(_by_rows(predict, matrix))
     console.print(f"compiling: the kernel {compiled:.2f} s for all models, lleaves {seconds:.1f} s for this one")
@@ -102,7 +104,8 @@ def _loaded(text: str) -> str:
     features = [(f"f{number}", "float64") for number in range(INPUTS)]
     began = time.perf_counter()
     for _ in range(MODELS):
-        booster, kernel, rows = lgb.Booster(model_str=text), TreeKernel(text), check_rows(text, features, {})
+        booster, forest = lgb.Booster(model_str=text), read_forest(text)
+        kernel, rows = TreeKernel(forest), check_rows(forest, features, {})
         assert kernel.predict(rows).tobytes() == np.asarray(booster.predict(rows, num_threads=1)).tobytes()
     return f"{MODELS} models loaded, each checked on {len(rows):,} rows: {time.perf_counter() - began:.1f} s"
 

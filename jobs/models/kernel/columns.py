@@ -73,8 +73,7 @@ class _Set:
     """Categories of one feature that go left."""
 
     def __init__(self, words: npt.NDArray[np.uint32]) -> None:
-        bits = np.unpackbits(words.astype("<u4").view(np.uint8), bitorder="little")
-        self._own = np.flatnonzero(bits).astype(np.float64)
+        self._own = categories_in(words)
 
     @property
     def bounds(self) -> Floats:
@@ -86,6 +85,12 @@ class _Set:
         """Of each rank, and of NaN."""
         least = np.trunc(np.nextafter(np.append(-np.inf, bounds), np.inf))
         return np.append(~np.isin(least, self._own), True).astype(np.uint8)
+
+
+def categories_in(words: npt.NDArray[np.uint32]) -> Floats:
+    """Of a set, rising."""
+    bits = np.unpackbits(words.astype("<u4").view(np.uint8), bitorder="little")
+    return np.flatnonzero(bits).astype(np.float64)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from penstock.features.errors import UsageError
 from penstock.jobs.models.arrays import Matrix
 from penstock.jobs.models.kernel.code import memory_of
-from penstock.jobs.models.kernel.forest import read_forest
+from penstock.jobs.models.kernel.forest import Forest
 from penstock.jobs.models.kernel.native import Level, levels, native
 from penstock.jobs.models.kernel.objective import last_step
 from penstock.jobs.models.kernel.tables import tables_of
@@ -18,13 +18,12 @@ FEW = 1
 
 
 class TreeKernel:
-    """The trees of a model's text. Any number of threads may predict at once.
+    """Any number of threads may predict at once. ``level``: the fastest that the processor has, unless given.
 
     Raises RefusedError for trees or an objective that the kernel does not know.
     """
 
-    def __init__(self, model: str, level: Level | None = None) -> None:
-        forest = read_forest(model)
+    def __init__(self, forest: Forest, level: Level | None = None) -> None:
         self._last = last_step(forest.objective, forest.outputs)
         self._tables = tables_of(forest)
         self._inputs, self._outputs = forest.features, forest.outputs

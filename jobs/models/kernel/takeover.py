@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from penstock.jobs.models.check_rows import check_rows
 from penstock.jobs.models.folder import LoadedModel
+from penstock.jobs.models.kernel.check_rows import check_rows
+from penstock.jobs.models.kernel.forest import read_forest
 from penstock.jobs.models.kernel.predictor import TreeKernel
 
 
@@ -19,9 +20,9 @@ def take_over(model: LoadedModel) -> str:
 
 
 def _take_over(model: LoadedModel) -> str:
-    text = model.file.read_text()
-    kernel = TreeKernel(text)
-    rows = check_rows(text, model.metadata.features, model.metadata.categories)
+    forest = read_forest(model.file.read_text())
+    kernel = TreeKernel(forest)
+    rows = check_rows(forest, model.metadata.features, model.metadata.categories)
     ours, theirs = kernel.predict(rows), model.trees.by_booster(rows)
     words = f"on {len(rows):,} rows about its own thresholds"
     if ours.shape != theirs.shape or ours.tobytes() != theirs.tobytes():

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from penstock.jobs.models.arrays import Matrix
+from penstock.jobs.models.kernel.forest import read_forest
 from penstock.jobs.models.kernel.native import levels
 from penstock.jobs.models.kernel.predictor import TreeKernel
 
@@ -55,7 +56,7 @@ def check(text: str, rows: Matrix) -> None:
     booster = lgb.Booster(model_str=text)
     expected = np.asarray(booster.predict(rows, num_threads=1))
     for level in levels():
-        kernel = TreeKernel(text, level)
+        kernel = TreeKernel(read_forest(text), level)
         answers = kernel.predict(rows)
         assert answers.shape == expected.shape
         assert answers.tobytes() == expected.tobytes(), level

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from penstock.features.errors import RefusedError, UsageError
+from penstock.jobs.models.kernel.forest import read_forest
 from penstock.jobs.models.kernel.native import levels
 from penstock.jobs.models.kernel.predictor import TreeKernel
 from penstock.jobs.models.merged import merged
@@ -62,6 +63,10 @@ OBJECTIVES: dict[str, tuple[dict[str, Any], Any]] = {
     "classes, one against all": ({"objective": "multiclassova", "num_class": 4, "sigmoid": 0.3}, CLASSES),
     "classes, linear": ({"objective": "multiclass", "num_class": 4, "linear_tree": True}, CLASSES),
 }
+
+
+def kernel_of(text: str) -> TreeKernel:
+    return TreeKernel(read_forest(text))
 
 
 @pytest.mark.parametrize("name", TREES)
@@ -155,26 +160,26 @@ def test_any_model(
 
 
 def test_no_rows() -> None:
-    assert TreeKernel(model(ROWS, LABEL, 2)).predict(np.empty((0, INPUTS))).shape == (0,)
+    assert kernel_of(model(ROWS, LABEL, 2)).predict(np.empty((0, INPUTS))).shape == (0,)
     classes = model(ROWS, CLASSES, 2, objective="multiclass", num_class=4)
-    assert TreeKernel(classes).predict(np.empty((0, INPUTS))).shape == (0, 4)
+    assert kernel_of(classes).predict(np.empty((0, INPUTS))).shape == (0, 4)
 
 
 def test_rows_that_lie_by_columns() -> None:
     text, rows = model(ROWS, LABEL), np.asfortranarray(odd_rows(300, 3))
     expected = np.asarray(lgb.Booster(model_str=text).predict(rows))
-    assert TreeKernel(text).predict(rows).tobytes() == expected.tobytes()
+    assert kernel_of(text).predict(rows).tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("shape", [(3, INPUTS - 1), (3, INPUTS + 1), (INPUTS,)])
 def test_a_matrix_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(UsageError, match="a matrix of shape"):
-        TreeKernel(model(ROWS, LABEL, 2)).predict(np.zeros(shape))
+        kernel_of(model(ROWS, LABEL, 2)).predict(np.zeros(shape))
 
 
 def test_many_threads_at_once() -> None:
     text, rows = model(ROWS, LABEL), odd_rows(3_000, 3)
-    kernel, expected = TreeKernel(text), np.asarray(lgb.Booster(model_str=text).predict(rows))
+    kernel, expected = kernel_of(text), np.asarray(lgb.Booster(model_str=text).predict(rows))
     answers: list[bytes] = []
     threads = [threading.Thread(target=lambda: answers.append(kernel.predict(rows).tobytes())) for _ in range(4)]
     for thread in threads:
@@ -208,7 +213,7 @@ def test_what_is_not_known_is_refused(line: str) -> None:
     rest = text[start + len(line) : end].split(" ")[1:]
     changed = OTHERS[line] + " ".join(rest) if line.endswith("=") and line != "num_leaves=" else OTHERS[line]
     with pytest.raises(RefusedError):
-        TreeKernel(text[:start] + changed + text[end:])
+        kernel_of(text[:start] + changed + text[end:])
 
 
 def test_a_tree_that_goes_round_is_refused() -> None:
@@ -217,4 +222,4 @@ def test_a_tree_that_goes_round_is_refused() -> None:
         start = text.index(f"{name}=")
         text = text[:start] + f"{name}=1 0" + text[text.index("\n", start) :]
     with pytest.raises(RefusedError, match="reach"):
-        TreeKernel(text)
+        kernel_of(text)
