@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,15 @@ import click
 
 from penstock.features.errors import UsageError
 from penstock.features.span import Span
-from penstock.jobs.commands.common import TIME
+from penstock.jobs.commands.common import OUT_FILE, TIME
 from penstock.jobs.commands.common import command as shared
 from penstock.jobs.console.times import range_words
+from penstock.jobs.console.visible import one_line
+from penstock.jobs.models.folder import load_version
 from penstock.jobs.project.context import Context
 from penstock.jobs.training.parameters import Value
-from penstock.jobs.training.train import train
+from penstock.jobs.training.report.evaluation import Evaluation, check_slices, evaluation
+from penstock.jobs.training.train import TrainReport, train
 
 
 class Parameter(click.ParamType[tuple[str, Value]]):
@@ -60,6 +64,8 @@ PARAMETER = Parameter()
     show_default=True,
     help="Models of the first parts of the range to train on, by time, each evaluated on the part that follows.",
 )
+@click.option("--report", "page", type=OUT_FILE, help="A report page with plots, as one HTML file.")
+@click.option("--slice", "slices", multiple=True, help="Metrics by parts of a column of the training set.")
 @shared
 def command(
     context: Context,
@@ -70,6 +76,8 @@ def command(
     data: Path | None,
     parameters: tuple[tuple[str, Value], ...],
     folds: int,
+    page: Path | None,
+    slices: tuple[str, ...],
 ) -> None:
     """Train a version of MODEL on its training set, evaluate it, and make it the current one.
 
@@ -79,12 +87,13 @@ def command(
     plan = project.model(model).model_plan
     file = data or project.config.state / "training" / f"{plan.name}.parquet"
     models, threads = project.config.state / "models", project.config.training.threads
+    spans = Span(from_ms, to_ms), Span(to_ms, until_ms)
+    check_slices(file, slices)
     report = train(
         file,
         plan,
         models,
-        Span(from_ms, to_ms),
-        Span(to_ms, until_ms),
+        *spans,
         threads=threads,
         parameters=dict(parameters),
         folds=folds,
@@ -94,4 +103,23 @@ def command(
         context.out.print(f"  {name} {value:.6g}, the best constant {report.baseline.get(name, float('nan')):.6g}")
     for fold in report.folds:
         context.out.print(f"  {range_words(fold.evaluated)}: {report.main} {fold.metrics[report.main]:.6g}")
-    context.result(**report.to_dict())
+    found = evaluation(file, plan, models, spans, report, slices) if page is not None or slices else None
+    if found is not None:
+        _print_slices(context, report, found)
+    if found is not None and page is not None:
+        from penstock.jobs.training.report.page import write_page  # plotly takes a second
+
+        write_page(report, load_version(models, plan.name, report.version, plan.fingerprint).metadata, found, page)
+        context.out.print(f"  {page}")
+    parts = {} if found is None else {name: [asdict(part) for part in each] for name, each in found.slices.items()}
+    context.result(**report.to_dict(), slices=parts)
+
+
+def _print_slices(context: Context, report: TrainReport, found: Evaluation) -> None:
+    for name, parts in found.slices.items():
+        for part in parts:
+            value, constant = part.metrics[report.main], part.baseline[report.main]
+            line = (
+                f"{name} {part.value}: {part.rows:,} rows, {report.main} {value:.6g}, the best constant {constant:.6g}"
+            )
+            context.out.print(f"  {one_line(line)}")

@@ -27,7 +27,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from penstock.features.errors import PenstockError, RefusedError, UsageError
 from penstock.features.plan import LabelPlan, ModelPlan
 from penstock.features.vector import Values
-from penstock.jobs.models.arrays import matrix, values_of
+from penstock.jobs.models.arrays import Matrix, matrix, values_of
 from penstock.jobs.models.durable import keep_names, read, write
 from penstock.jobs.models.pointer import CURRENT, current_version, set_current
 from penstock.jobs.models.trees import Trees
@@ -124,10 +124,13 @@ class LoadedModel:
         return np.sort(answers, axis=1) if self.metadata.rising else answers
 
     def contributions(self, columns: Mapping[str, Values]) -> npt.NDArray[np.float64]:
+        """``shares`` of vectors that are given as columns by name."""
+        return self.shares(matrix(self.metadata.features, self.metadata.categories, columns))
+
+    def shares(self, filled: Matrix) -> npt.NDArray[np.float64]:
         """LightGBM's own SHAP values. Shape (n, outputs or 1, features + 1): what each feature adds to the raw
         prediction, in the order of ``metadata.features``, and last what the model says of nothing.
         """
-        filled = matrix(self.metadata.features, self.metadata.categories, columns)
         parts = np.asarray(self.booster.predict(filled, pred_contrib=True, num_threads=1), dtype=np.float64)
         return parts.reshape(len(filled), -1, len(self.metadata.features) + 1)
 

@@ -25,11 +25,14 @@ from penstock.jobs.training.parameters import Parameters, Value, parameters_of
 
 @dataclass(frozen=True)
 class Fold:
-    """A model of one part of the trained range, evaluated on the part that follows it. Times in milliseconds."""
+    """A model of one part of the trained range, evaluated on the part that follows it. Times in milliseconds.
+    ``baseline``: metrics of the best constant for the first part.
+    """
 
     trained: Span
     evaluated: Span
     metrics: Metrics
+    baseline: Metrics
 
 
 @dataclass(frozen=True)
@@ -104,10 +107,7 @@ def train(
     insist(file, plan, told, {trained: learned, evaluated: tested}, held.classes)
     told["num_iterations"] = trees = rounds(plan, learned, trained, told)
     told.pop("early_stopping_round", None)
-    of_folds = [
-        Fold(past, future, _of(plan, fit(plan, learned.between(past), told), learned.between(future), threads))
-        for past, future in _cuts(file, plan, learned, trained, folds)
-    ]
+    of_folds = [_fold(plan, held, told, learned, *cut, threads) for cut in _cuts(file, plan, learned, trained, folds)]
     booster = fit(plan, learned, told)
     metrics = _of(plan, booster, tested, threads)
     baseline = baseline_of(plan, held, learned, tested)
@@ -166,6 +166,14 @@ def _saved(
 def named(of: str, metrics: Metrics) -> Metrics:
     """Metrics as they stand in a version's metadata beside its own."""
     return {f"{of}_{name}": value for name, value in metrics.items()}
+
+
+def _fold(
+    plan: ModelPlan, held: TrainingSet, told: Parameters, learned: Examples, past: Span, future: Span, threads: int
+) -> Fold:
+    before, after = learned.between(past), learned.between(future)
+    metrics = _of(plan, fit(plan, before, told), after, threads)
+    return Fold(past, future, metrics, baseline_of(plan, held, before, after))
 
 
 def _cuts(file: Path, plan: ModelPlan, learned: Examples, trained: Span, folds: int) -> list[tuple[Span, Span]]:

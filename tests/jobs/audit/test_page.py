@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,8 @@ import pytest
 from penstock.features.errors import PenstockError
 from penstock.jobs.audit.page import page, percent, write_page
 from penstock.jobs.audit.report import Age, Differences, FeatureReport, Report, Sample, Step
+from tests import browser
+from tests.browser import HOSTILE, drawn
 
 NONE = Differences({})
 REPORT = Report(
@@ -33,33 +33,14 @@ REPORT = Report(
 EQUAL = Report("cost", "0123456789abcdef", 0, 1, 1_000, 0, (REPORT.features[2],), REPORT.steps[1:], REPORT.ages, ())
 
 
-@pytest.fixture
-def chromium() -> str:
-    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if found is None:
-        pytest.skip("the page is looked at in a browser: install chromium (as root, 'make setup' does)")
-    return found
-
-
-def shown(chromium: str, report: Report, folder: Path) -> str:
-    """The page's document after its scripts have run; a browser that asks the network for anything gets nothing."""
+def shown(report: Report, folder: Path) -> str:
+    """The page's document after its scripts have run."""
     write_page(report, folder / "page.html")
-    options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}"]
-    options += ["--host-resolver-rules=MAP * ~NOTFOUND", "--virtual-time-budget=20000", "--dump-dom"]
-    done = subprocess.run(
-        [chromium, *options, (folder / "page.html").as_uri()], capture_output=True, text=True, timeout=120, check=True
-    )
-    return done.stdout
+    return browser.shown(folder / "page.html")
 
 
-def drawn(document: str, plot: str) -> str:
-    """What a plot has become in the page."""
-    found = re.search(rf'id="{plot}"(.*?)(?:<h2|$)', document, re.DOTALL)
-    return found[1] if found else ""
-
-
-def test_a_browser_draws_the_plots_and_shows_the_numbers(chromium: str, tmp_path: Path) -> None:
-    document = shown(chromium, REPORT, tmp_path)
+def test_a_browser_draws_the_plots_and_shows_the_numbers(tmp_path: Path) -> None:
+    document = shown(REPORT, tmp_path)
     row, request = drawn(document, "by-feature-at_row"), drawn(document, "by-feature-at_request")
     assert "main-svg" in row and "customer.amount_1h" in row and "late" in row
     assert "main-svg" in request and "rated.stars_1d" in request
@@ -69,26 +50,14 @@ def test_a_browser_draws_the_plots_and_shows_the_numbers(chromium: str, tmp_path
     assert "-1m 30s" in document
 
 
-def test_where_nothing_differs_there_is_nothing_to_draw(chromium: str, tmp_path: Path) -> None:
-    document = shown(chromium, EQUAL, tmp_path)
+def test_where_nothing_differs_there_is_nothing_to_draw(tmp_path: Path) -> None:
+    document = shown(EQUAL, tmp_path)
     assert '<b id="at_row">100%</b>' in document
     assert document.count("<p>None.</p>") == 2
     assert 'id="causes"' not in document and 'id="samples"' not in document
 
 
-OWN = "document.documentElement.setAttribute('data-owned', '1')"
-HOSTILE = (
-    f"<script>{OWN}</script>",
-    f"</script><script>{OWN}</script>",
-    f'"><img src=x onerror="{OWN}">',
-    f'\'><svg onload="{OWN}">',
-    f'<a href="javascript:{OWN}">x</a>',
-    f"<!--<script>{OWN}//-->",
-    "\u2028\x1b[2J\x00 {{ 7 * 7 }} ${OWN}",
-)
-
-
-def test_hostile_values_are_shown_and_run_nothing(chromium: str, tmp_path: Path) -> None:
+def test_hostile_values_are_shown_and_run_nothing(tmp_path: Path) -> None:
     """In every place of the page, though names are checked and only samples may hold such values."""
     samples = tuple(Sample(text, text, text, [text], "at_row", "late", text) for text in HOSTILE)
     features = tuple(
@@ -96,7 +65,7 @@ def test_hostile_values_are_shown_and_run_nothing(chromium: str, tmp_path: Path)
     )
     ages = tuple(Age(text, 1, 0, (0.0,) * 5) for text in HOSTILE)
     report = Report(HOSTILE[1], HOSTILE[0], 0, 1, 10, 0, features, REPORT.steps, ages, samples)
-    document = shown(chromium, report, tmp_path)
+    document = shown(report, tmp_path)
     assert re.search(r"<html[^>]*data-owned", document) is None
     assert "main-svg" in drawn(document, "by-feature-at_row")
     assert "&lt;img src=x onerror=" in document and "{{ 7 * 7 }}" in document

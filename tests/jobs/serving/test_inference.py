@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import logging
 import os
 import shutil
@@ -18,17 +19,23 @@ from typing import Any
 
 import numpy as np
 import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from penstock.features.errors import PenstockError, RefusedError, UsageError
+from penstock.features.span import Span
 from penstock.features.vector import Values
+from penstock.jobs.exchange.importing import import_model
+from penstock.jobs.explain.replay import replay
 from penstock.jobs.kafka import clients
 from penstock.jobs.kafka.broker import Broker
 from penstock.jobs.kafka.clients import consumer, producer
 from penstock.jobs.kafka.errors import Fenced, KafkaFailure, LostPartitions
 from penstock.jobs.kafka.interface import Outgoing, Place
 from penstock.jobs.models.folder import load_current
+from penstock.jobs.parquet.checksums import PLACEHOLDER, add_checksum
 from penstock.jobs.process.children import Child
 from penstock.jobs.project.project import load_project
 from penstock.jobs.serving import session, transactions
@@ -39,6 +46,7 @@ from penstock.jobs.store.open import open_store
 from penstock.jobs.store.rows import FeatureRow
 from penstock.jobs.store.schema import schema_of
 from tests.jobs.disturbed import add_partitions, delete_before, make_anew
+from tests.jobs.exchange.notebook import first_feature
 from tests.jobs.serving.running import Shop, T, answered, ids, running, train_model, wait_until
 from tests.jobs.shop import make_project
 
@@ -184,6 +192,41 @@ def test_bad_requests_become_dead_letters_and_the_job_goes_on(make_shop: MakeSho
     assert {letter["source"] for letter in letters} == {"orders"}
     assert shop.dead_letters()[0].headers == [("error", b"not json")]
     assert (counts.requests, counts.predictions, counts.dead, counts.stale) == (5, 1, 4, 0)
+
+
+def test_a_model_in_onnx_answers_and_a_vector_without_an_answer_becomes_a_dead_letter(
+    make_shop: MakeShop, models: Path, tmp_path: Path
+) -> None:
+    """The model takes the root of the first feature."""
+    shop = make_shop(wait_ms=0)
+    folder, texts = shop.project.config.state / "models", [i.name for i in shop.plan.vector if i.type == "string"]
+    (tmp_path / "root.onnx").write_bytes(first_feature("Sqrt", len(shop.plan.vector)))
+    (tmp_path / "categories.json").write_text(json.dumps({name: ["x", "y"] for name in texts}))
+    data, span = positive_amounts(models.parent / "set.parquet", tmp_path / "set.parquet"), Span(0, 1_000)
+    report = import_model(
+        tmp_path / "root.onnx", shop.plan, folder, data, span, Span(1_000, 2_000), tmp_path / "categories.json"
+    )
+    sent = shop.send({"amount": 6.25}, {"amount": None}, {"amount": -1.0}, {"amount": 2.0})
+    predictions, counts = answered(shop, 4)
+    assert [(p["id"], p["value"]) for p in predictions] == [(sent[0], 2.5), (sent[3], float(np.sqrt(np.float32(2))))]
+    assert {(p["version"], p["runtime"]) for p in predictions} == {(report.version, report.runtime)}
+    assert report.runtime.startswith("onnxruntime 1.")
+    letters = [orjson.loads(record.value) for record in shop.dead_letters()]
+    assert [(letter["error"], letter["offset"]) for letter in letters] == [("no answer", 1), ("no answer", 2)]
+    assert (counts.requests, counts.predictions, counts.dead) == (4, 2, 2)
+    again = replay(folder, predictions[1])
+    assert again.same and again.contributions == {} and again.base is None
+
+
+def positive_amounts(file: Path, out: Path) -> Path:
+    """The training set with the roots of its amounts as labels."""
+    table = pq.read_table(file)
+    amounts = np.abs(np.asarray(table["amount"]))
+    for name, values in {"amount": amounts, "label": np.sqrt(amounts)}.items():
+        table = table.set_column(table.column_names.index(name), table.schema.field(name), pa.array(values))
+    pq.write_table(table.replace_schema_metadata({**table.schema.metadata, **PLACEHOLDER}), out)
+    add_checksum(out)
+    return out
 
 
 #: Of the metrics, in this order.

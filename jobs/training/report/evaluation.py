@@ -1,0 +1,140 @@
+"""A version held against the evaluated rows of its training set: slices, calibration, importance, SHAP."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from penstock.features.errors import UsageError, did_you_mean
+from penstock.features.objectives import PROBABILITY
+from penstock.features.plan import ModelPlan
+from penstock.features.span import Span
+from penstock.jobs.models.folder import LoadedModel, load_version
+from penstock.jobs.training.examples import Doubles, Examples, read_examples
+from penstock.jobs.training.metrics import Metrics, calibration
+from penstock.jobs.training.report.slices import parts
+from penstock.jobs.training.train import TrainReport, baseline_of, measured
+
+#: Rows for which SHAP values are computed, evenly over the evaluated range, and those that are drawn.
+SHAP_ROWS, DRAWN_ROWS = 2_000, 400
+
+
+@dataclass(frozen=True)
+class Part:
+    """The rows of a slice. ``value``: what they have in common; ``baseline``: metrics of the best constant."""
+
+    value: str
+    rows: int
+    metrics: Metrics
+    baseline: Metrics
+
+
+@dataclass(frozen=True)
+class Importance:
+    """A feature. ``gain``: its share of all that the splits gained, ``splits``: how many it has, ``shap``: the mean of
+    the absolute SHAP values. ``points``: of the drawn rows SHAP value and rank of the feature's value from 0 to 1, NaN
+    for a null; none where an answer has several numbers.
+    """
+
+    name: str
+    gain: float
+    splits: int
+    shap: float
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """``slices``: by column; ``calibration``: of probabilities, in bins: mean prediction, true share, weight."""
+
+    slices: dict[str, tuple[Part, ...]]
+    calibration: tuple[tuple[float, float, float], ...]
+    importance: tuple[Importance, ...]
+
+
+def check_slices(file: Path, columns: Sequence[str]) -> None:
+    """Raises UsageError for what is no column of the training set."""
+    if not columns or not file.exists():  # that there is none is told by the training
+        return
+    known = [name for name in pq.read_schema(file).names if name != "id"]
+    for column in columns:
+        if column not in known:
+            raise UsageError(
+                f"the training set has no column {column!r}",
+                where="--slice",
+                allowed=", ".join(known),
+                hint=did_you_mean(column, known),
+            )
+
+
+def evaluation(
+    file: Path, plan: ModelPlan, models: Path, spans: tuple[Span, Span], trained: TrainReport, slices: Sequence[str]
+) -> Evaluation:
+    """Of the version that was just trained. ``spans``: trained and evaluated; ``slices``: columns of the training set.
+
+    Raises what ``read_examples`` raises.
+    """
+    model = load_version(models, plan.name, trained.version, plan.fingerprint)
+    held = read_examples(file, plan, *spans, model.metadata.categories)
+    learned, tested = held.examples.between(spans[0]), held.examples.between(spans[1])
+    answers = model.trees.predict(tested.matrix)
+    answers = np.sort(answers, axis=1) if model.metadata.rising else answers
+    columns = _columns(file, slices, spans[1])
+    return Evaluation(
+        {
+            name: tuple(
+                Part(
+                    value,
+                    len(rows),
+                    measured(plan, answers[rows], tested.at(rows)),
+                    baseline_of(plan, held, learned, tested.at(rows)),
+                )
+                for value, rows in parts(columns[name], times=name == "t")
+                if tested.weight[rows].sum() > 0
+            )
+            for name in slices
+        },
+        tuple(calibration(answers, tested.label, tested.weight)) if plan.objective.answer == PROBABILITY else (),
+        _importance(model, tested),
+    )
+
+
+def _columns(file: Path, names: Sequence[str], span: Span) -> pa.Table:
+    """Columns of the labelled rows of a range, in the order of the examples."""
+    table = pq.read_table(file, partitioning=None, columns=list(dict.fromkeys(["t", "label", *names])))
+    times = np.asarray(table["t"])
+    labelled = np.asarray(table["label"].is_valid())
+    return table.filter(pa.array((times >= span.from_ms) & (times < span.to_ms) & labelled))
+
+
+def _importance(model: LoadedModel, tested: Examples) -> tuple[Importance, ...]:
+    """The features, the most important first."""
+    booster, names = model.booster, [name for name, _ in model.metadata.features]
+    sample = np.unique(np.linspace(0, len(tested.t) - 1, SHAP_ROWS).astype(np.int64))
+    shap = model.shares(tested.matrix[sample])[:, :, :-1]
+    drawn = np.unique(np.linspace(0, len(sample) - 1, DRAWN_ROWS).astype(np.int64))
+    gain, splits = booster.feature_importance("gain"), booster.feature_importance("split")
+    each = [
+        Importance(
+            name,
+            float(gain[place] / max(gain.sum(), np.finfo(float).tiny)),
+            int(splits[place]),
+            float(np.abs(shap[:, :, place]).mean()),
+            _points(shap[drawn, 0, place], tested.matrix[sample][drawn, place]) if shap.shape[1] == 1 else (),
+        )
+        for place, name in enumerate(names)
+    ]
+    return tuple(sorted(each, key=lambda feature: -feature.shap))
+
+
+def _points(shap: Doubles, values: Doubles) -> tuple[tuple[float, float], ...]:
+    known = np.unique(values[~np.isnan(values)])
+    ranks: npt.NDArray[np.float64] = np.searchsorted(known, values) / max(len(known) - 1, 1)
+    ranks[np.isnan(values)] = np.nan
+    return tuple(zip(shap.tolist(), ranks.tolist(), strict=True))
