@@ -28,6 +28,7 @@ from penstock.features.aggregate_functions import (
 from penstock.features.choice import when
 from penstock.features.errors import DefinitionError, PenstockError
 from penstock.features.expressions import coalesce, concat, literal
+from penstock.features.future import Future
 from penstock.features.location import caller
 from penstock.features.model import Model
 from penstock.features.objectives import Objective
@@ -39,6 +40,7 @@ from penstock.features.windows import calendar, hopping, lifetime, session, slid
 
 __all__ = [
     "DefinitionError",
+    "Future",
     "Model",
     "Objective",
     "PenstockError",

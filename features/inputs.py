@@ -19,7 +19,7 @@ from penstock.features.union import Union
 class Input:
     """A view as a model reads it: its features as attributes, its keys from these request columns."""
 
-    def __init__(self, view: Keyed, name: str, keys: dict[str, str]) -> None:
+    def __init__(self, view: Read, name: str, keys: dict[str, str]) -> None:
         self._view, self._name, self._keys = view, name, keys
 
     def __getattr__(self, name: str) -> Expr:
@@ -66,12 +66,27 @@ def _is_list(name: str, feature: FeaturePlan) -> DefinitionError:
     )
 
 
-class Keyed:
-    """What a view and a table share: a name, a plan, and the ways in which a model reads them."""
+def check_known(leaf: Expr) -> None:
+    """Raises DefinitionError for a leaf of the time after a request: only a label may be."""
+    if isinstance(leaf.owner, Input) and leaf.owner._view.ahead:
+        raise DefinitionError(
+            f"{leaf.name} is of the time after the request: nobody knows it when the request comes",
+            where=caller(),
+            allowed="label=, alone or in an expression",
+            hint="a View has the same aggregates of the time before",
+        )
+
+
+class Read:
+    """What can be read by key has a name, a plan, and features that a model refers to.
+
+    ``ahead``: are they of the time after a request?
+    """
 
     name: str
     plan: ViewPlan
     source: Source | Union
+    ahead = False
 
     def __repr__(self) -> str:
         return f"{type(self).__name__} {self.name}"
@@ -87,13 +102,6 @@ class Keyed:
         """As a model input under another name."""
         return self._input().named(name)
 
-    def preview(self, events: Any, at: int | datetime | None = None) -> list[dict[str, Any]]:
-        """Its rows on a few events (dicts, a DataFrame, an Arrow table), in this process.
-
-        All change points, or with ``at`` a row per key for that time.
-        """
-        return preview(self.plan, events, at)
-
     def __getattr__(self, name: str) -> Expr:
         if name.startswith("_") or "plan" not in self.__dict__:
             raise AttributeError(name)
@@ -101,6 +109,17 @@ class Keyed:
 
     def __getitem__(self, name: str) -> Expr:
         return self._input()[name]
+
+
+class Keyed(Read):
+    """What a view and a table share."""
+
+    def preview(self, events: Any, at: int | datetime | None = None) -> list[dict[str, Any]]:
+        """Its rows on a few events (dicts, a DataFrame, an Arrow table), in this process.
+
+        All change points, or with ``at`` a row per key for that time.
+        """
+        return preview(self.plan, events, at)
 
 
 def _as_text(before: str, expr: object) -> str | None:

@@ -9,14 +9,15 @@ from penstock.features.canonical import canonical_json
 from penstock.features.durations import parse_duration
 from penstock.features.errors import DefinitionError, Mistakes, for_each
 from penstock.features.expressions import Expr
-from penstock.features.inputs import Input
+from penstock.features.feature import Feature
+from penstock.features.inputs import Input, Read, check_known
 from penstock.features.location import caller
 from penstock.features.names import check_distinct, check_name, check_topic, unknown
 from penstock.features.objectives import L1, OBJECTIVES, SCORE, Objective, label_hint, objective_of
 from penstock.features.plan import InputPlan, LabelPlan, ModelPlan, VectorItem
 from penstock.features.sources import Source, Stream
 from penstock.features.types import NUMBERS
-from penstock.features.view import Table, View
+from penstock.features.union import Union
 
 #: The columns of a training set beside the vector.
 TRAINING_SET = ("id", "t", "label")
@@ -66,12 +67,24 @@ def _check_group(objective: Objective, group: object) -> None:
     )
 
 
-def _check_label(objective: Objective, label: Expr) -> None:
-    if label.type not in objective.labels:
+def _label_form(label: object) -> str | None:
+    """The hint for an aggregate where a label is wanted."""
+    if isinstance(label, Feature):
+        return "name it in a Future(…, features=dict(name=aggregate)): label=future.name_7d"
+    if isinstance(label, Read):
+        return f"name one of its features: label={label.name}.{label.plan.features[0].name}"
+    return None
+
+
+def _check_type(label: Expr, objective: Objective | None) -> None:
+    """``objective``: None where the definition names none."""
+    types = LABELS if objective is None else objective.labels
+    if label.type not in types:
+        learned = "" if objective is None else f", which objective {objective.name!r} does not learn"
         raise DefinitionError(
-            f"the label is {label.type}, which objective {objective.name!r} does not learn",
+            f"the label {f'{label.name} ' if label.op == 'column' else ''}is {label.type}{learned}",
             where=caller(),
-            allowed=f"a label of type {' '.join(objective.labels)}",
+            allowed=f"a column or an expression of type {' '.join(types)}",
             hint=label_hint(label.type),
         )
 
@@ -82,8 +95,8 @@ class Model:
     ``inputs``, in the order of the model's vector: columns of ``on``, views and tables (``.at(key="column")``
     to look them up by other columns), or single features. ``derived``: name → expression over columns of
     ``on`` and features, placed after the inputs. ``label``: a column of a stream with the same id, or an
-    expression over columns of one. ``maturity``: the label's event comes at most so long after the request, as in
-    ``"14d"``.
+    expression over columns of one or over features of a ``Future``. ``maturity``: the label's event comes at most
+    so long after the request, as in ``"14d"``.
 
     For training: ``objective``, ``"l1"`` unless given; ``weight`` (a number), ``filter`` (a bool) and of a ranking
     ``group`` (text or an int64: which requests are ranked together), expressions like those of ``derived``;
@@ -119,7 +132,7 @@ class Model:
         with mistakes.caught():
             self._check_output(name, on, output)
         self.name, self.on, self.output = name, on, output
-        self._label_owner: Source | None = None
+        self._label_owner: Source | Union | None = None
         vector: list[VectorItem] = []
         views: dict[str, Input] = {}
         for item in inputs:
@@ -196,7 +209,7 @@ class Model:
                 )
             self._check_leaves(item, views)
             return [VectorItem(str(item.name), item.type, item)]
-        source = item._input() if isinstance(item, (View, Table)) else item
+        source = item._input() if isinstance(item, Read) else item
         if not isinstance(source, Input):
             raise DefinitionError(
                 f"{item!r} is not a model input",
@@ -239,6 +252,7 @@ class Model:
                     allowed=", ".join(self.on.columns),
                 )
         for leaf in expr.leaves("feature"):
+            check_known(leaf)
             assert isinstance(leaf.owner, Input)
             known = views.setdefault(leaf.owner._name, leaf.owner)
             if known._view is not leaf.owner._view or known._keys != leaf.owner._keys:
@@ -270,16 +284,11 @@ class Model:
             if maturity is not None:
                 raise DefinitionError("maturity= without label=", where=caller(), allowed="both, or neither")
             return None
+        if isinstance(label, Expr):
+            _check_type(label, objective)
+        if isinstance(label, Expr) and list(label.leaves("feature")):
+            return self._future_label(label, maturity)
         source = self._label_source(label)
-        if objective is not None:
-            _check_label(objective, label)
-        elif label.type not in LABELS:
-            raise DefinitionError(
-                f"the label {label.name if label.op == 'column' else f'of {source.name}'} is {label.type}",
-                where=caller(),
-                allowed=f"a column or an expression of type {' '.join(LABELS)}",
-                hint=label_hint(label.type),
-            )
         if source is not self.on and not self._joined(source):
             raise DefinitionError(
                 f"{source.name} and {self.on.name} cannot be joined for the label",
@@ -298,6 +307,34 @@ class Model:
         length = None if maturity is None else parse_duration(maturity)
         return LabelPlan(source.source_plan.name, column, label.type, expression, length)
 
+    def _future_label(self, label: Expr, maturity: str | None) -> LabelPlan:
+        """A label of the time after the request."""
+        items = [leaf.owner for leaf in label.leaves("feature") if isinstance(leaf.owner, Input)]
+        item = items[0]
+        if any((each._view, each._keys) != (item._view, item._keys) for each in items) or list(label.leaves("column")):
+            raise DefinitionError(
+                f"the label of {self.name} reads more than one thing",
+                where=caller(),
+                allowed="an expression over features of one Future, looked up by one key",
+            )
+        if not item._view.ahead:
+            raise DefinitionError(
+                f"the label of {self.name} is of {item._view.name}, which is of the time before the request",
+                where=caller(),
+                allowed="an expression over features of a Future, or over columns of a stream",
+                hint="Future(…) has the same aggregates of the time after a request",
+            )
+        if maturity is not None:
+            raise DefinitionError(
+                f"maturity= of the label {item._view.name}, whose windows say when it has matured",
+                where=caller(),
+                allowed="label= without maturity=",
+            )
+        key = self._input_plan(item).key
+        self._label_owner = item._view.source
+        expression = canonical_json(label.to_json())
+        return LabelPlan(item._name, "", label.type, expression, future=item._view.plan.json, key=key)
+
     @staticmethod
     def _label_source(label: object) -> Source:
         """The one source whose columns the label reads."""
@@ -308,6 +345,7 @@ class Model:
                 "label= is not a column",
                 where=caller(),
                 allowed="a column of a stream, or an expression over columns of one",
+                hint=_label_form(label),
             )
         return owners[0]
 
@@ -318,5 +356,5 @@ class Model:
 
     @property
     def label_source(self) -> Any:
-        """The stream that holds the label, or None."""
+        """The stream or the union that holds the label, or None."""
         return self._label_owner

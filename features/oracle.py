@@ -405,16 +405,22 @@ def batch(plan: ViewPlan, rows: Iterable[Row | BadEvent]) -> Result:
     changes, its last version. For a union each row names its stream in ``_source``.
     """
     result = Result()
-    events: dict[Key, list[Event]] = {}
-    for index, row in enumerate(rows):
-        event = _admit(plan, row, index, result)
-        if event is not None:
-            _count(plan, row, result, _take(event, events.setdefault(event.key, [])))
+    events = _events_by_key(plan, rows, result)
     everywhere = frozenset(range(len(plan.windows)))
     for key in sorted(events):
         entered = [(event, everywhere) for event in events[key]]
         result.rows += [(key, t, 0, value(plan, entered, t)) for t in changes(plan, entered)]
     return result
+
+
+def _events_by_key(plan: ViewPlan, rows: Iterable[Row | BadEvent], result: Result) -> dict[Key, list[Event]]:
+    """What batch knows of each key. Bad rows, and all classes, are put down in ``result``."""
+    events: dict[Key, list[Event]] = {}
+    for index, row in enumerate(rows):
+        event = _admit(plan, row, index, result)
+        if event is not None:
+            _count(plan, row, result, _take(event, events.setdefault(event.key, [])))
+    return events
 
 
 def _count(plan: ViewPlan, row: Row | BadEvent, result: Result, name: str) -> None:
@@ -469,6 +475,45 @@ def _admit(plan: ViewPlan, row: Row | BadEvent, index: int, result: Result) -> E
     if event is None:
         _count(plan, row, result, "applied")
     return event
+
+
+# --- labels of the time after a request --------------------------------------------------------------------
+
+
+def future(plan: ViewPlan, rows: Iterable[Row | BadEvent], key: Key, t: int) -> Values:
+    """The features of a Future for a request of this key at ``t``: each over the events with ``t < time <= t + size``.
+
+    ``rows``: all that history has; ``size``: that of the feature's window.
+    """
+    events = [event for event in _events_by_key(plan, rows, Result()).get(key, []) if not event.gone]
+
+    def after(size: int) -> list[Event]:
+        return [event for event in events if t < event.time <= t + size]
+
+    sizes = [plan.windows[feature.window].size_ms for feature in plan.features]
+    return tuple(
+        feature_value(plan, feature, after(size), t + size) for feature, size in zip(plan.features, sizes, strict=True)
+    )
+
+
+def matured(plan: ViewPlan, rows: Sequence[Row | BadEvent], t: int, size: int) -> bool:
+    """Is a Future's window of that size over, for a request at ``t``? Each of its streams has a good row that is later
+    than the window's end by more than the stream's ``disorder``.
+    """
+    complete = dict.fromkeys((source.name for source in plan.source.sources), -math.inf)
+    for row in rows:
+        if not isinstance(row, BadEvent) and _is_good(plan, row):
+            source = plan.source.of(row)
+            complete[source.name] = max(complete[source.name], row[source.time_column] - source.disorder_ms)
+    return all(t + size < time for time in complete.values())
+
+
+def _is_good(plan: ViewPlan, row: Row) -> bool:
+    try:
+        check_row(plan.source.of(row), row)
+    except BadEvent:
+        return False
+    return True
 
 
 # --- stream ------------------------------------------------------------------------------------------------

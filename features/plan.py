@@ -378,6 +378,9 @@ class LabelPlan:
 
     ``expression``: canonical JSON of an expression over that source's columns, in place of a column. ``maturity_ms``:
     the label's event comes at most so long after the request; None: at any time.
+
+    ``future``: the JSON of the ``ViewPlan`` of a Future named ``source``, whose features ``expression`` is over: each
+    of the events after the request, up to the end of its window. ``key``: as in ``InputPlan``.
     """
 
     source: str
@@ -385,6 +388,24 @@ class LabelPlan:
     type: str
     expression: str | None = None
     maturity_ms: int | None = None
+    future: str | None = None
+    key: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def view(self) -> ViewPlan | None:
+        """The view of the label's features, where it is of the time after the request."""
+        return None if self.future is None else ViewPlan.from_json(self.future)
+
+    @property
+    def matures(self) -> bool:
+        """Is the label unknown for a time after the request?"""
+        return self.future is not None or self.maturity_ms is not None
+
+    @property
+    def leaves(self) -> tuple[Expr, ...]:
+        """The columns or features that the label is made of, each once."""
+        leaves = (*self.expr.leaves("column"), *self.expr.leaves("feature"))
+        return tuple({str(leaf.name): leaf for leaf in leaves}.values())
 
     @property
     def expr(self) -> Expr:
@@ -396,12 +417,14 @@ class LabelPlan:
     @property
     def words(self) -> str:
         """The label, for people."""
-        names = dict.fromkeys(str(leaf.name) for leaf in self.expr.leaves("column"))
-        return f"{self.source}.{self.column}" if self.expression is None else f"of {self.source}: {', '.join(names)}"
+        names = ", ".join(str(leaf.name) for leaf in self.leaves)
+        return f"{self.source}.{self.column}" if self.expression is None else f"of {self.source}: {names}"
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values; what an earlier version did not know is left out where it says nothing."""
-        more = {"expression": self.expression, "maturity_ms": self.maturity_ms}
+        more: dict[str, Any] = {"expression": self.expression, "maturity_ms": self.maturity_ms}
+        if self.future is not None:
+            more |= {"future": json.loads(self.future), "key": self.key}
         known = {"source": self.source, "column": self.column, "type": self.type}
         return known | {name: value for name, value in more.items() if value is not None}
 

@@ -13,7 +13,7 @@ from penstock.features.durations import LONGEST
 from penstock.features.errors import DefinitionError, Mistakes
 from penstock.features.expressions import Expr
 from penstock.features.feature import Feature
-from penstock.features.inputs import Keyed
+from penstock.features.inputs import Keyed, check_known
 from penstock.features.location import caller
 from penstock.features.names import check_distinct, check_name, unknown
 from penstock.features.passes import plan_view
@@ -138,6 +138,7 @@ class View(Keyed):
 
     def _check_columns(self, expr: Expr | None, what: str, where: str) -> None:
         for leaf in (node for node in (expr.walk() if expr is not None else ()) if node.op in ("column", "feature")):
+            check_known(leaf)
             if leaf.owner is not self.source:
                 raise DefinitionError(
                     f"{what} uses {leaf.name}, which is not a column of {self.source.name}",

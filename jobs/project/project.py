@@ -144,9 +144,10 @@ def _collected(names: dict[str, Any], path: Path) -> Definitions:
     read = [view for model in models.values() for view in model.views]
     views: dict[str, View | Table] = _by_name([*named, *read], path, mistakes)
     streams: list[Any] = [x for x in made if isinstance(x, (Stream, Table))]
-    for view in views.values():
-        streams += view.source.streams if isinstance(view.source, Union) else (view.source,)
-    streams += [source for m in models.values() for source in (m.on, m.label_source) if source is not None]
+    read_sources = [view.source for view in views.values()]
+    read_sources += [source for m in models.values() for source in (m.on, m.label_source) if source is not None]
+    for source in read_sources:
+        streams += source.streams if isinstance(source, Union) else (source,)
     sources: dict[str, Stream | Table] = _by_name(streams, path, mistakes)
     mistakes.raise_found()
     return sources, views, models

@@ -2,7 +2,7 @@
 
 ``requests``   n (0, 1, … by time, id, place in the files), id, t, the columns that are read as c_<name>
 ``labels``     n, the columns of the label as l_<name>; ``came``: is there an event to read them from?
-             and with maturity= ``matured``: could its event have come?
+             and with maturity= ``matured``: could its event have come? Of a Future: ``penstock.jobs.training.future``
 ``input_<i>``  n, point (the time of the key's row, null: it had none), the features of input i as f_<name>
 """
 
@@ -85,7 +85,7 @@ def load_labels(db: duckdb.DuckDBPyConnection, project: Project, plan: ModelPlan
 
 def label_names(label: LabelPlan) -> list[str]:
     """The columns that a label is made of."""
-    return list(dict.fromkeys(str(leaf.name) for leaf in label.expr.leaves("column")))
+    return [str(leaf.name) for leaf in label.leaves]
 
 
 def label_column(name: str) -> str:
@@ -142,6 +142,7 @@ def _read_columns(plan: ModelPlan) -> list[str]:
     """The vector's columns, the keys', and the label where it is the request's own."""
     own = label_names(plan.label) if plan.label is not None and plan.label.source == plan.on.name else []
     keys = [asked for item in plan.inputs for _, asked in item.key]
+    keys += [asked for _, asked in plan.label.key] if plan.label is not None else []
     return list(dict.fromkeys([*leaf_names(plan, "column"), *keys, *own]))
 
 

@@ -6,7 +6,8 @@ derives from them is computed by ``penstock.features.vector``, as in serving.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from penstock.jobs.models.arrays import ARROW_TYPES, array_of, values_of
 from penstock.jobs.parquet.checksums import PLACEHOLDER, add_checksum
 from penstock.jobs.process.whole_file import whole_file
 from penstock.jobs.project.project import Project
+from penstock.jobs.training.future import complete_to, future_points, load_future
 from penstock.jobs.training.point_in_time import join_input, joined_rows, load_labels, load_requests, used_features
 
 #: The column that says whether the label's event could have come.
@@ -83,7 +85,7 @@ def training_set(
     """Writes one row for each request of ``[from, to)``, once, by (time, id, place in the files).
 
     Columns: ``id``, ``t`` (int64, milliseconds), the vector's items by name, ``label``, ``weight`` and ``group`` where
-    the model has them, and ``matured`` where its label has a maturity; null where there is none. A
+    the model has them, and ``matured`` where its label is known only later; null where there is none. A
     key without a row has the features' values over nothing. ``before``: events at exactly the request's time do not
     count. ``change_points``: folder with one folder of parts for each view; the project's own unless given. The label
     is that of the newest event of its stream with the request's id. ``progress`` is told the rows written so far.
@@ -102,14 +104,38 @@ def training_set(
     report = TrainingReport(plan.name, from_ms, to_ms, before)
     file.parent.mkdir(parents=True, exist_ok=True)
     memory = project.config.batch.memory
-    with explained(f"the training set of {plan.name}"), scratch_database(file.parent, memory) as db:
+    with ExitStack() as opened:
+        # before the join: it takes the memory that the join will take
+        points = opened.enter_context(_future(project, plan, Span(from_ms, to_ms), file.parent))
+        opened.enter_context(explained(f"the training set of {plan.name}"))
+        db = opened.enter_context(scratch_database(file.parent, memory))
         wide = plan.training
         report.duplicate, report.dead = load_requests(db, project, wide, Span(from_ms, to_ms))
         for number, (view, folder) in enumerate(zip(views, folders, strict=True)):
             report.unseen[plan.inputs[number].name] = join_input(db, wide, number, view, folder, before=before)
-        load_labels(db, project, wide)
+        if points is None:
+            load_labels(db, project, wide)
+        else:
+            _load_future(db, project, wide, points)
         _write(db, plan, file, report, progress)
     return report
+
+
+@contextmanager
+def _future(project: Project, plan: ModelPlan, span: Span, folder: Path) -> Iterator[str | None]:
+    """The change points that a label of the time after the request is read from; None for any other label."""
+    view = None if plan.label is None else plan.label.view
+    if view is None:
+        yield None
+        return
+    histories = {source.name: project.history(source.name) for source in view.source.sources}
+    with future_points(view, histories, span, folder, project.config.batch.memory) as points:
+        yield points
+
+
+def _load_future(db: duckdb.DuckDBPyConnection, project: Project, plan: ModelPlan, points: str) -> None:
+    assert plan.label is not None and plan.label.view is not None
+    load_future(db, plan.label, plan.label.view, points, complete_to(db, project, plan.label.view))
 
 
 def _write(
@@ -133,7 +159,7 @@ def _schema(plan: ModelPlan, report: TrainingReport) -> pa.Schema:
     label = plan.label.type if plan.label else "float64"
     fields = {"id": id, "t": "int64", **{item.name: item.type for item in plan.vector}, "label": label}
     fields |= {item.name: item.type for item in (plan.weight, plan.group) if item is not None}
-    if plan.label is not None and plan.label.maturity_ms is not None:
+    if plan.label is not None and plan.label.matures:
         fields[MATURED] = "bool"
     metadata = {
         FINGERPRINT: plan.fingerprint.encode(),
@@ -168,11 +194,10 @@ def _label(plan: ModelPlan, joined: pa.Table) -> tuple[Values, Mask]:
     rows = joined.num_rows
     if plan.label is None:
         return Values.of("float64", [None] * rows), np.zeros(rows, np.bool_)
-    expr = plan.label.expr
-    leaves = {str(leaf.name): values_of(leaf.type, joined[f"l_{leaf.name}"]) for leaf in expr.leaves("column")}
-    label, overflow = evaluate(expr, leaves, rows)
+    leaves = {str(leaf.name): values_of(leaf.type, joined[f"l_{leaf.name}"]) for leaf in plan.label.leaves}
+    label, overflow = evaluate(plan.label.expr, leaves, rows)
     known = np.asarray(joined["came"], dtype=np.bool_)
-    if plan.label.maturity_ms is not None:
+    if plan.label.matures:
         known = known & np.asarray(joined[MATURED], dtype=np.bool_)
     return Values(label.type, label.values, label.null | ~known), overflow & known
 

@@ -332,6 +332,7 @@ def test_a_wrong_derived_feature_is_refused_in_its_line(tmp_path: Path, derived:
 
 
 _COLUMN = "a column of a stream, or an expression over columns of one"
+_FUTURE = "an expression over features of a Future, or over columns of a stream"
 
 
 @pytest.mark.parametrize(
@@ -339,8 +340,8 @@ _COLUMN = "a column of a stream, or an expression over columns of one"
     [
         ("'refund'", "label= is not a column", _COLUMN),
         ("returns.refund * orders.amount", "label= is not a column", _COLUMN),
-        ("by_customer.amount_1h", "label= is not a column", _COLUMN),
-        ("weather.rain", "label= is not a column", _COLUMN),
+        ("by_customer.amount_1h", "the label of m is of by_customer, which is of the time before the request", _FUTURE),
+        ("weather.rain", "the label of m is of weather, which is of the time before the request", _FUTURE),
         ("returns.reason", "the label reason is string", "a column or an expression of type int64 float64 bool"),
         ("nameless.x", "nameless and orders cannot be joined for the label", "two streams with id= of one type"),
         ("numbered.x", "numbered and orders cannot be joined for the label", "two streams with id= of one type"),

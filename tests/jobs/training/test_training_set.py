@@ -16,8 +16,9 @@ import pytest
 from penstock.features.errors import PenstockError, RefusedError, UsageError
 from penstock.features.expressions import Expr
 from penstock.features.ingest import BadEvent, Row
-from penstock.features.oracle import evaluate, value, view_event
-from penstock.features.plan import InputPlan, ModelPlan, ViewPlan
+from penstock.features.oracle import evaluate, matured, value, view_event
+from penstock.features.oracle import future as future_values
+from penstock.features.plan import SOURCE, InputPlan, ModelPlan, ViewPlan
 from penstock.jobs.batch.parts import BEFORE, FINGERPRINT
 from penstock.jobs.project.project import Project
 from penstock.jobs.training.training_set import training_set
@@ -195,6 +196,38 @@ def test_a_label_is_an_expression_over_an_event_within_its_maturity(tmp_path: Pa
     assert [(row["id"], row["matured"], row["label"]) for row in found] == wanted
     assert report.immature == sum(not matured for _, matured, _ in wanted) > 0
     assert report.labelled == sum(label is not None for _, _, label in wanted) > 0
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_label_is_an_aggregate_over_the_time_after_a_request(tmp_path: Path, before: bool) -> None:
+    future = """
+later = Future("later", union(deliveries, orders), key="shop", features=dict(n=count().over("3s", "20s")))
+cost = Model("cost","""
+    definitions = DEFINITIONS.replace("import Model", "import Future, union, Model").replace(
+        '\ncost = Model("cost",', future
+    )
+    definitions = definitions.replace("label=deliveries.cost,", "label=later.n_20s - later.n_3s,")
+    project = make_project(tmp_path / "project", definitions)
+    rows = history(7)
+    for row in rows["orders"][::9]:
+        row["shop"] = None
+    prepare(project, rows)
+    report = training_set(project, "cost", START + before, END, tmp_path / "set.parquet", before=before)
+    found, label = read(tmp_path / "set.parquet"), project.model("cost").model_plan.label
+    assert label is not None and label.view is not None
+    events = [{**row, SOURCE: name} for name in ("deliveries", "orders") for row in rows[name]]
+    full = [full_row(label.view.source.of(row), **row) | {SOURCE: row[SOURCE]} for row in events]
+    wanted: list[Any] = []
+    for row in sorted(rows["orders"], key=lambda row: (row["ts"], row["order"])):
+        if row["ts"] < START + before:
+            continue
+        over = matured(label.view, full, row["ts"], 20_000)
+        three, twenty = future_values(label.view, full, (row["shop"],), row["ts"])
+        wanted.append((row["order"], over, twenty - three if over and row["shop"] else None))
+    assert [(row["id"], row["matured"], row["label"]) for row in found] == wanted
+    assert report.immature == sum(not over for _, over, _ in wanted) > 0
+    assert report.labelled == sum(label is not None for *_, label in wanted) > 0
+    assert not list(tmp_path.glob(".future-*"))
 
 
 def truth(event: Any) -> bool | None:
