@@ -1,4 +1,4 @@
-"""Arrival delays of flights, predicted at the moment of departure: every feature is written here, once."""
+"""Arrivals of flights, predicted at the moment of departure: every feature is written here, once."""
 
 from penstock import Model, Stream, Table, View, coalesce, count, last, lifetime, max, mean, sliding, std, sum
 
@@ -68,16 +68,22 @@ plane_day = View("plane_day", departures, key="tailnum", filter=~departures.tail
 ))  # fmt: skip
 
 # --- what is predicted ---------------------------------------------------------------------------------------
-arrival_delay = Model(
+known = [
+    departures.dep_delay, departures.distance, departures.sched_minutes, departures.sched_hour, departures.carrier,
+    origin_traffic, dest_arrivals, carrier_month, route_month, plane_flown, plane_day,
+    weather.wind_speed, weather.precip, weather.visib, weather.pressure, planes.year, planes.seats,
+    airports.at(faa="dest").lat, airports.at(faa="dest").lon,
+]  # fmt: skip
+derived = dict(
+    origin_trend=origin_traffic.delay_30m - origin_traffic.delay_30d,
+    carrier_late_share=carrier_month.late_30d / carrier_month.departures_30d,
+    inherited=coalesce(plane_flown.last_delay_lifetime, 0.0) - departures.dep_delay,
+)
+arrival_delay = Model(  # how many minutes late
     "arrival_delay", on=departures, output="predictions.arrival_delay", label=arrivals.arr_delay,
-    inputs=[departures.dep_delay, departures.distance, departures.sched_minutes, departures.sched_hour,
-            departures.carrier,
-            origin_traffic, dest_arrivals, carrier_month, route_month, plane_flown, plane_day,
-            weather.wind_speed, weather.precip, weather.visib, weather.pressure, planes.year, planes.seats,
-            airports.at(faa="dest").lat, airports.at(faa="dest").lon],
-    derived=dict(
-        origin_trend=origin_traffic.delay_30m - origin_traffic.delay_30d,
-        carrier_late_share=carrier_month.late_30d / carrier_month.departures_30d,
-        inherited=coalesce(plane_flown.last_delay_lifetime, 0.0) - departures.dep_delay,
-    ),
+    inputs=known, derived=derived,
+)  # fmt: skip
+late_arrival = Model(  # how likely more than half an hour late
+    "late_arrival", on=departures, output="predictions.late_arrival", label=arrivals.arr_delay > 30,
+    objective="binary", inputs=known, derived=derived,
 )  # fmt: skip

@@ -74,7 +74,7 @@ def test_stream_is_batch_and_every_request_is_answered_once_whatever_restarts(
         backfill_all(context, project, DAYS.start, DAYS.end, proof / "batch")
         stream, stored, vectors = parity_of(context, project, proof)
         audited = audit(project, MODEL, DAYS.live, DAYS.end)
-        explained = explain(project, _ids(proof / "predictions.ndjson")[-1])
+        explained = explain(project, _ids(proof / "predictions.ndjson")[-1], MODEL)
     for view, counts in status.counts.items():
         assert sum(counts.values()) == sent[project.view(view).plan.source.name]
     for part in (stream, stored, vectors):

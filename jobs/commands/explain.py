@@ -27,7 +27,7 @@ def command(context: Context, id: str, model: str | None) -> None:
 
     The exit code is 1 when the model does not say the same once more, or a difference has no explanation.
 
-    Example: penstock explain flights.departures-0-274296
+    Example: penstock explain flights.departures-0-274296 --model arrival_delay
     """
     found = explain(context.project, id, model)
     say = context.out.print

@@ -1,4 +1,4 @@
-"""``penstock init``: a new project's four files."""
+"""``penstock init``: a new project: four files, and events to try it with."""
 
 from __future__ import annotations
 
@@ -12,54 +12,9 @@ from penstock.features.errors import UsageError
 from penstock.jobs.commands.common import command as shared
 from penstock.jobs.project.config import FILE, Config, KafkaConfig, read_config
 from penstock.jobs.project.context import Context
+from penstock.jobs.template.files import EVENTS, FILES
 
 _LOCAL = '"local"      # the broker of \'penstock up\'; or "host:9092"'
-FILES = {
-    "penstock.toml": """project = "{name}"
-definitions = "definitions.py"
-data = "data"                    # history= paths are relative to this folder
-state = ".penstock"              # broker, checkpoints, change points, models, the SQLite store
-
-[kafka]
-bootstrap_servers = "local"      # the broker of 'penstock up'; or "host:9092"
-""",
-    "definitions.py": '''"""The features of {name}."""
-
-from penstock import Stream, View, count, mean, sliding
-
-orders = Stream(
-    "orders",
-    topic="orders",
-    history="orders/*.parquet",
-    time="ts",
-    id="order_id",
-    columns=dict(order_id="string", customer="string", amount="float64"),
-)
-
-customer = View("customer", orders, key="customer", features=dict(
-    orders=count().over("1h", "1d"),
-    amount=mean(orders.amount).over("1d", sliding("30d", step="1h")),
-))
-''',
-    "feature_store.yaml": """project: {name}
-provider: local
-registry: .penstock/registry.db
-online_store:
-  type: penstock.jobs.store.sqlite.PenstockSqliteOnlineStore
-  path: .penstock/online.db
-offline_store:
-  type: penstock.jobs.store.offline.PenstockDuckDBOfflineStore
-entity_key_serialization_version: 3
-""",
-    "feast_repo.py": '''"""What ``feast apply`` reads: every object is generated from the definitions."""
-
-from pathlib import Path
-
-from penstock.jobs.store.catalogue import project_objects
-
-globals().update(project_objects(Path(__file__).parent))
-''',
-}
 
 
 @click.command()
@@ -70,6 +25,8 @@ globals().update(project_objects(Path(__file__).parent))
 @shared
 def command(context: Context, folder: Path, topic: str | None, files: str | None, servers: str | None) -> None:
     """Start a project in a new FOLDER; with --from-topic or --from-files, with a first definition from real records.
+
+    Without them it has two streams, a model, and events of two months that are made up, to try all commands with.
 
     A FOLDER that has a penstock.toml keeps it: there stands how a cluster is reached that wants a login.
 
@@ -82,10 +39,11 @@ def command(context: Context, folder: Path, topic: str | None, files: str | None
         del texts[FILE]
     elif servers is not None:
         texts[FILE] = texts[FILE].replace(_LOCAL, json.dumps(servers))
-    taken = [name for name in texts if (folder / name).exists()]
+    own = topic is not None or files is not None
+    taken = [name for name in (*texts, *(() if own else EVENTS)) if (folder / name).exists()]
     if taken:
         raise UsageError(f"{', '.join(taken)} is there already", where=str(folder), allowed="a new or empty folder")
-    if topic is not None or files is not None:
+    if own:
         from penstock.jobs.records import start  # Kafka and Arrow take a second
 
     if topic is not None:
@@ -98,9 +56,15 @@ def command(context: Context, folder: Path, topic: str | None, files: str | None
     folder.mkdir(parents=True, exist_ok=True)
     for file, text in texts.items():
         (folder / file).write_text(text, encoding="utf-8")
-    context.out.print(f"{folder}: {', '.join(texts)}")
+    written = [*texts]
+    if not own:
+        from penstock.jobs.template.events import write_events  # Arrow takes a moment
+
+        write_events(folder)
+        written += EVENTS
+    context.out.print(f"{folder}: {', '.join(written)}")
     context.out.print(f"next: edit {folder / 'definitions.py'}, then: penstock check --project {folder}")
-    context.result(folder=str(folder), files=list(texts))
+    context.result(folder=str(folder), files=written)
 
 
 def _config(folder: Path, topic: str, servers: str | None) -> Config:

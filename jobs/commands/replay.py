@@ -31,7 +31,7 @@ def command(
 ) -> None:
     """Send history to Kafka in event-time order.
 
-    Example: penstock replay --from 2013-11-01 --to 2013-11-02 --lead 30m
+    Example: penstock replay --from 2013-11-01 --to 2013-11-02 --lead 30m --model arrival_delay
     """
     if lead and speed:
         raise UsageError("--lead and --speed are two paces", allowed="one of them")

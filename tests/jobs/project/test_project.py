@@ -48,7 +48,7 @@ def test_the_example_has_its_streams_views_and_model() -> None:
         "weather", "planes", "airports", "origin_traffic", "dest_arrivals", "carrier_month", "route_month",
         "plane_flown", "plane_day",
     ]  # fmt: skip
-    assert list(example.models) == ["arrival_delay"]
+    assert list(example.models) == ["arrival_delay", "late_arrival"]
     assert {type(name) for named in (example.streams, example.views, example.streamed) for name in named} == {str}
     assert example.plans["weather"].fingerprint == example.view("weather").plan.fingerprint
 
