@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import llvmlite.binding as llvm
 
 from penstock.jobs.models.kernel.code import module_of
-from penstock.jobs.models.kernel.objective import add_last_steps
+from penstock.jobs.models.kernel.objective import C_FUNCTIONS, add_last_steps
 
 _POINTER, _NUMBER = ctypes.c_void_p, ctypes.c_int64
 #: Head, inputs, rows, outputs, memory: see ``code``.
@@ -73,6 +73,10 @@ def _compiled(code: str, level: Level) -> llvm.ExecutionEngine:
     llvm.initialize_native_asmprinter()
     target = llvm.Target.from_default_triple()
     machine = target.create_target_machine(cpu=level.processor, opt=3, jit=True)
+    library = ctypes.CDLL(None)
+    for name in C_FUNCTIONS:
+        # looked up here: LLVM ends the process for a function that is nowhere
+        llvm.add_symbol(name, ctypes.cast(library[name], _POINTER).value)
     module = llvm.parse_assembly(code)
     module.triple, module.data_layout = target.triple, str(machine.target_data)
     options = llvm.create_pipeline_tuning_options(speed_level=2)

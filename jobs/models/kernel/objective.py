@@ -12,6 +12,8 @@ from penstock.jobs.models.kernel.emitter import BYTES, F64, I64, Emitter, Value,
 
 #: Arguments of a last step: the sums, that become answers; rows; sums of a row; a parameter.
 ARGUMENTS = (BYTES, I64, I64, F64)
+#: What LightGBM calls, too.
+C_FUNCTIONS = ("exp", "log1p")
 #: Of objectives: what their last step does. Those of the first line give their sum, except as the square root's square.
 _PLAIN = ("regression", "regression_l1", "huber", "fair", "quantile", "mape", "lambdarank", "rank_xendcg")
 _SQUARED = ("regression", "regression_l1", "fair", "quantile", "mape")
@@ -80,7 +82,7 @@ def _power(base: float, power: int) -> float:
 
 def add_last_steps(module: ir.Module) -> list[str]:
     """Adds each of them to the kernel. Returns their names."""
-    exp, log1p = (ir.Function(module, ir.FunctionType(F64, [F64]), name) for name in ("exp", "log1p"))
+    exp, log1p = (ir.Function(module, ir.FunctionType(F64, [F64]), name) for name in C_FUNCTIONS)
     one = ir.Constant(F64, 1.0)
 
     def sigmoid(e: Emitter, value: Value) -> Value:

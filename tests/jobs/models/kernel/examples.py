@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from penstock.jobs.models.arrays import Matrix
 from penstock.jobs.models.kernel.forest import read_forest
-from penstock.jobs.models.kernel.native import levels
+from penstock.jobs.models.kernel.native import Level, levels
 from penstock.jobs.models.kernel.predictor import TreeKernel
 
 ZERO = float(np.float32(1e-35))
@@ -21,6 +21,8 @@ ODD = np.append(
 )
 #: A normal one, categories, whole numbers, many zeros, and one of few values.
 INPUTS = 5
+#: Vectors of 64 bytes, and of any that this processor has: so the code for AVX-512 is tested without it.
+WIDE = Level("64 bytes", "", (), 64)
 
 
 def data(n: int, seed: int, *, categories: int = 40, missing: float = 0.1) -> tuple[Matrix, npt.NDArray[np.float64]]:
@@ -55,7 +57,7 @@ def check(text: str, rows: Matrix) -> None:
     """The Booster's bits on each kind of processor that this one can be: of all rows together, of few, and of one."""
     booster = lgb.Booster(model_str=text)
     expected = np.asarray(booster.predict(rows, num_threads=1))
-    for level in levels():
+    for level in (*levels(), WIDE):
         kernel = TreeKernel(read_forest(text), level)
         answers = kernel.predict(rows)
         assert answers.shape == expected.shape
