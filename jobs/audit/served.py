@@ -44,7 +44,8 @@ def load_served(
     span: Span | None = None,
     before: Sequence[str] = (),
 ) -> None:
-    """Makes ``served`` of the prediction records of a span, one JSON object a line (None: of all).
+    """Makes ``served`` of the model's records of a span, one JSON object a line (None: of all). Other models may answer
+    into the same topic.
 
     ``before``: the versions that were trained with --before.
     """
@@ -59,11 +60,12 @@ def load_served(
     columns += [f"s.vector.{quote(item.name)} AS v_{j}" for j, item in enumerate(plan.vector)]
     known = literal(plan.fingerprint, "string")
     columns.append(f"CASE WHEN s.fingerprint <> {known} THEN json_keys(json, '$.vector') END AS names")
-    during = f"WHERE s.t >= {span.from_ms} AND s.t < {span.to_ms}" if span else ""
+    own = f"WHERE s.model = {literal(str(plan.name), 'string')}"
+    own += f" AND s.t >= {span.from_ms} AND s.t < {span.to_ms}" if span else ""
     db.execute(
         f"""CREATE TABLE served AS SELECT row_number() OVER (ORDER BY s.t, s.id) - 1 AS n, {", ".join(columns)}
         FROM (SELECT json, json_transform(json, {text(json.dumps(_structure(plan, views)))}) AS s
-          FROM read_ndjson_objects({text(str(file))}, maximum_object_size = {_LARGEST})) {during} ORDER BY n"""
+          FROM read_ndjson_objects({text(str(file))}, maximum_object_size = {_LARGEST})) {own} ORDER BY n"""
     )
 
 
@@ -76,4 +78,9 @@ def _structure(plan: ModelPlan, views: Mapping[str, ViewPlan]) -> dict[str, Any]
         }
         for item in plan.inputs
     }
-    return {**_OWN, "views": read, "vector": {item.name: SQL_TYPES[item.type] for item in plan.vector}}
+    return {
+        **_OWN,
+        "model": "VARCHAR",
+        "views": read,
+        "vector": {item.name: SQL_TYPES[item.type] for item in plan.vector},
+    }

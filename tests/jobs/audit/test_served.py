@@ -27,7 +27,14 @@ def record(project: Project, number: int, **changes: Any) -> dict[str, Any]:
         for item in plan.inputs
     }
     views["customer"] |= {"t": 5, "seq": 2}
-    own = {"id": f"orders-0-{number}", "t": 10 * number, "requested_at": 7, "version": "v", "stale": False}
+    own = {
+        "id": f"orders-0-{number}",
+        "t": 10 * number,
+        "requested_at": 7,
+        "model": "cost",
+        "version": "v",
+        "stale": False,
+    }
     vector = {item.name: None for item in plan.vector} | {"customer.amount_10s": 0.1 + 0.2, "placed": 1_700}
     return {**own, "fingerprint": plan.fingerprint, "views": views, "vector": vector, **changes}
 

@@ -156,7 +156,7 @@ def test_too_few_rows_for_a_split(tmp_path: Path) -> None:
         ({"objective": "binary", "monotone": {"kind": 1}}, "monotone= of kind, which is string"),
         ({"objective": "binary", "monotone": {"x": 2}}, "is 2"),
         ({"monotone": {"x": 1}}, "no monotone= with objective 'l1'"),
-        ({"objective": "l2"}, "the label is bool, which objective 'l2' does not learn"),
+        ({"objective": "l2"}, "the label y is bool, which objective 'l2' does not learn"),
         ({"weight": lambda orders: orders.kind}, "weight= is string"),
         ({"filter": lambda orders: orders.x}, "filter= is float64"),
     ],

@@ -145,9 +145,9 @@ def test_the_same_set_gives_the_same_bytes(tmp_path: Path, objective: Any) -> No
 @pytest.mark.parametrize(
     ("label", "training", "what"),
     [
-        ("float64", {"objective": "multiclass"}, "label is float64, which objective 'multiclass' does not learn"),
-        ("string", {"objective": "binary"}, "label is string, which objective 'binary' does not learn"),
-        ("timestamp", {"objective": "multiclass"}, "label is timestamp"),
+        ("float64", {"objective": "multiclass"}, "label y is float64, which objective 'multiclass' does not learn"),
+        ("string", {"objective": "binary"}, "label y is string, which objective 'binary' does not learn"),
+        ("timestamp", {"objective": "multiclass"}, "label y is timestamp"),
         ("string", {}, "is string"),
         ("int64", {"objective": "ranking"}, "objective 'ranking' without group="),
         ("int64", {"objective": "l2", "group": lambda orders: orders.n}, "group= with objective 'l2'"),
