@@ -12,17 +12,20 @@ A few rows are walked one by one, a group of trees at once: a leaf leads to itse
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 
 from llvmlite import ir
 
 from penstock.jobs.models.kernel.columns import NEXT_TO_ZERO
-from penstock.jobs.models.kernel.emitter import BYTES, F64, I1, I8, I32, I64, Emitter, Value, int64
+from penstock.jobs.models.kernel.emitter import BYTES, F64, I1, I8, I32, I64, Emitter, Value, Variable, int64
 from penstock.jobs.models.kernel.tables import GROUP, Feature, Head
 
 #: Vectors of a large block: what is read of a node serves all of them.
 LARGE = 4
 #: Searches at once, so that none waits for memory alone.
 _SEARCHES = 8
+#: Steps of a walk before it is asked whether all have reached a leaf.
+_STEPS = 4
 #: Bytes that memory of a block is aligned to.
 LINE = 64
 #: Arguments of a prediction: head, inputs, rows, outputs, memory.
@@ -76,13 +79,26 @@ def _rank(e: Emitter, inputs: Value, rows: Value, columns: Value, stride: int, m
             ]
             for one, rank in enumerate(_searched(e, own_bounds, facts[Feature.STEPS], values)):
                 e.store(e.b.mul(rank, facts[Feature.COLUMNS]), memory, e.b.add(row, int64(one)))
-        own_bytes = e.at(bytes, facts[Feature.BYTES])
-        with e.loop(0, facts[Feature.COLUMNS]) as column:
-            at = e.at(own_bytes, column)
-            place = e.b.mul(e.b.add(facts[Feature.FIRST_COLUMN], column), int64(stride))
-            to = e.at(columns, place)
-            with e.loop(0, rows) as row:
-                e.store(e.load(I8, at, e.load(I64, memory, row)), to, row)
+        own_bytes, first = e.at(bytes, facts[Feature.BYTES]), facts[Feature.FIRST_COLUMN]
+        if stride == 1:
+            _copy(e, e.at(own_bytes, e.load(I64, memory)), e.at(columns, first), facts[Feature.COLUMNS])
+        else:
+            to = e.at(columns, e.b.mul(first, int64(stride)))
+            _spread(e, own_bytes, to, facts[Feature.COLUMNS], stride, rows, memory)
+
+
+def _copy(e: Emitter, bytes: Value, to: Value, columns: Value) -> None:
+    """By eight: what is copied too much is within both, and the next feature's columns come later."""
+    with e.loop(0, columns, 8) as column:
+        e.store(e.load(I64, e.at(bytes, column), align=1), e.at(to, column), align=1)
+
+
+def _spread(e: Emitter, bytes: Value, to: Value, columns: Value, stride: int, rows: Value, ranks: Value) -> None:
+    """Each row's byte of each column."""
+    with e.loop(0, columns) as column:
+        own, place = e.at(bytes, column), e.at(to, e.b.mul(column, int64(stride)))
+        with e.loop(0, rows) as row:
+            e.store(e.load(I8, own, e.load(I64, ranks, row)), place, row)
 
 
 def _searched(e: Emitter, bounds: Value, steps: Value, values: Sequence[Value]) -> list[Value]:
@@ -131,7 +147,7 @@ def _walk(module: ir.Module, leaf: ir.Function) -> None:
     e = Emitter(module, "walk", ARGUMENTS)
     head, all_inputs, rows, outputs, memory = e.args
     columns = e.at(memory, 8)
-    steps, roots, depths, values = (_array(e, name) for name in (Head.STEPS, Head.ROOTS, Head.DEPTHS, Head.VALUES))
+    steps, roots, values = (_array(e, name) for name in (Head.STEPS, Head.ROOTS, Head.VALUES))
     groups, sums, leaves = _head(e, Head.GROUPS), _head(e, Head.OUTPUTS), _head(e, Head.LEAVES)
     divisor = e.load(F64, head, int(Head.DIVISOR))
     with e.loop(0, rows) as row:
@@ -143,9 +159,7 @@ def _walk(module: ir.Module, leaf: ir.Function) -> None:
             with e.loop(first, e.b.add(first, groups)) as group:
                 root = e.b.mul(group, int64(GROUP))
                 at = [e.variable(e.load(I32, roots, e.b.add(root, int64(tree)))) for tree in range(GROUP)]
-                with e.loop(0, e.b.sext(e.load(I32, depths, group), I64)):
-                    for place in at:
-                        place.set(_step(e, steps, columns, place.get()))
+                _descend(e, steps, columns, at)
                 numbers = [e.b.sub(e.b.zext(place.get(), I64), leaves) for place in at]
 
                 def plain(numbers: list[Value] = numbers, sum: Value = sum) -> None:
@@ -159,6 +173,18 @@ def _walk(module: ir.Module, leaf: ir.Function) -> None:
                 _either(e, plain, linear)
             e.store(e.b.fdiv(sum.get(), divisor), outputs, e.b.add(e.b.mul(row, sums), output))
     e.b.ret_void()
+
+
+def _descend(e: Emitter, steps: Value, columns: Value, at: Sequence[Variable]) -> None:
+    """From roots to leaves: a few steps, until the last of them changes nothing."""
+    moved = e.variable(ir.Constant(I32, 1))
+    with e.unless_zero(moved):
+        for _ in range(_STEPS):
+            before = [place.get() for place in at]
+            for place in at:
+                place.set(_step(e, steps, columns, place.get()))
+        changes = [e.b.xor(place.get(), was) for place, was in zip(at, before, strict=True)]
+        moved.set(reduce(e.b.or_, changes))
 
 
 def _step(e: Emitter, steps: Value, columns: Value, place: Value) -> Value:

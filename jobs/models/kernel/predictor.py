@@ -13,9 +13,6 @@ from penstock.jobs.models.kernel.native import Level, levels, native
 from penstock.jobs.models.kernel.objective import last_step
 from penstock.jobs.models.kernel.tables import tables_of
 
-#: So many rows are walked one by one; a block takes as long for one row as for all that it has room for.
-FEW = 1
-
 
 class TreeKernel:
     """Any number of threads may predict at once. ``level``: the fastest that the processor has, unless given.
@@ -44,8 +41,7 @@ class TreeKernel:
             raise UsageError(f"a matrix of shape {inputs.shape}", allowed=f"{self._inputs} columns")
         outputs = np.empty(rows if self._outputs == 1 else (rows, self._outputs))
         memory = np.empty(self._memory, dtype=np.uint8)
-        few = rows <= FEW or not self._tables.blocks
-        sums = self._native.walk if few else self._native.blocks
+        sums = self._native.walk if rows <= self._tables.few else self._native.blocks
         sums(self._head, inputs.ctypes.data, rows, outputs.ctypes.data, memory.ctypes.data)
         if self._last.function is not None:
             self._native.last[self._last.function](outputs.ctypes.data, rows, self._outputs, self._last.parameter)

@@ -6,6 +6,7 @@ one leaf of -0.0, which changes no sum. Bytes are compared as signed ones: they 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import IntEnum, auto
 from typing import Any
@@ -21,6 +22,10 @@ from penstock.jobs.models.kernel.layout import Layout, lay_out
 GROUP = 8
 #: Rows of a block of the smallest and the largest kind hold one byte each in a vector; a leaf's place is a byte, too.
 MOST_LEAVES = 256
+#: A column of a small block takes about as long as so many nodes.
+_COLUMN = 2
+#: What a copy of a column's bytes reads at most too much.
+_SPARE = 8
 #: A byte that no byte of a column is above.
 _NEVER = 127
 
@@ -32,7 +37,6 @@ class Head(IntEnum):
     OUTPUTS = auto()
     #: Groups of trees for each sum.
     GROUPS = auto()
-    COLUMNS = auto()
     #: Ranked features, of ``Feature`` each.
     RANKED = auto()
     FEATURES = auto()
@@ -49,9 +53,8 @@ class Head(IntEnum):
     STEPS = auto()
     #: The number of the first leaf among them.
     LEAVES = auto()
-    #: Of each tree where a walk begins, and of each group how many steps its deepest tree takes.
+    #: Of each tree where a walk begins.
     ROOTS = auto()
-    DEPTHS = auto()
     #: Sums are divided by this double, given by its bits.
     DIVISOR = auto()
     #: Of each leaf where its terms begin, and one more; -1 for a leaf of a tree that is not linear. 0: none is.
@@ -76,12 +79,12 @@ class Feature(IntEnum):
 class Tables:
     """``head``: see ``Head``; it is of use while this object lives. ``columns``: bytes for each row of a block.
 
-    ``blocks``: whether trees are small enough to be followed by blocks of rows.
+    ``few``: up to so many rows are walked one by one, and more are followed as blocks.
     """
 
     head: Ints
     columns: int
-    blocks: bool
+    few: float
     #: What the head has addresses of.
     arrays: tuple[npt.NDArray[Any], ...]
 
@@ -94,14 +97,13 @@ def tables_of(forest: Forest) -> Tables:
     arrays: dict[Head, npt.NDArray[Any]] = {
         Head.FEATURES: _features(columns, first_column),
         Head.BOUNDS: _bounds(columns),
-        Head.BYTES: _signed(np.concatenate([[0], *(ranked.columns.ravel() for ranked in columns.features)])),
+        Head.BYTES: _bytes(columns),
         Head.FIRST_NODE: places.first_node,
         Head.NODES: _nodes(places, layout, columns),
         Head.FIRST_LEAF: places.first_leaf,
         Head.VALUES: np.append(forest.value[places.leaves], -0.0),
         Head.STEPS: _steps(places, forest, columns),
         Head.ROOTS: places.roots(forest),
-        Head.DEPTHS: places.depths(layout),
         **_linear(places, forest),
     }
     head = np.zeros(len(Head), dtype=np.int64)
@@ -109,12 +111,19 @@ def tables_of(forest: Forest) -> Tables:
         head[name] = array.ctypes.data
     head[Head.INPUTS], head[Head.OUTPUTS] = forest.features, forest.outputs
     head[Head.GROUPS] = len(places.trees) // GROUP // forest.outputs
-    head[Head.COLUMNS], head[Head.RANKED] = first_column[-1], len(columns.features)
+    head[Head.RANKED] = len(columns.features)
     head[Head.LEAVES] = len(forest.feature)
     divisor = np.float64(forest.trees // forest.outputs if forest.averaged else 1)
     head[Head.DIVISOR] = divisor.view(np.int64)
-    small = bool((forest.leaves <= MOST_LEAVES).all())
-    return Tables(head, int(first_column[-1]), small, tuple(arrays.values()))
+    few = _few(forest, layout, int(first_column[-1]))
+    return Tables(head, int(first_column[-1]), few, tuple(arrays.values()))
+
+
+def _few(forest: Forest, layout: Layout, columns: int) -> float:
+    """A walk takes the steps of a path for each row; a block takes every node and column, for one row or for many."""
+    if (forest.leaves > MOST_LEAVES).any():
+        return math.inf
+    return (len(forest.feature) + _COLUMN * columns) / max(1, int(layout.depth.sum()))
 
 
 class _Places:
@@ -142,15 +151,10 @@ class _Places:
         of_one_leaf = np.diff(self.first_node) == 0
         return np.where(of_one_leaf, len(forest.feature) + self.first_leaf, self.first_node[:-1]).astype(np.int32)
 
-    def depths(self, layout: Layout) -> npt.NDArray[np.int32]:
-        """Of each group."""
-        depth: npt.NDArray[np.int32] = np.append(layout.depth, 0)[self.trees].astype(np.int32)
-        return np.maximum.reduceat(depth, np.arange(0, len(depth), GROUP))
-
 
 def _features(columns: Columns, first_column: Ints) -> Ints:
     table = np.zeros((len(columns.features), len(Feature)), dtype=np.int64)
-    bounds, size = 0, 1
+    bounds, size = 0, 0
     for row, ranked, first in zip(table, columns.features, first_column[:-1], strict=True):
         row[Feature.FEATURE], row[Feature.STEPS], row[Feature.FIRST_COLUMN] = ranked.feature, ranked.steps, first
         row[Feature.BOUNDS], row[Feature.COLUMNS] = bounds, ranked.columns.shape[1]
@@ -173,8 +177,11 @@ def _bounds(columns: Columns) -> npt.NDArray[np.float64]:
     return np.concatenate(parts)
 
 
-def _signed(bytes: npt.NDArray[Any]) -> npt.NDArray[np.int8]:
-    return (bytes.astype(np.int16) - 128).astype(np.int8)
+def _bytes(columns: Columns) -> npt.NDArray[np.uint8]:
+    """Less 128."""
+    parts = [*(ranked.columns.ravel() for ranked in columns.features), np.zeros(_SPARE, dtype=np.uint8)]
+    bytes: npt.NDArray[np.uint8] = np.concatenate(parts)
+    return np.bitwise_xor(bytes, 128, dtype=np.uint8)
 
 
 def _nodes(places: _Places, layout: Layout, columns: Columns) -> npt.NDArray[np.uint32]:
