@@ -17,7 +17,8 @@ from penstock.jobs.console.visible import one_line
 from penstock.jobs.models.folder import load_version
 from penstock.jobs.project.context import Context
 from penstock.jobs.training.parameters import Value
-from penstock.jobs.training.report.evaluation import Evaluation, check_slices, evaluation
+from penstock.jobs.training.report.columns import slice_columns
+from penstock.jobs.training.report.evaluation import Evaluation, evaluation
 from penstock.jobs.training.train import TrainReport, train
 
 
@@ -65,7 +66,9 @@ PARAMETER = Parameter()
     help="Models of the first parts of the range to train on, by time, each evaluated on the part that follows.",
 )
 @click.option("--report", "page", type=OUT_FILE, help="A report page with plots, as one HTML file.")
-@click.option("--slice", "slices", multiple=True, help="Metrics by parts of a column of the training set.")
+@click.option(
+    "--slice", "slices", multiple=True, help="Metrics by parts of a column of the training set or the requests."
+)
 @shared
 def command(
     context: Context,
@@ -88,7 +91,7 @@ def command(
     file = data or project.config.state / "training" / f"{plan.name}.parquet"
     models, threads = project.config.state / "models", project.config.training.threads
     spans = Span(from_ms, to_ms), Span(to_ms, until_ms)
-    check_slices(file, slices)
+    columns = slice_columns(project, plan, file, slices, spans[1])
     report = train(
         file,
         plan,
@@ -103,7 +106,7 @@ def command(
         context.out.print(f"  {name} {value:.6g}, the best constant {report.baseline.get(name, float('nan')):.6g}")
     for fold in report.folds:
         context.out.print(f"  {range_words(fold.evaluated)}: {report.main} {fold.metrics[report.main]:.6g}")
-    found = evaluation(file, plan, models, spans, report, slices) if page is not None or slices else None
+    found = evaluation(file, plan, models, spans, report, columns) if page is not None or slices else None
     if found is not None:
         _print_slices(context, report, found)
     if found is not None and page is not None:

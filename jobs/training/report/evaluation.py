@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.parquet as pq
 
-from penstock.features.errors import UsageError, did_you_mean
 from penstock.features.objectives import PROBABILITY
 from penstock.features.plan import ModelPlan
 from penstock.features.span import Span
 from penstock.jobs.models.folder import LoadedModel, load_version
 from penstock.jobs.training.examples import Doubles, Examples, read_examples
 from penstock.jobs.training.metrics import Metrics, calibration
+from penstock.jobs.training.report.columns import SliceColumn
 from penstock.jobs.training.report.slices import parts
 from penstock.jobs.training.train import TrainReport, baseline_of, measured
 
@@ -58,25 +56,15 @@ class Evaluation:
     importance: tuple[Importance, ...]
 
 
-def check_slices(file: Path, columns: Sequence[str]) -> None:
-    """Raises UsageError for what is no column of the training set."""
-    if not columns or not file.exists():  # that there is none is told by the training
-        return
-    known = [name for name in pq.read_schema(file).names if name != "id"]
-    for column in columns:
-        if column not in known:
-            raise UsageError(
-                f"the training set has no column {column!r}",
-                where="--slice",
-                allowed=", ".join(known),
-                hint=did_you_mean(column, known),
-            )
-
-
 def evaluation(
-    file: Path, plan: ModelPlan, models: Path, spans: tuple[Span, Span], trained: TrainReport, slices: Sequence[str]
+    file: Path,
+    plan: ModelPlan,
+    models: Path,
+    spans: tuple[Span, Span],
+    trained: TrainReport,
+    columns: Mapping[str, SliceColumn],
 ) -> Evaluation:
-    """Of the version that was just trained. ``spans``: trained and evaluated; ``slices``: columns of the training set.
+    """Of the version that was just trained. ``spans``: trained and evaluated; ``columns``: by which rows are sliced.
 
     Raises what ``read_examples`` raises.
     """
@@ -85,7 +73,6 @@ def evaluation(
     learned, tested = held.examples.between(spans[0]), held.examples.between(spans[1])
     answers = model.trees.predict(tested.matrix)
     answers = np.sort(answers, axis=1) if model.metadata.rising else answers
-    columns = _columns(file, slices, spans[1])
     return Evaluation(
         {
             name: tuple(
@@ -95,22 +82,14 @@ def evaluation(
                     measured(plan, answers[rows], tested.at(rows)),
                     baseline_of(plan, held, learned, tested.at(rows)),
                 )
-                for value, rows in parts(columns[name], times=name == "t")
+                for value, rows in parts(column.values, times=column.times)
                 if tested.weight[rows].sum() > 0
             )
-            for name in slices
+            for name, column in columns.items()
         },
         tuple(calibration(answers, tested.label, tested.weight)) if plan.objective.answer == PROBABILITY else (),
         _importance(model, tested),
     )
-
-
-def _columns(file: Path, names: Sequence[str], span: Span) -> pa.Table:
-    """Columns of the labelled rows of a range, in the order of the examples."""
-    table = pq.read_table(file, partitioning=None, columns=list(dict.fromkeys(["t", "label", *names])))
-    times = np.asarray(table["t"])
-    labelled = np.asarray(table["label"].is_valid())
-    return table.filter(pa.array((times >= span.from_ms) & (times < span.to_ms) & labelled))
 
 
 def _importance(model: LoadedModel, tested: Examples) -> tuple[Importance, ...]:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from click.testing import CliRunner
 
@@ -17,7 +19,9 @@ from penstock.features.plan import ModelPlan
 from penstock.features.span import Span
 from penstock.jobs.cli import penstock
 from penstock.jobs.models.folder import load_current
-from penstock.jobs.training.report.evaluation import Evaluation, check_slices, evaluation
+from penstock.jobs.project.project import Project, load_project
+from penstock.jobs.training.report.columns import slice_columns
+from penstock.jobs.training.report.evaluation import Evaluation, evaluation
 from penstock.jobs.training.report.page import page, write_page
 from penstock.jobs.training.train import TrainReport, train
 from tests.browser import HOSTILE, drawn, shown
@@ -41,7 +45,8 @@ def look(
     """A training, what is seen of it, and the page."""
     file = write_set(folder / "set.parquet", of, columns)
     report = train(file, of, folder / "models", *SPANS, folds=folds, parameters={"num_iterations": 20})
-    found = evaluation(file, of, folder / "models", SPANS, report, slices)
+    columns_of = slice_columns(project(folder), of, file, slices, SPANS[1])
+    found = evaluation(file, of, folder / "models", SPANS, report, columns_of)
     metadata = load_current(folder / "models", of).metadata
     write_page(report, metadata, found, folder / "page.html")
     return report, found, page(report, metadata, found)
@@ -93,12 +98,11 @@ def test_an_answer_of_several_numbers_has_no_swarm(tmp_path: Path, objective: An
     assert found.slices["kind"][0].metrics[report.main] > 0
 
 
-def test_a_slice_by_what_is_no_column_is_refused_before_the_training(tmp_path: Path) -> None:
-    file = write_set(tmp_path / "set.parquet", plan(), rows())
-    with pytest.raises(UsageError, match="the training set has no column 'kid'") as raised:
-        check_slices(file, ["x", "kid"])
-    assert raised.value.hint == "did you mean 'kind'?"
-    check_slices(tmp_path / "none.parquet", ["x"])
+def project(folder: Path) -> Project:
+    """A project whose model is that of ``plan()``."""
+    (folder / "penstock.toml").write_text('project = "shop"\ndata = "."\n')
+    (folder / "definitions.py").write_text(DEFINITIONS)
+    return load_project(folder)
 
 
 DEFINITIONS = """
@@ -110,9 +114,32 @@ cost = Model("cost", on=orders, inputs=[orders.x, orders.n, orders.kind, orders.
 """
 
 
+def test_a_slice_by_what_is_no_column_is_refused_before_the_training(tmp_path: Path) -> None:
+    file = write_set(tmp_path / "set.parquet", plan(), rows())
+    with pytest.raises(UsageError, match="there is no column 'kid'") as raised:
+        slice_columns(project(tmp_path), plan(), file, ["x", "kid"], SPANS[1])
+    assert raised.value.hint == "did you mean 'kind'?"
+    assert slice_columns(project(tmp_path), plan(), tmp_path / "none.parquet", ["x"], SPANS[1]) == {}
+
+
+def test_rows_are_sliced_by_what_only_their_requests_say(tmp_path: Path) -> None:
+    made, given = project(tmp_path), rows()
+    made.config.state.mkdir()
+    file = write_set(tmp_path / "set.parquet", plan(), given)
+    history = {name: given[name] for name in ("id", "x", "n", "kind", "gift")}
+    history |= {"placed": [None] * END, "ts": given["t"], "y": [float(i % 3) for i in range(END)]}
+    (tmp_path / "orders").mkdir()
+    pq.write_table(pa.table(history), tmp_path / "orders" / "1.parquet")
+    (found,) = slice_columns(made, plan(), file, ["y"], SPANS[1]).values()
+    labelled = [i for i in range(CUT, END) if given["label"][i] is not None]
+    assert found.values.to_pylist() == [float(i % 3) for i in labelled]
+    pq.write_table(pa.table(history).slice(0, END - 1), tmp_path / "orders" / "1.parquet")
+    with pytest.raises(UsageError, match=r"the history of orders has no longer 1 requests of the training set"):
+        slice_columns(made, plan(), file, ["y"], SPANS[1])
+
+
 def test_the_command_prints_slices_and_writes_the_page(tmp_path: Path) -> None:
-    (tmp_path / "penstock.toml").write_text('project = "shop"\n')
-    (tmp_path / "definitions.py").write_text(DEFINITIONS)
+    project(tmp_path)
     file = write_set(tmp_path / "set.parquet", plan(), rows())
     times = ["--from", "1970-01-01", "--to", "1970-01-01T00:00:06", "--until", "1970-01-01T00:00:08"]
     arguments = ["train", "cost", *times, "--data", str(file), "--project", str(tmp_path), "--slice", "kind"]
