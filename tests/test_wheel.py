@@ -107,5 +107,7 @@ def test_the_broker_starts_and_stops(installed: Path, shop: Path) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_the_demo_runs_from_nothing_to_predictions(installed: Path, tmp_path: Path) -> None:
-    assert "all proofs hold; everything is stopped" in penstock(installed, tmp_path, "demo", "--quick")
+def test_the_demo_runs_from_nothing_to_predictions_in_a_folder_of_any_name(installed: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "it's [1] 100% ü"
+    folder.mkdir()
+    assert "all proofs hold; everything is stopped" in penstock(installed, folder, "demo", "--quick")

@@ -58,9 +58,6 @@ class Lengths:
     clock_s: float = 12.0
 
 
-SHORT = Lengths(slow_s=4, down_s=5, store_frozen_s=5, broker_frozen_s=12, full_s=12, clock_s=6)
-
-
 def possible() -> tuple[list[Cell], list[str]]:
     """The disturbances that this machine can have, and a sentence for each that it cannot."""
     cells = [SLOW, DOWN, STORE_FROZEN, BROKER_FROZEN, ENDED, CLOCK]

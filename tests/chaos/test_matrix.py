@@ -1,4 +1,5 @@
-"""A short form of the kill matrix: the parts that have a state of their own. All of it: ``make chaos``."""
+"""A short form of the kill matrix: the parts that have a state of their own. All of it, and what else
+can happen to a run: ``make chaos``."""
 
 from __future__ import annotations
 
