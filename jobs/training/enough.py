@@ -29,7 +29,7 @@ def insist(
     for span, examples in ranges.items():
         if not len(examples.t) or not examples.weight.sum() > 0:
             raise without_rows(plan, span, file, "a range that holds some")
-        _check_groups(file, plan, examples)
+        check_groups(file, plan, span, examples)
     learned, least = next(iter(ranges.values())), 2 * int(told["min_data_in_leaf"])
     if len(learned.t) < least:
         raise UsageError(
@@ -48,9 +48,16 @@ def without_rows(plan: ModelPlan, span: Span, where: Path, allowed: str) -> Usag
     return UsageError(what, where=str(where), allowed=allowed)
 
 
-def _check_groups(file: Path, plan: ModelPlan, examples: Examples) -> None:
+def check_groups(file: Path, plan: ModelPlan, span: Span, examples: Examples) -> None:
+    """Raises UsageError where the rows of a ranking cannot be compared in groups."""
     if examples.group is None:
         return
+    if not (examples.label > 0).any():
+        raise UsageError(
+            f"no label of {plan.name} is above 0 from {range_words(span)}: no order is better than another",
+            where=str(file),
+            allowed="a range with greater grades",
+        )
     largest = int(np.bincount(examples.group).max())
     if largest > MOST_IN_GROUP:
         raise UsageError(

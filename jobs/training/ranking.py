@@ -18,16 +18,16 @@ CUTS = (1, 5, 10)
 def ndcg(score: Doubles, label: Doubles, weight: Doubles, group: npt.NDArray[np.int64]) -> dict[str, float]:
     """The mean over the groups, weighted by the mean weight of their rows; all arguments have the shape (n,).
 
-    A group whose labels are all 0 has no order that is better than another, and is left out; without any other there
-    is no metric.
+    A group whose labels are all 0 has no order that is better than another, and is left out. Where all groups are like
+    that, every order is the best: 1.
     """
     order = np.argsort(group, kind="stable")
     starts = np.flatnonzero(np.diff(group[order], prepend=-1))
     parts = [rows for rows in np.split(order, starts[1:]) if (label[rows] > 0).any()]
     shares = np.array([weight[rows].mean() for rows in parts])
-    if not shares.sum() > 0:
-        return {}
     names = {"ndcg": len(score), **{f"ndcg_{cut}": cut for cut in CUTS}}
+    if not shares.sum() > 0:
+        return dict.fromkeys(names, 1.0)
     return {
         name: float(np.sum(shares * [_of_group(score[rows], label[rows], cut) for rows in parts]) / shares.sum())
         for name, cut in names.items()

@@ -16,7 +16,7 @@ from penstock.features.objectives import QUANTILES
 from penstock.features.plan import ModelPlan
 from penstock.features.span import Span
 from penstock.jobs.models.folder import FORMAT, Metadata, Range, save, sha256
-from penstock.jobs.training.enough import insist, without_rows
+from penstock.jobs.training.enough import check_groups, insist, without_rows
 from penstock.jobs.training.examples import Doubles, Examples, TrainingSet, learned_label, read_examples
 from penstock.jobs.training.fit import fit, rounds
 from penstock.jobs.training.metrics import Metrics, constant, main_metric, metrics_of
@@ -184,6 +184,7 @@ def _cuts(file: Path, plan: ModelPlan, learned: Examples, trained: Span, folds: 
         for span in (past, future):
             if not len(learned.between(span).t):
                 raise without_rows(plan, span, file, "fewer --folds, or a longer range")
+            check_groups(file, plan, span, learned.between(span))
     return cuts
 
 

@@ -204,6 +204,7 @@ def spoiled(change: Any) -> Any:
         (spoiled(lambda c: {"label": [31 if i == 5 else 1 for i in range(END)]}), "the first is 31"),
         (spoiled(lambda c: {"label": [-1] * END}), "the first is -1"),
         (spoiled(lambda c: {"group": [None, *c["group"][1:]], "label": [1] * END}), "1 rows of cost have no group"),
+        (spoiled(lambda c: {"label": [*c["label"][:CUT], *[0] * (END - CUT)]}), "no order is better than another"),
         (spoiled(lambda c: {"group": [str(i) for i in range(END)]}), "no group of cost has two different labels"),
     ],
 )
@@ -238,4 +239,4 @@ def test_ndcg_by_hand() -> None:
     same = metrics_of(ranking, np.zeros(5), label, np.ones(5), group)
     assert same["ndcg_1"] == pytest.approx((4 / 3 / 3 + 1 / 2) / 2)
     nothing = metrics_of(ranking, np.zeros(5), np.zeros(5), np.ones(5), group)
-    assert nothing == {}
+    assert set(nothing.values()) == {1.0}
