@@ -39,7 +39,7 @@ def main() -> None:
     console = Console()
     began = time.perf_counter()
     for level in levels():
-        Native(level)
+        Native(level, 1)
     compiled = (time.perf_counter() - began) / len(levels())
     matrix, text = _rows(20_000, 1), _model()
     booster = lgb.Booster(model_str=text)

@@ -32,20 +32,20 @@ LINE = 64
 ARGUMENTS = (BYTES, BYTES, I64, BYTES, BYTES)
 
 
-def module_of(width: int) -> ir.Module:
-    """``walk`` and ``blocks`` predict sums; ``width``: bytes of a vector."""
+def module_of(width: int, size: int) -> ir.Module:
+    """``walk`` and ``blocks`` predict sums. ``width``: bytes of a vector; ``size``: bytes of a leaf's place, 1 or 2."""
     module = ir.Module("trees")
     leaf = _leaf(module)
     _walk(module, leaf)
-    small, large = (_block(module, f"block{rows}", width, rows // width, leaf) for rows in (width, LARGE * width))
-    _blocks(module, width, small, large)
+    small, large = (_block(module, width // size, size, vectors, leaf) for vectors in (1, LARGE))
+    _blocks(module, width // size, small, large)
     return module
 
 
-def memory_of(width: int, columns: int) -> int:
+def memory_of(width: int, size: int, columns: int) -> int:
     """Bytes that a prediction needs."""
-    rows = LARGE * width
-    return LINE + rows * (columns + 1 + GROUP + 8 + 8)
+    rows = LARGE * width // size
+    return LINE + rows * (columns + 1 + GROUP * size + 8 + 8)
 
 
 def _head(e: Emitter, name: Head) -> Value:
@@ -196,14 +196,14 @@ def _step(e: Emitter, steps: Value, columns: Value, place: Value) -> Value:
     return e.load(I32, steps, e.b.add(e.b.add(entry, int64(2)), right))
 
 
-def _block(module: ir.Module, name: str, width: int, vectors: int, leaf: ir.Function) -> ir.Function:
-    """At most ``width * vectors`` rows."""
-    e = Emitter(module, name, ARGUMENTS)
+def _block(module: ir.Module, lanes: int, size: int, vectors: int, leaf: ir.Function) -> ir.Function:
+    """At most ``lanes * vectors`` rows."""
+    e = Emitter(module, f"block{vectors}", ARGUMENTS)
     head, inputs, rows, outputs, memory = e.args
-    stride = width * vectors
+    stride = lanes * vectors
     ranks, sums = memory, e.at(memory, 8 * stride)
     places = e.at(memory, 16 * stride)
-    columns = e.at(places, GROUP * stride)
+    columns = e.at(places, GROUP * stride * size)
     _rank(e, inputs, rows, columns, stride, ranks)
     groups, outs = _head(e, Head.GROUPS), _head(e, Head.OUTPUTS)
     first_leaf, values = _array(e, Head.FIRST_LEAF), _array(e, Head.VALUES)
@@ -215,8 +215,8 @@ def _block(module: ir.Module, name: str, width: int, vectors: int, leaf: ir.Func
         with e.loop(first, e.b.add(first, groups)) as group:
             tree = e.b.mul(group, int64(GROUP))
             with e.loop(0, GROUP) as one:
-                to = e.at(places, e.b.mul(one, int64(stride)))
-                _follow(e, e.b.add(tree, one), columns, to, width, vectors)
+                to = e.at(places, e.b.mul(one, int64(stride * size)))
+                _follow(e, e.b.add(tree, one), columns, to, lanes, size, vectors)
             own = [e.load(I64, first_leaf, e.b.add(tree, int64(one))) for one in range(GROUP)]
 
             def plain(own: list[Value] = own) -> None:
@@ -224,7 +224,7 @@ def _block(module: ir.Module, name: str, width: int, vectors: int, leaf: ir.Func
                 with e.loop(0, rows) as row:
                     sum = e.load(F64, sums, row)
                     for number, base in enumerate(at):
-                        sum = e.b.fadd(sum, e.load(F64, base, _place(e, places, number * stride, row)))
+                        sum = e.b.fadd(sum, e.load(F64, base, _place(e, places, size, number * stride, row)))
                     e.store(sum, sums, row)
 
             def linear(own: list[Value] = own) -> None:
@@ -232,7 +232,7 @@ def _block(module: ir.Module, name: str, width: int, vectors: int, leaf: ir.Func
                     line = e.at(inputs, e.b.shl(e.b.mul(row, _head(e, Head.INPUTS)), int64(3)))
                     sum = e.load(F64, sums, row)
                     for number, first in enumerate(own):
-                        place = e.b.add(first, _place(e, places, number * stride, row))
+                        place = e.b.add(first, _place(e, places, size, number * stride, row))
                         sum = e.b.fadd(sum, e.b.call(leaf, [head, line, place]))
                     e.store(sum, sums, row)
 
@@ -244,37 +244,39 @@ def _block(module: ir.Module, name: str, width: int, vectors: int, leaf: ir.Func
     return e.function
 
 
-def _place(e: Emitter, places: Value, tree: int, row: Value) -> Value:
-    return e.b.zext(e.load(I8, e.at(places, tree), row), I64)
+def _place(e: Emitter, places: Value, size: int, first: int, row: Value) -> Value:
+    return e.b.zext(e.load(ir.IntType(8 * size), e.at(places, first * size), row), I64)
 
 
-def _follow(e: Emitter, tree: Value, columns: Value, to: Value, width: int, vectors: int) -> None:
+def _follow(e: Emitter, tree: Value, columns: Value, to: Value, lanes: int, size: int, vectors: int) -> None:
     """Stores the place of each row's leaf in a tree."""
-    vector = ir.VectorType(I8, width)
+    byte_vector, vector = (ir.VectorType(ir.IntType(8 * each), lanes) for each in (1, size))
     first_node, nodes = _array(e, Head.FIRST_NODE), _array(e, Head.NODES)
-    at = [e.variable(ir.Constant(vector, [0] * width)) for _ in range(vectors)]
+    at = [e.variable(ir.Constant(vector, [0] * lanes)) for _ in range(vectors)]
     with e.loop(e.load(I64, first_node, tree), e.load(I64, first_node, e.b.add(tree, int64(1)))) as node:
         entry = e.at(nodes, e.b.shl(node, int64(4)))
         column = e.b.zext(e.load(I32, entry), I64)
-        bytes = e.at(columns, e.b.mul(column, int64(width * vectors)))
-        threshold, own, right = (_repeated(e, e.load(I32, entry, word), width) for word in (1, 2, 3))
+        bytes = e.at(columns, e.b.mul(column, int64(lanes * vectors)))
+        threshold, own, right = (_repeated(e, e.load(I32, entry, word), vector) for word in (1, 2, 3))
         for number, place in enumerate(at):
-            above = e.b.icmp_signed(">", e.load(vector, bytes, number, align=min(width, LINE)), threshold)
+            column_bytes = e.load(byte_vector, bytes, number, align=lanes)
+            above = e.b.icmp_signed(">", e.b.sext(column_bytes, vector), threshold)
             on_its_way = e.b.icmp_signed("==", place.get(), own)
             place.set(e.b.select(e.b.and_(above, on_its_way), right, place.get()))
     for number, place in enumerate(at):
-        e.store(place.get(), to, number, align=min(width, LINE))
+        e.store(place.get(), to, number, align=lanes * size)
 
 
-def _repeated(e: Emitter, word: Value, width: int) -> Value:
+def _repeated(e: Emitter, word: Value, vector: ir.VectorType) -> Value:
     """Four bytes, in all of a vector."""
+    width = vector.count * vector.element.width // 8
     words = ir.VectorType(I32, width // 4)
     one = e.b.insert_element(ir.Constant(words, ir.Undefined), word, ir.Constant(I32, 0))
     zeros = ir.Constant(words, [0] * (width // 4))
-    return e.b.bitcast(e.b.shuffle_vector(one, one, zeros), ir.VectorType(I8, width))
+    return e.b.bitcast(e.b.shuffle_vector(one, one, zeros), vector)
 
 
-def _blocks(module: ir.Module, width: int, small: ir.Function, large: ir.Function) -> None:
+def _blocks(module: ir.Module, lanes: int, small: ir.Function, large: ir.Function) -> None:
     """Large blocks while there are rows for more than half of one, then small ones."""
     e = Emitter(module, "blocks", ARGUMENTS)
     head, inputs, rows, outputs, memory = e.args
@@ -283,8 +285,8 @@ def _blocks(module: ir.Module, width: int, small: ir.Function, large: ir.Functio
     left = e.variable(rows)
     done = e.variable(int64(0))
     with e.unless_zero(left) as remaining:
-        is_large = e.b.icmp_signed(">", remaining, int64(LARGE * width // 2))
-        most = e.b.select(is_large, int64(LARGE * width), int64(width))
+        is_large = e.b.icmp_signed(">", remaining, int64(LARGE * lanes // 2))
+        most = e.b.select(is_large, int64(LARGE * lanes), int64(lanes))
         those = e.least(remaining, most)
         line = e.at(inputs, e.b.shl(e.b.mul(done.get(), _head(e, Head.INPUTS)), int64(3)))
         to = e.at(outputs, e.b.shl(e.b.mul(done.get(), _head(e, Head.OUTPUTS)), int64(3)))

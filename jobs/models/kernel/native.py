@@ -38,11 +38,13 @@ LEVELS = (
 
 
 class Native:
-    """The kernel's functions, for one level. ``walk`` and ``blocks`` fill in sums; ``last`` makes them answers."""
+    """The kernel's functions, for one level, and for leaves whose places take ``size`` bytes. ``walk`` and ``blocks``
+    fill in sums; ``last`` makes them answers.
+    """
 
-    def __init__(self, level: Level) -> None:
+    def __init__(self, level: Level, size: int) -> None:
         self.level = level
-        module = module_of(level.width)
+        module = module_of(level.width, size)
         last = add_last_steps(module)
         self._engine = _compiled(str(module), level)
         self.walk, self.blocks = (_SUMS(self._engine.get_function_address(name)) for name in ("walk", "blocks"))
@@ -55,16 +57,16 @@ def levels() -> list[Level]:
     return [level for level in LEVELS if all(has.get(name, False) for name in level.needs)]
 
 
-def native(level: Level) -> Native:
+def native(level: Level, size: int) -> Native:
     """Compiled when it is first asked for."""
     with _LOCK:
-        if level not in _NATIVE:
-            _NATIVE[level] = Native(level)
-        return _NATIVE[level]
+        if (level, size) not in _NATIVE:
+            _NATIVE[level, size] = Native(level, size)
+        return _NATIVE[level, size]
 
 
 _LOCK = threading.Lock()
-_NATIVE: dict[Level, Native] = {}
+_NATIVE: dict[tuple[Level, int], Native] = {}
 
 
 def _compiled(code: str, level: Level) -> llvm.ExecutionEngine:

@@ -24,9 +24,9 @@ class TreeKernel:
         self._last = last_step(forest.objective, forest.outputs)
         self._tables = tables_of(forest)
         self._inputs, self._outputs = forest.features, forest.outputs
-        self._native = native(level or levels()[0])
+        self._native = native(level or levels()[0], self._tables.size)
         self._head = self._tables.head.ctypes.data
-        self._memory = memory_of(self._native.level.width, self._tables.columns)
+        self._memory = memory_of(self._native.level.width, self._tables.size, self._tables.columns)
 
     @property
     def level(self) -> str:

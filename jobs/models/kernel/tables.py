@@ -20,10 +20,10 @@ from penstock.jobs.models.kernel.layout import Layout, lay_out
 
 #: Trees that are followed at once.
 GROUP = 8
-#: Rows of a block of the smallest and the largest kind hold one byte each in a vector; a leaf's place is a byte, too.
-MOST_LEAVES = 256
-#: A column of a small block takes about as long as so many nodes.
-_COLUMN = 2
+#: The most leaves of a tree whose places are single bytes; and those from which on a walk is faster for any rows.
+_BYTE, _MOST_LEAVES = 256, 2_048
+#: A column of a small block takes about as long as so many nodes, and a step in large trees, which waits for memory.
+_COLUMN, _LARGE_STEP = 2, 4
 #: What a copy of a column's bytes reads at most too much.
 _SPARE = 8
 #: A byte that no byte of a column is above.
@@ -79,11 +79,13 @@ class Feature(IntEnum):
 class Tables:
     """``head``: see ``Head``; it is of use while this object lives. ``columns``: bytes for each row of a block.
 
-    ``few``: up to so many rows are walked one by one, and more are followed as blocks.
+    ``size``: bytes of a leaf's place. ``few``: up to so many rows are walked one by one, and more are followed as
+    blocks.
     """
 
     head: Ints
     columns: int
+    size: int
     few: float
     #: What the head has addresses of.
     arrays: tuple[npt.NDArray[Any], ...]
@@ -92,14 +94,14 @@ class Tables:
 def tables_of(forest: Forest) -> Tables:
     """Raises RefusedError for trees that are none, and for columns that would be too large."""
     layout, columns = lay_out(forest), columns_of(forest)
-    places = _Places(forest, layout)
+    places, size = _Places(forest, layout), 1 + bool((forest.leaves > _BYTE).any())
     first_column = np.cumsum([0, *(ranked.columns.shape[1] for ranked in columns.features)])
     arrays: dict[Head, npt.NDArray[Any]] = {
         Head.FEATURES: _features(columns, first_column),
         Head.BOUNDS: _bounds(columns),
         Head.BYTES: _bytes(columns),
         Head.FIRST_NODE: places.first_node,
-        Head.NODES: _nodes(places, layout, columns),
+        Head.NODES: _nodes(places, layout, columns, size),
         Head.FIRST_LEAF: places.first_leaf,
         Head.VALUES: np.append(forest.value[places.leaves], -0.0),
         Head.STEPS: _steps(places, forest, columns),
@@ -116,14 +118,15 @@ def tables_of(forest: Forest) -> Tables:
     divisor = np.float64(forest.trees // forest.outputs if forest.averaged else 1)
     head[Head.DIVISOR] = divisor.view(np.int64)
     few = _few(forest, layout, int(first_column[-1]))
-    return Tables(head, int(first_column[-1]), few, tuple(arrays.values()))
+    return Tables(head, int(first_column[-1]), size, few, tuple(arrays.values()))
 
 
 def _few(forest: Forest, layout: Layout, columns: int) -> float:
     """A walk takes the steps of a path for each row; a block takes every node and column, for one row or for many."""
-    if (forest.leaves > MOST_LEAVES).any():
+    if (forest.leaves > _MOST_LEAVES).any():
         return math.inf
-    return (len(forest.feature) + _COLUMN * columns) / max(1, int(layout.depth.sum()))
+    step = _LARGE_STEP if (forest.leaves > _BYTE).any() else 1
+    return (len(forest.feature) + _COLUMN * columns) / max(1, step * int(layout.depth.sum()))
 
 
 class _Places:
@@ -184,14 +187,15 @@ def _bytes(columns: Columns) -> npt.NDArray[np.uint8]:
     return np.bitwise_xor(bytes, 128, dtype=np.uint8)
 
 
-def _nodes(places: _Places, layout: Layout, columns: Columns) -> npt.NDArray[np.uint32]:
+def _nodes(places: _Places, layout: Layout, columns: Columns, size: int) -> npt.NDArray[np.uint32]:
     table = np.empty((len(places.nodes), 4), dtype=np.uint32)
     start = layout.start[places.nodes]
     table[:, 0] = columns.column[places.nodes]
-    # one byte four times: a processor repeats 32 bits in all of a vector without a shuffle
+    # one byte four times, or two twice: a processor repeats 32 bits in all of a vector without a shuffle
+    mask, repeat = (0xFF, 0x01010101) if size == 1 else (0xFFFF, 0x00010001)
     bytes = (columns.threshold[places.nodes] - 128, start, start + layout.under_left[places.nodes])
     for word, byte in enumerate(bytes, 1):
-        table[:, word] = (byte & 0xFF) * 0x01010101
+        table[:, word] = (byte & mask) * repeat
     return table
 
 

@@ -74,6 +74,13 @@ def test_trees(name: str) -> None:
     check(model(ROWS, LABEL, **TREES[name]), odd_rows(1_500, 3))
 
 
+def test_more_than_2048_leaves() -> None:
+    rows, label = data(8_000, 9)
+    text = model(rows, label + rows[:, 0], 3, num_leaves=4_000, min_data_in_leaf=1, min_sum_hessian_in_leaf=0.0)
+    assert max(read_forest(text).leaves) > 2_048
+    check(text, odd_rows(1_500, 3))
+
+
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_objectives(name: str) -> None:
     parameters, label = OBJECTIVES[name]
