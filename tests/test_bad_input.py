@@ -32,7 +32,6 @@ def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "shop"
     assert run("init", str(folder)).returncode == 0
     (folder / "definitions.py").write_text(DEFINITIONS)
-    (folder / "data").mkdir()
     rows = {"id": ["a", "b", "c"], "customer": ["x", None, "y"], "cost": [1.0, 2.0, float("nan")], "ts": [0, 1, 2]}
     pq.write_table(
         pa.table({**rows, "ts": pa.array(rows["ts"], pa.timestamp("ms"))}), folder / "data" / "orders.parquet"

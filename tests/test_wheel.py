@@ -21,7 +21,7 @@ from penstock import Stream
 
 def test_a_large_order_counts(penstock):
     assert (features.mine, jobs.mine) == (True, True)
-    (row,) = penstock.view("customer").preview([dict(customer="a", amount=2.0, order_id="1", ts=0)], at=0)
+    (row,) = penstock.view("queue").preview([dict(shop="a", items=2.0, order_id="1", ts=0)], at=0)
     assert row["orders_1h"] == 1
 """
 
@@ -54,7 +54,11 @@ def shop(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / name).mkdir()
         (folder / name / "__init__.py").write_text("mine = True\n")
     (folder / "tests" / "test_mine.py").write_text(TEST)
-    events = [{"order_id": str(i), "customer": f"c{i % 2}", "amount": i / 8, "ts": 1000 * i} for i in range(20)]
+    events: list[dict[str, object]] = [
+        {"_source": "orders", "order_id": str(i), "shop": f"s{i % 2}", "items": i / 8, "ts": 1000 * i}
+        for i in range(20)
+    ]
+    events.append({"_source": "deliveries", "order_id": "0", "shop": "s0", "minutes": 0.5, "ts": 30_000})
     (folder / "events.jsonl").write_text("\n".join(map(json.dumps, events)))
     return folder
 
@@ -90,7 +94,7 @@ def test_one_name_can_be_imported(wheel: Path) -> None:
 
 
 def test_definitions_are_read_beside_packages_of_the_same_names(installed: Path, shop: Path) -> None:
-    assert "customer" in penstock(installed, shop, "check")
+    assert "queue" in penstock(installed, shop, "check")
     run([installed / "python", "definitions.py"], shop)
     assert "1 passed" in run([installed / "python", "-m", "pytest", "-q"], shop)
 
