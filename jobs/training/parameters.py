@@ -113,6 +113,7 @@ def _monotone(plan: ModelPlan) -> Parameters:
 
 def _checked(plan: ModelPlan, usual: Mapping[str, str], where: str, name: str, value: Value) -> str:
     """LightGBM's own name of the parameter, which may be given by an alias. ``usual``: all of its own, as they are."""
+    _check_decided(plan, where, name, name)
     changed, unknown = _changed({name: value})
     if unknown:
         raise UsageError(
@@ -122,6 +123,14 @@ def _checked(plan: ModelPlan, usual: Mapping[str, str], where: str, name: str, v
             hint=did_you_mean(name, usual),
         )
     meant = name if name in usual else _meant(usual, changed, name, value)
+    _check_decided(plan, where, name, meant)
+    return meant
+
+
+def _check_decided(plan: ModelPlan, where: str, name: str, meant: str) -> None:
+    """Raises UsageError for a parameter that something else decides, or that the objective does not read. ``meant``:
+    LightGBM's own name of it.
+    """
     if meant in _ELSEWHERE:
         raise UsageError(f"{name} is no parameter of a model", where=where, allowed=_ELSEWHERE[meant])
     if meant in _OF_OBJECTIVE:
@@ -134,7 +143,6 @@ def _checked(plan: ModelPlan, usual: Mapping[str, str], where: str, name: str, v
             where=where,
             allowed=f"{name} with objective={' '.join(map(repr, _READ_WITH[meant]))}",
         )
-    return meant
 
 
 def _meant(usual: Mapping[str, str], changed: Mapping[str, str], name: str, value: Value) -> str:
