@@ -13,7 +13,7 @@ from penstock.features.errors import UsageError
 from penstock.jobs.models.folder import LIGHTGBM, LoadedModel
 from penstock.jobs.process.whole_file import whole_file
 
-_CATEGORIES = "\npandas_categorical:"
+_PARAMETERS_END, _CATEGORIES = "\nend of parameters\n", "\npandas_categorical:"
 
 
 def export_file(model: LoadedModel, file: Path) -> None:
@@ -28,7 +28,10 @@ def lightgbm_text(model: LoadedModel) -> str:
     """The version's text with its categories: LightGBM then takes a DataFrame whose text columns are categories."""
     known = model.metadata.categories
     lists = [known[name] for name, type in model.metadata.features if type == "string"]
-    return f"{model.file.read_text().rpartition(_CATEGORIES)[0]}{_CATEGORIES}{json.dumps(lists)}\n"
+    trees = model.file.read_text().partition(_CATEGORIES)[0]
+    # of several quantiles one model was put together, without the parameters that end each of LightGBM's files
+    whole = trees if _PARAMETERS_END in trees else f"{trees}\nparameters:\n{_PARAMETERS_END}"
+    return f"{whole}{_CATEGORIES}{json.dumps(lists)}\n"
 
 
 def export_mlflow(model: LoadedModel, folder: Path) -> None:

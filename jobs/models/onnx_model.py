@@ -48,7 +48,8 @@ class OnnxModel:
 
     def predict(self, matrix: Matrix) -> npt.NDArray[np.float64]:
         """Shape (rows,), or with several outputs (rows, outputs). Raises PenstockError where the model fails."""
-        rows = matrix.astype(self._dtype)
+        with np.errstate(over="ignore"):  # beyond a float there is infinity
+            rows = matrix.astype(self._dtype)
         answers = np.empty((len(rows), self.width))
         for place in range(len(rows)):
             answers[place] = self._run(rows[place : place + 1])

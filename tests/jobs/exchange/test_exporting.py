@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from penstock import Objective
 from penstock.features.errors import UsageError
 from penstock.features.span import Span
 from penstock.jobs.exchange.exporting import export_file, export_mlflow
@@ -51,6 +52,39 @@ def test_what_was_exported_is_imported_again(model: LoadedModel, data: Path, tmp
     assert answers(again, data) == answers(model, data)
     assert again.metadata.categories == model.metadata.categories
     assert again.metadata.metrics["mae"] == model.metadata.metrics["mae"]
+
+
+@pytest.mark.parametrize("name", ["ranking", "quantiles"])
+def test_so_is_a_model_of_another_form(tmp_path: Path, name: str) -> None:
+    columns = rows()
+    columns["group"] = [row // 10 for row in range(END)]
+    if name == "ranking":
+        of = plan("int64", training={"objective": "ranking", "group": lambda orders: orders.n})
+        columns["label"] = [None if y is None else int(y > 0) for y in columns["label"]]
+    else:
+        of = plan(training={"objective": Objective.quantiles(0.1, 0.5, 0.9)})
+    file, spans = write_set(tmp_path / "set.parquet", of, columns), (Span(0, CUT), Span(CUT, END))
+    report = train(file, of, tmp_path / "models", *spans, parameters={"num_iterations": 10})
+    known = load_current(tmp_path / "models", of)
+    export_file(known, tmp_path / "cost.txt")
+    assert import_model(tmp_path / "cost.txt", of, tmp_path / "again", file, *spans).metrics == report.metrics
+    again = load_current(tmp_path / "again", of)
+    assert answers(again, file) == answers(known, file)
+    assert again.metadata.outputs == known.metadata.outputs
+    export_file(again, tmp_path / "again.txt")
+    assert (tmp_path / "again.txt").read_bytes() == (tmp_path / "cost.txt").read_bytes()
+
+
+def test_text_without_a_line_of_categories_is_exported_whole(model: LoadedModel, data: Path, tmp_path: Path) -> None:
+    """As LightGBM's own program writes it."""
+    export_file(model, tmp_path / "cost.txt")
+    bare = (tmp_path / "cost.txt").read_text().partition("\npandas_categorical")[0]
+    (tmp_path / "bare.txt").write_text(bare)
+    (tmp_path / "c.json").write_text('{"kind": ["a", "b", "c"]}')
+    spans = (Span(0, CUT), Span(CUT, END))
+    import_model(tmp_path / "bare.txt", plan(), tmp_path / "models", data, *spans, tmp_path / "c.json")
+    export_file(load_current(tmp_path / "models", plan()), tmp_path / "again.txt")
+    assert (tmp_path / "again.txt").read_bytes() == (tmp_path / "cost.txt").read_bytes()
 
 
 def test_a_model_in_onnx_is_exported_as_it_is(data: Path, tmp_path: Path) -> None:
