@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
+from click.testing import CliRunner
 
 from penstock.features.span import Span
 from penstock.features.vector import Values
 from penstock.jobs.audit.run import audit
+from penstock.jobs.cli import penstock
 from penstock.jobs.explain.run import explain
 from penstock.jobs.kafka.broker import Broker
 from penstock.jobs.kafka.clients import ensure_topics
@@ -106,8 +108,11 @@ def test_each_form_is_served_explained_and_audited(shop: Shop, name: str) -> Non
     assert any("predicts, equal to LightGBM to the bit" in line for line in told), told
     _check_form(name, records)
     write_history(shop.project, "orders", ORDERS)
+    folder = str(shop.project.folder)
     found = explain(shop.project, records[3]["id"], name)
     assert found.replayed is not None and found.replayed.same
+    words = CliRunner().invoke(penstock, ["explain", records[3]["id"], "--model", name, "--project", folder]).output
+    assert f"raw prediction for {found.replayed.of} is" in words if outputs else "raw prediction is" in words
     shares = found.replayed.outputs or {None: found.replayed}
     assert tuple(found.replayed.outputs) == outputs and found.replayed.of in (*outputs, None)
     rows = matrix(model.metadata.features, model.metadata.categories, columns)
