@@ -19,7 +19,6 @@ from penstock.features.errors import UsageError, did_you_mean
 from penstock.features.objectives import CLASSES, PROBABILITY, SCORE
 from penstock.features.plan import ModelPlan
 from penstock.features.span import Span
-from penstock.jobs.exchange.lightgbm_text import FIRST, LightGBMText, read_text
 from penstock.jobs.models.durable import read
 from penstock.jobs.models.folder import (
     FORMAT,
@@ -32,6 +31,7 @@ from penstock.jobs.models.folder import (
     save,
     sha256,
 )
+from penstock.jobs.models.lightgbm_text import FIRST, LightGBMText, read_text
 from penstock.jobs.models.trees import Trees
 from penstock.jobs.training.examples import Doubles, Examples, TrainingSet, learned_label, read_examples
 from penstock.jobs.training.metrics import Metrics, main_metric

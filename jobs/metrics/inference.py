@@ -35,6 +35,8 @@ class InferenceMetrics(Collector):
         self._progress, self._mirror = progress, mirror
         self._model, self._info = model, (model, version, fingerprint, runtime)
         self._requests, self._stale = 0, 0
+        #: Versions that were not fit to take over.
+        self.refused_versions = 0
         #: Offsets of requests that were gone before they were read.
         self.lost = 0
         self._refused: Counter[str] = Counter()
@@ -49,6 +51,10 @@ class InferenceMetrics(Collector):
         self._sizes.observe([requests])
         self._seconds.observe(seconds)
 
+    def set_version(self, version: str, runtime: str) -> None:
+        """From now on this version answers."""
+        self._info = (*self._info[:1], version, self._info[2], runtime)
+
     def aged(self, name: str, seconds: ArrayLike) -> None:
         """How old the rows of an input were at their requests' times."""
         self._ages[name].observe(seconds)
@@ -62,6 +68,7 @@ class InferenceMetrics(Collector):
         lost = CounterMetricFamily("penstock_lost_offsets", "Offsets gone before they were read.", labels=["reader"])
         lost.add_metric([self._model], self.lost)
         yield lost
+        yield self._counter("penstock_refused_versions", "Versions not taken up.", self.refused_versions)
         reasons = CounterMetricFamily("penstock_refused_requests", "Dead letters.", labels=["model", "reason"])
         for reason, number in self._refused.items():
             reasons.add_metric([self._model, reason], number)

@@ -29,6 +29,7 @@ from penstock.features.plan import LabelPlan, ModelPlan
 from penstock.features.vector import Values
 from penstock.jobs.models.arrays import Matrix, matrix, values_of
 from penstock.jobs.models.durable import keep_names, read, write
+from penstock.jobs.models.lightgbm_text import read_text
 from penstock.jobs.models.pointer import CURRENT, current_version, set_current
 from penstock.jobs.models.trees import Trees
 
@@ -173,6 +174,34 @@ def load_current(models: Path, plan: ModelPlan) -> LoadedModel:
     return _load(folder / version, plan)
 
 
+def load_named(models: Path, plan: ModelPlan, version: str) -> LoadedModel:
+    """A version for this plan, whichever is the current one.
+
+    Raises UsageError for a version that is not there, RefusedError for one of another definition, PenstockError for a
+    folder that is not what was written.
+    """
+    return _load(version_folder(models, plan.name, version), plan)
+
+
+def version_folder(models: Path, model: str, version: str) -> Path:
+    """Where a version is. Raises UsageError when it is not there."""
+    folder = models / model / version
+    if not _VERSION.fullmatch(version) or not folder.is_dir():
+        raise UsageError(
+            f"{model} has no version {version[:80]}",
+            where=str(models / model),
+            allowed=", ".join(version_names(models, model)) or None,
+        )
+    return folder
+
+
+def version_names(models: Path, model: str) -> list[str]:
+    """Of all versions, the oldest first."""
+    folder = models / model
+    names = (path.name for path in folder.iterdir()) if folder.is_dir() else ()
+    return sorted(name for name in names if _VERSION.fullmatch(name))
+
+
 def load_version(models: Path, model: str, version: str, fingerprint: str) -> LoadedModel:
     """A version by its name, whichever is the current one and whatever the definitions say by now.
 
@@ -184,10 +213,10 @@ def load_version(models: Path, model: str, version: str, fingerprint: str) -> Lo
         raise UsageError(
             f"version {version[:80]} of {model} is gone",
             where=str(models / model),
-            allowed=", ".join(sorted(path.name for path in (models / model).glob("*Z-*"))) or None,
+            allowed=", ".join(version_names(models, model)) or None,
             hint="put its folder back to replay what it predicted",
         )
-    metadata = _read_metadata(folder)
+    metadata = read_metadata(folder)
     if metadata.fingerprint != fingerprint or metadata.model != model:
         raise RefusedError(
             f"version {version} of {metadata.model} has fingerprint {metadata.fingerprint}",
@@ -203,19 +232,18 @@ def sha256(data: bytes) -> str:
 
 
 def _load(folder: Path, plan: ModelPlan) -> LoadedModel:
-    metadata = _read_metadata(folder)
+    metadata = read_metadata(folder)
     _check_plan(metadata, plan, folder)
     return _loaded(folder, metadata)
 
 
 def versions_before(models: Path, model: str) -> list[str]:
     """The versions that were trained with --before. Raises PenstockError for one that is not what was written."""
-    folder = models / model
-    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    return [name for name in names if _VERSION.fullmatch(name) and _read_metadata(folder / name).before]
+    return [name for name in version_names(models, model) if read_metadata(models / model / name).before]
 
 
-def _read_metadata(folder: Path) -> Metadata:
+def read_metadata(folder: Path) -> Metadata:
+    """What is known of the version in this folder. Raises PenstockError for one that is not what was written."""
     described = _read(folder / METADATA)
     if not folder.name.endswith(sha256(described)[:_DIGITS]):
         raise _changed(folder / METADATA)
@@ -297,9 +325,11 @@ def _check_plan(metadata: Metadata, plan: ModelPlan, folder: Path) -> None:
 
 
 def _booster(file: Path, model: bytes, metadata: Metadata) -> lgb.Booster:
+    # LightGBM ends the process for a text whose parts are not as long as it says
+    text = read_text(model, str(file)).text
     try:
-        booster = lgb.Booster(model_str=model.decode())
-    except (lgb.basic.LightGBMError, UnicodeDecodeError) as error:
+        booster = lgb.Booster(model_str=text)
+    except lgb.basic.LightGBMError as error:
         raise PenstockError(f"LightGBM cannot read the model: {error}", where=str(file), hint=_TRAIN_AGAIN) from None
     if booster.num_feature() != len(metadata.features):
         raise PenstockError(

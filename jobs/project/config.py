@@ -91,6 +91,9 @@ class InferenceConfig(_Section):
 
     ``store``: where rows are read, ``"mirrored"`` for a copy of the feature topics in memory, which is read as long as
     it is at most ``mirror_lag_ms`` behind them.
+
+    ``takeover_bound``: a new version is refused when the mean of its answers to the last vectors is more standard
+    deviations of the former answers away from the former mean.
     """
 
     batch: int = Field(500, ge=1)
@@ -98,6 +101,7 @@ class InferenceConfig(_Section):
     wait_ms: int = Field(2_000, ge=0)
     store: Literal["online", "mirrored"] = "online"
     mirror_lag_ms: int = Field(1_000, ge=100)
+    takeover_bound: float = Field(3.0, gt=0)
 
 
 class MetricsConfig(_Section):

@@ -22,15 +22,18 @@ from penstock.jobs.serving.gather import gathered
 from penstock.jobs.serving.inputs import Input
 from penstock.jobs.serving.json_columns import HOLE, fixed, form, written
 from penstock.jobs.serving.requests import Found, Request
+from penstock.jobs.serving.successor import Recent
 
 #: A record's greatest size is 1 MB unless the broker says otherwise, and a dead letter holds one in base64.
 _RAW_LIMIT = 700_000
 
 
 class Answers:
-    """Makes the records of one model version."""
+    """Makes the records of one model version. Its vectors are added to ``recent``."""
 
-    def __init__(self, config: Config, plan: ModelPlan, inputs: Sequence[Input], model: LoadedModel) -> None:
+    def __init__(
+        self, config: Config, plan: ModelPlan, inputs: Sequence[Input], model: LoadedModel, recent: Recent
+    ) -> None:
         self._plan, self._inputs, self._model = plan, inputs, model
         self._form = _form(plan, inputs, model)
         self._outputs = form(dict.fromkeys(model.metadata.outputs, HOLE))
@@ -39,6 +42,7 @@ class Answers:
         self._columns = leaf_names(plan, "column")
         self._headers: Headers = [("fingerprint", plan.fingerprint.encode()), (PROJECT, config.project.encode())]
         self._dead_letters = config.names.dead_letters
+        self._recent = recent
 
     def make(self, requests: Sequence[Request]) -> list[Outgoing]:
         """A record for each request, in order: a prediction from the features found, or a dead letter for a bad one.
@@ -58,6 +62,7 @@ class Answers:
             for place in np.flatnonzero(lost):
                 requests[place].bad = BadEvent("overflow", f"{name} of {self._plan.name} does not fit int64")
         predicted = self._model.predict(made.columns)
+        self._recent.add(len(requests), made.columns)
         for place in np.flatnonzero(~np.isfinite(predicted.reshape(len(requests), -1)).all(axis=1)):
             requests[place].bad = BadEvent("no answer", f"{self._model.version} gives no finite number for its vector")
         answers = self._answered(predicted)

@@ -32,6 +32,7 @@ from penstock.jobs.serving.lookup import Lookup, Rowed
 from penstock.jobs.serving.parse import Parser
 from penstock.jobs.serving.reader import Reader
 from penstock.jobs.serving.requests import Queue, Request, read_requests
+from penstock.jobs.serving.successor import Recent, Successor
 from penstock.jobs.serving.transactions import Transactions
 
 _LOG = logger("infer")
@@ -49,12 +50,14 @@ class Inference:
         store: Rowed,
         metrics: InferenceMetrics | None = None,
     ) -> None:
-        plan = project.model(model.name).model_plan
+        self._plan = plan = project.model(model.name).model_plan
         inputs = inputs_of(plan, project.plans)
         self._inputs, self._metrics = inputs, metrics
         self._config = project.config.inference
         self._parser = Parser(plan.on)
-        self._lookup, self._answers = Lookup(inputs, store), Answers(project.config, plan, inputs, model)
+        self._project, self.recent = project, Recent()
+        self._lookup, self._answers = Lookup(inputs, store), self._of(model)
+        self._successor: Successor | None = None
         self._reader, self._transactions = reader, transactions
         self._intake = Intake(self._config, reader, transactions)
         self._queue = Queue()
@@ -82,8 +85,26 @@ class Inference:
         self._queue.clear()
         self._intake.go_on(consumer, transactions)
 
+    def follow(self, successor: Successor) -> None:
+        """Has each turn ask whether another version answers from now on."""
+        self._successor = successor
+
+    def _of(self, model: LoadedModel) -> Answers:
+        return Answers(self._project.config, self._plan, self._inputs, model, self.recent)
+
+    def _succeed(self) -> None:
+        """Between two turns: the answers of a transaction are of one version."""
+        new = None if self._successor is None else self._successor.take()
+        if new is not None:
+            self._answers = self._of(new)
+        if self._metrics is not None and self._successor is not None:
+            self._metrics.refused_versions = self._successor.refused
+            if new is not None:
+                self._metrics.set_version(new.version, new.runtime)
+
     def _turns(self, stop: threading.Event, progress: Progress) -> None:
         while not stop.is_set() or self._queue or self._answered:
+            self._succeed()
             with self._forgetting():
                 self._turn(self._rest() if stop.is_set() else self._read())
             self._count_lost()

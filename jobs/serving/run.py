@@ -27,6 +27,7 @@ from penstock.jobs.serving.mirror import mirrored, streamed
 from penstock.jobs.serving.reader import Reader
 from penstock.jobs.serving.request_topic import RequestTopic
 from penstock.jobs.serving.session import PASSING, Renewal, Session
+from penstock.jobs.serving.successor import Successor
 from penstock.jobs.serving.transactions import alone, member_id
 from penstock.jobs.store.open import open_store
 from penstock.jobs.store.patience import Patience
@@ -98,7 +99,9 @@ def infer(
         requests = Reader(session.consumer, topic, start or {}, first, told, accept_loss=accept_loss, check=check)
         requests.lost = asked.lost
         job = Inference(project, model, requests, session.transactions, mirror or store, metrics)
-        with alone(name):
+        models, bound = project.config.state / "models", project.config.inference.takeover_bound
+        with alone(name), Successor(models, plan, model, job.recent, bound, told) as successor:
+            job.follow(successor)
             _run(job, session, stop, progress, told)
     return job.counts
 

@@ -30,6 +30,7 @@ from penstock.jobs.serving.inputs import inputs_of
 from penstock.jobs.serving.lookup import Lookup
 from penstock.jobs.serving.parse import Parser
 from penstock.jobs.serving.requests import read_requests
+from penstock.jobs.serving.successor import Recent
 from penstock.jobs.store.bulk import BulkStore
 from penstock.jobs.store.catalogue import apply
 from penstock.jobs.store.open import open_store
@@ -112,7 +113,11 @@ def _parts(project: Project, model: LoadedModel, store: BulkStore, case: Case) -
     """Seconds for a batch: all, and its parts."""
     plan = project.model("guess").model_plan
     inputs, records = inputs_of(plan, project.plans), _records(case)
-    parser, lookup, answers = Parser(plan.on), Lookup(inputs, store), Answers(project.config, plan, inputs, model)
+    parser, lookup, answers = (
+        Parser(plan.on),
+        Lookup(inputs, store),
+        Answers(project.config, plan, inputs, model, Recent()),
+    )
     requests = read_requests(parser, records, 0.0)
     lookup.read(requests, [], 0.0)
     matrix = np.random.default_rng(1).normal(size=(case.batch, len(plan.vector))) * 50
@@ -130,7 +135,11 @@ def _parts(project: Project, model: LoadedModel, store: BulkStore, case: Case) -
 def _ours(project: Project, model: LoadedModel, store: BulkStore, case: Case) -> Callable[[], Sequence[Any]]:
     plan = project.model("guess").model_plan
     inputs, records = inputs_of(plan, project.plans), _records(case)
-    parser, lookup, answers = Parser(plan.on), Lookup(inputs, store), Answers(project.config, plan, inputs, model)
+    parser, lookup, answers = (
+        Parser(plan.on),
+        Lookup(inputs, store),
+        Answers(project.config, plan, inputs, model, Recent()),
+    )
 
     def answer() -> Sequence[Any]:
         requests = read_requests(parser, records, 0.0)

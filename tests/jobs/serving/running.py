@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import orjson
+from prometheus_client.parser import text_string_to_metric_families
 
 from penstock.features.plan import ModelPlan
 from penstock.features.span import Span
@@ -117,6 +119,7 @@ class Running:
         self.counts = InferenceCounts()
         self.told: list[str] = []
         self.warnings: list[str] = []
+        self.lines: list[str] = []
         self.metrics = ""
         self.stop = threading.Event()
         self.error: BaseException | None = None
@@ -133,12 +136,20 @@ class Running:
 
     def _tell(self, line: str) -> None:
         """Of partitions and metrics: who predicts is another matter."""
+        self.lines.append(line)
         if line.startswith(self._shop.topic):
             self.told.append(line)
         elif line.startswith("warning: "):
             self.warnings.append(line)
         elif line.startswith("metrics: "):
             self.metrics = line.removeprefix("metrics: ")
+
+    def metric(self, name: str) -> float:
+        """The value of a metric without labels but the model's."""
+        with urllib.request.urlopen(self.metrics, timeout=10) as answer:
+            families = text_string_to_metric_families(answer.read().decode())
+            (value,) = (sample.value for family in families for sample in family.samples if sample.name == name)
+        return value
 
     def _progress(self, counts: InferenceCounts) -> None:
         self.counts = counts

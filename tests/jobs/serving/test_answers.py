@@ -14,6 +14,7 @@ from penstock.jobs.serving.inputs import inputs_of
 from penstock.jobs.serving.lookup import Lookup
 from penstock.jobs.serving.parse import Parser
 from penstock.jobs.serving.requests import read_requests
+from penstock.jobs.serving.successor import Recent
 from penstock.jobs.store.open import open_store
 from penstock.jobs.store.rows import FeatureRow
 from penstock.jobs.store.schema import schema_of
@@ -37,7 +38,7 @@ def test_the_bytes_of_predictions_and_letters_in_the_order_of_their_requests(tmp
         store.write_rows(schema_of(project.plans["shops"]), [FeatureRow(("s1",), 0, 0, ("kiosk", 123))])
         requests = read_requests(Parser(plan.on), [record(value, i) for i, value in enumerate(values)], 0.0)
         Lookup(inputs, store).read([r for r in requests if r.bad is None], [], 0.0)
-        first, none, beyond, last = Answers(project.config, plan, inputs, model).make(requests)
+        first, none, beyond, last = Answers(project.config, plan, inputs, model, Recent()).make(requests)
     assert [orjson.loads(letter.value)["error"] for letter in (none, beyond)] == ["missing time", "overflow"]
     assert (first.key, last.key) == (b"orders-0-0", b"orders-0-3")
     ann, shop = {"customer": "ann"}, {"shop": "s1"}
@@ -68,7 +69,7 @@ def test_a_request_whose_prediction_no_topic_would_take_is_answered_by_a_dead_le
     with open_store(tmp_path) as store:
         requests = read_requests(Parser(plan.on), [record(value, i) for i, value in enumerate(values)], 0.0)
         Lookup(inputs, store).read(requests, [], 0.0)
-        fits, beyond = Answers(project.config, plan, inputs, model).make(requests)
+        fits, beyond = Answers(project.config, plan, inputs, model, Recent()).make(requests)
     assert (fits.topic, orjson.loads(fits.value)["id"]) == (plan.output, "orders-0-0")
     letter = orjson.loads(beyond.value)
     assert (beyond.topic, letter["offset"], letter["error"]) == ("shop.dead_letters", 1, "too long")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from penstock.features.errors import UsageError
-from penstock.jobs.exchange.lightgbm_text import read_text
+from penstock.jobs.models.lightgbm_text import read_text
 from tests.jobs.exchange.notebook import lightgbm_text
 from tests.jobs.models.examples import COLUMNS, plan, rows, write_set
 

@@ -100,6 +100,9 @@ def _check_tree(fields: Mapping[str, str], features: int) -> dict[int, int]:
     values = np.array(fields["leaf_value"].split(), dtype=np.float64)
     if leaves < 1 or len(values) != leaves or not np.isfinite(values).all():
         raise _Damage("the leaves of a tree")
+    linear = [float(word) for name in ("leaf_const", "leaf_coeff") for word in fields.get(name, "").split()]
+    if not np.isfinite(linear).all():
+        raise _Damage("the leaves of a tree")
     if leaves == 1:
         return {}
     split, kinds, left, right = (_ints(fields[name], leaves - 1) for name in _OF_SPLITS if name != "threshold")

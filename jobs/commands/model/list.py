@@ -1,0 +1,46 @@
+"""``penstock model list``: the versions of a model."""
+
+from __future__ import annotations
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from penstock.jobs.commands.common import command as shared
+from penstock.jobs.console.visible import one_line
+from penstock.jobs.project.context import Context
+
+
+@click.command()
+@click.argument("model")
+@shared
+def command(context: Context, model: str) -> None:
+    """Show the versions of MODEL, the oldest first, and which is the current one.
+
+    Example: penstock model list delivery
+    """
+    from penstock.jobs.models.versions import Version, versions  # LightGBM takes a second
+
+    plan = context.project.model(model).model_plan
+
+    def state(version: Version) -> str:
+        if version.metadata is None:
+            return version.problem or ""
+        return "" if version.metadata.fingerprint == plan.fingerprint else "of another definition"
+
+    table = Table("version", "", "rows", "metrics", "")
+    found = versions(context.project.config.state / "models", plan.name)
+    for each in found:
+        known = each.metadata
+        metrics = "" if known is None else ", ".join(f"{name} {value:.6g}" for name, value in known.metrics.items())
+        cells = (each.name, "current" if each.current else "", f"{known.trained.rows:,}" if known else "", metrics)
+        table.add_row(*(Text(one_line(cell)) for cell in (*cells, state(each))))
+    context.out.print(table)
+    context.result(
+        model=plan.name,
+        versions=[
+            {"version": each.name, "current": each.current, "problem": state(each) or None,
+             "metrics": each.metadata.metrics if each.metadata else None}
+            for each in found
+        ],
+    )  # fmt: skip
