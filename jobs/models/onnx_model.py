@@ -13,6 +13,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from penstock.features.errors import PenstockError, UsageError
+from penstock.jobs.console.logs import logger
 from penstock.jobs.models.arrays import Matrix
 
 #: Tensors that hold features and answers, and numpy's types for them.
@@ -20,6 +21,8 @@ _TENSORS = {"tensor(float)": np.float32, "tensor(double)": np.float64}
 #: Where onnxruntime would look for weights outside the file: nowhere. A file from anywhere may not name others.
 _NO_FOLDER = "/nonexistent"
 _FATAL = 4
+
+_LOG = logger("infer")
 
 
 class OnnxModel:
@@ -47,12 +50,18 @@ class OnnxModel:
             )
 
     def predict(self, matrix: Matrix) -> npt.NDArray[np.float64]:
-        """Shape (rows,), or with several outputs (rows, outputs). Raises PenstockError where the model fails."""
+        """Shape (rows,), or with several outputs (rows, outputs); NaN where the model fails for a row: it is the row's
+        matter, and others have their answers.
+        """
         with np.errstate(over="ignore"):  # beyond a float there is infinity
             rows = matrix.astype(self._dtype)
         answers = np.empty((len(rows), self.width))
         for place in range(len(rows)):
-            answers[place] = self._run(rows[place : place + 1])
+            try:
+                answers[place] = self._run(rows[place : place + 1])
+            except PenstockError as error:
+                _LOG.warning("%s", error)
+                answers[place] = np.nan
         return answers[:, -1] if self._one else answers
 
     def _run(self, row: npt.NDArray[Any]) -> npt.NDArray[Any]:
