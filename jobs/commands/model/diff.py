@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import click
-from rich.table import Table
-from rich.text import Text
 
 from penstock.jobs.commands.common import command as shared
-from penstock.jobs.console.visible import one_line
+from penstock.jobs.console.grid import Grid
 from penstock.jobs.project.context import Context
 
 
@@ -25,8 +23,8 @@ def command(context: Context, model: str, first: str, second: str) -> None:
 
     plan = context.project.model(model).model_plan
     found = list(differences(context.project.config.state / "models", plan.name, first, second))
-    table = Table("", first, second)
+    grid = Grid(f"versions of {plan.name}", ("", first, second))
     for name, *values in found:
-        table.add_row(Text(one_line(name)), *(Text("" if value is None else one_line(str(value))) for value in values))
-    context.out.print(table)
+        grid.rows.append((name, *("" if value is None else str(value) for value in values)))
+    context.out.print(grid.fitted(context.out))
     context.result(model=plan.name, differences={name: values for name, *values in found})

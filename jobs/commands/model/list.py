@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import click
-from rich.table import Table
-from rich.text import Text
 
 from penstock.jobs.commands.common import command as shared
-from penstock.jobs.console.visible import one_line
+from penstock.jobs.console.grid import Grid
 from penstock.jobs.project.context import Context
 
 
@@ -19,23 +17,28 @@ def command(context: Context, model: str) -> None:
 
     Example: penstock model list delivery
     """
+    from penstock.jobs.models.folder import Metadata
     from penstock.jobs.models.versions import Version, versions  # LightGBM takes a second
 
     plan = context.project.model(model).model_plan
+
+    def measured(known: Metadata) -> dict[str, float]:
+        """On the evaluated range, without the naive answers."""
+        return {name: value for name, value in known.metrics.items() if not name.startswith(("baseline_", "trained_"))}
 
     def state(version: Version) -> str:
         if version.metadata is None:
             return version.problem or ""
         return "" if version.metadata.fingerprint == plan.fingerprint else "of another definition"
 
-    table = Table("version", "", "rows", "metrics", "")
+    grid = Grid(f"versions of {plan.name}", ("version", "", "rows trained on", "metrics", "problem"))
     found = versions(context.project.config.state / "models", plan.name)
     for each in found:
         known = each.metadata
-        metrics = "" if known is None else ", ".join(f"{name} {value:.6g}" for name, value in known.metrics.items())
+        metrics = "" if known is None else ", ".join(f"{name} {value:.6g}" for name, value in measured(known).items())
         cells = (each.name, "current" if each.current else "", f"{known.trained.rows:,}" if known else "", metrics)
-        table.add_row(*(Text(one_line(cell)) for cell in (*cells, state(each))))
-    context.out.print(table)
+        grid.rows.append((*cells, state(each)))
+    context.out.print(grid.fitted(context.out))
     context.result(
         model=plan.name,
         versions=[
