@@ -168,6 +168,14 @@ def test_a_name_of_nothing_is_told(whole: Path, name: str) -> None:
         assert "not foreseen" not in result.output and "\x1b" not in result.output
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_version_of_no_name_is_told(whole: Path, name: str) -> None:
+    for command, *arguments in (["show", "cost", name], ["promote", "cost", name], ["diff", "cost", name, name]):
+        result = run("model", command, "--project", str(whole), "--", *arguments)
+        assert result.exit_code == 2, (command, result.output)
+        assert "not foreseen" not in result.output and "\x1b" not in result.output
+
+
 @pytest.mark.parametrize("name", [*NAMES, "_x"])
 def test_a_project_must_have_a_name_that_feast_and_kafka_take(folder: Path, name: str) -> None:
     toml = folder / "penstock.toml"
