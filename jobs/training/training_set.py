@@ -173,9 +173,9 @@ def _schema(plan: ModelPlan, report: TrainingReport) -> pa.Schema:
 
 def _rows(plan: ModelPlan, joined: pa.Table, schema: pa.Schema, report: TrainingReport) -> pa.Table:
     """The joined rows as they are written; those whose vector overflows, and those that are filtered, are left out."""
-    found = vectors(plan.training, _leaves(plan.training, joined), joined.num_rows)
+    found = vectors(plan.training, leaves_of(plan.training, joined), joined.num_rows)
     label, overflow = _label(plan, joined)
-    lost = _lost(found, joined.num_rows) | overflow
+    lost = lost_rows(found, joined.num_rows) | overflow
     wanted = ~lost if plan.filter is None else ~lost & _holds(found.columns.pop(plan.filter.name))
     report.dead += int(lost.sum())
     report.filtered += int((~lost & ~wanted).sum())
@@ -207,7 +207,8 @@ def _holds(condition: Values) -> Mask:
     return held
 
 
-def _leaves(plan: ModelPlan, joined: pa.Table) -> dict[str, Values]:
+def leaves_of(plan: ModelPlan, joined: pa.Table) -> dict[str, Values]:
+    """What the vector's expressions read, from rows of ``joined_rows``."""
     leaves = {name: values_of(plan.on.column(name).type, joined[f"c_{name}"]) for name in leaf_names(plan, "column")}
     for item in plan.inputs:
         types = {name: type for name, type, _ in item.features}
@@ -216,7 +217,8 @@ def _leaves(plan: ModelPlan, joined: pa.Table) -> dict[str, Values]:
     return leaves
 
 
-def _lost(found: Vectors, rows: int) -> Mask:
+def lost_rows(found: Vectors, rows: int) -> Mask:
+    """The rows that an int64 of their vector does not fit. Shape (rows,)."""
     lost = np.zeros(rows, np.bool_)
     for mask in found.overflow.values():
         lost |= mask

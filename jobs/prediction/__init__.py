@@ -1,0 +1,1 @@
+"""Answers of a model that no request on Kafka asks for."""
