@@ -42,6 +42,10 @@ _CONSUMER = {
     "fetch_max_bytes": 32 << 20,
 }
 
+#: A reader without a group asks where topics end, and each question waits behind the fetch under way at that broker:
+#: such a fetch waits for records so long, in milliseconds.
+_READER = {"fetch_max_wait_ms": 20}
+
 _PRODUCER = {
     "acks": "all",
     "enable_idempotence": True,
@@ -69,7 +73,7 @@ def consumer(config: Config, topics: Sequence[str] | None, *, answer_ms: int = A
     ``options`` are Kafka's own, with underscores, and go before these. Raises PenstockError when no broker answers
     within ``answer_ms``.
     """
-    named = {**_CONSUMER, **options}
+    named = {**_CONSUMER, **({} if "group_id" in options else _READER), **options}
     with answering(config):
         if config.kafka.client == "confluent":
             return ConfluentConsumer(topics or (), named, confluent_options(config), answer_ms)

@@ -26,8 +26,6 @@ from penstock.jobs.streaming.writer import newest
 ENDS_MS = 1_000
 #: The pause before it is asked again, and the longest wait for records, in seconds: a stop waits for it.
 PAUSE_S = 0.1
-#: How long a fetch may wait for rows at the broker, in milliseconds: the question where a topic ends waits behind it.
-FETCH_MS = 20
 #: Records taken at once: more of them would keep the rows waiting.
 BATCH = 5_000
 #: Seconds between two lines about the first reading.
@@ -166,7 +164,7 @@ def following(project: Project, plans: Sequence[ViewPlan], every_s: float) -> It
     topics = {project.names.features(plan.name): plan for plan in plans}
     ensure_topics(project.config, list(topics))
     with (
-        consumer(project.config, None, fetch_max_wait_ms=FETCH_MS) as reader,
+        consumer(project.config, None) as reader,
         Following(reader, topics, every_s) as tables,
     ):
         yield tables
