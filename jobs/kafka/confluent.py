@@ -206,12 +206,14 @@ class _Notes:
             raise failure(self._final)
 
 
-def _await_answer(client: Any, notes: _Notes, answer_ms: int) -> None:
-    """Returns when a broker has answered. Raises Unanswered, with the reason, and LoginRefused."""
+def _await_answer(client: Any, notes: _Notes, answer_ms: int, ask: Callable[[float], Any]) -> None:
+    """Returns when a broker has answered: ``ask`` within so many seconds. Raises Unanswered, with the reason, and
+    LoginRefused.
+    """
     deadline = time.monotonic() + answer_ms / 1000
     while True:
         with suppress(KafkaException):
-            client.cluster_id(min(_LOOK_S, answer_ms / 1000))
+            ask(min(_LOOK_S, answer_ms / 1000))
             return
         client.poll(0)  # lets it say its errors
         notes.check()
@@ -225,7 +227,8 @@ def require_answer(login: Mapping[str, Any], answer_ms: int) -> None:
     kafka-python says neither the reason nor that a login was refused.
     """
     notes = _Notes()
-    _await_answer(confluent_kafka.Producer({**_SHARED, **login, "error_cb": notes}), notes, answer_ms)
+    client = confluent_kafka.Producer({**_SHARED, **login, "error_cb": notes})
+    _await_answer(client, notes, answer_ms, client.cluster_id)
 
 
 #: What librdkafka calls otherwise than Kafka.
@@ -298,8 +301,12 @@ class ConfluentConsumer(Consumer):
         self._client: Any = confluent_kafka.Consumer(
             {**_SHARED, **_CONSUMER, **login, **named, "error_cb": self._notes}
         )
-        _begin(self, lambda: _await_answer(self._client, self._notes, answer_ms))
+        _begin(self, lambda: _await_answer(self._client, self._notes, answer_ms, self._ask))
         self._subscribe(list(topics))
+
+    def _ask(self, seconds: float) -> None:
+        """About a topic that is not there: asked for the cluster's id, librdkafka may be silent for a second."""
+        self._client.list_topics(_NO_GROUP, timeout=seconds)
 
     def _subscribe(self, topics: list[str]) -> None:
         if topics and self.group_id is not None:
@@ -516,7 +523,7 @@ class ConfluentProducer(Producer):
         self._client: Any = confluent_kafka.Producer(
             {**_SHARED, **_PRODUCER, **login, **named, "error_cb": self._notes}
         )
-        _begin(self, lambda: _await_answer(self._client, self._notes, answer_ms))
+        _begin(self, lambda: _await_answer(self._client, self._notes, answer_ms, self._client.cluster_id))
 
     @_ours
     def send(
