@@ -13,7 +13,7 @@ from tests.flights import Days, ms
 CELLS = [
     Cell("inference", "uncommitted"),
     Cell("flink", "checkpoint"),
-    Cell("broker", "rebalance"),
+    Cell("broker", "mid-batch"),
 ]
 DAYS = Days(ms("2013-10-01"), ms("2013-10-06"), ms("2013-10-08"), ms("2013-10-08T16:00:00"))
 
