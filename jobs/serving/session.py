@@ -116,7 +116,7 @@ class Renewal:
     ) -> None:
         self._session, self._stop, self._told, self._committed = session, stop, told, committed
         self._renewed: deque[float] = deque(maxlen=MOST)
-        self._last_committed, self._since = 0, 0.0
+        self._last_committed, self._since, self._last_told = 0, 0.0, ""
 
     def renew(self, error: KafkaFailure | KafkaAway) -> None:
         """Returns with new clients in the session. Raises the error, or what else prevents them."""
@@ -127,9 +127,16 @@ class Renewal:
             raise error
         why = str(error).splitlines()[0]
         self._told(f"the Kafka clients are made anew, and go on from the committed offsets: {why}")
+        self._last_told = ""
         while not self._attempt(error):
             self._stop.wait(PAUSE_S)
         self._renewed.append(time.monotonic())
+
+    def _tell(self, line: str) -> None:
+        """The reason of one attempt may be that of many."""
+        if line != self._last_told:
+            self._last_told = line
+            self._told(line)
 
     def _attempt(self, error: KafkaFailure | KafkaAway) -> bool:
         if self._stop.is_set() or time.monotonic() > self._since + PATIENCE_S:
@@ -138,7 +145,8 @@ class Renewal:
             another = self._session.is_another()
             if not another:
                 self._session.renew()
-        except PASSING:
+        except PASSING as again:
+            self._tell(f"new Kafka clients cannot begin yet: {str(again).splitlines()[0]}")
             return False
         except PenstockError:  # the first error says more
             raise error from None
