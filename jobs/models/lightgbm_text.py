@@ -75,7 +75,8 @@ def _blocks(text: str) -> tuple[dict[str, str], list[str]]:
     """The header's fields, and the text of each tree."""
     head, _, rest = text.partition(_SIZES)
     sizes, _, body = rest.partition("\n")
-    if _TREES_END not in body or _END not in body:
+    # a model that was made from a text has no parameters, and the last line tells that it is whole
+    if _TREES_END not in body or not (_END in body or _CATEGORIES in body):
         raise _Damage("it ends before its end")
     blocks, place, raw = [], 0, body.lstrip("\n").encode()
     for number, size in enumerate(map(int, sizes.split())):
