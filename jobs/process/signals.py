@@ -16,6 +16,8 @@ from penstock.jobs.process.children import GRACE_S
 
 #: Seconds from the signal to the end, whatever is away: a supervisor kills after ``GRACE_S``.
 DEADLINE_S = GRACE_S - 2.0
+#: Seconds that killed processes may take to be gone.
+END_S = 1.0
 
 
 @contextlib.contextmanager
@@ -46,7 +48,10 @@ def stop_on_signals() -> Iterator[threading.Event]:
 
 def _end_at_once() -> None:
     os.write(sys.stderr.fileno(), f"not ended within {DEADLINE_S:.0f} s: what is in hand is given back\n".encode())
-    for child in psutil.Process().children():
+    children = psutil.Process().children()
+    for child in children:
         with contextlib.suppress(psutil.NoSuchProcess):
             child.kill()
+    # or they would outlive this process for a moment
+    psutil.wait_procs(children, END_S)
     os._exit(1)
