@@ -4,39 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import jinja2
-import plotly.offline
-
 from penstock.features.durations import duration_text
-from penstock.features.errors import PenstockError
 from penstock.features.span import Span
 from penstock.jobs.audit.findings import CAUSES, MEANING
 from penstock.jobs.audit.plots import COLORS, MOMENT_WORDS, by_feature, over_time
 from penstock.jobs.audit.report import Report
 from penstock.jobs.console.times import range_words, time_words
-from penstock.jobs.process.whole_file import write_whole
+from penstock.jobs.pages.page import render, write
 
 
 def write_page(report: Report, file: Path) -> None:
     """Writes the page, whole or not at all. Raises PenstockError when it cannot be written."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(file, page(report))
-    except OSError as error:
-        raise PenstockError(f"the page cannot be written: {error.strerror}", where=str(file)) from None
+    write(page(report), file)
 
 
 def page(report: Report) -> str:
     """The HTML."""
-    templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.filters |= {"number": "{:,}".format, "percent": percent, "age": _age}
-    return templates.get_template("page.html").render(
+    return render(
+        Path(__file__).with_name("page.html"),
+        {"percent": percent, "age": _age},
         report=report,
         span=range_words(Span(report.from_ms, report.to_ms)),
         moments=MOMENT_WORDS,
@@ -46,7 +32,6 @@ def page(report: Report) -> str:
         meaning=MEANING,
         colors=COLORS,
         time=time_words,
-        plotly=plotly.offline.get_plotlyjs(),
     )
 
 

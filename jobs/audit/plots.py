@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import plotly.graph_objects as go
-import plotly.io
 
 from penstock.jobs.audit.findings import CAUSES
 from penstock.jobs.audit.report import Report
+from penstock.jobs.pages.page import plot
 
 #: Told apart by people who see few colours, too (Okabe and Ito); what is a bug is the loudest.
 COLORS = dict(zip(CAUSES, ("#CC79A7", "#E69F00", "#009E73", "#999999", "#0072B2", "#56B4E9", "#D55E00"), strict=True))
@@ -29,7 +29,7 @@ def by_feature(report: Report, moment: str) -> str:
         figure.add_bar(name=cause, x=shares, y=names, orientation="h", marker_color=COLORS[cause])
     figure.update_layout(barmode="stack", height=_ROW * len(features) + _AROUND, xaxis_tickformat=".2~%")
     figure.update_yaxes(automargin=True, dtick=1)
-    return _html(figure, f"by-feature-{moment}")
+    return plot(figure, f"by-feature-{moment}")
 
 
 def over_time(report: Report) -> str:
@@ -41,18 +41,4 @@ def over_time(report: Report) -> str:
         shares = [getattr(step, moment) / step.values for step in steps]
         figure.add_scatter(name=words, x=times, y=shares, mode="lines+markers", line_color=_LINES[moment])
     figure.update_layout(height=320, yaxis_tickformat=".2~%", yaxis_rangemode="tozero")
-    return _html(figure, "over-time")
-
-
-def _html(figure: go.Figure, id: str) -> str:
-    figure.update_layout(
-        template="plotly_white",
-        margin={"l": 10, "r": 10, "t": 30, "b": 40},
-        legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0},
-        showlegend=True,
-        font_family="inherit",
-    )
-    html: str = plotly.io.to_html(
-        figure, include_plotlyjs=False, full_html=False, div_id=id, config={"displayModeBar": False, "responsive": True}
-    )
-    return html
+    return plot(figure, "over-time")

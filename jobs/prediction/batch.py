@@ -31,7 +31,7 @@ from penstock.jobs.batch.history import history_files, source_rows
 from penstock.jobs.batch.parts import FINGERPRINT, FROM, TO, part_files
 from penstock.jobs.console.times import range_words
 from penstock.jobs.models.arrays import ARROW_TYPES
-from penstock.jobs.models.folder import LIGHTGBM, LoadedModel, load_current, load_named
+from penstock.jobs.models.folder import LoadedModel, load_current, load_named
 from penstock.jobs.models.kernel.takeover import take_over
 from penstock.jobs.parquet.checksums import PLACEHOLDER, add_checksum, check_files
 from penstock.jobs.process.whole_file import whole_file
@@ -96,8 +96,7 @@ def predict(
     plan = project.model(model_name).model_plan
     models = project.config.state / "models"
     model = load_current(models, plan) if version is None else load_named(models, plan, version)
-    if model.metadata.written_in == LIGHTGBM:
-        told(take_over(model))
+    told(take_over(model))
     views = [project.plans[item.view] for item in plan.inputs]
     for view in dict.fromkeys(views):
         check_coverage(project, view, project.change_points(view.name), span)

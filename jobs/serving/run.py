@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
 
-from penstock.features.errors import RefusedError, UsageError
+from penstock.features.errors import UsageError
 from penstock.features.plan import ModelPlan
 from penstock.jobs.kafka.clients import answering, ensure_topics, require_topics, topic_ids
 from penstock.jobs.kafka.doubts import Doubts
@@ -16,7 +16,7 @@ from penstock.jobs.kafka.owner import check_output, claim
 from penstock.jobs.kafka.watch import TopicWatch
 from penstock.jobs.metrics.inference import InferenceMetrics
 from penstock.jobs.metrics.serve import served
-from penstock.jobs.models.folder import LIGHTGBM, LoadedModel, load_current
+from penstock.jobs.models.folder import load_current
 from penstock.jobs.models.kernel.takeover import take_over
 from penstock.jobs.project.project import Project
 from penstock.jobs.serving.begin import Begin
@@ -24,6 +24,7 @@ from penstock.jobs.serving.counts import InferenceCounts, Progress
 from penstock.jobs.serving.inference import Inference
 from penstock.jobs.serving.inputs import inputs_of
 from penstock.jobs.serving.mirror import mirrored, streamed
+from penstock.jobs.serving.moment import check_moment
 from penstock.jobs.serving.reader import Reader
 from penstock.jobs.serving.request_topic import RequestTopic
 from penstock.jobs.serving.session import PASSING, Renewal, Session
@@ -55,11 +56,13 @@ def infer(
     """
     plan = project.model(model_name).model_plan
     model = load_current(project.config.state / "models", plan)
-    _check_moment(model, told)
+    check_moment(model)
+    if model.metadata.before is None:
+        told(f"{model.name} {model.version} does not say whether it was trained with --before; it is served as without")
     topic = _request_topic(project, plan)
     group = group or project.names.infer_group(plan.name)
     told(f"{plan.name} {model.version}: requests from {topic}, predictions to {plan.output}, as the group {group}")
-    told(_predicts(model))
+    told(take_over(model))
     with ExitStack() as opened, answering(project.config):
         store = opened.enter_context(open_store(project.folder))
         # a store that is down, or holds rows of other definitions, is found before there are requests
@@ -117,26 +120,6 @@ def _run(
         except PASSING as error:
             renewal.renew(error)
             job.go_on(session.consumer, session.transactions)
-
-
-def _predicts(model: LoadedModel) -> str:
-    """A line: who predicts. The kernel is for LightGBM's trees."""
-    if model.metadata.written_in == LIGHTGBM:
-        return take_over(model)
-    return f"{model.name} {model.version}: {model.runtime} predicts"
-
-
-def _check_moment(model: LoadedModel, told: Callable[[str], None]) -> None:
-    """Refuses a model of features without the events at the request's time: the store's rows have them."""
-    if model.metadata.before:
-        raise RefusedError(
-            f"{model.name} {model.version} was trained with --before: without the events at the request's time",
-            where=str(model.file.parent),
-            allowed="a model that was trained with them: infer serves rows that have them",
-            hint=f"run 'penstock training-set {model.name}' without --before and 'penstock train {model.name}' again",
-        )
-    if model.metadata.before is None:
-        told(f"{model.name} {model.version} does not say whether it was trained with --before; it is served as without")
 
 
 def _check_topic(asked: RequestTopic, watch: TopicWatch, now: bool) -> None:

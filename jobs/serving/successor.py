@@ -14,9 +14,10 @@ import numpy.typing as npt
 from penstock.features.errors import PenstockError, RefusedError
 from penstock.features.plan import ModelPlan
 from penstock.features.vector import Values
-from penstock.jobs.models.folder import LIGHTGBM, LoadedModel, load_named
+from penstock.jobs.models.folder import LoadedModel, load_named
 from penstock.jobs.models.kernel.takeover import take_over
 from penstock.jobs.models.pointer import current_version
+from penstock.jobs.serving.moment import check_moment
 
 #: Seconds between two looks at the pointer.
 LOOK_S = 0.2
@@ -103,10 +104,8 @@ class Successor:
             return
         try:
             new = load_named(self._models, self._plan, version)
-            if new.metadata.before:
-                raise RefusedError("it was trained with --before: without the events at the request's time")
-            if new.metadata.written_in == LIGHTGBM:
-                self._told(take_over(new))
+            check_moment(new)
+            self._told(take_over(new))
             self._told(_compared(former, new, self._recent.batches(), self._bound))
         except Exception as error:  # whatever it is, the former version answers as well
             self.refused += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from penstock.jobs.models.folder import LoadedModel
+from penstock.jobs.models.folder import LIGHTGBM, LoadedModel
 from penstock.jobs.models.kernel.check_rows import check_rows
 from penstock.jobs.models.kernel.forest import read_forest
 from penstock.jobs.models.kernel.predictor import TreeKernel
@@ -15,7 +15,12 @@ ALONE = 8
 
 
 def take_over(model: LoadedModel) -> str:
-    """Returns a line: who predicts, and why. From then on ``model.trees.runtime`` names it, too."""
+    """Returns a line: who predicts, and why. From then on ``model.runtime`` names it, too.
+
+    The kernel is for LightGBM's trees; any other model goes on as it is.
+    """
+    if model.metadata.written_in != LIGHTGBM:
+        return f"{model.name} {model.version}: {model.runtime} predicts"
     try:
         said = _take_over(model)
     except Exception as error:  # whatever it is, LightGBM predicts as well

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-import plotly.io
 
 from penstock.jobs.console.visible import one_line
+from penstock.jobs.pages.page import plot
 from penstock.jobs.training.report.evaluation import Importance, Part
 from penstock.jobs.training.train import Fold
 
@@ -40,7 +40,7 @@ def by_slice(parts: Sequence[Part], main: str, id: str) -> str:
     figure.update_traces(orientation="h")
     figure.update_layout(barmode="group", height=2 * _ROW * len(parts) + _AROUND, xaxis_rangemode="tozero")
     figure.update_yaxes(automargin=True, tickvals=places, ticktext=names, autorange="reversed")
-    return _html(figure, id)
+    return plot(figure, id)
 
 
 def calibration(bins: Sequence[tuple[float, float, float]]) -> str:
@@ -50,7 +50,7 @@ def calibration(bins: Sequence[tuple[float, float, float]]) -> str:
     predicted, true = [each[0] for each in bins], [each[1] for each in bins]
     figure.add_scatter(name="model", x=predicted, y=true, mode="lines+markers", line_color=MODEL)
     figure.update_layout(height=380, xaxis_title="mean prediction", yaxis_title="share of true labels")
-    return _html(figure, "calibration")
+    return plot(figure, "calibration")
 
 
 def over_folds(folds: Sequence[Fold], main: str) -> str:
@@ -63,7 +63,7 @@ def over_folds(folds: Sequence[Fold], main: str) -> str:
     ):
         figure.add_scatter(name=name, x=times, y=values, mode="lines+markers", line_color=color)
     figure.update_layout(height=320, yaxis_rangemode="tozero")
-    return _html(figure, "over-folds")
+    return plot(figure, "over-folds")
 
 
 def importance(features: Sequence[Importance]) -> str:
@@ -74,7 +74,7 @@ def importance(features: Sequence[Importance]) -> str:
     figure.update_layout(height=_ROW * len(first) + _AROUND)
     figure.update_yaxes(automargin=True, autorange="reversed", dtick=1)
     figure.update_layout(xaxis_title="mean of the absolute SHAP values")
-    return _html(figure, "importance", legend=False)
+    return plot(figure, "importance", legend=False)
 
 
 def swarm(features: Sequence[Importance]) -> str:
@@ -93,23 +93,9 @@ def swarm(features: Sequence[Importance]) -> str:
     names = [words(feature.name) for feature in first]
     figure.update_layout(height=_ROW * len(first) + _AROUND, xaxis_title="SHAP value")
     figure.update_yaxes(automargin=True, tickvals=list(range(len(first))), ticktext=names, autorange="reversed")
-    return _html(figure, "swarm", legend=False)
+    return plot(figure, "swarm", legend=False)
 
 
 def _spread(row: int) -> float:
     """Between -0.35 and 0.35: points of one value stand beside each other, in every report in the same way."""
     return 0.7 * float(np.modf(row * 0.6180339887)[0]) - 0.35
-
-
-def _html(figure: go.Figure, id: str, *, legend: bool = True) -> str:
-    figure.update_layout(
-        template="plotly_white",
-        margin={"l": 10, "r": 10, "t": 30, "b": 40},
-        legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0},
-        showlegend=legend,
-        font_family="inherit",
-    )
-    text: str = plotly.io.to_html(
-        figure, include_plotlyjs=False, full_html=False, div_id=id, config={"displayModeBar": False, "responsive": True}
-    )
-    return text
