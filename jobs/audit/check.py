@@ -45,7 +45,7 @@ def checked(project: Project, plan: ModelPlan, file: Path, span: Span | None = N
     that is missing or does not fit, PenstockError for what DuckDB or Kafka cannot.
     """
     with explained(f"the check of {plan.name}"), scratch_database(file.parent, project.config.batch.memory) as db:
-        before = versions_before(project.config.state / "models", plan.name)
+        before = versions_before(project.config.models_at, plan.name)
         load_served(db, plan, project.plans, file, span, before)
         total = int(one_row(db, "SELECT count(*) FROM served")[0])
         timeless = frozenset(str(item.name) for item in plan.inputs if project.plans[item.view].static)

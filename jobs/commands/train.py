@@ -89,7 +89,7 @@ def command(
     project = context.project
     plan = project.model(model).model_plan
     file = data or project.config.state / "training" / f"{plan.name}.parquet"
-    models, threads = project.config.state / "models", project.config.training.threads
+    models, threads = project.config.models_at, project.config.training.threads
     spans = Span(from_ms, to_ms), Span(to_ms, until_ms)
     columns = slice_columns(project, plan, file, slices, spans[1])
     report = train(

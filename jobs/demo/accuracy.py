@@ -95,7 +95,7 @@ def _point_in_time(project: Project, span: Timeline, proof: Path) -> Doubles:
     training_set(project, MODEL, span.live, span.end, file, change_points=proof / "batch")
     table = pq.read_table(file)
     order = np.lexsort((np.array(table["id"].to_pylist()), np.array(table["t"])))
-    model = load_current(project.config.state / "models", project.model(MODEL).model_plan)
+    model = load_current(project.config.models_at, project.model(MODEL).model_plan)
     predicted: Doubles = model.predict_table(table)[order]
     return predicted
 

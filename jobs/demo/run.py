@@ -44,7 +44,7 @@ def history(context: Context, project: Project, span: Timeline, outcome: Outcome
         outcome.trained = train(
             file,
             plan,
-            project.config.state / "models",
+            project.config.models_at,
             Span(span.start, span.evaluated),
             Span(span.evaluated, span.live),
             threads=project.config.training.threads,

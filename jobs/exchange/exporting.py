@@ -18,7 +18,7 @@ _PARAMETERS_END, _CATEGORIES = "\nend of parameters\n", "\npandas_categorical:"
 
 def export_file(model: LoadedModel, file: Path) -> None:
     """Writes the version's model: LightGBM's text with its categories, as DataFrames have them, or the ONNX file."""
-    text = lightgbm_text(model).encode() if model.metadata.written_in == LIGHTGBM else model.file.read_bytes()
+    text = lightgbm_text(model).encode() if model.metadata.written_in == LIGHTGBM else model.read()
     file.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(file) as unfinished:
         unfinished.write_bytes(text)
@@ -28,7 +28,7 @@ def lightgbm_text(model: LoadedModel) -> str:
     """The version's text with its categories: LightGBM then takes a DataFrame whose text columns are categories."""
     known = model.metadata.categories
     lists = [known[name] for name, type in model.metadata.features if type == "string"]
-    trees = model.file.read_text().partition(_CATEGORIES)[0]
+    trees = model.read().decode().partition(_CATEGORIES)[0]
     # of several quantiles one model was put together, without the parameters that end each of LightGBM's files
     whole = trees if _PARAMETERS_END in trees else f"{trees}\nparameters:\n{_PARAMETERS_END}"
     return f"{whole}{_CATEGORIES}{json.dumps(lists)}\n"

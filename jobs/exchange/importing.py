@@ -19,7 +19,6 @@ from penstock.features.errors import UsageError, did_you_mean
 from penstock.features.objectives import CLASSES, PROBABILITY, SCORE
 from penstock.features.plan import ModelPlan
 from penstock.features.span import Span
-from penstock.jobs.models.durable import read
 from penstock.jobs.models.folder import (
     FORMAT,
     LIGHTGBM,
@@ -32,6 +31,8 @@ from penstock.jobs.models.folder import (
     sha256,
 )
 from penstock.jobs.models.lightgbm_text import FIRST, LightGBMText, read_text
+from penstock.jobs.models.storage.durable import read
+from penstock.jobs.models.storage.storage import Models
 from penstock.jobs.models.trees import Trees
 from penstock.jobs.training.examples import Doubles, Examples, TrainingSet, learned_label, read_examples
 from penstock.jobs.training.metrics import Metrics, main_metric
@@ -89,7 +90,7 @@ class ImportReport:
 def import_model(
     file: Path,
     plan: ModelPlan,
-    models: Path,
+    models: Models,
     data: Path,
     trained: Span,
     evaluated: Span,
@@ -118,7 +119,7 @@ def import_model(
     )
     if text is not None:
         _check_objective(plan, text, metadata.outputs, where)
-    predictor = predictor_of(metadata, model, file)
+    predictor = predictor_of(metadata, model, where)
     answers = _answers(plan, predictor, tested, where)
     metrics = measured(plan, np.sort(answers, axis=1) if metadata.rising else answers, tested)
     baseline = baseline_of(plan, held, learned, tested)

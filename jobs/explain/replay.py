@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from penstock.features.objectives import QUANTILES
 from penstock.features.vector import Values
 from penstock.jobs.models.folder import LIGHTGBM, load_version
+from penstock.jobs.models.storage.storage import Models
 
 Answer = float | dict[str, float]
 
@@ -41,7 +41,7 @@ class Replay:
     outputs: dict[str, Shares] = field(default_factory=dict)
 
 
-def replay(models: Path, prediction: dict[str, Any]) -> Replay:
+def replay(models: Models, prediction: dict[str, Any]) -> Replay:
     """Predicts again. Raises UsageError when the version is gone, RefusedError when it has another fingerprint."""
     model = load_version(models, prediction["model"], prediction["version"], prediction["fingerprint"])
     features = model.metadata.features

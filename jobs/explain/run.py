@@ -89,7 +89,7 @@ def explain(project: Project, id: str, model_name: str | None = None) -> Explana
 
 def _replay(project: Project, prediction: dict[str, Any]) -> tuple[Replay | None, PenstockError | None]:
     try:
-        return replay(project.config.state / "models", prediction), None
+        return replay(project.config.models_at, prediction), None
     except PenstockError as error:
         return None, error
 

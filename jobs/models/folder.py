@@ -1,4 +1,4 @@
-"""A model's versions on disk: ``<models>/<model>/<version>/{model.txt,metadata.json}`` and one pointer, ``current``.
+"""A model's versions: ``<models>/<model>/<version>/{model.txt,metadata.json}`` and a file for each alias (``pointer``).
 A model in ONNX is ``model.onnx``.
 
 A version's name ends with the hash of its metadata, and the metadata holds the hash of the model: a folder that was
@@ -8,14 +8,10 @@ written by halves, or changed by hand, is not loaded.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import lightgbm as lgb
@@ -28,9 +24,10 @@ from penstock.features.errors import PenstockError, RefusedError, UsageError
 from penstock.features.plan import LabelPlan, ModelPlan
 from penstock.features.vector import Values
 from penstock.jobs.models.arrays import Matrix, matrix, values_of
-from penstock.jobs.models.durable import keep_names, read, write
 from penstock.jobs.models.lightgbm_text import read_text
+from penstock.jobs.models.log import record
 from penstock.jobs.models.pointer import CURRENT, current_version, set_current
+from penstock.jobs.models.storage.storage import Models, storage_of
 from penstock.jobs.models.trees import Trees
 
 if TYPE_CHECKING:
@@ -98,9 +95,17 @@ class LoadedModel:
     version: str
     fingerprint: str
     metadata: Metadata
-    #: Its model.txt or model.onnx.
-    file: Path
+    models: Models
     predictor: Trees | OnnxModel
+
+    @property
+    def where(self) -> str:
+        """Its folder, for people."""
+        return storage_of(self.models).where(self.name, self.version)
+
+    def read(self) -> bytes:
+        """Its model.txt or model.onnx. Raises PenstockError where it is gone."""
+        return _read(self.models, self.name, self.version, FILES[self.metadata.written_in])
 
     @property
     def trees(self) -> Trees:
@@ -140,90 +145,104 @@ class LoadedModel:
         return self.predict({name: values_of(type, table[name]) for name, type in self.metadata.features})
 
 
-def save(models: Path, metadata: Metadata, model: bytes) -> str:
-    """Writes a version, whole or not at all, and makes it the current one. Returns its name.
+def save(models: Models, metadata: Metadata, model: bytes, *, current: bool = True) -> str:
+    """Writes a version, whole or not at all, and makes it the current one unless told otherwise. Returns its name.
 
     Raises PenstockError when it cannot be written: the former version is the current one then.
     """
-    folder = models / metadata.model
     described = metadata.model_dump_json(indent=2).encode()
     version = f"{metadata.created.astimezone(UTC):%Y%m%dT%H%M%SZ}-{sha256(described)[:_DIGITS]}"
+    storage, files = storage_of(models), {FILES[metadata.written_in]: model, METADATA: described}
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _write_version(folder / version, {FILES[metadata.written_in]: model, METADATA: described})
-        set_current(models, metadata.model, version)
+        storage.add(files, metadata.model, version)
+        former = current_version(models, metadata.model) if current else None
+        if current:
+            set_current(models, metadata.model, version)
     except OSError as error:
-        raise PenstockError(f"the model cannot be saved: {error.strerror}", where=str(folder)) from None
+        why = error.strerror or error
+        raise PenstockError(f"the model cannot be saved: {why}", where=storage.where(metadata.model)) from None
+    details = {"imported": metadata.imported} if metadata.imported else {}
+    made = {"metrics": metadata.metrics, "trained": metadata.trained.model_dump(), **details}
+    record(models, metadata.model, "import" if metadata.imported else "train", version, **made)
+    if current:
+        record(models, metadata.model, "promote", version, alias=CURRENT, former=former)
     return version
 
 
-def load_current(models: Path, plan: ModelPlan) -> LoadedModel:
+def load_current(models: Models, plan: ModelPlan) -> LoadedModel:
     """The version that ``current`` names.
 
     Raises UsageError when none was trained, RefusedError when it was trained for another definition, PenstockError
     for a folder that is not what was written.
     """
-    folder = models / plan.name
-    version = current_version(models, plan.name)
+    version, storage = current_version(models, plan.name), storage_of(models)
     if version is None:
         raise UsageError(
-            f"{plan.name} has no trained model", where=str(folder), hint=f"run 'penstock train {plan.name}' first"
+            f"{plan.name} has no trained model",
+            where=storage.where(plan.name),
+            hint=f"run 'penstock train {plan.name}' first",
         )
     if not _VERSION.fullmatch(version):
-        raise PenstockError(f"{version[:80]!r} is not a version", where=str(folder / CURRENT))
-    return _load(folder / version, plan)
+        raise PenstockError(f"{version[:80]!r} is not a version", where=storage.where(plan.name, CURRENT))
+    return _load(models, plan, version)
 
 
-def load_named(models: Path, plan: ModelPlan, version: str) -> LoadedModel:
+def load_named(models: Models, plan: ModelPlan, version: str) -> LoadedModel:
     """A version for this plan, whichever is the current one.
 
     Raises UsageError for a version that is not there, RefusedError for one of another definition, PenstockError for a
     folder that is not what was written.
     """
-    return _load(version_folder(models, plan.name, version), plan)
+    check_version(models, plan.name, version)
+    return _load(models, plan, version)
 
 
-def version_folder(models: Path, model: str, version: str) -> Path:
-    """Where a version is. Raises UsageError when it is not there."""
-    folder = models / model / version
-    if not _VERSION.fullmatch(version) or not folder.is_dir():
+def check_version(models: Models, model: str, version: str) -> None:
+    """Raises UsageError for a version that is not there."""
+    if not _there(models, model, version):
         raise UsageError(
             f"{model} has no version {version[:80]}",
-            where=str(models / model),
+            where=storage_of(models).where(model),
             allowed=", ".join(version_names(models, model)) or None,
         )
-    return folder
 
 
-def version_names(models: Path, model: str) -> list[str]:
-    """Of all versions, the oldest first."""
-    folder = models / model
-    names = (path.name for path in folder.iterdir()) if folder.is_dir() else ()
+def _there(models: Models, model: str, version: str) -> bool:
+    return bool(_VERSION.fullmatch(version)) and version in version_names(models, model)
+
+
+def version_names(models: Models, model: str) -> list[str]:
+    """Of all versions, the oldest first. Raises PenstockError where the folder cannot be read."""
+    storage = storage_of(models)
+    try:
+        names = storage.names(model)
+    except OSError as error:
+        why = error.strerror or error
+        raise PenstockError(f"the versions of {model} are not known: {why}", where=storage.where(model)) from None
     return sorted(name for name in names if _VERSION.fullmatch(name))
 
 
-def load_version(models: Path, model: str, version: str, fingerprint: str) -> LoadedModel:
+def load_version(models: Models, model: str, version: str, fingerprint: str) -> LoadedModel:
     """A version by its name, whichever is the current one and whatever the definitions say by now.
 
     Raises UsageError when it is gone, RefusedError when it is not of this fingerprint, PenstockError for a folder that
     is not what was written.
     """
-    folder = models / model / version
-    if not _VERSION.fullmatch(version) or not folder.is_dir():
+    if not _there(models, model, version):
         raise UsageError(
             f"version {version[:80]} of {model} is gone",
-            where=str(models / model),
+            where=storage_of(models).where(model),
             allowed=", ".join(version_names(models, model)) or None,
             hint="put its folder back to replay what it predicted",
         )
-    metadata = read_metadata(folder)
+    metadata = read_metadata(models, model, version)
     if metadata.fingerprint != fingerprint or metadata.model != model:
         raise RefusedError(
             f"version {version} of {metadata.model} has fingerprint {metadata.fingerprint}",
-            where=str(folder),
+            where=storage_of(models).where(model, version),
             allowed=f"fingerprint {fingerprint} of {model}, as the prediction says",
         )
-    return _loaded(folder, metadata)
+    return _loaded(models, version, metadata)
 
 
 def sha256(data: bytes) -> str:
@@ -231,114 +250,101 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _load(folder: Path, plan: ModelPlan) -> LoadedModel:
-    metadata = read_metadata(folder)
-    _check_plan(metadata, plan, folder)
-    return _loaded(folder, metadata)
+def _load(models: Models, plan: ModelPlan, version: str) -> LoadedModel:
+    metadata = read_metadata(models, plan.name, version)
+    _check_plan(metadata, plan, storage_of(models).where(plan.name, version))
+    return _loaded(models, version, metadata)
 
 
-def versions_before(models: Path, model: str) -> list[str]:
+def versions_before(models: Models, model: str) -> list[str]:
     """The versions that were trained with --before. Raises PenstockError for one that is not what was written."""
-    return [name for name in version_names(models, model) if read_metadata(models / model / name).before]
+    return [name for name in version_names(models, model) if read_metadata(models, model, name).before]
 
 
-def read_metadata(folder: Path) -> Metadata:
-    """What is known of the version in this folder. Raises PenstockError for one that is not what was written."""
-    described = _read(folder / METADATA)
-    if not folder.name.endswith(sha256(described)[:_DIGITS]):
-        raise _changed(folder / METADATA)
-    return _metadata(folder / METADATA, described)
+def read_metadata(models: Models, model: str, version: str) -> Metadata:
+    """What is known of a version. Raises PenstockError for one that is not what was written."""
+    described, where = _read(models, model, version, METADATA), storage_of(models).where(model, version, METADATA)
+    if not version.endswith(sha256(described)[:_DIGITS]):
+        raise _changed(METADATA, where)
+    return _metadata(where, described)
 
 
-def _loaded(folder: Path, metadata: Metadata) -> LoadedModel:
-    file = folder / FILES[metadata.written_in]
-    model = _read(file)
+def _loaded(models: Models, version: str, metadata: Metadata) -> LoadedModel:
+    file = FILES[metadata.written_in]
+    model, where = _read(models, metadata.model, version, file), storage_of(models).where(metadata.model, version, file)
     if sha256(model) != metadata.model_sha256:
-        raise _changed(file)
-    return LoadedModel(
-        metadata.model, folder.name, metadata.fingerprint, metadata, file, predictor_of(metadata, model, file)
-    )
+        raise _changed(file, where)
+    predictor = predictor_of(metadata, model, where)
+    return LoadedModel(metadata.model, version, metadata.fingerprint, metadata, models, predictor)
 
 
-def predictor_of(metadata: Metadata, model: bytes, file: Path) -> Trees | OnnxModel:
+def predictor_of(metadata: Metadata, model: bytes, where: str) -> Trees | OnnxModel:
     """What answers for a model's bytes. Raises PenstockError for a model that it does not take; UsageError without
     onnxruntime.
     """
     if metadata.written_in == LIGHTGBM:
-        return Trees(_booster(file, model, metadata))
+        return Trees(_booster(where, model, metadata))
     try:
         from penstock.jobs.models.onnx_model import OnnxModel  # onnxruntime is an extra
     except ModuleNotFoundError:
         raise UsageError(
             "onnxruntime is not installed, which answers for a model in ONNX",
-            where=str(file),
+            where=where,
             hint="pip install 'penstock[onnx]'",
         ) from None
-    return OnnxModel(model, len(metadata.features), max(1, len(metadata.outputs)), str(file))
+    return OnnxModel(model, len(metadata.features), max(1, len(metadata.outputs)), where)
 
 
-def _write_version(folder: Path, files: Mapping[str, bytes]) -> None:
-    """The files appear together, under the folder's name, when all of them are on the disk."""
-    made = Path(tempfile.mkdtemp(prefix=".new-", dir=folder.parent))
+def _read(models: Models, *names: str) -> bytes:
     try:
-        for name, data in files.items():
-            write(made / name, data)
-        os.chmod(made, 0o755)
-        os.rename(made, folder)
-    except BaseException:
-        shutil.rmtree(made, ignore_errors=True)
-        raise
-    keep_names(folder.parent)
-
-
-def _read(file: Path) -> bytes:
-    try:
-        return read(file)
+        return storage_of(models).read(*names)
     except OSError as error:
         raise PenstockError(
-            f"the model's version is not whole: {error.strerror}", where=str(file), hint=_TRAIN_AGAIN
+            f"the model's version is not whole: {error.strerror or error}",
+            where=storage_of(models).where(*names),
+            hint=_TRAIN_AGAIN,
         ) from None
 
 
-def _metadata(file: Path, described: bytes) -> Metadata:
+def _metadata(where: str, described: bytes) -> Metadata:
     try:
         return Metadata.model_validate_json(described)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
         raise PenstockError(
-            f"the model's metadata cannot be read: {place}: {first['msg']}", where=str(file), hint=_TRAIN_AGAIN
+            f"the model's metadata cannot be read: {place}: {first['msg']}", where=where, hint=_TRAIN_AGAIN
         ) from None
 
 
-def _check_plan(metadata: Metadata, plan: ModelPlan, folder: Path) -> None:
+def _check_plan(metadata: Metadata, plan: ModelPlan, where: str) -> None:
     if metadata.fingerprint != plan.fingerprint or metadata.model != plan.name:
         raise RefusedError(
             f"model {metadata.model} was trained for another definition: fingerprint {metadata.fingerprint}",
-            where=str(folder),
+            where=where,
             allowed=f"fingerprint {plan.fingerprint}",
             hint=f"run 'penstock training-set {plan.name}' and 'penstock train {plan.name}' again",
         )
     wanted = tuple((item.name, item.type) for item in plan.vector)
     if metadata.format != FORMAT or metadata.features != wanted:
-        raise PenstockError("the model's features are not those of its plan", where=str(folder), hint=_TRAIN_AGAIN)
+        raise PenstockError("the model's features are not those of its plan", where=where, hint=_TRAIN_AGAIN)
 
 
-def _booster(file: Path, model: bytes, metadata: Metadata) -> lgb.Booster:
+def _booster(where: str, model: bytes, metadata: Metadata) -> lgb.Booster:
     # LightGBM ends the process for a text whose parts are not as long as it says
-    text = read_text(model, str(file)).text
+    text = read_text(model, where).text
     try:
         booster = lgb.Booster(model_str=text)
     except lgb.basic.LightGBMError as error:
-        raise PenstockError(f"LightGBM cannot read the model: {error}", where=str(file), hint=_TRAIN_AGAIN) from None
+        raise PenstockError(f"LightGBM cannot read the model: {error}", where=where, hint=_TRAIN_AGAIN) from None
     if booster.num_feature() != len(metadata.features):
         raise PenstockError(
-            f"the model takes {booster.num_feature()} features, not {len(metadata.features)}", where=str(file)
+            f"the model takes {booster.num_feature()} features, not {len(metadata.features)}", where=where
         )
     if booster.num_model_per_iteration() != max(1, len(metadata.outputs)):
         raise PenstockError(
             f"the model gives {booster.num_model_per_iteration()} numbers, not {max(1, len(metadata.outputs))}",
-            where=str(file),
+            where=where,
         )
     return booster
 
@@ -346,5 +352,5 @@ def _booster(file: Path, model: bytes, metadata: Metadata) -> lgb.Booster:
 _TRAIN_AGAIN = "run 'penstock train' again, or point 'current' to another version"
 
 
-def _changed(file: Path) -> PenstockError:
-    return PenstockError(f"{file.name} is not what was written", where=str(file), hint=_TRAIN_AGAIN)
+def _changed(file: str, where: str) -> PenstockError:
+    return PenstockError(f"{file} is not what was written", where=where, hint=_TRAIN_AGAIN)

@@ -94,7 +94,7 @@ def predict(
     if span.from_ms >= span.to_ms:
         raise UsageError(f"the range {range_words(span)} is empty", allowed="--from before --to")
     plan = project.model(model_name).model_plan
-    models = project.config.state / "models"
+    models = project.config.models_at
     model = load_current(models, plan) if version is None else load_named(models, plan, version)
     told(take_over(model))
     views = [project.plans[item.view] for item in plan.inputs]

@@ -85,6 +85,14 @@ class StreamConfig(_Section):
     live: bool = False
 
 
+class ModelsConfig(_Section):
+    """``url``: where versions of models are, as fsspec writes it (``s3://bucket/models``); the folder ``models`` in the
+    state folder unless given.
+    """
+
+    url: str | None = Field(None, pattern="://")
+
+
 class InferenceConfig(_Section):
     """Micro-batches: at most ``batch`` requests, of ``deadline_ms`` or, while a transaction is under way, until its
     end; ``wait_ms`` bounds the wait for one's own event.
@@ -128,9 +136,15 @@ class Config(_Section):
     batch: BatchConfig = BatchConfig()
     training: TrainingConfig = TrainingConfig()
     stream: StreamConfig = StreamConfig()
+    models: ModelsConfig = ModelsConfig()
     inference: InferenceConfig = InferenceConfig()
     metrics: MetricsConfig = MetricsConfig()
     logs: LogsConfig = LogsConfig()
+
+    @property
+    def models_at(self) -> Path | str:
+        """The folder or the URL of the versions of models."""
+        return self.models.url or self.state / "models"
 
     @property
     def names(self) -> Names:

@@ -11,7 +11,7 @@ def check_moment(model: LoadedModel) -> None:
     if model.metadata.before:
         raise RefusedError(
             f"{model.name} {model.version} was trained with --before: without the events at the request's time",
-            where=str(model.file.parent),
+            where=model.where,
             allowed="a model that was trained with them: infer serves rows that have them",
             hint=f"run 'penstock training-set {model.name}' without --before and 'penstock train {model.name}' again",
         )

@@ -55,7 +55,7 @@ def infer(
     fingerprint, no topic, a store or broker that does not answer; RefusedError for requests that are gone.
     """
     plan = project.model(model_name).model_plan
-    model = load_current(project.config.state / "models", plan)
+    model = load_current(project.config.models_at, plan)
     check_moment(model)
     if model.metadata.before is None:
         told(f"{model.name} {model.version} does not say whether it was trained with --before; it is served as without")
@@ -102,7 +102,7 @@ def infer(
         requests = Reader(session.consumer, topic, start or {}, first, told, accept_loss=accept_loss, check=check)
         requests.lost = asked.lost
         job = Inference(project, model, requests, session.transactions, mirror or store, metrics)
-        models, bound = project.config.state / "models", project.config.inference.takeover_bound
+        models, bound = project.config.models_at, project.config.inference.takeover_bound
         with alone(name), Successor(models, plan, model, job.recent, bound, told) as successor:
             job.follow(successor)
             _run(job, session, stop, progress, told)

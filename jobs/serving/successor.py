@@ -6,7 +6,6 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +16,7 @@ from penstock.features.vector import Values
 from penstock.jobs.models.folder import LoadedModel, load_named
 from penstock.jobs.models.kernel.takeover import take_over
 from penstock.jobs.models.pointer import current_version
+from penstock.jobs.models.storage.storage import Models
 from penstock.jobs.serving.moment import check_moment
 
 #: Seconds between two looks at the pointer.
@@ -55,7 +55,7 @@ class Successor:
 
     def __init__(
         self,
-        models: Path,
+        models: Models,
         plan: ModelPlan,
         model: LoadedModel,
         recent: Recent,

@@ -114,7 +114,7 @@ def look(project: Project, letters: LetterReader | None = None, doubts: Doubts |
 
 def _version(project: Project, model: str) -> str | None:
     try:
-        return current_version(project.config.state / "models", model)
+        return current_version(project.config.models_at, model)
     except PenstockError as error:
         return error.what
 

@@ -16,6 +16,7 @@ from penstock.features.objectives import QUANTILES
 from penstock.features.plan import ModelPlan
 from penstock.features.span import Span
 from penstock.jobs.models.folder import FORMAT, Metadata, Range, save, sha256
+from penstock.jobs.models.storage.storage import Models
 from penstock.jobs.training.enough import check_groups, insist, without_rows
 from penstock.jobs.training.examples import Doubles, Examples, TrainingSet, learned_label, read_examples
 from penstock.jobs.training.fit import fit, rounds
@@ -80,7 +81,7 @@ _WORDS = {
 def train(
     file: Path,
     plan: ModelPlan,
-    models: Path,
+    models: Models,
     trained: Span,
     evaluated: Span,
     *,
@@ -131,7 +132,7 @@ def train(
 
 def _saved(
     plan: ModelPlan,
-    models: Path,
+    models: Models,
     booster: lgb.Booster,
     held: TrainingSet,
     ranges: tuple[Range, Range],

@@ -22,7 +22,7 @@ def command(context: Context, model: str, first: str, second: str) -> None:
     from penstock.jobs.models.versions import differences  # LightGBM takes a second
 
     plan = context.project.model(model).model_plan
-    found = list(differences(context.project.config.state / "models", plan.name, first, second))
+    found = list(differences(context.project.config.models_at, plan.name, first, second))
     grid = Grid(f"versions of {plan.name}", ("", first, second))
     for name, *values in found:
         grid.rows.append((name, *("" if value is None else str(value) for value in values)))

@@ -25,7 +25,7 @@ def command(context: Context, model: str, out: Path, mlflow: bool) -> None:
     from penstock.jobs.models.folder import load_current
 
     project = context.project
-    loaded = load_current(project.config.state / "models", project.model(model).model_plan)
+    loaded = load_current(project.config.models_at, project.model(model).model_plan)
     (export_mlflow if mlflow else export_file)(loaded, out)
     context.out.print(f"{loaded.name} {loaded.version}: {out}")
     context.result(model=loaded.name, version=loaded.version, out=str(out))

@@ -46,7 +46,7 @@ def command(
     report = import_model(
         file,
         plan,
-        project.config.state / "models",
+        project.config.models_at,
         data or project.config.state / "training" / f"{plan.name}.parquet",
         Span(from_ms, to_ms),
         Span(to_ms, until_ms),

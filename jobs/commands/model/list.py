@@ -13,7 +13,7 @@ from penstock.jobs.project.context import Context
 @click.argument("model")
 @shared
 def command(context: Context, model: str) -> None:
-    """Show the versions of MODEL, the oldest first, and which is the current one.
+    """Show the versions of MODEL, the oldest first, and which are current, shadow and canary.
 
     Example: penstock model list delivery
     """
@@ -32,18 +32,18 @@ def command(context: Context, model: str) -> None:
         return "" if version.metadata.fingerprint == plan.fingerprint else "of another definition"
 
     grid = Grid(f"versions of {plan.name}", ("version", "", "rows trained on", "metrics", "problem"))
-    found = versions(context.project.config.state / "models", plan.name)
+    found = versions(context.project.config.models_at, plan.name)
     for each in found:
         known = each.metadata
         metrics = "" if known is None else ", ".join(f"{name} {value:.6g}" for name, value in measured(known).items())
-        cells = (each.name, "current" if each.current else "", f"{known.trained.rows:,}" if known else "", metrics)
+        cells = (each.name, ", ".join(each.aliases), f"{known.trained.rows:,}" if known else "", metrics)
         grid.rows.append((*cells, state(each)))
     context.out.print(grid.fitted(context.out))
     context.result(
         model=plan.name,
         versions=[
-            {"version": each.name, "current": each.current, "problem": state(each) or None,
-             "metrics": each.metadata.metrics if each.metadata else None}
+            {"version": each.name, "current": each.current, "aliases": list(each.aliases),
+             "problem": state(each) or None, "metrics": each.metadata.metrics if each.metadata else None}
             for each in found
         ],
     )  # fmt: skip

@@ -1,27 +1,37 @@
-"""``penstock model promote``: another version becomes the current one."""
+"""``penstock model promote``: another version answers."""
 
 from __future__ import annotations
 
 import click
 
+from penstock.features.errors import UsageError
 from penstock.jobs.commands.common import command as shared
+from penstock.jobs.models.pointer import ALIASES, CANARY, CURRENT, Alias, Pointer
 from penstock.jobs.project.context import Context
 
 
 @click.command()
 @click.argument("model")
 @click.argument("version")
+@click.option("--alias", type=click.Choice(ALIASES), default=CURRENT, show_default=True, help="Who it becomes.")
+@click.option("--share", type=click.FloatRange(0, 100, min_open=True), help="Of a canary: percent of the keys; 10.")
+@click.option("--by", metavar="INPUT", help="Of a canary: the input whose key is hashed; the model's first.")
 @shared
-def command(context: Context, model: str, version: str) -> None:
-    """Make VERSION the current one of MODEL, once it is known to be whole and of this definition.
+def command(context: Context, model: str, version: str, alias: Alias, share: float | None, by: str | None) -> None:
+    """Make VERSION of MODEL the current one, the shadow or the canary, once it is known to be whole and of this
+    definition.
 
-    A running 'penstock infer' takes it up between two transactions.
+    The canary answers a share of the keys in place of the current version; the shadow answers all on a topic of its
+    own. A running 'penstock infer' takes the version up between two transactions.
 
-    Example: penstock model promote delivery 20260301T120000Z-0123456789ab
+    Example: penstock model promote delivery 20260301T120000Z-0123456789ab --alias canary --share 5
     """
     from penstock.jobs.models.versions import promote  # LightGBM takes a second
 
+    if alias != CANARY and (share, by) != (None, None):
+        raise UsageError("--share and --by are of a canary", where="--alias", allowed=CANARY)
     plan = context.project.model(model).model_plan
-    former = promote(context.project.config.state / "models", plan, version)
-    context.out.print(f"{plan.name}: {version} is current, before it {former or 'none'}")
-    context.result(model=plan.name, version=version, former=former)
+    pointer = Pointer(version, 10.0 if share is None else share, by) if alias == CANARY else Pointer(version)
+    former = promote(context.project.config.models_at, plan, pointer, alias)
+    context.out.print(f"{plan.name}: {version} is {alias}, before it {former or 'none'}")
+    context.result(model=plan.name, version=version, alias=alias, former=former)

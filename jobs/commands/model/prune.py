@@ -22,6 +22,6 @@ def command(context: Context, model: str, keep: int) -> None:
     from penstock.jobs.models.versions import prune  # LightGBM takes a second
 
     plan = context.project.model(model).model_plan
-    gone = prune(context.project.config.state / "models", plan.name, keep)
+    gone = prune(context.project.config.models_at, plan.name, keep)
     context.out.print(f"{plan.name}: {len(gone)} versions are deleted")
     context.result(model=plan.name, deleted=gone)

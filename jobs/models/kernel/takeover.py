@@ -29,7 +29,7 @@ def take_over(model: LoadedModel) -> str:
 
 
 def _take_over(model: LoadedModel) -> str:
-    forest = read_forest(model.file.read_text("utf-8"))
+    forest = read_forest(model.read().decode())
     kernel = TreeKernel(forest)
     rows = check_rows(forest, model.metadata.features, model.metadata.categories)
     expected = model.trees.by_booster(rows)

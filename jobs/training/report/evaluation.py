@@ -13,6 +13,7 @@ from penstock.features.objectives import PROBABILITY
 from penstock.features.plan import ModelPlan
 from penstock.features.span import Span
 from penstock.jobs.models.folder import LoadedModel, load_version
+from penstock.jobs.models.storage.storage import Models
 from penstock.jobs.training.examples import Doubles, Examples, read_examples
 from penstock.jobs.training.metrics import Metrics, calibration
 from penstock.jobs.training.report.columns import SliceColumn
@@ -59,7 +60,7 @@ class Evaluation:
 def evaluation(
     file: Path,
     plan: ModelPlan,
-    models: Path,
+    models: Models,
     spans: tuple[Span, Span],
     trained: TrainReport,
     columns: Mapping[str, SliceColumn],

@@ -189,7 +189,7 @@ def test_a_model_in_onnx_is_answered_by_onnxruntime(tmp_path: Path, data: Path, 
     report = bring(tmp_path, linear(WEIGHTS, type=type), data, name="m.onnx", categories=KINDS)
     model = loaded(tmp_path)
     assert model.runtime == report.runtime and report.runtime.startswith("onnxruntime 1.")
-    assert model.file.name == "model.onnx" and model.metadata.written_in == "onnx"
+    assert (Path(model.where) / "model.onnx").is_file() and model.metadata.written_in == "onnx"
     found = model.predict(columns(model, 50)).tolist()
     kinds, given = {"a": 0, "b": 1, "c": 2, None: 0}, rows()
     wanted = [

@@ -123,7 +123,7 @@ def test_a_new_version_becomes_the_current_one_and_the_old_one_stays(models: Pat
     assert load_current(models, plan()).version == second != first
     set_current(models, "cost", first)
     assert load_current(models, plan()).version == first
-    assert sorted(path.name for path in (models / "cost").iterdir()) == sorted([first, second, "current"])
+    assert sorted(path.name for path in (models / "cost").iterdir()) == sorted([first, second, "current", "log"])
 
 
 def test_a_failure_while_saving_leaves_the_former_version_and_no_traces(

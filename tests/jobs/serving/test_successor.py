@@ -10,10 +10,11 @@ from pathlib import Path
 import orjson
 import pytest
 
-from penstock.features.errors import PenstockError
+from penstock.features.errors import PenstockError, UsageError
 from penstock.jobs.models.folder import Metadata, load_current, read_metadata, save, sha256
-from penstock.jobs.models.pointer import current_version, set_current
-from penstock.jobs.models.versions import differences, promote, prune, rollback, versions
+from penstock.jobs.models.log import entries
+from penstock.jobs.models.pointer import Pointer, current_version, set_current
+from penstock.jobs.models.versions import differences, end_alias, promote, prune, rollback, versions
 from tests.jobs.serving.running import Running, Shop, running, train_model, wait_until
 from tests.kafka_broker import Kafka
 
@@ -42,7 +43,7 @@ def other(
 ) -> str:
     """The current version with another text and other metadata, which becomes the current one of ``folder``."""
     loaded = load_current(models(shop), shop.plan)
-    text = change(loaded.file.read_text())
+    text = change(loaded.read().decode())
     later = loaded.metadata.created.replace(year=loaded.metadata.created.year + 1)
     changes = {"created": later, **changes, "model_sha256": sha256(text.encode())}
     return save(folder or models(shop), loaded.metadata.model_copy(update=changes), text.encode())
@@ -158,19 +159,40 @@ def test_versions_are_listed_compared_promoted_and_pruned(shop: Shop) -> None:
     )
     changes = {name for name, _, _ in differences(folder, "cost", first, second)}
     assert {"created", "model_sha256", "parameters.num_leaves"} <= changes
-    assert promote(folder, shop.plan, first) == third
+    assert promote(folder, shop.plan, Pointer(first)) == third
     with pytest.raises(PenstockError, match="the leaves of a tree"):
-        promote(folder, shop.plan, third)
+        promote(folder, shop.plan, Pointer(third))
     with pytest.raises(PenstockError, match="has no version"):
-        promote(folder, shop.plan, NOWHERE)
+        promote(folder, shop.plan, Pointer(NOWHERE))
     with pytest.raises(PenstockError, match="the leaves of a tree"):
         rollback(folder, shop.plan)
     assert current(shop) == first
-    promote(folder, shop.plan, second)
+    promote(folder, shop.plan, Pointer(second))
     assert rollback(folder, shop.plan) == (second, first)
-    promote(folder, shop.plan, second)
+    promote(folder, shop.plan, Pointer(second))
     spoiled = "20000101T000000Z-0123456789ab"
     shutil.copytree(folder / "cost" / first, folder / "cost" / spoiled)
     assert versions(folder, "cost")[0].problem == "metadata.json is not what was written"
     gone = prune(folder, "cost", 1)
-    assert spoiled in gone and second not in gone and read_metadata(folder / "cost" / second)
+    assert spoiled in gone and second not in gone and read_metadata(folder, "cost", second)
+
+
+def test_a_shadow_and_a_canary_are_promoted_kept_and_ended(shop: Shop) -> None:
+    folder, first = models(shop), current(shop)
+    second = other(shop, leaves("1.01"))
+    third = other(shop, leaves("1.02"))
+    assert promote(folder, shop.plan, Pointer(first), "shadow") is None
+    assert promote(folder, shop.plan, Pointer(second, 5.0, "hub"), "canary") is None
+    with pytest.raises(UsageError, match="has no input 'hubs'"):
+        promote(folder, shop.plan, Pointer(first, 5.0, "hubs"), "canary")
+    assert {each.name: each.aliases for each in versions(folder, "cost")} == {
+        first: ("shadow",),
+        second: ("canary",),
+        third: ("current",),
+    }
+    assert prune(folder, "cost", 1) == []
+    assert end_alias(folder, shop.plan, "canary") == second
+    with pytest.raises(UsageError, match="cost has no canary"):
+        end_alias(folder, shop.plan, "canary")
+    steps = [(entry.action, entry.version, entry.details.get("alias")) for entry in entries(folder, "cost", 3)]
+    assert steps == [("promote", first, "shadow"), ("promote", second, "canary"), ("rollback", second, "canary")]

@@ -138,7 +138,7 @@ def test_the_same_set_gives_the_same_bytes(tmp_path: Path, objective: Any) -> No
     if objective != "ranking":
         type = "string" if objective == "multiclass" else "float64"
         of, columns = plan(type, training={"objective": objective}), labelled(size if type == "string" else float)
-    texts = [fit(tmp_path / name, of, columns)[1].file.read_bytes() for name in ("one", "two")]
+    texts = [fit(tmp_path / name, of, columns)[1].read() for name in ("one", "two")]
     assert texts[0] == texts[1]
 
 

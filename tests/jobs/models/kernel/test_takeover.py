@@ -42,9 +42,9 @@ def test_it_takes_over_and_not_one_bit_changes(model: LoadedModel) -> None:
 
 
 def test_other_trees_do_not_take_over(model: LoadedModel) -> None:
-    text = model.file.read_text()
+    text = model.read().decode()
     start = text.index("leaf_value=") + len("leaf_value=")
-    model.file.write_text(text[:start] + "1" + text[start:])
+    Path(model.where, "model.txt").write_text(text[:start] + "1" + text[start:])
     before = predictions(model)
     assert ": LightGBM predicts: the kernel differs from it in " in take_over(model)
     assert model.trees.runtime == "LightGBM" and predictions(model) == before
@@ -52,6 +52,6 @@ def test_other_trees_do_not_take_over(model: LoadedModel) -> None:
 
 @pytest.mark.parametrize("text", ["tree\nnothing\n", ""])
 def test_trees_that_cannot_be_read_are_left_to_lightgbm(model: LoadedModel, text: str) -> None:
-    model.file.write_text(text)
+    Path(model.where, "model.txt").write_text(text)
     assert ": LightGBM predicts: no kernel: the model's trees cannot be read: " in take_over(model)
     assert model.trees.runtime == "LightGBM"

@@ -1,0 +1,1 @@
+"""Where models are kept: a folder, or any URL that fsspec knows."""
