@@ -25,6 +25,7 @@ COMMANDS = {
     "train": "Train a model version and make it the current one.",
     "model": "Manage a model's versions; take one in from elsewhere, and give one away.",
     "infer": "Answer a model's requests on Kafka.",
+    "serve": "Answer requests for models over HTTP.",
     "predict": "Answer the requests of a model's history, as Parquet.",
     "status": "Show the whole path: broker, Flink job, views, models, dead letters.",
     "explain": "Show what one prediction was made of, and whether batch says the same.",
@@ -35,7 +36,7 @@ COMMANDS = {
 }
 
 #: Commands that import Feast.
-_WITH_FEAST = ("materialize", "stream", "infer", "explain", "audit", "demo")
+_WITH_FEAST = ("materialize", "stream", "infer", "serve", "explain", "audit", "demo")
 
 
 @click.command(

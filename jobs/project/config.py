@@ -49,13 +49,7 @@ class KafkaConfig(_Section):
     @property
     def password(self) -> str | None:
         """The secret; None where there is none. Raises UsageError for a file that cannot be read."""
-        if self.password_file is None:
-            return os.environ.get(self.password_env)
-        try:
-            return self.password_file.read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            why = getattr(error, "strerror", None) or "it is not UTF-8"
-            raise UsageError(f"the password cannot be read: {why}", where=str(self.password_file)) from None
+        return _secret(self.password_file, self.password_env, "password")
 
     @property
     def password_place(self) -> str:
@@ -63,6 +57,17 @@ class KafkaConfig(_Section):
         if self.password_file is None:
             return f"the environment variable {self.password_env}"
         return str(self.password_file)
+
+
+def _secret(file: Path | None, variable: str, name: str) -> str | None:
+    """From a file, or else from a variable of the environment."""
+    if file is None:
+        return os.environ.get(variable)
+    try:
+        return file.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise UsageError(f"the {name} cannot be read: {why}", where=str(file)) from None
 
 
 class BatchConfig(_Section):
@@ -112,6 +117,37 @@ class InferenceConfig(_Section):
     takeover_bound: float = Field(3.0, gt=0)
 
 
+class ServeConfig(_Section):
+    """``penstock serve``. ``port``: 0 takes any free one.
+
+    ``batch``: requests that are computed at once; ``body_requests`` and ``body_bytes``: of one body; ``waiting``:
+    requests that may wait for an answer; ``rate``: bodies in a second, no limit unless given; ``deadline_ms``: until an
+    answer.
+
+    ``token``: the secret that clients send, read from ``token_file`` or else from the variable that ``token_env``
+    names. ``cert_file`` and ``key_file``: PEM, for TLS; ``ca_file``: whose certificates clients must have.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=0, le=65535)
+    batch: int = Field(1_000, ge=1)
+    body_requests: int = Field(1_000, ge=1)
+    body_bytes: int = Field(1_000_000, ge=1)
+    waiting: int = Field(10_000, ge=1)
+    rate: int | None = Field(None, ge=1)
+    deadline_ms: int = Field(1_000, ge=1)
+    token_env: str = "PENSTOCK_SERVE_TOKEN"
+    token_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    ca_file: Path | None = None
+
+    @property
+    def token(self) -> str | None:
+        """The secret; None where there is none. Raises UsageError for a file that cannot be read."""
+        return _secret(self.token_file, self.token_env, "token")
+
+
 class MetricsConfig(_Section):
     """``host``: the address that metrics are served at; this machine only unless said."""
 
@@ -138,6 +174,7 @@ class Config(_Section):
     stream: StreamConfig = StreamConfig()
     models: ModelsConfig = ModelsConfig()
     inference: InferenceConfig = InferenceConfig()
+    serve: ServeConfig = ServeConfig()
     metrics: MetricsConfig = MetricsConfig()
     logs: LogsConfig = LogsConfig()
 
@@ -169,13 +206,22 @@ def read_config(folder: Path) -> Config:
     return _from_folder(config, folder)
 
 
+#: Keys whose values are files, by section.
+_FILES = {
+    "kafka": ("ca_file", "cert_file", "key_file", "password_file"),
+    "serve": ("ca_file", "cert_file", "key_file", "token_file"),
+}
+
+
 def _from_folder(config: Config, folder: Path) -> Config:
     update: dict[str, Any] = {
         name: _absolute(folder / getattr(config, name)) for name in ("definitions", "data", "state")
     }
-    files = {name: getattr(config.kafka, name) for name in ("ca_file", "cert_file", "key_file", "password_file")}
-    found = {name: _absolute(folder / file) for name, file in files.items() if file is not None}
-    update["kafka"] = config.kafka.model_copy(update=found)
+    for section, names in _FILES.items():
+        values = getattr(config, section)
+        files = {name: getattr(values, name) for name in names}
+        absolute = {name: _absolute(folder / file) for name, file in files.items() if file is not None}
+        update[section] = values.model_copy(update=absolute)
     return config.model_copy(update=update)
 
 

@@ -1,0 +1,52 @@
+"""A model version as HTTP answers with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from penstock.features.plan import ModelPlan
+from penstock.jobs.models.folder import LoadedModel
+from penstock.jobs.serving.inputs import Input
+from penstock.jobs.serving.predicting import Predicted, Predicting
+from penstock.jobs.serving.prediction_json import FIELDS, PredictionJson
+from penstock.jobs.serving.requests import Request
+from penstock.jobs.serving.successor import Recent
+
+#: A request has no place on Kafka and no time of its own there.
+WITH_VECTOR = tuple(name for name in FIELDS if name not in ("id", "requested_at"))
+WITHOUT_VECTOR = tuple(name for name in WITH_VECTOR if name != "vector")
+
+
+class Version:
+    """What answers until another version follows."""
+
+    def __init__(self, plan: ModelPlan, inputs: Sequence[Input], model: LoadedModel, recent: Recent) -> None:
+        self.model = model
+        self._predicting = Predicting(plan, inputs, model, recent)
+        self._json = {
+            vector: PredictionJson(plan, inputs, model, WITH_VECTOR if vector else WITHOUT_VECTOR)
+            for vector in (False, True)
+        }
+
+    def predict(self, requests: Sequence[Request]) -> Batch:
+        """The answers to good requests, one at least, whose rows were read. May make some of them bad ones."""
+        return Batch(self, self._predicting.predict(requests))
+
+    def write(self, predicted: Predicted, vector: bool) -> list[bytes]:
+        """The predictions as JSON."""
+        return self._json[vector].write(predicted)
+
+
+class Batch:
+    """The answers of one version to requests that were computed together."""
+
+    def __init__(self, version: Version, predicted: Predicted) -> None:
+        self.model, self.predicted = version.model, predicted
+        self._version = version
+        self._lines: dict[bool, list[bytes]] = {}
+
+    def lines(self, vector: bool) -> list[bytes]:
+        """One JSON object for each request, with its vector or without; written once for all who ask."""
+        if vector not in self._lines:
+            self._lines[vector] = self._version.write(self.predicted, vector)
+        return self._lines[vector]
