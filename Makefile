@@ -69,6 +69,7 @@ chaos: setup ## Kill and disturb every part while requests are answered, and pro
 	$(BIN)/python -m tests.chaos.matrix $(SEED)
 	$(BIN)/python -m tests.chaos.disturbances
 	$(BIN)/python -m tests.chaos.leaders
+	$(BIN)/python -m tests.chaos.session
 	$(BIN)/python -m tests.chaos.backpressure
 
 clean: ## Remove what setup and tests built; data and state in .penstock stay

@@ -57,12 +57,12 @@ def parity_of(context: Context, project: Project, proof: Path) -> tuple[Comparis
     """
     batch = {name: proof / "batch" / name for name in project.plans}
     stream, store, vectors = Comparison(), Comparison(), Comparison()
-    streamed = feature_topics(project)
+    streamed, in_order = feature_topics(project), project.config.kafka.partitions == 1
     with Evidence(project.plans, batch, memory=project.config.batch.memory).opened() as evidence:
         with context.progress("  views", len(streamed)) as bar:
             for done, view in enumerate(streamed, 1):
                 evidence.load_stream(view, proof / f"{view}.ndjson")
-                stream.add(evidence.stream_against_batch(view))
+                stream.add(evidence.stream_against_batch(view, in_order=in_order))
                 bar(done)
         with open_store(project.folder) as online:
             for view, plan in project.plans.items():

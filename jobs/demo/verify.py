@@ -75,13 +75,15 @@ class Evidence:
         )
         return int(self._scalar(f'SELECT count(*) FROM "stream_{view}"'))
 
-    def stream_against_batch(self, view: str) -> Comparison:
+    def stream_against_batch(self, view: str, *, in_order: bool = True) -> Comparison:
         """The last stream row of every ``(key, t)`` against the batch row of that change point.
 
-        Where events change, the last of every key: history has them as they are in the end.
+        Where events change, the last of every key: history has them as they are in the end. So, too, where they did not
+        come in the order of their times (``in_order``), as from several partitions: a row knows what had come by then.
         """
         plan = self._plans[view]
-        keys = ", ".join([*(quote(k.name) for k in plan.key), *([] if plan.source.changes else ["t"])])
+        times = ["t"] if in_order and not plan.source.changes else []
+        keys = ", ".join([*(quote(k.name) for k in plan.key), *times])
         last = f"row_number() OVER (PARTITION BY {keys} ORDER BY t DESC, seq DESC) = 1"
         newest = f'(SELECT * FROM "stream_{view}" QUALIFY {last})'
         return self._against_batch(plan, newest)

@@ -95,7 +95,8 @@ def flink_properties(config: Config) -> dict[str, str]:
         "security.protocol": kafka.security_protocol,
     }
     if ca_file is not None:
-        properties |= {"ssl.truststore.type": "PEM", "ssl.truststore.location": ca_file}
+        # the text: a cluster's machines do not have the file
+        properties |= {"ssl.truststore.type": "PEM", "ssl.truststore.certificates": Path(ca_file).read_text()}
     if cert_file is not None and key_file is not None:
         properties |= {
             "ssl.keystore.type": "PEM",

@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from penstock.features.errors import UsageError, did_you_mean
 from penstock.jobs.project.names import Names
@@ -98,6 +98,36 @@ class ModelsConfig(_Section):
     url: str | None = Field(None, pattern="://")
 
 
+class FlinkConfig(_Section):
+    """Where the Flink job runs: ``local``, in a JVM of its own, or in a ``session`` cluster that is running.
+
+    ``address``: of the cluster's REST interface. ``storage``: a folder for checkpoints and savepoints, which the job
+    manager, the task managers and ``penstock stream`` reach under the same path. ``ca_file``: PEM, what an ``https``
+    address is known by; ``cert_file``, ``key_file``: PEM, for a cluster that asks its clients for a certificate.
+    """
+
+    target: Literal["local", "session"] = "local"
+    address: str | None = Field(None, pattern=r"^https?://[A-Za-z0-9.-]+:[0-9]+$")
+    storage: Path | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _check(self) -> FlinkConfig:
+        """What belongs together."""
+        given = [name for name in FlinkConfig.model_fields if name != "target" and getattr(self, name) is not None]
+        if self.target == "local" and given:
+            raise ValueError(f'{", ".join(given)} want target = "session"')
+        if self.target == "session" and not {"address", "storage"} <= {*given}:
+            raise ValueError('target = "session" wants address and storage')
+        if (self.address or "").startswith("https:") != (self.ca_file is not None):
+            raise ValueError("an https address wants ca_file, and ca_file an https address")
+        if (self.cert_file is None) != (self.key_file is None) or (self.cert_file and self.ca_file is None):
+            raise ValueError("cert_file and key_file want each other, and an https address")
+        return self
+
+
 class InferenceConfig(_Section):
     """Micro-batches: at most ``batch`` requests, of ``deadline_ms`` or, while a transaction is under way, until its
     end; ``wait_ms`` bounds the wait for one's own event.
@@ -173,6 +203,8 @@ class Config(_Section):
     training: TrainingConfig = TrainingConfig()
     stream: StreamConfig = StreamConfig()
     models: ModelsConfig = ModelsConfig()
+
+    flink: FlinkConfig = FlinkConfig()
     inference: InferenceConfig = InferenceConfig()
     serve: ServeConfig = ServeConfig()
     metrics: MetricsConfig = MetricsConfig()
@@ -222,7 +254,16 @@ def _from_folder(config: Config, folder: Path) -> Config:
         files = {name: getattr(values, name) for name in names}
         absolute = {name: _absolute(folder / file) for name, file in files.items() if file is not None}
         update[section] = values.model_copy(update=absolute)
+
+    update["kafka"] = _with_paths(config.kafka, folder, "ca_file", "cert_file", "key_file", "password_file")
+    update["flink"] = _with_paths(config.flink, folder, "storage", "ca_file", "cert_file", "key_file")
     return config.model_copy(update=update)
+
+
+def _with_paths(section: _Section, folder: Path, *names: str) -> _Section:
+    """The section with those of its paths that are given from the root on."""
+    given = {name: getattr(section, name) for name in names}
+    return section.model_copy(update={name: _absolute(folder / path) for name, path in given.items() if path})
 
 
 def _absolute(path: Path) -> Path:
@@ -238,10 +279,10 @@ def _invalid(path: Path, error: ValidationError) -> UsageError:
         for name, field in Config.model_fields.items()
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
     }
-    model = sections.get(str(first["loc"][0])) if len(first["loc"]) > 1 else Config
-    known = list((model or Config).model_fields)
+    model = sections.get(str(first["loc"][0]), Config)
+    known = list(model.model_fields)
     return UsageError(
-        f"{key}: {first['msg']}",
+        f"{key}: {first['msg'].removeprefix('Value error, ')}",
         where=str(path),
         allowed=", ".join(known),
         hint=did_you_mean(str(first["loc"][-1]), known),

@@ -1,22 +1,65 @@
-"""The job itself: submitted, watched, stopped."""
+"""The job, wherever it runs: what a cluster is asked to do, and what one gives for that."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
-
-from pyflink.datastream import StreamExecutionEnvironment
-from pyflink.java_gateway import get_gateway
+from typing import TYPE_CHECKING, Protocol
 
 from penstock.features.compilers.flink.config import JobSettings
 from penstock.features.errors import PenstockError
 from penstock.jobs.streaming.flink_errors import root_cause
 from penstock.jobs.streaming.rest import FlinkRest
 
-#: How long the last savepoint may take before the newest checkpoint must do, and a cancellation, in seconds.
-SAVEPOINT_S, CANCEL_S = 15, 10
+if TYPE_CHECKING:
+    from pyflink.datastream import StreamExecutionEnvironment
+
+
+class JobGone(PenstockError):
+    """The cluster no longer knows the job: it was started anew. The newest checkpoint is still there."""
+
+
+class Job(Protocol):
+    """A submitted job."""
+
+    id: str
+    rest: FlinkRest
+    #: The process in which the job runs, where it is one of this machine that is the job's own.
+    jvm: int | None
+
+    def check(self) -> None:
+        """Raises PenstockError with the innermost cause when the job has ended, JobGone when nobody knows of it."""
+
+    def stop(self, folder: Path) -> Path:
+        """Stops the sources, lets every row out, and keeps the state in a savepoint below ``folder``.
+
+        Raises PenstockError when that cannot be; the job may then still run.
+        """
+
+    def cancel(self) -> None:
+        """Ends the job as it is, its checkpoints stay; nothing happens when it has ended."""
+
+
+class Cluster(Protocol):
+    """Where the job runs. ``settings``: of the job."""
+
+    settings: JobSettings
+    #: Does the job run in several processes?
+    spread: bool
+
+    def end_leftover(self) -> None:
+        """Ends what a killed run of this project has left behind."""
+
+    def opened(self) -> AbstractContextManager[None]:
+        """A JVM in which the job's graph can be built."""
+
+    def options(self) -> dict[str, str]:
+        """Flink's options that lead to the cluster."""
+
+    def submit(self, env: StreamExecutionEnvironment, name: str) -> Job:
+        """Has the job run. The JVM takes no second one."""
 
 
 @contextlib.contextmanager
@@ -30,45 +73,3 @@ def flink_says(what: str, settings: JobSettings) -> Iterator[None]:
         raise PenstockError(
             f"{what}: {root_cause(str(error))}", where=str(settings.logs), hint="Flink's log tells more"
         ) from None
-
-
-class FlinkJob:
-    """A submitted job on a mini-cluster of its own, which ends with it."""
-
-    def __init__(self, client: Any, settings: JobSettings) -> None:
-        self._client, self._settings = client, settings
-        self._result = client.getJobExecutionResult()
-        self.id = str(client.getJobID().toString())
-        self.rest = FlinkRest(f"https://127.0.0.1:{settings.rest_port}", self.id, settings.secret)
-
-    @staticmethod
-    def submit(env: StreamExecutionEnvironment, settings: JobSettings, name: str) -> FlinkJob:
-        """Starts the mini-cluster with the job."""
-        return FlinkJob(env.execute_async(name)._j_job_client, settings)
-
-    def check(self) -> None:
-        """Raises PenstockError with the innermost cause when the job has ended."""
-        with flink_says("Flink's JVM does not answer", self._settings):
-            ended = self._result.isDone()
-        if ended:
-            with flink_says("the Flink job has failed for good", self._settings):
-                self._result.get()
-            raise PenstockError("the Flink job has ended by itself", where=str(self._settings.logs))
-
-    def stop(self, folder: Path) -> Path:
-        """Stops the sources, lets every row out, and keeps the state in a savepoint below ``folder``.
-
-        Raises PenstockError when that cannot be; the job may then still run.
-        """
-        with flink_says("no savepoint was taken", self._settings):
-            jvm = get_gateway().jvm
-            form = jvm.org.apache.flink.core.execution.SavepointFormatType.CANONICAL
-            saved = self._client.stopWithSavepoint(False, f"file://{folder.resolve()}", form)
-            place = saved.get(SAVEPOINT_S, jvm.java.util.concurrent.TimeUnit.SECONDS)
-        return Path("/" + place.removeprefix("file:").lstrip("/"))
-
-    def cancel(self) -> None:
-        """Ends the job as it is, its checkpoints stay; nothing happens when it has ended."""
-        with contextlib.suppress(Exception):  # what is left ends with the JVM
-            seconds = get_gateway().jvm.java.util.concurrent.TimeUnit.SECONDS
-            self._client.cancel().get(CANCEL_S, seconds)

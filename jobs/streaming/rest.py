@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import functools
-import json
-import ssl
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +9,13 @@ from typing import Any
 from penstock.features.errors import PenstockError
 from penstock.jobs.process.waiting import until
 from penstock.jobs.streaming.flink_errors import root_cause
-from penstock.jobs.streaming.secret import client_context
+from penstock.jobs.streaming.http import ask
 
-#: How long one answer may take, in seconds.
-ANSWER_S = 10.0
 #: How long a checkpoint that was asked for may take, and how long to wait between two looks at it, in seconds.
 CHECKPOINT_S, LOOK_S = 60.0, 0.1
+
+#: Why a checkpoint fails that was under way when the job failed: nothing is wrong with checkpoints.
+_RESTARTING = "Checkpoint Coordinator is suspending"
 
 
 @dataclass(frozen=True)
@@ -47,14 +43,14 @@ class Checkpoints:
 
 @dataclass(frozen=True)
 class FlinkRest:
-    """A job by its cluster's address (``https://host:port``) and its id, and the folder of the run's secret.
+    """A job by its cluster's address (``https://host:port``) and its id, and the folder of the secret that it asks for.
 
     Methods raise PenstockError without answer.
     """
 
     address: str
     job: str
-    secret: Path
+    secret: Path | None
 
     def state(self) -> str | None:
         """RUNNING, RESTARTING, FAILED, …; None while the cluster does not answer or does not know the job."""
@@ -119,17 +115,11 @@ class FlinkRest:
             ) from None
 
     def _ask(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.address + path, data, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=ANSWER_S, context=self._context) as answer:
-            return json.load(answer)
-
-    @functools.cached_property
-    def _context(self) -> ssl.SSLContext:
-        return client_context(self.secret)
+        return ask(self.address, self.secret, path, body)
 
 
 def _failing(completed: dict[str, Any] | None, failed: dict[str, Any] | None) -> str | None:
     if failed is None or (completed is not None and completed["id"] > failed["id"]):
         return None
-    return str(failed.get("failure_message") or "Flink gives no reason").rstrip(".")
+    message = str(failed.get("failure_message") or "Flink gives no reason").rstrip(".")
+    return None if message == _RESTARTING else message

@@ -6,8 +6,11 @@ its user can read::
 
     <state>/stream/secret/own.pem        key and certificate, for Penstock's own clients
     <state>/stream/secret/own.p12        the same, for Java and for a browser
-    <state>/stream/secret/trusted.p12    the certificate alone, for Java
+    <state>/stream/secret/trusted.pem    the certificate alone
+    <state>/stream/secret/trusted.p12    the same, for Java
     <state>/stream/secret/password       of the two stores
+
+A cluster that runs elsewhere has a key of its own; what its clients show lies in the same files.
 """
 
 from __future__ import annotations
@@ -17,43 +20,75 @@ import os
 import secrets
 import shutil
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+    pkcs12,
+)
 from cryptography.x509.oid import NameOID
 
 from penstock.jobs.process.ports import HOST
 
-PEM, STORE, TRUSTED, PASSWORD = "own.pem", "own.p12", "trusted.p12", "password"
+PEM, STORE, TRUSTED_PEM, TRUSTED, PASSWORD = "own.pem", "own.p12", "trusted.pem", "trusted.p12", "password"
 _NAME = b"penstock"
 #: A run may be long, and a machine's clock wrong.
 _BEFORE, _VALID = timedelta(days=365), timedelta(days=3650)
 
 
+#: How a key is written as PEM.
+_PLAIN = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
 @contextmanager
 def secret(folder: Path) -> Iterator[dict[str, str]]:
     """Makes a run's key in ``folder`` for as long as the block lasts; gives Flink's options that ask for it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    own = _certificate(key)
+    with stored(folder, [own], key, [own]) as rest:
+        password = (folder / PASSWORD).read_text()
+        yield {**rest, **_options("internal", folder, password), **_BOTH}
+
+
+@contextmanager
+def stored(
+    folder: Path,
+    trusted: Sequence[x509.Certificate],
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | None,
+    chain: Sequence[x509.Certificate],
+) -> Iterator[dict[str, str]]:
+    """What a client of REST shows and trusts, in ``folder`` for as long as the block lasts; gives Flink's options.
+
+    ``chain``: the key's certificate, and those that signed it. None and empty: the client shows nothing.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
     password = secrets.token_urlsafe(32)
+    files = {PASSWORD: password.encode(), **_trusted(trusted, password)}
+    if key is not None:
+        files |= _own(key, chain, password)
     try:
-        for name, data in _files(password).items():
+        for name, data in files.items():
             _write(folder / name, data)
-        yield {**_options("rest", folder, password), **_options("internal", folder, password), **_BOTH}
+        yield _options("rest", folder, password, own=key is not None)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def client_context(folder: Path) -> ssl.SSLContext:
     """What a client of the running job connects with. Raises OSError when the key is not there, or not readable."""
-    context = ssl.create_default_context(cafile=folder / PEM)
-    context.load_cert_chain(folder / PEM)
+    context = ssl.create_default_context(cafile=folder / TRUSTED_PEM)
+    if (folder / PEM).exists():
+        context.load_cert_chain(folder / PEM)
     return context
 
 
@@ -68,31 +103,43 @@ _BOTH = {
 }
 
 
-def _options(part: str, folder: Path, password: str) -> dict[str, str]:
+def _options(part: str, folder: Path, password: str, *, own: bool = True) -> dict[str, str]:
     prefix = f"security.ssl.{part}"
-    return {
+    shown = {
         f"{prefix}.keystore": str(folder / STORE),
         f"{prefix}.keystore-type": "PKCS12",
         f"{prefix}.keystore-password": password,
         f"{prefix}.key-password": password,
+    }
+    return {
+        **(shown if own else {}),
         f"{prefix}.truststore": str(folder / TRUSTED),
         f"{prefix}.truststore-type": "PKCS12",
         f"{prefix}.truststore-password": password,
     }
 
 
-def _files(password: str) -> dict[str, bytes]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    own = _certificate(key)
+def _locked(password: str) -> KeySerializationEncryption:
     # one round: nobody guesses such a password, and each round is one for a JVM that has just begun
     kind = PrivateFormat.PKCS12.encryption_builder().kdf_rounds(1).hmac_hash(hashes.SHA256())
-    locked = kind.key_cert_algorithm(pkcs12.PBES.PBESv2SHA256AndAES256CBC).build(password.encode())
-    plain = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return kind.key_cert_algorithm(pkcs12.PBES.PBESv2SHA256AndAES256CBC).build(password.encode())
+
+
+def _trusted(certificates: Sequence[x509.Certificate], password: str) -> Mapping[str, bytes]:
+    named = [pkcs12.PKCS12Certificate(each, b"%s %d" % (_NAME, i)) for i, each in enumerate(certificates)]
     return {
-        PASSWORD: password.encode(),
-        PEM: plain + own.public_bytes(Encoding.PEM),
-        STORE: pkcs12.serialize_key_and_certificates(_NAME, key, own, None, locked),
-        TRUSTED: pkcs12.serialize_java_truststore([pkcs12.PKCS12Certificate(own, _NAME)], locked),
+        TRUSTED_PEM: b"".join(each.public_bytes(Encoding.PEM) for each in certificates),
+        TRUSTED: pkcs12.serialize_java_truststore(named, _locked(password)),
+    }
+
+
+def _own(
+    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey, chain: Sequence[x509.Certificate], password: str
+) -> Mapping[str, bytes]:
+    own, *signers = chain
+    return {
+        PEM: key.private_bytes(*_PLAIN) + b"".join(each.public_bytes(Encoding.PEM) for each in chain),
+        STORE: pkcs12.serialize_key_and_certificates(_NAME, key, own, signers or None, _locked(password)),
     }
 
 

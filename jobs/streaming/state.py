@@ -20,17 +20,12 @@ TOPIC, ROWS = "topic of ", "rows of "
 Identity = Mapping[str, str]
 
 
-def savepoints(settings: JobSettings) -> Path:
-    """The folder of the states that were taken when the job was stopped."""
-    return settings.state.resolve() / "savepoints"
-
-
 def date_back(settings: JobSettings) -> None:
     """After the wall clock has gone back: the newest state is of now, the others are older by as much as they were.
 
     Until the clock had caught up, no state taken since would be the newest.
     """
-    found = [*settings.checkpoints.glob("*/chk-*/_metadata"), *savepoints(settings).glob("*/_metadata")]
+    found = [*settings.checkpoints.glob("*/chk-*/_metadata"), *settings.savepoints.glob("*/_metadata")]
     times = {path: path.stat().st_mtime_ns for path in found}
     ahead = max(times.values(), default=0) - time.time_ns()
     if ahead > 0:
@@ -40,16 +35,36 @@ def date_back(settings: JobSettings) -> None:
 
 def newest_state(settings: JobSettings) -> Path | None:
     """The newest complete checkpoint or savepoint; None when the job has to begin anew."""
-    saved = [path.parent for path in savepoints(settings).glob("*/_metadata")]
+    saved = [path.parent for path in settings.savepoints.glob("*/_metadata")]
     checkpoint = newest_checkpoint(settings.checkpoints)
     found = [*saved, *([checkpoint] if checkpoint is not None else [])]
     return max(found, key=lambda path: (path / "_metadata").stat().st_mtime_ns, default=None)
 
 
+def check_place(settings: JobSettings) -> None:
+    """Notes down where the job's states are kept. Raises RefusedError when there are some in another place only.
+
+    A job that cannot see its state would begin anew, and say nothing.
+    """
+    file = settings.state / "kept"
+    before = Path(file.read_text()) if file.is_file() else settings.state.resolve()
+    if before != settings.kept and newest_state(settings) is None and _has_state(before):
+        raise RefusedError(
+            f"the stream's state is kept in {before}, and now another folder is configured",
+            where=str(settings.kept),
+            hint="end the stream with Ctrl-C under the old configuration, then move its savepoints to the new folder",
+        )
+    write_whole(file, str(settings.kept))
+
+
+def _has_state(folder: Path) -> bool:
+    return any(True for pattern in ("checkpoints/*/chk-*", "savepoints/*") for _ in folder.glob(f"{pattern}/_metadata"))
+
+
 def forget_older(settings: JobSettings, restored: Path, job: str) -> None:
     """Deletes the states of earlier runs, except what the running ``job`` has been restored from."""
-    own = restored if restored.parent == savepoints(settings) else restored.parent
-    for folder in (*settings.checkpoints.glob("*"), *savepoints(settings).glob("*")):
+    own = restored if restored.parent == settings.savepoints else restored.parent
+    for folder in (*settings.checkpoints.glob("*"), *settings.savepoints.glob("*")):
         if folder not in (own, settings.checkpoints / job):
             shutil.rmtree(folder)
 

@@ -213,7 +213,8 @@ def _status(project: Project) -> dict[str, Any]:
 
 
 def _rest(status: dict[str, Any]) -> FlinkRest:
-    return FlinkRest(status["rest"], status["job"], Path(status["secret"]))
+    secret = status["secret"]
+    return FlinkRest(status["rest"], status["job"], None if secret is None else Path(secret))
 
 
 def running_job(project: Project) -> FlinkRest:

@@ -10,11 +10,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from penstock.features.compilers.flink.config import JobSettings, flink_options
+from penstock.features.compilers.flink.config import RESTART_DELAY_MS, JobSettings, flink_options
 from penstock.features.compilers.flink.job import SourceJob, Topics, build, environment
 from penstock.features.errors import PenstockError, UsageError
 from penstock.features.plan import ViewPlan
@@ -28,29 +28,27 @@ from penstock.jobs.kafka.watch import TopicWatch
 from penstock.jobs.metrics.serve import served
 from penstock.jobs.process.collection import no_collection
 from penstock.jobs.process.exclusive import exclusive
-from penstock.jobs.process.ports import free_port
 from penstock.jobs.process.whole_file import write_whole
 from penstock.jobs.project.project import Project
 from penstock.jobs.store.open import open_store
 from penstock.jobs.store.patience import Patience
 from penstock.jobs.store.schema import schema_of
+from penstock.jobs.streaming.clusters import cluster_of
 from penstock.jobs.streaming.flink_errors import damaged_partition, gone_position
-from penstock.jobs.streaming.job import FlinkJob, flink_says
-from penstock.jobs.streaming.jvm import FlinkJvm, end_leftover
+from penstock.jobs.streaming.job import Cluster, Job, JobGone, flink_says
 from penstock.jobs.streaming.metrics import StreamMetrics
 from penstock.jobs.streaming.onward import Onward, SourceTopic
 from penstock.jobs.streaming.rest import Failure, FlinkRest
 from penstock.jobs.streaming.room import check_room, room
-from penstock.jobs.streaming.secret import secret
 from penstock.jobs.streaming.starts import read_starts
 from penstock.jobs.streaming.state import (
     ROWS,
     TOPIC,
     check_identity,
+    check_place,
     date_back,
     forget_older,
     newest_state,
-    savepoints,
     write_identity,
 )
 from penstock.jobs.streaming.status import Counted, keep_counted, late, status_file
@@ -95,13 +93,15 @@ def run(
             "no view has a stream", where=str(project.config.definitions), hint="give a stream a topic=, and it a view"
         )
     say(f"the Flink job of {', '.join(project.streamed)} and the writer of {len(plans)} views start")
-    settings = _settings(project)
+    cluster = cluster_of(project, stop, say)
+    settings = cluster.settings
     with _alone(settings), contextlib.ExitStack() as running:
-        end_leftover(settings)
+        cluster.end_leftover()
         _clear(settings)
         running.callback(_clear, settings)
-        check_room(settings.state)
+        check_room(settings.kept)
         settings.make_folders()
+        check_place(settings)
         date_back(settings)
         restored = newest_state(settings)
         onward, ids = _onward(project, plans, settings, restored, accept_loss, say)
@@ -109,14 +109,13 @@ def run(
         with no_collection():  # see ``_submit``
             writer = partial(_write, project, plans, counts, accept_loss, say, progress)
             writing, done = running.enter_context(_writing(writer))
-            login = running.enter_context(secret(settings.secret))
-            jvm = running.enter_context(FlinkJvm(settings))
+            running.enter_context(cluster.opened())
             _check_writing(writing)
         topics = running.enter_context(TopicWatch(project.config, ids, onward.look))
         if metrics_port is not None:
             metrics = StreamMetrics(project, counts, onward.starts.lost)
             say(f"metrics: {running.enter_context(served(metrics, project.config.metrics.host, metrics_port))}")
-        jobs = _Jobs(project, settings, login, jvm, writing, onward, topics, say)
+        jobs = _Jobs(project, cluster, writing, onward, topics, say)
         state = jobs.run(stop)
         done.set()
         return StreamReport(writing.result(), jobs.restarts, state)
@@ -127,20 +126,18 @@ class StartAgain(Exception):
 
 
 class _Jobs:
-    """The Flink job on its JVM, which takes no second one once its door is closed."""
+    """The Flink job on its cluster, which takes no second one of this process."""
 
     def __init__(
         self,
         project: Project,
-        settings: JobSettings,
-        login: dict[str, str],
-        jvm: FlinkJvm,
+        cluster: Cluster,
         writing: Future[WriterCounts],
         onward: Onward,
         topics: TopicWatch,
         say: Say,
     ) -> None:
-        self._project, self._settings, self._login, self._jvm = project, settings, login, jvm
+        self._project, self._cluster = project, cluster
         self._writing, self._onward, self._topics, self._say = writing, onward, topics, say
         self._doubts = Doubts(project, list(project.streamed))
         self.restarts = 0
@@ -154,6 +151,9 @@ class _Jobs:
             self._say(f"{error}; a dead letter for each goes to {self._project.names.dead_letters}")
             self._onward.stop_before(error)
             raise StartAgain from None
+        except JobGone as error:
+            self._say(f"{error.what}; it is submitted again from the newest checkpoint")
+            raise StartAgain from None
         if damaged is None or not self._onward.stopped(damaged):
             return state
         self._go_past(damaged)
@@ -163,16 +163,14 @@ class _Jobs:
 
     def _run_one(self, stop: threading.Event, damaged: Unreadable | None) -> Path | None:
         """One job. Raises Unreadable for records that it cannot read; given those, it ends once it has come to them."""
-        settings, restored = replace(self._settings, rest_port=free_port()), newest_state(self._settings)
+        settings = self._cluster.settings
+        restored = newest_state(settings)
         with contextlib.ExitStack() as running:
-            job = _submit(self._project, settings, self._login, restored, self._onward)
+            job = _submit(self._project, self._cluster, restored, self._onward)
             running.callback(job.cancel)
-            self._jvm.close_door()
-            running.enter_context(_published(self._project, job, self._jvm))
+            running.enter_context(_published(self._project, job))
             keep = partial(self._counted, job.rest)
-            watch = _Watch(
-                settings, job, self._jvm, self._writing, restored, self._say, self._onward, self._topics, keep
-            )
+            watch = _Watch(settings, job, self._writing, restored, self._say, self._onward, self._topics, keep)
             try:
                 watch.until(stop, damaged)
             finally:
@@ -191,11 +189,6 @@ class _Jobs:
         self._onward.go_past(damaged)
 
 
-def _settings(project: Project) -> JobSettings:
-    stream = project.config.stream
-    return JobSettings(project.config.state / "stream", free_port(), stream.checkpoint_ms, stream.parallelism)
-
-
 def _clear(settings: JobSettings) -> None:
     """Removes the temporary files, which a JVM that is told to end does not."""
     shutil.rmtree(settings.temp, ignore_errors=True)
@@ -204,7 +197,8 @@ def _clear(settings: JobSettings) -> None:
 @contextlib.contextmanager
 def _alone(settings: JobSettings) -> Iterator[None]:
     """One stream for each project: two jobs would write each other's rows again."""
-    settings.state.mkdir(parents=True, exist_ok=True)
+    for folder in (settings.state, settings.kept):
+        folder.mkdir(parents=True, exist_ok=True)
     with exclusive(settings.state / "lock") as alone:
         if not alone:
             raise PenstockError("a stream of this project is running", where=str(settings.state), hint="stop it first")
@@ -241,9 +235,7 @@ def _onward(
     return onward, ids
 
 
-def _submit(
-    project: Project, settings: JobSettings, login: dict[str, str], restored: Path | None, onward: Onward
-) -> FlinkJob:
+def _submit(project: Project, cluster: Cluster, restored: Path | None, onward: Onward) -> Job:
     sources = [
         SourceJob(
             name,
@@ -256,9 +248,10 @@ def _submit(
     ]
     # Jars are known to one Java thread, and py4j gives this thread another one when its own is taken by a finalizer,
     # which the collector may run on any thread.
-    with no_collection(), flink_says("the Flink job did not start", settings):
+    with no_collection(), flink_says("the Flink job did not start", cluster.settings):
         anew = any(source.start.generation for source in sources)
-        env = environment(flink_options(settings, restored, sources_anew=anew) | login)
+        lead = cluster.options()
+        env = environment(flink_options(cluster.settings, restored, sources_anew=anew, cluster=lead))
         build(
             env,
             sources,
@@ -266,16 +259,18 @@ def _submit(
             kafka=flink_properties(project.config),
             group=project.names.stream_group,
             live=project.config.stream.live,
+            spread=cluster.spread,
         )
-        return FlinkJob.submit(env, settings, f"penstock {project.config.project}")
+        return cluster.submit(env, f"penstock {project.config.project}")
 
 
 @contextlib.contextmanager
-def _published(project: Project, job: FlinkJob, jvm: FlinkJvm) -> Iterator[None]:
+def _published(project: Project, job: Job) -> Iterator[None]:
     """Says in a file how the running job is reached."""
     file = status_file(project)
-    reached = {"rest": job.rest.address, "job": job.id, "secret": str(job.rest.secret)}
-    write_whole(file, json.dumps({**reached, "pid": os.getpid(), "jvm": jvm.pid}))
+    secret = job.rest.secret
+    reached = {"rest": job.rest.address, "job": job.id, "secret": None if secret is None else str(secret)}
+    write_whole(file, json.dumps({**reached, "pid": os.getpid(), "jvm": job.jvm}))
     try:
         yield
     finally:
@@ -328,8 +323,7 @@ class _Watch:
     def __init__(
         self,
         settings: JobSettings,
-        job: FlinkJob,
-        jvm: FlinkJvm,
+        job: Job,
         writing: Future[WriterCounts],
         restored: Path | None,
         say: Say,
@@ -340,7 +334,7 @@ class _Watch:
         self._keep, self._kept = keep, 0.0
         self._late: set[tuple[str, str]] = set()
         self._onward, self._topics = onward, topics
-        self._settings, self._job, self._jvm, self._writing, self._say = settings, job, jvm, writing, say
+        self._settings, self._job, self._writing, self._say = settings, job, writing, say
         self._restored = restored
         self._running = False
         self._newest = Failure(0, "")
@@ -358,7 +352,6 @@ class _Watch:
                 return
 
     def _look(self) -> None:
-        self._jvm.check()
         self._tell_restarts()
         self._job.check()
         _check_writing(self._writing)
@@ -374,7 +367,11 @@ class _Watch:
     def _tell_restarts(self) -> None:
         for failure in self._failures():
             if failure.t > self._newest.t:
+                # parts of a job that are not connected fail each for itself when their machine is lost
+                same = failure.cause == self._newest.cause and failure.t - self._newest.t < RESTART_DELAY_MS
                 self._newest = failure
+                if same:
+                    continue
                 self.restarts += 1
                 self._check_position(failure)
                 self._say(f"the job restarts after a failure: {failure.cause}")
@@ -399,7 +396,7 @@ class _Watch:
         with contextlib.suppress(PenstockError):  # as above
             failing = self._job.rest.checkpoints().failing
             if failing is not None and not self._failing:
-                self._say(f"checkpoints fail: {failing}; {room(self._settings.state)}; the job goes on without them")
+                self._say(f"checkpoints fail: {failing}; {room(self._settings.kept)}; the job goes on without them")
             elif failing is None and self._failing:
                 self._say("checkpoints are taken again")
             self._failing = failing is not None
@@ -427,15 +424,8 @@ class _Watch:
         """Stops the job, and says where it will go on."""
         self._keep_counts()
         try:
-            return self._job.stop(savepoints(self._settings))
+            return self._job.stop(self._settings.savepoints)
         except PenstockError as error:
-            self._say(f"{self._reason(error)}; the next start goes on from the newest checkpoint")
+            self._say(f"{error.what}; the next start goes on from the newest checkpoint")
             self._job.cancel()
             return newest_state(self._settings)
-
-    def _reason(self, error: PenstockError) -> str:
-        try:
-            self._jvm.check()
-        except PenstockError as gone:
-            return gone.what
-        return error.what

@@ -31,7 +31,7 @@ class JobSettings:
     """Settings of one job. ``state`` is its own folder: checkpoints, temporary files and logs lie there.
 
     ``checkpoint_ms``: between two checkpoints. ``rest_port``: of the mini-cluster's REST interface, which is open to
-    this machine only.
+    this machine only. ``storage``: the folder of checkpoints and savepoints where a cluster must reach them, too.
     """
 
     state: Path
@@ -39,11 +39,22 @@ class JobSettings:
     checkpoint_ms: int
     parallelism: int = 1
     backend: Literal["heap", "rocksdb"] = "heap"
+    storage: Path | None = None
+
+    @property
+    def kept(self) -> Path:
+        """The folder of what a restart needs."""
+        return (self.storage or self.state).resolve()
 
     @property
     def checkpoints(self) -> Path:
         """The folder of the checkpoints: one per job, because each start writes into a new folder below it."""
-        return self.state.resolve() / "checkpoints"
+        return self.kept / "checkpoints"
+
+    @property
+    def savepoints(self) -> Path:
+        """The folder of the states that were taken when the job was stopped."""
+        return self.kept / "savepoints"
 
     @property
     def temp(self) -> Path:
@@ -83,14 +94,20 @@ class Start:
     stops: Mapping[int, int] = field(default_factory=dict)
 
 
-def flink_options(settings: JobSettings, restore: Path | None, *, sources_anew: bool = False) -> dict[str, str]:
+def flink_options(
+    settings: JobSettings,
+    restore: Path | None,
+    *,
+    sources_anew: bool = False,
+    cluster: Mapping[str, str] | None = None,
+) -> dict[str, str]:
     """The job's Flink options by name. ``restore``: the checkpoint to go on from, or None to begin anew.
 
-    ``sources_anew``: some sources do not go on from that checkpoint; what it has of them is left.
+    ``sources_anew``: some sources do not go on from that checkpoint; what it has of them is left. ``cluster``: the
+    options of a cluster that runs elsewhere; None: the job has a mini-cluster of its own.
     """
     options = {
         **_checkpointing(settings),
-        **_mini_cluster(settings),
         "parallelism.default": str(settings.parallelism),
         "pipeline.object-reuse": "true",
         # a type without a serializer of its own is a mistake, found when the job is built
@@ -102,6 +119,7 @@ def flink_options(settings: JobSettings, restore: Path | None, *, sources_anew: 
         "restart-strategy.failure-rate.max-failures-per-interval": str(FAILURES),
         "restart-strategy.failure-rate.failure-rate-interval": f"{FAILURE_WINDOW_MS} ms",
         "restart-strategy.failure-rate.delay": f"{RESTART_DELAY_MS} ms",
+        **(mini_cluster_options(settings) if cluster is None else cluster),
     }
     if restore is not None:
         options["execution.state-recovery.path"] = _flink_path(restore)
@@ -129,7 +147,8 @@ def _checkpointing(settings: JobSettings) -> dict[str, str]:
     }
 
 
-def _mini_cluster(settings: JobSettings) -> dict[str, str]:
+def mini_cluster_options(settings: JobSettings) -> dict[str, str]:
+    """Of a cluster that lives in the job's own process."""
     return {
         "rest.port": str(settings.rest_port),
         "rest.bind-port": str(settings.rest_port),

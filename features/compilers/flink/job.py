@@ -68,13 +68,29 @@ class Topics:
 
 
 def environment(options: Mapping[str, str]) -> StreamExecutionEnvironment:
-    """An environment with these Flink options and the job's jars. Starts PyFlink's JVM when there is none."""
+    """An environment with these Flink options and the job's jars. Starts PyFlink's JVM when there is none.
+
+    With ``execution.target`` the job goes to a cluster, and the jars with it.
+    """
+    env = _remote(options) if "execution.target" in options else _local(options)
+    env.add_jars(*(path.as_uri() for path in job_jars()))
+    return env
+
+
+def _local(options: Mapping[str, str]) -> StreamExecutionEnvironment:
     configuration = Configuration()
     for name, value in options.items():
         configuration.set_string(name, value)
-    env = StreamExecutionEnvironment.get_execution_environment(configuration)
-    env.add_jars(*(path.as_uri() for path in job_jars()))
-    return env
+    return StreamExecutionEnvironment.get_execution_environment(configuration)
+
+
+def _remote(options: Mapping[str, str]) -> StreamExecutionEnvironment:
+    # get_execution_environment starts a mini-cluster, whatever the target
+    flink = get_gateway().jvm.org.apache.flink
+    configuration = flink.configuration.Configuration()
+    for name, value in options.items():
+        configuration.setString(name, value)
+    return StreamExecutionEnvironment(flink.streaming.api.environment.StreamExecutionEnvironment(configuration))
 
 
 def build(
@@ -85,16 +101,17 @@ def build(
     kafka: Mapping[str, str],
     group: str,
     live: bool,
+    spread: bool = False,
 ) -> None:
     """Adds the job to the environment.
 
     ``kafka``: Kafka's own client properties (``bootstrap.servers``, security, …); they reach every client of the job.
     ``group``: the consumer group, for whoever watches the lag: the job itself goes by its checkpoint and, without
     one, by the earliest records, because offsets without their state would lose history. ``live``: does the wall
-    clock move the event time of topics that are quiet?
+    clock move the event time of topics that are quiet? ``spread``: does the job run in several processes?
     """
     client = {name: _unshaded.sub(SHADED + r"\g<0>", value) for name, value in kafka.items()}
-    job = _Job(uuid.uuid4().hex, live, drift_ms(sources))
+    job = _Job(uuid.uuid4().hex, live, spread, drift_ms(sources))
     routed: dict[str, list[_Routed]] = {}
     for source in sources:
         for plan, events in _add_source(env, source, topics, client, group, job).items():
@@ -109,6 +126,7 @@ class _Job:
 
     name: str
     live: bool
+    spread: bool
     drift_ms: int
 
 
@@ -152,6 +170,7 @@ def _add_source(
         job.drift_ms,
         IDLE_MS,
         job.live,
+        job.spread,
     )
     # the source emits watermarks itself
     none = jvm.org.apache.flink.api.common.eventtime.WatermarkStrategy.noWatermarks()

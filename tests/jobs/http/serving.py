@@ -129,9 +129,7 @@ def make_shop(folder: Path, **settings: Any) -> Project:
 def know(project: Project, t: int = T, seq: int = 1) -> None:
     """Writes rows of that time into the store."""
     rows = {
-        "customer": [
-            FeatureRow((name,), t, seq, (n, n + 3, n / 7, n % 5 or None)) for n, name in enumerate(CUSTOMERS)
-        ],
+        "customer": [FeatureRow((name,), t, seq, (n, n + 3, n / 7, n % 5 or None)) for n, name in enumerate(CUSTOMERS)],
         "big": [FeatureRow((f"s{n}",), t - 5, seq, (n, 2 * n)) for n in range(2)],
         "routes": [FeatureRow(("s0", "x"), t - 9, seq, (0.1, True))],
         "weather": [FeatureRow(("x",), t - 60_000, seq, (0.25,))],

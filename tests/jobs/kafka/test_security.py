@@ -30,7 +30,7 @@ def test_plain_text_needs_no_login(tmp_path: Path) -> None:
 
 def test_a_login_in_the_words_of_each_client(tmp_path: Path) -> None:
     ca_file = tmp_path / "ca.pem"
-    ca_file.touch()
+    ca_file.write_text("a certificate")
     settings = config(tmp_path, "a:1", ca_file=ca_file, **LOGIN)
     options, properties = python_options(settings), flink_properties(settings)
     assert (options["sasl_mechanism"], options["sasl_plain_username"]) == ("SCRAM-SHA-512", "ann")
@@ -45,7 +45,7 @@ def test_a_login_in_the_words_of_each_client(tmp_path: Path) -> None:
     }
     assert properties["sasl.mechanism"] == "SCRAM-SHA-512"
     assert properties["ssl.truststore.type"] == "PEM"
-    assert properties["ssl.truststore.location"] == str(ca_file)
+    assert properties["ssl.truststore.certificates"] == "a certificate"
     assert properties["sasl.jaas.config"] == (
         'org.apache.kafka.common.security.scram.ScramLoginModule required username="ann" password="se\\"cr\\\\et";'
     )

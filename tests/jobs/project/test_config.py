@@ -88,6 +88,9 @@ def test_bytes_that_are_no_text_are_not_toml(tmp_path: Path) -> None:
         read_config(tmp_path)
 
 
+SESSION = "project = 'a'\n[flink]\ntarget = 'session'\nstorage = 's'\n"
+
+
 @pytest.mark.parametrize(
     ("text", "what", "hint"),
     [
@@ -106,6 +109,11 @@ def test_bytes_that_are_no_text_are_not_toml(tmp_path: Path) -> None:
             "kafka.client: Input should be 'confluent' or 'kafka-python'",
             None,
         ),
+        ("project = 'a'\n[flink]\naddress = 'http://f:8081'", "flink: address want target", None),
+        ("project = 'a'\n[flink]\ntarget = 'session'", 'flink: target = "session" wants address and storage', None),
+        (SESSION + "address = 'f'", "flink.address: String should match pattern", None),
+        (SESSION + "address = 'https://f:8081'", "flink: an https address wants ca_file", None),
+        (SESSION + "address = 'http://f:8081'\nkey_file = 'k'", "flink: cert_file and key_file want each", None),
         ("project = 'a'\n[kafka]\nsecurity_protocol = 'TLS'", "kafka.security_protocol: Input should be", None),
     ],
 )
@@ -119,3 +127,8 @@ def test_a_wrong_key_is_named_with_what_there_is(tmp_path: Path, text: str, what
 
 def test_the_keys_of_a_section_are_what_is_allowed_in_it(tmp_path: Path) -> None:
     assert refused(tmp_path, "project = 'a'\n[batch]\nmemroy = '1GB'").allowed == "memory"
+
+
+def test_a_session_cluster_is_named_with_its_storage(tmp_path: Path) -> None:
+    flink = read(tmp_path, SESSION + "address = 'http://flink.example:8081'").flink
+    assert (flink.address, flink.storage) == ("http://flink.example:8081", tmp_path / "s")

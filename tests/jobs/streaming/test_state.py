@@ -13,7 +13,6 @@ from penstock.jobs.streaming.state import (
     date_back,
     forget_older,
     newest_state,
-    savepoints,
     write_identity,
 )
 
@@ -38,7 +37,7 @@ def checkpoint(settings: JobSettings, job: str, number: int, age_s: int) -> Path
 
 
 def savepoint(settings: JobSettings, name: str, age_s: int) -> Path:
-    return take(savepoints(settings) / name, age_s)
+    return take(settings.savepoints / name, age_s)
 
 
 def test_a_job_without_a_state_begins_anew(settings: JobSettings) -> None:
@@ -77,7 +76,7 @@ def test_the_newest_is_taken_whichever_kind_it_is(settings: JobSettings) -> None
 
 
 def test_a_savepoint_that_is_not_complete_does_not_count(settings: JobSettings) -> None:
-    (savepoints(settings) / "savepoint-1").mkdir(parents=True)
+    (settings.savepoints / "savepoint-1").mkdir(parents=True)
     assert newest_state(settings) is None
 
 

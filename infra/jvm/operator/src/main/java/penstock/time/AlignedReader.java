@@ -24,11 +24,16 @@ final class AlignedReader implements SourceReader<Row, KafkaPartitionSplit> {
     private static final long LOOK = 20;
 
     private static final long EMIT = 200;
+
+    /** Within so many milliseconds of its start a reader may be given the first partitions; until then others wait. */
+    private static final long FIRST = 2_000;
+
     /** Records between two looks at the wall clock, less one. */
     private static final int CLOCK_MASK = 63;
 
     private final SourceReader<Row, KafkaPartitionSplit> reader;
     private final Alignment alignment;
+    private final Others others;
     private final Backlogs backlogs;
     private final Times times;
     private final long drift;
@@ -37,6 +42,10 @@ final class AlignedReader implements SourceReader<Row, KafkaPartitionSplit> {
     private final Map<String, PartitionTime> partitions = new LinkedHashMap<>();
     /** What Flink has paused. */
     private final Set<String> pausedByFlink = new HashSet<>();
+    /** Stands for partitions that are still to come. */
+    private Alignment.Member first = new Alignment.Member();
+
+    private long startedAt;
 
     private Output output;
     private int polls;
@@ -48,6 +57,7 @@ final class AlignedReader implements SourceReader<Row, KafkaPartitionSplit> {
     AlignedReader(
             SourceReader<Row, KafkaPartitionSplit> reader,
             Alignment alignment,
+            Others others,
             Backlogs backlogs,
             Times times,
             long drift,
@@ -55,6 +65,7 @@ final class AlignedReader implements SourceReader<Row, KafkaPartitionSplit> {
             boolean live) {
         this.reader = reader;
         this.alignment = alignment;
+        this.others = others;
         this.backlogs = backlogs;
         this.times = times;
         this.drift = drift;
@@ -64,6 +75,10 @@ final class AlignedReader implements SourceReader<Row, KafkaPartitionSplit> {
 
     @Override
     public void start() {
+        startedAt = System.currentTimeMillis();
+        if (first != null && times.timed()) {
+            alignment.join(first);
+        }
         reader.start();
     }
 
@@ -87,7 +102,15 @@ final class AlignedReader implements SourceReader<Row, KafkaPartitionSplit> {
                 backlogs.watch(split.getTopicPartition());
             }
         }
+        leaveFirst();
         reader.addSplits(splits);
+    }
+
+    private void leaveFirst() {
+        if (first != null) {
+            alignment.leave(first);
+            first = null;
+        }
     }
 
     @Override
@@ -117,10 +140,16 @@ final class AlignedReader implements SourceReader<Row, KafkaPartitionSplit> {
     }
 
     private void align(long now) {
+        if (Math.abs(now - startedAt) >= FIRST) {
+            leaveFirst();
+        }
         for (PartitionTime partition : partitions.values()) {
             partition.tell(now, backlogs);
         }
-        long limit = alignment.limit(drift);
+        hold(Alignment.limit(others.tell(alignment.least()), drift));
+    }
+
+    private void hold(long limit) {
         List<String> pause = new ArrayList<>();
         List<String> resume = new ArrayList<>();
         for (PartitionTime partition : partitions.values()) {
@@ -187,7 +216,11 @@ final class AlignedReader implements SourceReader<Row, KafkaPartitionSplit> {
 
     @Override
     public void handleSourceEvents(SourceEvent event) {
-        reader.handleSourceEvents(event);
+        if (event instanceof Reached reached) {
+            others.told(reached);
+        } else {
+            reader.handleSourceEvents(event);
+        }
     }
 
     @Override
@@ -202,6 +235,7 @@ final class AlignedReader implements SourceReader<Row, KafkaPartitionSplit> {
 
     @Override
     public void close() throws Exception {
+        leaveFirst();
         partitions.values().forEach(partition -> alignment.leave(partition.member));
         backlogs.close();
         reader.close();

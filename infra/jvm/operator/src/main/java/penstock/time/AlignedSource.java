@@ -28,10 +28,12 @@ public final class AlignedSource
     private final KafkaSource<Row> topic;
     private final Properties kafka;
     private final String job;
+    private final String source;
     private final Times times;
     private final long drift;
     private final long idle;
     private final boolean live;
+    private final boolean spread;
 
     /**
      * @param kafka the topic's client properties
@@ -40,6 +42,7 @@ public final class AlignedSource
      * @param drift how far a partition may be ahead of another one, in milliseconds of event time
      * @param idle milliseconds of wall-clock time
      * @param live does the wall clock move a topic that is quiet?
+     * @param spread does the job run in several processes?
      */
     public AlignedSource(
             KafkaSource<Row> topic,
@@ -49,21 +52,25 @@ public final class AlignedSource
             String plan,
             long drift,
             long idle,
-            boolean live) {
+            boolean live,
+            boolean spread) {
         View view = PlanReader.read(plan);
         this.topic = topic;
         this.kafka = kafka;
         this.job = job;
+        this.source = source;
         this.times = Times.of(view.sources().get(view.place(source)));
         this.drift = drift;
         this.idle = idle;
         this.live = live;
+        this.spread = spread;
     }
 
     @Override
     public SourceReader<Row, KafkaPartitionSplit> createReader(SourceReaderContext context) throws Exception {
         SourceReader<Row, KafkaPartitionSplit> reader = topic.createReader(context);
-        return new AlignedReader(reader, Alignment.of(job), new Backlogs(kafka), times, drift, idle, live);
+        Others others = spread && times.timed() ? new Others(context::sendSourceEventToCoordinator) : Others.NONE;
+        return new AlignedReader(reader, Alignment.of(job), others, new Backlogs(kafka), times, drift, idle, live);
     }
 
     @Override
@@ -74,13 +81,21 @@ public final class AlignedSource
     @Override
     public SplitEnumerator<KafkaPartitionSplit, KafkaSourceEnumState> createEnumerator(
             SplitEnumeratorContext<KafkaPartitionSplit> context) {
-        return topic.createEnumerator(context);
+        return aligned(topic.createEnumerator(context), context);
     }
 
     @Override
     public SplitEnumerator<KafkaPartitionSplit, KafkaSourceEnumState> restoreEnumerator(
             SplitEnumeratorContext<KafkaPartitionSplit> context, KafkaSourceEnumState state) throws Exception {
-        return topic.restoreEnumerator(context, state);
+        return aligned(topic.restoreEnumerator(context, state), context);
+    }
+
+    private SplitEnumerator<KafkaPartitionSplit, KafkaSourceEnumState> aligned(
+            SplitEnumerator<KafkaPartitionSplit, KafkaSourceEnumState> enumerator,
+            SplitEnumeratorContext<KafkaPartitionSplit> context) {
+        return spread && times.timed()
+                ? new AlignedEnumerator(enumerator, context, Fleet.of(job), source)
+                : enumerator;
     }
 
     @Override

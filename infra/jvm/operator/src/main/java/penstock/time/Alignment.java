@@ -5,8 +5,8 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * Lets all partitions of a job advance together in event time, whatever their topics: none is read further than
- * {@code drift} beyond the slowest of those that have a backlog.
+ * Lets all partitions that a job reads in this process advance together in event time, whatever their topics: none is
+ * read further than {@code drift} beyond the slowest of those that have a backlog.
  */
 final class Alignment {
     private static final Map<String, Alignment> JOBS = new ConcurrentHashMap<>();
@@ -34,14 +34,19 @@ final class Alignment {
         members.remove(member);
     }
 
-    /** The time beyond which no partition is to be read for now. */
-    long limit(long drift) {
+    /** How far the slowest of those that have a backlog has been read; the greatest number where none has one. */
+    long least() {
         long least = Long.MAX_VALUE;
         for (Member member : members) {
             if (member.behind) {
                 least = Math.min(least, member.reached);
             }
         }
+        return least;
+    }
+
+    /** The time beyond which no partition is to be read while the slowest is so far. */
+    static long limit(long least, long drift) {
         return least > Long.MAX_VALUE - drift ? Long.MAX_VALUE : least + drift;
     }
 }

@@ -1,0 +1,1 @@
+"""A job in a Flink session cluster that runs elsewhere."""
