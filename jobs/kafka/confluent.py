@@ -297,12 +297,16 @@ class ConfluentConsumer(Consumer):
         self._numbers = itertools.count()
         # every position is given; by itself it would replace one that no longer exists, too
         reset = {"auto.offset.reset": "error"}
-        named = {"group.id": _NO_GROUP, **({} if topics else _NO_MEMBER), **_dotted(options), **reset}
-        self._client: Any = confluent_kafka.Consumer(
-            {**_SHARED, **_CONSUMER, **login, **named, "error_cb": self._notes}
-        )
+        topics = list(topics)
+        self._settings = {**_SHARED, **_CONSUMER, **login, "group.id": _NO_GROUP, **_dotted(options), **reset}
+        self._client: Any = self._made({} if topics else _NO_MEMBER)
+        #: Asks what a member's group has committed.
+        self._visitor: Any = None if topics and self.group_id is not None else self._client
         _begin(self, lambda: _await_answer(self._client, self._notes, answer_ms, self._ask))
-        self._subscribe(list(topics))
+        self._subscribe(topics)
+
+    def _made(self, more: Mapping[str, Any]) -> Any:
+        return confluent_kafka.Consumer({**self._settings, **more, "error_cb": self._notes})
 
     def _ask(self, seconds: float) -> None:
         """About a topic that is not there: asked for the cluster's id, librdkafka may be silent for a second."""
@@ -426,9 +430,14 @@ class ConfluentConsumer(Consumer):
 
     @_ours
     def committed(self, place: Place, timeout_ms: int = ANSWER_MS) -> int | None:
+        # asked by a member, the coordinator answers only when the group has its partitions: it takes a connection's
+        # requests in turn, and one to join waits for all members. Members that ask would wait for each other
+        if self._visitor is None:
+            self._visitor = self._made(_NO_MEMBER)
+
         def ask(left_s: float) -> TopicPartition:
             found: TopicPartition
-            (found,) = self._client.committed([TopicPartition(*place)], left_s)
+            (found,) = self._visitor.committed([TopicPartition(*place)], left_s)
             if found.error is not None:
                 raise KafkaException(found.error)
             return found
@@ -473,7 +482,12 @@ class ConfluentConsumer(Consumer):
         return _persistently(ask, timeout_ms)
 
     def close(self, timeout_ms: int = ANSWER_MS) -> None:
-        self._calls.end(self._client.close, timeout_ms / 1000)
+        self._calls.end(self._close_all, timeout_ms / 1000)
+
+    def _close_all(self) -> None:
+        self._client.close()
+        if self._visitor not in (None, self._client):
+            self._visitor.close()
 
 
 class ConfluentDelivery(Delivery):

@@ -37,7 +37,7 @@ class Reader:
         accept_loss: bool = False,
         check: Callable[[bool], None] = lambda now: None,
     ) -> None:
-        self._consumer, self._told = consumer, told
+        self._consumer, self._topic, self._told = consumer, topic, told
         self._accept_loss, self._check = accept_loss, check
         self.lost = 0
         #: Where reading goes on after each loss that has been counted.
@@ -87,15 +87,33 @@ class Reader:
         if group is None:
             return
         committed = {place: self._consumer.committed(place, COMMITTED_MS) for place in self._consumer.assignment()}
-        new = {place: self._first_of(place) for place, offset in committed.items() if offset is None}
-        if new:
-            # a restart must go on here, though nothing was asked meanwhile
-            self._consumer.commit(new, COMMITTED_MS)
+        new = [place for place, offset in committed.items() if offset is None]
+        begun = self._begin_at(new) if new else {}
+        if begun is None:
+            return
         for place, offset in committed.items():
-            self._consumer.seek(place, new[place] if offset is None else offset)
+            self._consumer.seek(place, begun[place] if offset is None else offset)
             known = "committed by the group" if offset is not None else "the group had committed none"
-            self._told(f"{place.topic}-{place.partition} from offset {new.get(place, offset)}, {known}")
+            self._told(f"{place.topic}-{place.partition} from offset {begun.get(place, offset)}, {known}")
         self.group = group
+
+    def _begin_at(self, new: Sequence[Place]) -> dict[Place, int] | None:
+        """Commits where partitions begin of which nothing was committed; None while that is for another member to do.
+
+        The member with the topic's first partition commits the beginnings of all, at once. So whoever joins later sees
+        either that the group has not begun, or that a partition without an offset was added since.
+        """
+        first = Place(self._topic, 0)
+        places = list(new)
+        if first in new:
+            others = set(self._consumer.places(self._topic)) - self._consumer.assignment()
+            places += [place for place in others if self._consumer.committed(place, COMMITTED_MS) is None]
+        elif self._consumer.committed(first, COMMITTED_MS) is None:
+            return None
+        offsets = {place: self._first_of(place) for place in places}
+        # a restart must go on here, though nothing was asked meanwhile
+        self._consumer.commit(offsets, COMMITTED_MS)
+        return offsets
 
     def _first_of(self, place: Place) -> int:
         first = self._first.get(place)
