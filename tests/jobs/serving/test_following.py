@@ -11,9 +11,11 @@ import pytest
 
 from penstock.features.errors import PenstockError, RefusedError
 from penstock.features.plan import ViewPlan
+from penstock.jobs.kafka import whole
 from penstock.jobs.kafka.clients import ensure_topics, producer
 from penstock.jobs.project.project import Project
 from penstock.jobs.serving.following import Following, following
+from tests.jobs.disturbed import add_partitions
 from tests.jobs.serving.running import wait_until
 from tests.kafka_broker import Kafka
 from tests.projects import make_project, unique
@@ -84,6 +86,17 @@ def test_topics_that_are_not_there_yet_are_made_and_followed(project: Project) -
         send(project, a, ("s1", 5, 2, 4), ("s1", 4, 9, 5))
         wait_until(lambda: taken(tables, a, "s1") == [(5, 2, 4)], "newer row")
         assert tables.take(b.name, [("s1",)]) is None
+
+
+def test_partitions_that_are_added_are_followed(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whole, "LOOK_S", 0.1)
+    (a, _) = plans_of(project)
+    names = [f"s{i}" for i in range(30)]
+    with following(project, [a], 0.05) as tables:
+        wait(tables)
+        add_partitions(project.config, project.names.features(a.name), 5)
+        send(project, a, *((name, 5, 1, 3) for name in names))
+        wait_until(lambda: taken(tables, a, *names) == [(5, 1, 3)] * 30, "rows of all five partitions")
 
 
 def test_a_key_with_a_tombstone_is_left_to_the_store(project: Project) -> None:
