@@ -61,6 +61,9 @@ class Cluster(Protocol):
     def submit(self, env: StreamExecutionEnvironment, name: str) -> Job:
         """Has the job run. The JVM takes no second one."""
 
+    def reason(self, error: PenstockError) -> str:
+        """Why a job was not submitted: what became of the JVM that builds it, or what the error says."""
+
 
 @contextlib.contextmanager
 def flink_says(what: str, settings: JobSettings) -> Iterator[None]:

@@ -29,6 +29,8 @@ SERVER = "penstock.gateway.Gateway"
 
 #: Seconds: a JVM's start takes about one, its end with all of Flink's own clearing up about two.
 START_S, STOP_S = 60.0, 15.0
+#: Seconds for a JVM that no longer answers to be gone.
+ENDING_S = 2.0
 #: To the JVM, of which there can be no more later: more than threads that use it at once.
 CONNECTIONS = 8
 
@@ -66,6 +68,18 @@ class FlinkJvm:
                 where=str(self._settings.logs),
                 hint="\n".join(last) or None,
             )
+
+    def reason(self, error: PenstockError) -> str:
+        """Why a call failed: the end of the JVM, which a signal to both of us brings a moment later, or the error."""
+        try:
+            until(self._ended, ENDING_S)
+            self.check()
+        except PenstockError as gone:
+            return gone.what
+        return error.what
+
+    def _ended(self) -> bool:
+        return self._process is None or self._process.poll() is not None
 
     def __enter__(self) -> FlinkJvm:
         _silence_py4j()
@@ -134,8 +148,8 @@ def _open_connections(jvm: Any) -> None:
 
 
 def _silence_py4j() -> None:
-    """Its stack traces: every failure reaches us as an exception, too."""
-    logging.getLogger("py4j").setLevel(logging.CRITICAL + 1)
+    """Its stack traces: every failure reaches us as an exception, too. PyFlink sets the level of its logger anew."""
+    logging.getLogger("py4j").propagate = False
     # some come by the root logger
     logging.getLogger().addFilter(lambda record: record.module != "java_gateway")
 

@@ -54,6 +54,10 @@ class MiniCluster:
         self._jvm.close_door()
         return job
 
+    def reason(self, error: PenstockError) -> str:
+        """The end of the JVM, or what the error says."""
+        return self._jvm.reason(error)
+
 
 class MiniJob:
     """A job on a mini-cluster."""
@@ -82,9 +86,8 @@ class MiniJob:
         """
         try:
             return self._save(folder)
-        except PenstockError:
-            self._jvm.check()
-            raise
+        except PenstockError as error:
+            raise PenstockError(self._jvm.reason(error), where=error.where, hint=error.hint) from None
 
     def _save(self, folder: Path) -> Path:
         with flink_says("no savepoint was taken", self._settings):

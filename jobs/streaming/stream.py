@@ -166,13 +166,22 @@ class _Jobs:
         settings = self._cluster.settings
         restored = newest_state(settings)
         with contextlib.ExitStack() as running:
-            job = _submit(self._project, self._cluster, restored, self._onward)
+            try:
+                job = _submit(self._project, self._cluster, restored, self._onward)
+            except PenstockError as error:
+                if not stop.is_set():
+                    raise
+                self._say(f"{self._cluster.reason(error)}; the next start goes on from the newest checkpoint")
+                return restored
             running.callback(job.cancel)
             running.enter_context(_published(self._project, job))
             keep = partial(self._counted, job.rest)
             watch = _Watch(settings, job, self._writing, restored, self._say, self._onward, self._topics, keep)
             try:
                 watch.until(stop, damaged)
+            except PenstockError:
+                if not stop.is_set():  # a signal to all processes ends the JVM, too; ``end`` tells it
+                    raise
             finally:
                 self.restarts += watch.restarts
             return watch.end()

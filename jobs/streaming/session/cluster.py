@@ -54,7 +54,7 @@ class SessionCluster:
         self._config, self._prefix, self._stop, self._say = config, prefix, stop, say
         self._rest = ClusterRest(address, None if config.ca_file is None else settings.secret)
         self._login: dict[str, str] = {}
-        self._jvm = contextlib.ExitStack()
+        self._builder, self._jvm = FlinkJvm(settings), contextlib.ExitStack()
 
     def end_leftover(self) -> None:
         """Ends what a killed run has left here and there; waits for a cluster that is away."""
@@ -70,7 +70,7 @@ class SessionCluster:
     def opened(self) -> Iterator[None]:
         """The files that clients show, and a JVM to build the graph in."""
         with login(self.settings.secret, self._config) as self._login, self._jvm:
-            self._jvm.enter_context(FlinkJvm(self.settings))
+            self._jvm.enter_context(self._builder)
             yield
 
     def options(self) -> dict[str, str]:
@@ -84,6 +84,10 @@ class SessionCluster:
         id = str(env.execute_async(self._own_name()).get_job_id())
         self._jvm.close()
         return SessionJob(self._rest, id, self._say)
+
+    def reason(self, error: PenstockError) -> str:
+        """The end of the JVM that builds the graph, or what the error says."""
+        return self._builder.reason(error)
 
     def _wait(self) -> None:
         """Returns when the cluster answers. Raises ClusterAway when it does not for ``PATIENCE_S``."""

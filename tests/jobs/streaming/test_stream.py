@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -371,6 +372,21 @@ def test_a_damaged_state_is_told_and_nothing_is_left_running(story: Story) -> No
     assert child.code == 1
     assert "the Flink job" in said and str(state / "logs") in said
     assert not status_file(story.project).exists()
+
+
+def test_a_signal_to_all_processes_of_a_start_ends_it_well(kafka: Kafka, tmp_path: Path) -> None:
+    """As a terminal, or a supervisor, ends a group: the JVM is gone before the command is."""
+    names = {name: unique(name) for name in ("orders", "prices", "by_shop", "large")}
+    other = Story(make_project(tmp_path, definitions(names), servers=kafka.servers), names)
+    ensure_topics(other.project.config, [names["orders"], names["prices"]])
+    with other.child() as child:
+        wait_for(lambda: bool(psutil.Process(child.pid).children(recursive=True)), child)
+        time.sleep(1.0)  # it submits the job
+        os.killpg(child.pid, signal.SIGTERM)
+        said = end(child)
+    assert child.code == 0, said
+    assert "the next start goes on from the newest checkpoint" in said
+    assert len(said.splitlines()) < 8
 
 
 # --- what is missing -------------------------------------------------------------------------------------------------
