@@ -5,14 +5,16 @@ from __future__ import annotations
 import click
 
 from penstock.jobs.commands.common import command as shared
+from penstock.jobs.commands.common import metrics_option
 from penstock.jobs.process.signals import stop_on_signals
 from penstock.jobs.project.context import Context
 
 
 @click.command()
 @click.argument("models", nargs=-1, required=True, metavar="MODEL...")
+@metrics_option
 @shared
-def command(context: Context, models: tuple[str, ...]) -> None:
+def command(context: Context, models: tuple[str, ...], metrics_port: int | None) -> None:
     """Answer requests for MODELs over HTTP with their current versions, until it is told to stop.
 
     Features are read from the online store. [serve] in penstock.toml has the address, limits and secrets.
@@ -26,4 +28,4 @@ def command(context: Context, models: tuple[str, ...]) -> None:
     from penstock.jobs.http.run import serve  # libraries of models, stores and HTTP take seconds
 
     with stop_on_signals() as stop:
-        serve(project, names, stop, told=say)
+        serve(project, names, stop, told=say, metrics_port=metrics_port)

@@ -10,6 +10,7 @@ from penstock.features.errors import PenstockError
 from penstock.jobs.http.question import Question
 from penstock.jobs.http.refusal import Refusal, bad_requests
 from penstock.jobs.http.version import Batch, Version
+from penstock.jobs.metrics.http import ServeMetrics
 from penstock.jobs.models.folder import LoadedModel
 from penstock.jobs.project.project import Project
 from penstock.jobs.serving.inputs import inputs_of
@@ -33,6 +34,7 @@ class Answering:
         self._parser, self._lookup = Parser(self.source), Lookup(self.inputs, store)
         self.version = self._of(model)
         self.successor: Callable[[], LoadedModel | None] = lambda: None
+        self.metrics: ServeMetrics | None = None
 
     def answer(self, questions: Sequence[Question]) -> list[Outcome]:
         """An outcome for each question, in their order.
@@ -47,10 +49,23 @@ class Answering:
         outcomes: dict[int, Outcome] = {}
         if any(asked[number] for number in good):
             outcomes = self._predicted(questions, asked, good)
+        self._measure(questions, requests)
         return [
             outcomes[number] if number in outcomes else self._refused(part, questions[number].many)
             for number, part in enumerate(asked)
         ]
+
+    def _measure(self, questions: Sequence[Question], requests: Sequence[Request]) -> None:
+        if self.metrics is None:
+            return
+        name, now = str(self.plan.name), time.monotonic()
+        refused = [request.bad.code for request in requests if request.bad is not None]
+        good = [request for request in requests if request.bad is None and request.found]
+        stale = sum(request.stale for request in good)
+        self.metrics.answered(name, len(requests), refused, stale, [now - each.asked for each in questions])
+        for number, item in enumerate(self.inputs):
+            read = ((request.t, request.found[number].t) for request in good)
+            self.metrics.aged(name, item.name, [(asked - t) / 1000 for asked, t in read if t is not None])
 
     def _predicted(
         self, questions: Sequence[Question], asked: Sequence[Sequence[Request]], good: Sequence[int]

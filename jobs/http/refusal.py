@@ -41,13 +41,15 @@ class Refusal(Exception):
 
 def refused(refusal: Refusal, request: Request) -> Response:
     """``{"error": {"what": …, "where": …, "allowed": …, "hint": …}}`` with the refusal's status."""
-    _LOG.warning(
-        "a request is refused: %s",
-        refusal,
-        extra=about(status=refusal.status, path=request.url.path, client=_client(request)),
-    )
-    headers = {} if refusal.retry_s is None else {"Retry-After": str(refusal.retry_s)}
+    headers = log_refusal(refusal, request)
     return Response(orjson.dumps({"error": refusal.to_json()}), refusal.status, headers, JSON)
+
+
+def log_refusal(refusal: Refusal, request: Request) -> dict[str, str]:
+    """Writes a line; gives the headers of the answer."""
+    place = about(status=refusal.status, path=request.url.path, client=_client(request))
+    _LOG.warning("a request is refused: %s", refusal, extra=place)
+    return {} if refusal.retry_s is None else {"Retry-After": str(refusal.retry_s)}
 
 
 def _client(request: Request) -> str | None:

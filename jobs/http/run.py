@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -13,15 +14,20 @@ from starlette.types import ASGIApp
 
 from penstock.features.errors import PenstockError
 from penstock.jobs.http.answering import Answering
-from penstock.jobs.http.app import application
+from penstock.jobs.http.app import Application
 from penstock.jobs.http.door import Door, check_door, tls_options
+from penstock.jobs.http.health import Health
 from penstock.jobs.http.turns import Turns
+from penstock.jobs.metrics.http import ServeMetrics, Version
+from penstock.jobs.metrics.serve import served
 from penstock.jobs.models.folder import load_current
 from penstock.jobs.models.kernel.takeover import take_over
 from penstock.jobs.process.interpreter import answering_pace
 from penstock.jobs.project.config import ServeConfig
 from penstock.jobs.project.project import Project
+from penstock.jobs.serving.inputs import inputs_of
 from penstock.jobs.serving.lookup import Rowed
+from penstock.jobs.serving.mirror import mirrored, streamed
 from penstock.jobs.serving.moment import check_moment
 from penstock.jobs.serving.successor import Successor
 from penstock.jobs.store.open import open_store
@@ -39,25 +45,51 @@ LOOK_S = 0.5
 
 
 def serve(
-    project: Project, names: Sequence[str], stop: threading.Event, *, told: Callable[[str], None] = lambda line: None
+    project: Project,
+    names: Sequence[str],
+    stop: threading.Event,
+    *,
+    told: Callable[[str], None] = lambda line: None,
+    metrics_port: int | None = None,
 ) -> None:
     """Answers HTTP requests for these models until ``stop`` is set; those that have come by then are answered.
 
-    Raises PenstockError: no model, a wrong fingerprint, a store that does not answer, a port that cannot be had.
+    ``metrics_port``: where Prometheus finds what it does; 0 for any free port, None for nowhere. Raises PenstockError:
+    no model, a wrong fingerprint, a store that does not answer, a port that cannot be had, an open door.
     """
     config = project.config.serve
     check_door(config)
     with ExitStack() as opened:
         store = opened.enter_context(open_store(project.folder))
-        models = {name: _answering(project, name, store, told) for name in dict.fromkeys(names)}
-        for model in models.values():
-            opened.enter_context(_followed(project, model, told))
-            # a store that is down, or holds rows of other definitions, is found before there are requests
-            store.read_rows([(item.schema, []) for item in model.inputs])
+        inputs = [item for name in names for item in inputs_of(project.model(name).model_plan, project.plans)]
+        # a store that is down, or holds rows of other definitions, is found before there are requests
+        store.read_rows([(item.schema, []) for item in inputs])
+        mirror = None
+        if project.config.inference.store == "mirrored":
+            mirror = opened.enter_context(mirrored(project, streamed(project, inputs), store, stop, told))
+        models = {name: _answering(project, name, mirror or store, told) for name in dict.fromkeys(names)}
+        successors = {name: opened.enter_context(_followed(project, model, told)) for name, model in models.items()}
+        named = {name: [item.name for item in model.inputs] for name, model in models.items()}
+        figures = None if mirror is None else mirror.figures
+        metrics = ServeMetrics(partial(_versions, models, successors), named, figures)
+        if metrics_port is not None:
+            told(f"metrics: {opened.enter_context(served(metrics, project.config.metrics.host, metrics_port))}")
+            for model in models.values():
+                model.metrics = metrics
         turns = opened.enter_context(Turns(config.batch, config.waiting))
+        health = opened.enter_context(Health(project, models, store, told))
         opened.enter_context(answering_pace())
-        with _listening(application(models, turns, config), config, stop) as address:
+        app = Application(project, models, turns, health, metrics.responded).app
+        with _listening(app, config, stop) as address:
             told(f"serve: {', '.join(models)} at {address}")
+
+
+def _versions(models: Mapping[str, Answering], successors: Mapping[str, Successor]) -> list[Version]:
+    loaded = {name: model.version.model for name, model in models.items()}
+    return [
+        Version(name, each.version, each.fingerprint, each.runtime, successors[name].refused)
+        for name, each in loaded.items()
+    ]
 
 
 def _answering(project: Project, name: str, store: Rowed, told: Callable[[str], None]) -> Answering:
@@ -68,12 +100,12 @@ def _answering(project: Project, name: str, store: Rowed, told: Callable[[str], 
 
 
 @contextmanager
-def _followed(project: Project, model: Answering, told: Callable[[str], None]) -> Iterator[None]:
+def _followed(project: Project, model: Answering, told: Callable[[str], None]) -> Iterator[Successor]:
     """Has each turn ask whether another version answers from now on."""
     models, bound = project.config.state / "models", project.config.inference.takeover_bound
     with Successor(models, model.plan, model.version.model, model.recent, bound, told) as successor:
         model.successor = successor.take
-        yield
+        yield successor
 
 
 @contextmanager

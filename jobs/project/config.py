@@ -152,7 +152,8 @@ class ServeConfig(_Section):
 
     ``batch``: requests that are computed at once; ``body_requests`` and ``body_bytes``: of one body; ``waiting``:
     requests that may wait for an answer; ``rate``: bodies in a second, no limit unless given; ``deadline_ms``: until an
-    answer.
+    answer. ``writer_lag``: records that the store's writer may be behind while the server is ready; not looked at
+    unless given.
 
     ``token``: the secret that clients send, read from ``token_file`` or else from the variable that ``token_env``
     names. ``cert_file`` and ``key_file``: PEM, for TLS; ``ca_file``: whose certificates clients must have.
@@ -166,6 +167,7 @@ class ServeConfig(_Section):
     waiting: int = Field(10_000, ge=1)
     rate: int | None = Field(None, ge=1)
     deadline_ms: int = Field(1_000, ge=1)
+    writer_lag: int | None = Field(None, ge=0)
     token_env: str = "PENSTOCK_SERVE_TOKEN"
     token_file: Path | None = None
     cert_file: Path | None = None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+import subprocess
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -13,16 +13,28 @@ from penstock.features.errors import UsageError
 from penstock.jobs.http.door import check_door
 from penstock.jobs.project.config import ServeConfig
 from penstock.jobs.project.project import Project
-from tests.certificates import Certificate, self_signed
 from tests.jobs.http.serving import order, serving
 
 PREDICT = "/models/cost/predict"
 SECRET = "s3cret-of-the-shop"
 
 
+class Own(NamedTuple):
+    """A key and its own certificate, as PEM files."""
+
+    key: Path
+    certificate: Path
+
+
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Certificate]:
-    yield self_signed(tmp_path_factory.mktemp("tls"))
+def own(tmp_path_factory: pytest.TempPathFactory) -> Own:
+    folder = tmp_path_factory.mktemp("tls")
+    files = Own(folder / "key.pem", folder / "certificate.pem")
+    made = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=own", "-days", "2"]
+    address = ["-addext", "subjectAltName=IP:127.0.0.1"]
+    written = ["-keyout", str(files.key), "-out", str(files.certificate)]
+    subprocess.run(["openssl", "req", "-x509", *made, *address, *written], check=True, capture_output=True)
+    return files
 
 
 def config(**settings: Any) -> ServeConfig:
@@ -71,7 +83,7 @@ def test_without_the_token_nothing_is_answered_but_whether_it_lives(shop: Projec
         assert not any(SECRET in line for line in server.lines)
 
 
-def test_a_client_without_a_certificate_is_not_let_in(shop: Project, own: Certificate) -> None:
+def test_a_client_without_a_certificate_is_not_let_in(shop: Project, own: Own) -> None:
     with serving(shop, cert_file=own.certificate, key_file=own.key, ca_file=own.certificate) as server:
         tls = ssl.create_default_context(cafile=str(own.certificate))
         with pytest.raises((ssl.SSLError, ConnectionError)):
