@@ -10,7 +10,7 @@ from kafka.errors import NoError, TopicAlreadyExistsError, for_code
 from penstock.features.errors import PenstockError, did_you_mean
 from penstock.jobs.project.config import Config
 
-#: For so long every row of a feature topic can be read back; then a key's older rows may go. In milliseconds.
+#: For so long every row of a compacted topic can be read back; then a key's older rows may go. In milliseconds.
 KEPT_MS = 24 * 60 * 60 * 1000
 
 #: How long a new topic may take to have leaders everywhere, in milliseconds.
@@ -44,19 +44,25 @@ def require(client: Any, config: Config, topics: Sequence[str]) -> None:
 
 
 def _layout(config: Config, topic: str) -> dict[str, Any]:
-    names = config.names
     return {
-        "num_partitions": 1 if topic == names.owner else config.kafka.partitions,
+        "num_partitions": 1 if topic == config.names.owner else config.kafka.partitions,
         "replication_factor": config.kafka.replication,
-        "configs": _feature_topic() if topic.startswith(names.features("")) else _KEPT if topic == names.owner else {},
+        "configs": _configs(config, topic),
     }
+
+
+def _configs(config: Config, topic: str) -> dict[str, str]:
+    names = config.names
+    if topic.startswith((names.features(""), names.quality(""))):
+        return _compacted()
+    return _KEPT if topic == names.owner else {}
 
 
 #: Records that are never deleted, whatever the cluster's default is.
 _KEPT = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 
 
-def _feature_topic() -> dict[str, str]:
+def _compacted() -> dict[str, str]:
     return {"cleanup.policy": "compact", "min.compaction.lag.ms": str(KEPT_MS)}
 
 

@@ -180,6 +180,12 @@ class ServeConfig(_Section):
         return _secret(self.token_file, self.token_env, "token")
 
 
+class QualityConfig(_Section):
+    """``keep_days``: for so long, in event time, predictions and labels stay in a model's ledger."""
+
+    keep_days: int = Field(90, ge=1)
+
+
 class MetricsConfig(_Section):
     """``host``: the address that metrics are served at; this machine only unless said."""
 
@@ -209,6 +215,7 @@ class Config(_Section):
     flink: FlinkConfig = FlinkConfig()
     inference: InferenceConfig = InferenceConfig()
     serve: ServeConfig = ServeConfig()
+    quality: QualityConfig = QualityConfig()
     metrics: MetricsConfig = MetricsConfig()
     logs: LogsConfig = LogsConfig()
 

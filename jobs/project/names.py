@@ -15,6 +15,10 @@ class Names:
         """The topic of a view's rows; ``{view}`` gives a template."""
         return f"{self.prefix}.features.{view}"
 
+    def quality(self, model: str) -> str:
+        """The topic of what is known of a model's answers."""
+        return f"{self.prefix}.quality.{model}"
+
     @property
     def dead_letters(self) -> str:
         """The topic of the records that were refused."""

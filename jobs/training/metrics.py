@@ -9,10 +9,14 @@ true rows, by falling prediction. Deviances are McCullagh and Nelder's, Generali
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
+from penstock.features.exact_sums import exact_ratio, exact_sum
 from penstock.features.objectives import CLASSES, PROBABILITY, QUANTILES, SCORE, Objective
+from penstock.jobs.training.losses import SQUARED, losses_of, parameter
 from penstock.jobs.training.ranking import ndcg
 
 Doubles = npt.NDArray[np.float64]
@@ -20,9 +24,6 @@ Metrics = dict[str, float]
 
 #: Bins of equal size by prediction, over which predicted and true shares are compared.
 BINS = 10
-#: Predictions are this far from 0 and 1 for the logarithm of a loss.
-_EDGE = 1e-15
-
 
 _MAIN = {
     "l2": "rmse",
@@ -51,23 +52,21 @@ def metrics_of(
     """Metrics by name, of n rows, n at least 1. Each metric is a weighted mean over the rows, or over the groups of a
     ranking. Shape of ``label``, ``weight`` and ``group``: (n,).
     """
-    if objective.answer == PROBABILITY:
-        return _of_probabilities(predicted, label, weight)
-    if objective.answer == CLASSES:
-        return _of_classes(predicted, label.astype(np.int64), weight)
-    if objective.answer == QUANTILES:
-        return _of_quantiles(objective, predicted, label, weight)
     if objective.answer == SCORE:
         assert group is not None
         return ndcg(predicted, label, weight, group)
-    error = predicted - label
-    metrics = {"mae": _mean(np.abs(error), weight), "rmse": float(np.sqrt(_mean(error**2, weight)))}
-    if objective.name == "quantile":
-        metrics["pinball"] = _mean(_pinball(_alpha(objective), error), weight)
-        metrics["share_below"] = _mean(label <= predicted, weight)
-    if objective.name in ("poisson", "tweedie"):
-        metrics["deviance"] = _mean(_deviance(_power(objective), predicted, label), weight)
-    return metrics
+    losses = losses_of(objective, predicted, label)
+    metrics = of_means({name: _mean(loss, weight) for name, loss in losses.items()})
+    return metrics | (_of_order(predicted, label, weight) if objective.answer == PROBABILITY else {})
+
+
+def of_means(means: Metrics) -> Metrics:
+    """The metrics of mean losses, by name."""
+    metrics = {("rmse" if name == SQUARED else name): mean for name, mean in means.items()}
+    if SQUARED in means:
+        metrics["rmse"] = math.sqrt(means[SQUARED])
+    # the share of classes that the model does not know is worth a word only where there are some
+    return {name: mean for name, mean in metrics.items() if name != "share_unknown" or mean > 0}
 
 
 def constant(objective: Objective, label: Doubles, weight: Doubles, classes: int = 0) -> Doubles:
@@ -82,40 +81,13 @@ def constant(objective: Objective, label: Doubles, weight: Doubles, classes: int
     if objective.answer == QUANTILES:
         return np.array([_quantile(label, weight, alpha) for alpha in objective.alphas])
     if objective.name in ("l1", "huber", "quantile"):
-        return np.array(_quantile(label, weight, _alpha(objective) if objective.name == "quantile" else 0.5))
+        return np.array(_quantile(label, weight, parameter(objective) if objective.name == "quantile" else 0.5))
     return np.array(_mean(label, weight))
 
 
-def _of_classes(predicted: Doubles, label: npt.NDArray[np.int64], weight: Doubles) -> Metrics:
-    """A row whose class the model does not know has the probability 0."""
-    classes = predicted.shape[1]
-    known = label < classes
-    own = np.where(known, predicted[np.arange(len(label)), np.where(known, label, 0)], 0.0)
-    metrics = {
-        "log_loss": _mean(-np.log(np.maximum(own, _EDGE)), weight),
-        "accuracy": _mean(np.argmax(predicted, axis=1) == label, weight),
-    }
-    return metrics if known.all() else {**metrics, "share_unknown": _mean(~known, weight)}
-
-
-def _of_quantiles(objective: Objective, predicted: Doubles, label: Doubles, weight: Doubles) -> Metrics:
-    metrics: Metrics = {"pinball": 0.0}
-    for alpha, answers in zip(objective.alphas, predicted.T, strict=True):
-        pinball = _mean(_pinball(alpha, answers - label), weight)
-        metrics["pinball"] += pinball / len(objective.alphas)
-        metrics |= {f"pinball_{alpha!r}": pinball, f"share_below_{alpha!r}": _mean(label <= answers, weight)}
-    return metrics
-
-
-def _of_probabilities(predicted: Doubles, label: Doubles, weight: Doubles) -> Metrics:
-    inside = np.clip(predicted, _EDGE, 1 - _EDGE)
-    loss = -np.where(label > 0, np.log(inside), np.log1p(-inside))
-    metrics = {
-        "log_loss": _mean(loss, weight),
-        "brier": _mean((predicted - label) ** 2, weight),
-        "calibration_error": _calibration_error(predicted, label, weight),
-        "share_true": _mean(label, weight),
-    }
+def _of_order(predicted: Doubles, label: Doubles, weight: Doubles) -> Metrics:
+    """Of probabilities: what depends on all rows together."""
+    metrics = {"calibration_error": _calibration_error(predicted, label, weight)}
     if 0 < np.count_nonzero(label) < len(label):
         metrics |= {"auc": _auc(predicted, label, weight), "average_precision": _precision(predicted, label, weight)}
     return metrics
@@ -151,33 +123,9 @@ def _calibration_error(predicted: Doubles, label: Doubles, weight: Doubles) -> f
     return sum(abs(said - true) * share for said, true, share in bins) / sum(share for _, _, share in bins)
 
 
-def _pinball(alpha: float, error: Doubles) -> Doubles:
-    loss: Doubles = np.where(error < 0, -alpha * error, (1 - alpha) * error)
-    return loss
-
-
-def _deviance(power: float, predicted: Doubles, label: Doubles) -> Doubles:
-    mean: Doubles = np.maximum(predicted, _EDGE)
-    if power == 1:
-        logs: Doubles = np.where(label > 0, label * np.log(np.maximum(label, _EDGE) / mean), 0.0)
-        poisson: Doubles = 2 * (logs - label + mean)
-        return poisson
-    own = label ** (2 - power) / ((1 - power) * (2 - power))
-    tweedie: Doubles = 2 * (own - label * mean ** (1 - power) / (1 - power) + mean ** (2 - power) / (2 - power))
-    return tweedie
-
-
-def _alpha(objective: Objective) -> float:
-    assert objective.parameter is not None
-    return objective.parameter[1]
-
-
-def _power(objective: Objective) -> float:
-    return objective.parameter[1] if objective.parameter else 1.0
-
-
 def _mean(values: npt.NDArray[np.float64] | npt.NDArray[np.bool_], weight: Doubles) -> float:
-    return float(np.sum(values * weight) / np.sum(weight))
+    """Of exact sums: it does not depend on the order of the rows."""
+    return exact_ratio(exact_sum(values * weight), exact_sum(weight))
 
 
 def _quantile(label: Doubles, weight: Doubles, alpha: float) -> float:

@@ -1,0 +1,147 @@
+"""``penstock quality``: the ledger of a model, brought up to date once or followed until the end.
+
+One process writes a ledger. Others read what it has committed.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from penstock.features.errors import PenstockError
+from penstock.features.plan import ModelPlan
+from penstock.jobs.kafka.clients import answering, consumer, ensure_topics, producer
+from penstock.jobs.kafka.owner import claim
+from penstock.jobs.metrics.quality import QualityFigures, QualityMetrics, VersionFigures
+from penstock.jobs.metrics.serve import served
+from penstock.jobs.process.exclusive import exclusive
+from penstock.jobs.process.private import private
+from penstock.jobs.project.project import Project
+from penstock.jobs.quality.joining import Joining
+from penstock.jobs.quality.ledger import Ledger
+from penstock.jobs.quality.publishing import Publishing
+from penstock.jobs.quality.reading import Reading
+from penstock.jobs.quality.scores import COUNTS, HOUR_MS, Score, total
+
+#: Seconds between two times at which scores are sent and metrics computed.
+PUBLISH_S = 1.0
+#: The longest wait for records, in milliseconds: a stop waits for it.
+POLL_MS = 200
+#: Metrics are over so many hours.
+HOURS = 24
+_DAY_MS = 86_400_000
+#: Digits of a definition's fingerprint in the name of its ledger.
+_DIGITS = 12
+
+Told = Callable[[str], None]
+
+
+def ledger_file(project: Project, plan: ModelPlan) -> Path:
+    """Where the ledger of a definition is: labels and losses of another one would mean something else."""
+    return project.config.state / "quality" / plan.name / f"{plan.fingerprint[:_DIGITS]}.db"
+
+
+def open_ledger(project: Project, plan: ModelPlan) -> Ledger:
+    """The ledger of a model. Raises PenstockError."""
+    return Ledger(ledger_file(project, plan), plan, project.config.quality.keep_days * _DAY_MS)
+
+
+@contextmanager
+def written(project: Project, plan: ModelPlan) -> Iterator[bool]:
+    """Whether the block may write the ledger: at any time one process may."""
+    file = ledger_file(project, plan)
+    private(file.parent)
+    with exclusive(file.with_suffix(".lock")) as mine:
+        yield mine
+
+
+def catch_up(
+    project: Project,
+    model: str,
+    *,
+    accept_loss: bool = False,
+    told: Told = lambda line: None,
+    progress: Callable[[int], None] = lambda records: None,
+) -> None:
+    """Brings the ledger to the ends that both topics have now. Where another process follows them, it is near them.
+
+    Raises UsageError for a model whose errors cannot be told as labels come, RefusedError for records that are gone,
+    PenstockError for a broker that does not answer.
+    """
+    plan = project.model(model).model_plan
+    joining = Joining(project, plan)
+    with written(project, plan) as mine:
+        if not mine:
+            told(f"another process follows the labels of {model}: its ledger is read as it is")
+            return
+        with answering(project.config), consumer(project.config, None) as reader, open_ledger(project, plan) as ledger:
+            Reading(project.config, reader, joining, ledger, accept_loss=accept_loss, told=told).read_to_end(progress)
+
+
+def follow(
+    project: Project,
+    model: str,
+    stop: threading.Event,
+    *,
+    accept_loss: bool = False,
+    metrics_port: int | None = None,
+    told: Told = lambda line: None,
+) -> None:
+    """Follows predictions and labels until ``stop`` is set, and publishes what is known. Raises as ``catch_up``."""
+    plan = project.model(model).model_plan
+    joining = Joining(project, plan)
+    with ExitStack() as opened, answering(project.config):
+        if not opened.enter_context(written(project, plan)):
+            raise PenstockError(
+                f"another process follows the labels of {model}",
+                where=str(ledger_file(project, plan)),
+                hint="one is enough: stop it first",
+            )
+        claim(project)
+        topic = project.names.quality(plan.name)
+        ensure_topics(project.config, [topic, plan.output])
+        ledger = opened.enter_context(open_ledger(project, plan))
+        reader = opened.enter_context(consumer(project.config, None))
+        reading = Reading(project.config, reader, joining, ledger, accept_loss=accept_loss, told=told)
+        publishing = Publishing(project.config, plan, ledger, opened.enter_context(producer(project.config)))
+        metrics = QualityMetrics(model)
+        if metrics_port is not None:
+            told(f"metrics: {opened.enter_context(served(metrics, project.config.metrics.host, metrics_port))}")
+        told(f"{model}: predictions from {plan.output}, labels from {joining.label_topic}, what is known to {topic}")
+        _loop(reading, publishing, lambda: _figures(ledger, joining, reading), metrics, stop)
+
+
+def _loop(
+    reading: Reading,
+    publishing: Publishing,
+    figures: Callable[[], QualityFigures],
+    metrics: QualityMetrics,
+    stop: threading.Event,
+) -> None:
+    due = time.monotonic()
+    while not stop.is_set():
+        reading.step(POLL_MS)
+        if time.monotonic() >= due:
+            publishing.publish()
+            metrics.figures = figures()
+            due = time.monotonic() + PUBLISH_S
+    publishing.publish()
+
+
+def _figures(ledger: Ledger, joining: Joining, reading: Reading) -> QualityFigures:
+    by_version: dict[str, dict[int, Score]] = {}
+    for cell, score in ledger.scores().items():
+        by_version.setdefault(cell.version, {})[cell.hour] = score
+    refused = {"other definition": joining.foreign, "bad event": joining.refused, "unreadable": reading.unreadable}
+    return QualityFigures({name: _of_version(its) for name, its in by_version.items()}, refused, reading.lost)
+
+
+def _of_version(scores: dict[int, Score]) -> VersionFigures:
+    """The metrics are of the newest hours that have labels, however long labels take."""
+    last = max((hour for hour, score in scores.items() if score.labelled), default=0)
+    newest = total(score for hour, score in scores.items() if last - HOURS * HOUR_MS < hour <= last)
+    whole = total(scores.values())
+    return VersionFigures(newest.metrics, {name: getattr(whole, name) for name in COUNTS if name != "predictions"})
