@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from penstock.features.errors import PenstockError
 from penstock.features.plan import ModelPlan
+from penstock.features.span import Span
 from penstock.jobs.kafka.clients import answering, consumer, ensure_topics, producer
 from penstock.jobs.kafka.owner import claim
 from penstock.jobs.metrics.quality import QualityFigures, QualityMetrics, VersionFigures
 from penstock.jobs.metrics.serve import served
+from penstock.jobs.models.folder import load_named
 from penstock.jobs.process.exclusive import exclusive
 from penstock.jobs.process.private import private
 from penstock.jobs.project.project import Project
@@ -24,6 +26,7 @@ from penstock.jobs.quality.joining import Joining
 from penstock.jobs.quality.ledger import Ledger
 from penstock.jobs.quality.publishing import Publishing
 from penstock.jobs.quality.reading import Reading
+from penstock.jobs.quality.report import Report, report
 from penstock.jobs.quality.scores import COUNTS, HOUR_MS, Score, total
 
 #: Seconds between two times at which scores are sent and metrics computed.
@@ -145,3 +148,16 @@ def _of_version(scores: dict[int, Score]) -> VersionFigures:
     newest = total(score for hour, score in scores.items() if last - HOURS * HOUR_MS < hour <= last)
     whole = total(scores.values())
     return VersionFigures(newest.metrics, {name: getattr(whole, name) for name in COUNTS if name != "predictions"})
+
+
+def reported(
+    project: Project, model: str, span: Span, slices: Sequence[str] = (), against: Sequence[str] = ()
+) -> Report:
+    """What the ledger says of a range. ``against``: names of versions that answer the others' vectors now.
+
+    Raises UsageError for a slice or a version that is not there.
+    """
+    plan = project.model(model).model_plan
+    others = [load_named(project.config.state / "models", plan, version) for version in dict.fromkeys(against)]
+    with open_ledger(project, plan) as ledger:
+        return report(ledger, plan, span, slices, others)

@@ -29,9 +29,9 @@ TIGHT = 2_000
 
 
 class Sequence(NamedTuple):
-    """After each ``count`` of differences (k,): their ``mean``, and the bounds ``low`` and ``high``."""
+    """After each number ``labels`` of differences (k,): their ``mean``, and the bounds ``low`` and ``high``."""
 
-    count: npt.NDArray[np.int64]
+    labels: npt.NDArray[np.int64]
     mean: Doubles
     low: Doubles
     high: Doubles

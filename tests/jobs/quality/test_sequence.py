@@ -39,7 +39,7 @@ def test_an_interval_for_one_look_would_lose_it_far_more_often() -> None:
     missed = 0
     for _ in range(RUNS):
         sequence = confidence_sequence(chance.normal(size=LENGTH))
-        missed += bool((np.abs(sequence.mean) > 1.96 / np.sqrt(sequence.count)).any())
+        missed += bool((np.abs(sequence.mean) > 1.96 / np.sqrt(sequence.labels)).any())
     assert missed / RUNS > 4 * ALPHA
 
 
@@ -48,7 +48,7 @@ def test_it_finds_a_difference_and_gets_narrower() -> None:
     assert sequence.low[-1] > 0
     assert (sequence.high - sequence.low)[-1] < (sequence.high - sequence.low)[0] / 3
     assert len(confidence_sequence(np.zeros(FIRST - 1)).mean) == 0
-    assert sequence.count[0] == FIRST
+    assert sequence.labels[0] == FIRST
 
 
 def test_its_width_is_that_of_the_published_formula() -> None:
