@@ -158,6 +158,6 @@ def reported(
     Raises UsageError for a slice or a version that is not there.
     """
     plan = project.model(model).model_plan
-    others = [load_named(project.config.state / "models", plan, version) for version in dict.fromkeys(against)]
+    others = [load_named(project.config.models_at, plan, version) for version in dict.fromkeys(against)]
     with open_ledger(project, plan) as ledger:
         return report(ledger, plan, span, slices, others)
