@@ -49,7 +49,8 @@ def command(
 
     Example: penstock quality arrival_delay --slice carrier --out quality.html
     """
-    from penstock.jobs.quality import run  # libraries of models take seconds
+    from penstock.jobs.ledger.opening import catch_up  # libraries of models take seconds
+    from penstock.jobs.quality import run
 
     if metrics_port is not None and not follow:
         raise UsageError("--metrics-port without --follow", where="--metrics-port", allowed="both, or neither")
@@ -59,7 +60,7 @@ def command(
             run.follow(context.project, model, stop, accept_loss=accept_loss, metrics_port=metrics_port, told=say)
         return
     with context.progress(f"predictions and labels of {model}", None) as bar:
-        run.catch_up(context.project, model, accept_loss=accept_loss, told=say, progress=bar)
+        catch_up(context.project, model, accept_loss=accept_loss, told=say, progress=bar)
     _show(context, run.reported(context.project, model, Span(from_ms, to_ms), slices, against), out)
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from penstock.jobs.metrics.drift import FeatureFigures, drift_families
+
 
 @dataclass(frozen=True)
 class VersionFigures:
@@ -18,11 +20,14 @@ class VersionFigures:
 
 @dataclass(frozen=True)
 class QualityFigures:
-    """``versions`` by name; ``refused``: records that were left out, by reason; ``lost``: offsets that were gone."""
+    """``versions`` by name; ``refused``: records that were left out, by reason; ``lost``: offsets that were gone;
+    ``drift`` by version and feature.
+    """
 
     versions: Mapping[str, VersionFigures] = field(default_factory=dict)
     refused: Mapping[str, int] = field(default_factory=dict)
     lost: int = 0
+    drift: Mapping[tuple[str, str], FeatureFigures] = field(default_factory=dict)
 
 
 class QualityMetrics:
@@ -51,3 +56,4 @@ class QualityMetrics:
         lost = CounterMetricFamily("penstock_lost_offsets", "Offsets gone before they were read.", labels=["reader"])
         lost.add_metric([f"quality {self._model}"], figures.lost)
         yield lost
+        yield from drift_families(self._model, figures.drift)

@@ -33,7 +33,7 @@ from penstock.jobs.models.trees import Trees
 if TYPE_CHECKING:
     from penstock.jobs.models.onnx_model import OnnxModel
 
-METADATA = "metadata.json"
+METADATA, COUNTS = "metadata.json", "counts.json"
 #: What a version's model is written in, and the name of its file.
 WrittenIn = Literal["lightgbm", "onnx"]
 LIGHTGBM: WrittenIn = "lightgbm"
@@ -63,7 +63,8 @@ class Metadata(_Part):
     None where an earlier version trained it and did not say; ``answer``: its form (``penstock.features.objectives``),
     None of an earlier version, which gives one number; ``outputs``: of an answer with several numbers their names in
     order; ``rising``: these numbers are put in rising order; ``written_in``: one of ``FILES``; ``imported``: name of
-    the file that a model trained elsewhere was imported from; ``model_sha256``: of the bytes of the model's file.
+    the file that a model trained elsewhere was imported from; ``counts_sha256``: of the bytes of ``counts.json``, None
+    where a version has no counts of its trained rows; ``model_sha256``: of the bytes of the model's file.
     """
 
     format: int
@@ -84,6 +85,7 @@ class Metadata(_Part):
     created: datetime
     written_in: WrittenIn = LIGHTGBM
     imported: str | None = None
+    counts_sha256: str | None = None
     model_sha256: str
 
 
@@ -145,14 +147,17 @@ class LoadedModel:
         return self.predict({name: values_of(type, table[name]) for name, type in self.metadata.features})
 
 
-def save(models: Models, metadata: Metadata, model: bytes, *, current: bool = True) -> str:
+def save(models: Models, metadata: Metadata, model: bytes, counts: bytes | None = None, *, current: bool = True) -> str:
     """Writes a version, whole or not at all, and makes it the current one unless told otherwise. Returns its name.
+
+    ``counts``: what it was trained on, in its own bins (``penstock.jobs.binning.trained``).
 
     Raises PenstockError when it cannot be written: the former version is the current one then.
     """
     described = metadata.model_dump_json(indent=2).encode()
     version = f"{metadata.created.astimezone(UTC):%Y%m%dT%H%M%SZ}-{sha256(described)[:_DIGITS]}"
-    storage, files = storage_of(models), {FILES[metadata.written_in]: model, METADATA: described}
+    more = {} if counts is None else {COUNTS: counts}
+    storage, files = storage_of(models), {FILES[metadata.written_in]: model, **more, METADATA: described}
     try:
         storage.add(files, metadata.model, version)
         former = current_version(models, metadata.model) if current else None
@@ -276,6 +281,18 @@ def _loaded(models: Models, version: str, metadata: Metadata) -> LoadedModel:
         raise _changed(file, where)
     predictor = predictor_of(metadata, model, where)
     return LoadedModel(metadata.model, version, metadata.fingerprint, metadata, models, predictor)
+
+
+def read_counts(models: Models, metadata: Metadata, version: str) -> bytes | None:
+    """What a version was trained on, in its own bins; None where it has no counts. Raises PenstockError for a file
+    that is not what was written.
+    """
+    if metadata.counts_sha256 is None:
+        return None
+    counts = _read(models, metadata.model, version, COUNTS)
+    if sha256(counts) != metadata.counts_sha256:
+        raise _changed(COUNTS, storage_of(models).where(metadata.model, version, COUNTS))
+    return counts
 
 
 def predictor_of(metadata: Metadata, model: bytes, where: str) -> Trees | OnnxModel:

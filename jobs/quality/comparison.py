@@ -11,10 +11,10 @@ from penstock.features.exact_sums import exact_mean, exact_sum
 from penstock.features.objectives import Objective
 from penstock.features.plan import ModelPlan
 from penstock.features.span import Span
+from penstock.jobs.ledger.arrays import losses
+from penstock.jobs.ledger.ledger import Ledger
+from penstock.jobs.ledger.rows import ALWAYS, labelled_rows, replayed
 from penstock.jobs.models.folder import LoadedModel
-from penstock.jobs.quality.arrays import losses
-from penstock.jobs.quality.ledger import Ledger
-from penstock.jobs.quality.rows import ALWAYS, labelled_rows, replayed
 from penstock.jobs.quality.sequence import Sequence, confidence_sequence
 from penstock.jobs.training.losses import SQUARED
 from penstock.jobs.training.metrics import main_metric

@@ -12,9 +12,9 @@ from penstock.features.canonical import canonical_json
 from penstock.features.plan import ModelPlan
 from penstock.jobs.kafka.interface import Producer
 from penstock.jobs.kafka.owner import PROJECT
+from penstock.jobs.ledger.ledger import Ledger
+from penstock.jobs.ledger.scores import HOUR_MS, Cell, Score
 from penstock.jobs.project.config import Config
-from penstock.jobs.quality.ledger import Ledger
-from penstock.jobs.quality.scores import HOUR_MS, Cell, Score
 
 
 class Publishing:

@@ -14,13 +14,13 @@ from penstock.features.errors import UsageError, did_you_mean
 from penstock.features.exact_sums import exact_mean
 from penstock.features.plan import ModelPlan
 from penstock.features.span import Span
+from penstock.jobs.ledger.arrays import losses, sums_of
+from penstock.jobs.ledger.ledger import Ledger
+from penstock.jobs.ledger.rows import ALWAYS, Rows, columns_of, labelled_rows
+from penstock.jobs.ledger.scores import HOUR_MS, Cell, Score, by_version
 from penstock.jobs.models.arrays import array_of
 from penstock.jobs.models.folder import LoadedModel
-from penstock.jobs.quality.arrays import losses, sums_of
 from penstock.jobs.quality.comparison import Comparison, compared, compared_with
-from penstock.jobs.quality.ledger import Ledger
-from penstock.jobs.quality.rows import ALWAYS, Rows, columns_of, labelled_rows
-from penstock.jobs.quality.scores import HOUR_MS, Cell, Score, by_version
 from penstock.jobs.training.metrics import Metrics, main_metric, of_means
 from penstock.jobs.training.report.slices import parts
 

@@ -7,27 +7,25 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 from penstock.features.errors import PenstockError
-from penstock.features.plan import ModelPlan
 from penstock.features.span import Span
+from penstock.jobs.drift.watching import Watching
 from penstock.jobs.kafka.clients import answering, consumer, ensure_topics, producer
 from penstock.jobs.kafka.owner import claim
+from penstock.jobs.ledger.joining import Joining
+from penstock.jobs.ledger.ledger import Ledger
+from penstock.jobs.ledger.opening import Told, ledger_file, open_ledger, written
+from penstock.jobs.ledger.reading import Reading
+from penstock.jobs.ledger.scores import COUNTS, HOUR_MS, Score, total
 from penstock.jobs.metrics.quality import QualityFigures, QualityMetrics, VersionFigures
 from penstock.jobs.metrics.serve import served
 from penstock.jobs.models.folder import load_named
-from penstock.jobs.process.exclusive import exclusive
-from penstock.jobs.process.private import private
 from penstock.jobs.project.project import Project
-from penstock.jobs.quality.joining import Joining
-from penstock.jobs.quality.ledger import Ledger
 from penstock.jobs.quality.publishing import Publishing
-from penstock.jobs.quality.reading import Reading
 from penstock.jobs.quality.report import Report, report
-from penstock.jobs.quality.scores import COUNTS, HOUR_MS, Score, total
 
 #: Seconds between two times at which scores are sent and metrics computed.
 PUBLISH_S = 1.0
@@ -35,53 +33,6 @@ PUBLISH_S = 1.0
 POLL_MS = 200
 #: Metrics are over so many hours.
 HOURS = 24
-_DAY_MS = 86_400_000
-#: Digits of a definition's fingerprint in the name of its ledger.
-_DIGITS = 12
-
-Told = Callable[[str], None]
-
-
-def ledger_file(project: Project, plan: ModelPlan) -> Path:
-    """Where the ledger of a definition is: labels and losses of another one would mean something else."""
-    return project.config.state / "quality" / plan.name / f"{plan.fingerprint[:_DIGITS]}.db"
-
-
-def open_ledger(project: Project, plan: ModelPlan) -> Ledger:
-    """The ledger of a model. Raises PenstockError."""
-    return Ledger(ledger_file(project, plan), plan, project.config.quality.keep_days * _DAY_MS)
-
-
-@contextmanager
-def written(project: Project, plan: ModelPlan) -> Iterator[bool]:
-    """Whether the block may write the ledger: at any time one process may."""
-    file = ledger_file(project, plan)
-    private(file.parent)
-    with exclusive(file.with_suffix(".lock")) as mine:
-        yield mine
-
-
-def catch_up(
-    project: Project,
-    model: str,
-    *,
-    accept_loss: bool = False,
-    told: Told = lambda line: None,
-    progress: Callable[[int], None] = lambda records: None,
-) -> None:
-    """Brings the ledger to the ends that both topics have now. Where another process follows them, it is near them.
-
-    Raises UsageError for a model whose errors cannot be told as labels come, RefusedError for records that are gone,
-    PenstockError for a broker that does not answer.
-    """
-    plan = project.model(model).model_plan
-    joining = Joining(project, plan)
-    with written(project, plan) as mine:
-        if not mine:
-            told(f"another process follows the labels of {model}: its ledger is read as it is")
-            return
-        with answering(project.config), consumer(project.config, None) as reader, open_ledger(project, plan) as ledger:
-            Reading(project.config, reader, joining, ledger, accept_loss=accept_loss, told=told).read_to_end(progress)
 
 
 def follow(
@@ -114,7 +65,8 @@ def follow(
         if metrics_port is not None:
             told(f"metrics: {opened.enter_context(served(metrics, project.config.metrics.host, metrics_port))}")
         told(f"{model}: predictions from {plan.output}, labels from {joining.label_topic}, what is known to {topic}")
-        _loop(reading, publishing, lambda: _figures(ledger, joining, reading), metrics, stop)
+        watching = Watching(ledger, plan, project.config.models_at, told)
+        _loop(reading, publishing, lambda: _figures(ledger, joining, reading, watching), metrics, stop)
 
 
 def _loop(
@@ -134,12 +86,13 @@ def _loop(
     publishing.publish()
 
 
-def _figures(ledger: Ledger, joining: Joining, reading: Reading) -> QualityFigures:
+def _figures(ledger: Ledger, joining: Joining, reading: Reading, watching: Watching) -> QualityFigures:
     by_version: dict[str, dict[int, Score]] = {}
     for cell, score in ledger.scores().items():
         by_version.setdefault(cell.version, {})[cell.hour] = score
     refused = {"other definition": joining.foreign, "bad event": joining.refused, "unreadable": reading.unreadable}
-    return QualityFigures({name: _of_version(its) for name, its in by_version.items()}, refused, reading.lost)
+    versions = {name: _of_version(its) for name, its in by_version.items()}
+    return QualityFigures(versions, refused, reading.lost, watching.look())
 
 
 def _of_version(scores: dict[int, Score]) -> VersionFigures:

@@ -15,6 +15,7 @@ import numpy as np
 from penstock.features.objectives import QUANTILES
 from penstock.features.plan import ModelPlan
 from penstock.features.span import Span
+from penstock.jobs.binning.trained import trained as counts_of
 from penstock.jobs.models.folder import FORMAT, Metadata, Range, save, sha256
 from penstock.jobs.models.storage.storage import Models
 from penstock.jobs.training.enough import check_groups, insist, without_rows
@@ -117,7 +118,7 @@ def train(
     ranges = (learned.range(trained), tested.range(evaluated))
     return TrainReport(
         plan.name,
-        _saved(plan, models, booster, held, ranges, figures, told),
+        saved(plan, models, booster, held, learned, ranges, figures, told),
         plan.objective.name,
         main_metric(plan.objective),
         trees,
@@ -130,23 +131,31 @@ def train(
     )
 
 
-def _saved(
+def saved(
     plan: ModelPlan,
     models: Models,
     booster: lgb.Booster,
     held: TrainingSet,
+    learned: Examples,
     ranges: tuple[Range, Range],
     metrics: Metrics,
     told: Parameters,
+    *,
+    current: bool = True,
 ) -> str:
-    """Writes the version. Returns its name."""
-    model = booster.model_to_string().encode()
+    """Writes the version, with the counts of the rows that it learned, and makes it the current one unless told
+    otherwise. Returns its name.
+    """
+    model = booster.model_to_string()
     trained, evaluated = ranges
+    features = tuple((item.name, item.type) for item in plan.vector)
+    counts = counts_of(features, held.categories, held.classes, model, learned.matrix, learned.label, learned.t)
+    counted = counts.model_dump_json().encode()
     metadata = Metadata(
         format=FORMAT,
         model=plan.name,
         fingerprint=plan.fingerprint,
-        features=tuple((item.name, item.type) for item in plan.vector),
+        features=features,
         categories=held.categories,
         label=learned_label(plan),
         before=held.before,
@@ -159,9 +168,10 @@ def _saved(
         parameters=told,
         libraries={"lightgbm": lgb.__version__, "numpy": np.__version__, "python": platform.python_version()},
         created=datetime.now(UTC),
-        model_sha256=sha256(model),
+        counts_sha256=sha256(counted),
+        model_sha256=sha256(model.encode()),
     )
-    return save(models, metadata, model)
+    return save(models, metadata, model.encode(), counted, current=current)
 
 
 def named(of: str, metrics: Metrics) -> Metrics:

@@ -9,13 +9,13 @@ import orjson
 import pytest
 
 from penstock.features.errors import UsageError
-from penstock.jobs.quality.joining import Answer, Outcome
-from penstock.jobs.quality.ledger import Ledger
+from penstock.jobs.ledger.joining import Answer, Outcome
+from penstock.jobs.ledger.ledger import Ledger
+from penstock.jobs.ledger.scores import HOUR_MS
 from penstock.jobs.quality.page import page
 from penstock.jobs.quality.report import report
-from penstock.jobs.quality.scores import HOUR_MS
 from penstock.jobs.training.metrics import metrics_of
-from tests.jobs.quality.test_ledger import DAY, plan_of
+from tests.jobs.ledger.test_ledger import DAY, plan_of
 
 N = 600
 PLAN = plan_of("l1")

@@ -17,9 +17,10 @@ from click.testing import CliRunner
 from penstock.features.errors import PenstockError, RefusedError
 from penstock.jobs.cli import penstock
 from penstock.jobs.kafka.clients import admin, ensure_topics, producer
+from penstock.jobs.ledger import opening
+from penstock.jobs.ledger.scores import by_version
 from penstock.jobs.process.children import Child
 from penstock.jobs.quality import run
-from penstock.jobs.quality.scores import by_version
 from penstock.jobs.training.metrics import metrics_of
 from tests.jobs.serving.running import Shop, T, running, train_model, wait_until
 from tests.jobs.shop import DEFINITIONS
@@ -72,8 +73,8 @@ def test_a_process_that_is_killed_counts_no_label_twice(shop: Shop) -> None:
     finally:
         child.stop()
     deliver(shop, 1, range(ORDERS), cost=9.0)
-    run.catch_up(shop.project, "cost")
-    with run.open_ledger(shop.project, shop.plan) as ledger:
+    opening.catch_up(shop.project, "cost")
+    with opening.open_ledger(shop.project, shop.plan) as ledger:
         found = {version: score.metrics for version, score in by_version(ledger.scores()).items()}
     assert found == by_hand(shop) and len(found) == 2
     assert {version: total(rows) for version, rows in newest(shop, topic).items()} == {
@@ -82,7 +83,7 @@ def test_a_process_that_is_killed_counts_no_label_twice(shop: Shop) -> None:
 
 
 def metrics_page(log: Path) -> str:
-    (line,) = (line for line in log.read_text().splitlines()[::-1] if line.startswith("metrics: "))
+    line = next(line for line in log.read_text().splitlines()[::-1] if line.startswith("metrics: "))
     with urllib.request.urlopen(line.removeprefix("metrics: "), timeout=10) as answer:
         page: str = answer.read().decode()
     return page
@@ -131,11 +132,11 @@ def by_hand(shop: Shop) -> dict[str, dict[str, float]]:
 
 def test_one_process_writes_a_ledger(shop: Shop) -> None:
     told: list[str] = []
-    with run.written(shop.project, shop.plan) as mine:
+    with opening.written(shop.project, shop.plan) as mine:
         assert mine
         with pytest.raises(PenstockError, match="another process follows"):
             run.follow(shop.project, "cost", threading.Event())
-        run.catch_up(shop.project, "cost", told=told.append)
+        opening.catch_up(shop.project, "cost", told=told.append)
     assert "its ledger is read as it is" in told[0]
 
 
@@ -153,9 +154,9 @@ def test_a_topic_that_was_made_anew_is_refused(shop: Shop) -> None:
     wait_until(lambda: not exists(shop, topic), "deletion")
     ensure_topics(shop.project.config, [topic])
     with pytest.raises(RefusedError, match="made anew"):
-        run.catch_up(shop.project, "cost")
+        opening.catch_up(shop.project, "cost")
     deliver(shop, 0, range(3), cost=2.0)
-    run.catch_up(shop.project, "cost", accept_loss=True)
+    opening.catch_up(shop.project, "cost", accept_loss=True)
 
 
 def exists(shop: Shop, topic: str) -> bool:

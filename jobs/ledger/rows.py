@@ -13,10 +13,10 @@ import orjson
 from penstock.features.plan import ModelPlan
 from penstock.features.span import Span
 from penstock.features.vector import Values
+from penstock.jobs.ledger.arrays import label_array
+from penstock.jobs.ledger.ledger import Ledger
 from penstock.jobs.models.arrays import Matrix, matrix
 from penstock.jobs.models.folder import LoadedModel
-from penstock.jobs.quality.arrays import label_array
-from penstock.jobs.quality.ledger import Ledger
 from penstock.jobs.training.losses import Losses, losses_of
 
 #: All times.

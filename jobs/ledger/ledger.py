@@ -21,11 +21,13 @@ import numpy as np
 
 from penstock.features.errors import PenstockError
 from penstock.features.plan import ModelPlan
+from penstock.features.span import Span
 from penstock.jobs.kafka.interface import Place
+from penstock.jobs.ledger.arrays import losses, sums_of
+from penstock.jobs.ledger.joining import Answer, Outcome
+from penstock.jobs.ledger.scores import HOUR_MS, Cell, Score
+from penstock.jobs.ledger.tallies import LABELS, TABLE, VECTORS, Counting, add
 from penstock.jobs.process.private import private
-from penstock.jobs.quality.arrays import losses, sums_of
-from penstock.jobs.quality.joining import Answer, Outcome
-from penstock.jobs.quality.scores import HOUR_MS, Cell, Score
 
 #: How long one process waits for another one's transaction, in seconds.
 BUSY_S = 30.0
@@ -51,6 +53,8 @@ CREATE TABLE IF NOT EXISTS scores (version TEXT, hour INTEGER, predictions INTEG
     missing INTEGER NOT NULL, empty INTEGER NOT NULL, sums TEXT NOT NULL, seq INTEGER NOT NULL, sent INTEGER NOT NULL,
     PRIMARY KEY (version, hour)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS by_sent ON scores (sent) WHERE sent = 0;
+CREATE TABLE IF NOT EXISTS alarms (version TEXT, feature TEXT, since INTEGER, until INTEGER NOT NULL,
+    PRIMARY KEY (version, feature, since)) WITHOUT ROWID;
 """
 _ADD_ANSWER = "INSERT OR IGNORE INTO predictions (id, version, event, t, answer, vector) VALUES (?, ?, ?, ?, ?, ?)"
 #: Of a prediction, the newest label that counts for it.
@@ -78,12 +82,14 @@ class Change(NamedTuple):
 
 class Ledger:
     """``file`` is made where it is missing. ``kept_ms``: what is older than that is deleted; its scores stay.
+    ``counting``: counts vectors and labels, too.
 
     Raises PenstockError for a file that cannot be used.
     """
 
-    def __init__(self, file: Path, plan: ModelPlan, kept_ms: int) -> None:
+    def __init__(self, file: Path, plan: ModelPlan, kept_ms: int, counting: Counting | None = None) -> None:
         assert plan.label is not None
+        self._counting = counting
         self._plan, self._kept_ms, self.file = plan, kept_ms, file
         self._maturity_ms = plan.label.maturity_ms
         private(file.parent)
@@ -92,7 +98,7 @@ class Ledger:
             self.db.execute("PRAGMA journal_mode = WAL")
             # a commit is on the disk before the next batch is read
             self.db.execute("PRAGMA synchronous = FULL")
-            self.db.executescript(_TABLES)
+            self.db.executescript(_TABLES + TABLE)
             self.db.execute("CREATE TEMP TABLE touched (n INTEGER PRIMARY KEY)")
 
     def __enter__(self) -> Ledger:
@@ -154,18 +160,29 @@ class Ledger:
 
     def _count(self, last: int) -> None:
         """Adds the new predictions to their hours."""
-        new = f"""SELECT version, t - (t % {HOUR_MS} + {HOUR_MS}) % {HOUR_MS}, count(*) FROM predictions WHERE n > ?
-            GROUP BY 1, 2"""
-        for version, hour, count in self.db.execute(new, (last,)).fetchall():
-            self._set_score(Cell(version, hour), self._get_score(Cell(version, hour)) + Score(predictions=count))
+        vectors: dict[Cell, list[bytes]] = defaultdict(list)
+        for version, t, vector in self.db.execute("SELECT version, t, vector FROM predictions WHERE n > ?", (last,)):
+            vectors[Cell(version, t - t % HOUR_MS)].append(vector)
+        for cell, its in vectors.items():
+            self._set_score(cell, self._get_score(cell) + Score(predictions=len(its)))
+            counts = None if self._counting is None else self._counting.vectors(cell.version, its)
+            if counts is not None:
+                add(self.db, cell, VECTORS, len(its), counts)
 
     def _advance(self, name: str, t: int | None) -> None:
         if t is not None:
             later = "INSERT INTO clocks VALUES (?, ?) ON CONFLICT DO UPDATE SET t = max(t, excluded.t)"
             self.db.execute(later, (name, t))
 
+    def advance(self, name: str, t: int) -> None:
+        """Sets a clock, which does not go back."""
+        with self._transaction():
+            self._advance(name, t)
+
     def clock(self, name: str) -> int | None:
-        """The greatest time of ``predictions`` or ``labels``, in milliseconds; None without any."""
+        """The greatest time of ``predictions``, of ``labels``, or up to which it was ``watched``, in milliseconds; None
+        without any.
+        """
         row = self.db.execute("SELECT t FROM clocks WHERE name = ?", (name,)).fetchone()
         return None if row is None else int(row[0])
 
@@ -203,6 +220,18 @@ class Ledger:
                 for hour, score in self._scored(its, moment, sign).items():
                     cell = Cell(version, hour)
                     self._set_score(cell, self._get_score(cell) + score)
+                self._count_labels(version, its, moment, sign)
+
+    def _count_labels(self, version: str, changes: Sequence[Change], moment: str, sign: int) -> None:
+        labels: dict[int, list[Any]] = defaultdict(list)
+        for change in changes:
+            state, label = getattr(change, moment)
+            if state in (LABELLED, NULL):
+                labels[change.t - change.t % HOUR_MS].append(label)
+        for hour, its in labels.items():
+            counts = None if self._counting is None else self._counting.labels(version, its)
+            if counts is not None:
+                add(self.db, Cell(version, hour), LABELS, sign * len(its), sign * counts)
 
     def _scored(self, changes: Sequence[Change], moment: str, sign: int) -> dict[int, Score]:
         """By hour, the scores of what predictions of one version are at a moment, times ``sign``."""
@@ -265,6 +294,19 @@ class Ledger:
                 "UPDATE scores SET sent = 1 WHERE version = ? AND hour = ? AND seq = ?",
                 [(*cell, seq) for cell, (seq, _) in scores.items()],
             )
+
+    def alarm(self, version: str, feature: str, window: Span, pause_ms: int) -> bool:
+        """Notes a window that is an alarm. Is it a new one: is the last one of the feature over for so long?"""
+        with self._transaction():
+            last = self.db.execute(
+                "SELECT since, until FROM alarms WHERE version = ? AND feature = ? ORDER BY since DESC LIMIT 1",
+                (version, feature),
+            ).fetchone()
+            new = last is None or window.from_ms > last[1] + pause_ms
+            since = window.from_ms if new else last[0]
+            until = max(window.to_ms, window.to_ms if new else last[1])
+            self.db.execute("INSERT OR REPLACE INTO alarms VALUES (?, ?, ?, ?)", (version, feature, since, until))
+        return new
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

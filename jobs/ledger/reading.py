@@ -16,9 +16,9 @@ from penstock.jobs.kafka.errors import OffsetGone, Unreadable
 from penstock.jobs.kafka.interface import Consumer, Place, Record
 from penstock.jobs.kafka.loss import Anew, loss_of, losses_of, made_anew, refused
 from penstock.jobs.kafka.whole import WholeTopics
+from penstock.jobs.ledger.joining import Joining
+from penstock.jobs.ledger.ledger import Ledger
 from penstock.jobs.project.config import Config
-from penstock.jobs.quality.joining import Joining
-from penstock.jobs.quality.ledger import Ledger
 
 _LOG = logger("quality")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from penstock.features.exact_sums import exact_mean
-from penstock.jobs.quality.arrays import Sums, merged
+from penstock.jobs.ledger.arrays import Sums, merged
 from penstock.jobs.training.metrics import Metrics, of_means
 
 #: Requests are counted by the hour of their event time, in milliseconds.

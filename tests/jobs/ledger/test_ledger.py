@@ -15,10 +15,10 @@ import pytest
 from penstock import Model, Objective, Stream
 from penstock.features.plan import ModelPlan
 from penstock.jobs.kafka.interface import Place
-from penstock.jobs.quality.arrays import answer_array, label_array
-from penstock.jobs.quality.joining import Answer, Outcome
-from penstock.jobs.quality.ledger import Ledger
-from penstock.jobs.quality.scores import COUNTS, HOUR_MS, Cell, Score, by_version, total
+from penstock.jobs.ledger.arrays import answer_array, label_array
+from penstock.jobs.ledger.joining import Answer, Outcome
+from penstock.jobs.ledger.ledger import Ledger
+from penstock.jobs.ledger.scores import COUNTS, HOUR_MS, Cell, Score, by_version, total
 from penstock.jobs.training.losses import losses_of
 from penstock.jobs.training.metrics import metrics_of
 

@@ -1,0 +1,1 @@
+"""Drift: how far the vectors and labels of now are from those that a version was trained on."""

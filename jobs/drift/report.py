@@ -1,0 +1,66 @@
+"""Drift of every version that answered in a range."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.features.plan import ModelPlan
+from penstock.features.span import Span
+from penstock.jobs.binning.counting import trained_of
+from penstock.jobs.drift.windows import FeatureDrift, VersionDrift, drift
+from penstock.jobs.ledger.ledger import Ledger
+from penstock.jobs.ledger.rows import ALWAYS
+from penstock.jobs.ledger.tallies import LABELS, VECTORS, tallies
+from penstock.jobs.models.storage.storage import Models
+
+
+@dataclass(frozen=True)
+class Report:
+    """``versions``: those that have counts of their training; ``blind``: those that answered and have none."""
+
+    model: str
+    versions: list[VersionDrift]
+    blind: list[str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {"model": self.model, "versions": [_version(each) for each in self.versions], "blind": self.blind}
+
+
+def report(ledger: Ledger, plan: ModelPlan, models: Models, span: Span = ALWAYS) -> Report:
+    """Of the requests of a range, by whole hours. Raises PenstockError for a damaged version."""
+    labels = dict(tallies(ledger.db, LABELS, *span))
+    found = []
+    for version, vectors in tallies(ledger.db, VECTORS, *span):
+        trained = trained_of(models, plan.name, version)
+        assert trained is not None  # it was counted in its bins
+        found.append(drift(version, trained, vectors, labels.get(version)))
+    answered = {cell.version for cell in ledger.scores(*span)}
+    return Report(str(plan.name), found, sorted(answered - {each.version for each in found}))
+
+
+def _version(found: VersionDrift) -> dict[str, Any]:
+    alarms = [
+        {"feature": each.feature, "from": each.window.from_ms, "to": each.window.to_ms, "psi": each.psi}
+        | {"limit": each.limit}
+        for each in found.alarms()
+    ]
+    features = {feature.name: _of_feature(feature) for feature in found.features}
+    vectors, labels = found.rows
+    return {"version": found.version, "vectors": vectors, "labels": labels, "features": features, "alarms": alarms}
+
+
+def _of_feature(feature: FeatureDrift) -> dict[str, Any]:
+    return {
+        "psi": feature.whole_psi,
+        "greatest_psi": float(feature.psi.max(initial=0.0)),
+        "limit": None if feature.limit == float("inf") else feature.limit,
+        "ks": feature.ks,
+        "wasserstein": feature.wasserstein,
+        "null": feature.null[0],
+        "null_trained": feature.null[1],
+        "unseen": feature.unseen,
+        "counts": feature.counts.tolist(),
+        "trained": feature.trained_counts.tolist(),
+    }
