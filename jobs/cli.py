@@ -32,6 +32,7 @@ COMMANDS = {
     "audit": "Compare all that a model was served with batch, with causes.",
     "quality": "Show how good a model's answers were, as their labels come.",
     "drift": "Show how far served vectors and labels are from those of training.",
+    "retrain": "Train on served vectors whose labels have come, and promote what is better.",
     "parity": "Compare the engines on events of your own, to the bit.",
     "replay": "Send history to Kafka in event-time order.",
     "demo": "The whole path on real flights, from nothing to checked predictions.",

@@ -174,6 +174,13 @@ class Ledger:
             later = "INSERT INTO clocks VALUES (?, ?) ON CONFLICT DO UPDATE SET t = max(t, excluded.t)"
             self.db.execute(later, (name, t))
 
+    def labelled(self) -> tuple[int, int | None, int | None]:
+        """How many predictions have their label, and the times of the first and the last one's requests."""
+        count, first, last = self.db.execute(
+            "SELECT count(*), min(t), max(t) FROM predictions WHERE outcome = 'labelled'"
+        ).fetchone()
+        return count, first, last
+
     def advance(self, name: str, t: int) -> None:
         """Sets a clock, which does not go back."""
         with self._transaction():

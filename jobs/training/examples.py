@@ -80,7 +80,18 @@ def read_examples(
     Raises UsageError without the file, for a range beyond it, and for labels and weights that cannot be learned;
     RefusedError for a training set of another definition.
     """
-    table = _read(file, plan, trained, evaluated)
+    return examples_of(_read(file, plan, trained, evaluated), file, plan, trained, evaluated, categories)
+
+
+def examples_of(
+    table: pa.Table,
+    file: Path,
+    plan: ModelPlan,
+    trained: Span,
+    evaluated: Span,
+    categories: Mapping[str, tuple[str, ...]] | None = None,
+) -> TrainingSet:
+    """The same of a table with the columns of a training set. ``file``: where it is from, for errors."""
     columns = {item.name: values_of(item.type, table[item.name]) for item in plan.vector}
     times = np.asarray(table["t"])
     known = _categories(columns, times, trained) if categories is None else dict(categories)
@@ -92,7 +103,7 @@ def read_examples(
     weight = _weights(file, plan, table, wanted)
     group = _groups(file, plan, table, wanted)
     examples = Examples(filled[wanted], numbers[wanted], weight, times[wanted], group)
-    return TrainingSet(examples, known, table.schema.metadata[BEFORE] == b"true", classes)
+    return TrainingSet(examples, known, (table.schema.metadata or {}).get(BEFORE) == b"true", classes)
 
 
 def learned_label(plan: ModelPlan) -> LabelPlan:
