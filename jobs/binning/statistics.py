@@ -41,12 +41,27 @@ class Reference:
         """Of windows, (windows, size), none empty; (windows,). One row of training is added to each window, so that an
         empty bin has a logarithm.
         """
-        grouped = np.zeros((len(counts), self.size))
-        np.add.at(grouped.T, self.groups, counts.T)
+        grouped = self._grouped(counts)
         total = grouped.sum(axis=1, keepdims=True)
         now = (grouped + self._share) / (total + 1)
         ratio = (now / self._share).ravel()
         return ((now - self._share) * log(ratio).reshape(now.shape)).sum(axis=1)  # type: ignore[no-any-return]
+
+    def shares(self, counts: Counts) -> Doubles:
+        """Of windows, (windows, size), none empty, the share of each group: (windows, groups)."""
+        grouped = self._grouped(counts)
+        return grouped / grouped.sum(axis=1, keepdims=True)  # type: ignore[no-any-return]
+
+    def excess(self, counts: Counts, greatest: Doubles) -> Doubles:
+        """Of windows, the share of rows beyond the ``greatest`` share (groups,) that any window of training has in
+        their group: (windows,), from 0 to 1.
+        """
+        return np.maximum(0.0, self.shares(counts) - greatest).sum(axis=1)  # type: ignore[no-any-return]
+
+    def _grouped(self, counts: Counts) -> Doubles:
+        grouped = np.zeros((len(counts), self.size))
+        np.add.at(grouped.T, self.groups, counts.T)
+        return grouped
 
     def by_chance(self, rows: Counts) -> Doubles:
         """What an index of so many rows of training itself, (windows,), is above in one of a million windows.

@@ -1,7 +1,8 @@
 """What a version was trained on, in its own bins: written with it, as ``counts.json``.
 
-``psi`` is how far the training range strayed from itself: the greatest index of any of its blocks against all of it.
-It has the nights, the storms and the holidays of the range, so a window that is much further away is something new.
+``psi`` and ``greatest`` are how far the training range strayed from itself: the greatest index of any of its blocks
+against all of it, and the greatest share of each group of bins in any block. They have the nights, the storms and the
+holidays of the range, so a window that is much further away is something new.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ class _Part(BaseModel):
 
 
 class TrainedFeature(_Part):
-    """``counts``: of the trained rows, by bin; ``psi``: the greatest index of a block of them. Rest as in ``Bins``."""
+    """``counts``: of the trained rows, by bin; ``psi``: the greatest index of a block of them; ``greatest``: by
+    group of bins, the greatest share of a block. Rest as in ``Bins``."""
 
     name: str
     type: str
@@ -33,6 +35,7 @@ class TrainedFeature(_Part):
     categories: tuple[str, ...]
     counts: tuple[int, ...]
     psi: float
+    greatest: tuple[float, ...]
 
     @property
     def bins(self) -> Bins:
@@ -85,11 +88,13 @@ def _feature(bins: Bins, column: Doubles, hour: npt.NDArray[np.int64], windows: 
     cells = np.bincount(hour * bins.size + bins.places_of_numbers(column), minlength=hours * bins.size)
     by_hour = cells.reshape(hours, bins.size)
     counts: Counts = by_hour.sum(axis=0)
+    reference, of_blocks = Reference(bins, counts), windows.counts(by_hour)
     return TrainedFeature(
         name=bins.name,
         type=bins.type,
         edges=bins.edges,
         categories=bins.categories,
         counts=tuple(counts.tolist()),
-        psi=float(Reference(bins, counts).psi(windows.counts(by_hour)).max(initial=0.0)),
+        psi=float(reference.psi(of_blocks).max(initial=0.0)),
+        greatest=tuple(reference.shares(of_blocks).max(axis=0, initial=0.0).tolist()),
     )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 #: Alarms that are printed, the first ones.
 MOST = 20
+COLUMNS = ("feature", "index", "of a window", "limit", "excess", "KS", "Wasserstein", "null", "in training", "unseen")
 
 
 @click.command()
@@ -62,8 +63,7 @@ def _show(context: Context, report: Report, out: Path | None) -> None:
         context.out.print(_grid(found))
         alarms = list(found.alarms())
         for alarm in alarms[:MOST]:
-            bounds = f"{alarm.psi:.4g}, limit {alarm.limit:.4g}"
-            context.out.print(f"ALARM {alarm.feature} {range_words(alarm.window)}: {bounds}")
+            context.out.print(f"ALARM {alarm.feature} {range_words(alarm.window)}: {alarm.words()}")
         more = f", the first {MOST} are above" if len(alarms) > MOST else ""
         context.out.print(f"{found.version}: {len(alarms):,} alarms in {len(found.windows):,} windows{more}")
     if out is not None:
@@ -74,10 +74,10 @@ def _show(context: Context, report: Report, out: Path | None) -> None:
 
 
 def _grid(found: VersionDrift) -> Grid:
-    names = ("feature", "index", "greatest window", "limit", "KS", "Wasserstein", "null", "in training", "unseen")
-    grid = Grid(*names, title=f"{found.version}: {found.rows[0]:,} vectors, {found.rows[1]:,} labels")
+    grid = Grid(*COLUMNS, title=f"{found.version}: {found.rows[0]:,} vectors, {found.rows[1]:,} labels")
     for each in found.features:
-        greatest = float(each.psi.max(initial=0.0))
-        numbers = (each.whole_psi, greatest, each.limit, each.ks, each.wasserstein, *each.null, each.unseen)
+        greatest = [float(values.max(initial=0.0)) for values in (each.psi, each.excess)]
+        numbers = [each.whole_psi, greatest[0], each.limit, greatest[1], each.ks, each.wasserstein, *each.null]
+        numbers.append(each.unseen)
         grid.add_row(each.name, *("" if number is None else f"{number:.4g}" for number in numbers))
     return grid

@@ -43,7 +43,7 @@ def report(ledger: Ledger, plan: ModelPlan, models: Models, span: Span = ALWAYS)
 def _version(found: VersionDrift) -> dict[str, Any]:
     alarms = [
         {"feature": each.feature, "from": each.window.from_ms, "to": each.window.to_ms, "psi": each.psi}
-        | {"limit": each.limit}
+        | {"limit": each.limit, "excess": each.excess}
         for each in found.alarms()
     ]
     features = {feature.name: _of_feature(feature) for feature in found.features}
@@ -55,6 +55,7 @@ def _of_feature(feature: FeatureDrift) -> dict[str, Any]:
     return {
         "psi": feature.whole_psi,
         "greatest_psi": float(feature.psi.max(initial=0.0)),
+        "greatest_excess": float(feature.excess.max(initial=0.0)),
         "limit": None if feature.limit == float("inf") else feature.limit,
         "ks": feature.ks,
         "wasserstein": feature.wasserstein,

@@ -8,7 +8,7 @@ from penstock.features.plan import ModelPlan
 from penstock.features.span import Span
 from penstock.jobs.console.times import range_words
 from penstock.jobs.drift.report import report
-from penstock.jobs.drift.windows import VersionDrift
+from penstock.jobs.drift.windows import FeatureDrift, VersionDrift
 from penstock.jobs.ledger.ledger import Ledger
 from penstock.jobs.ledger.rows import ALWAYS
 from penstock.jobs.ledger.scores import HOUR_MS
@@ -46,17 +46,17 @@ class Watching:
         for alarm in version.alarms():
             window = alarm.window
             if self._ledger.alarm(version.version, alarm.feature, window, PAUSE_MS):
-                bounds = f"index {alarm.psi:.4g}, limit {alarm.limit:.4g}"
-                self._told(f"DRIFT of {alarm.feature}, {version.version}, {range_words(window)}: {bounds}")
+                self._told(f"DRIFT of {alarm.feature}, {version.version}, {range_words(window)}: {alarm.words()}")
                 details = {"feature": alarm.feature, "from": window.from_ms, "to": window.to_ms, "psi": alarm.psi}
-                details |= {"limit": alarm.limit}
+                details |= {"limit": alarm.limit, "excess": alarm.excess}
                 record_or_tell(self._models, self._plan.name, self._told, "drift", version.version, **details)
 
 
 def _figures(version: VersionDrift) -> dict[str, FeatureFigures]:
     """Of the features that have a window."""
-    return {
-        each.name: FeatureFigures(float(each.psi[-1]), float(each.limits[-1]), each.null[0], each.unseen)
-        for each in version.features
-        if len(each.psi)
-    }
+    return {each.name: _figures_of(each) for each in version.features if len(each.psi)}
+
+
+def _figures_of(each: FeatureDrift) -> FeatureFigures:
+    psi, limit, excess = (float(values[-1]) for values in (each.psi, each.limits, each.excess))
+    return FeatureFigures(psi, limit, excess, each.null[0], each.unseen)

@@ -1,7 +1,8 @@
 """The windows of a version, each compared with the range that it was trained on.
 
 A window is a block of hours of requests. It is an alarm where its index is above the limit: far above the greatest that
-any block of the training range has against the whole range, and above what chance would give.
+any block of the training range has against the whole range, and above what chance would give; or where half of it is
+where no block of the training range has so many.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from penstock.jobs.ledger.tallies import Tally
 MARGIN = 1.25
 #: And above this in any case: the usual bound for a population that has changed (Siddiqi 2006).
 LEAST = 0.25
+#: A window is an alarm, too, when more than this share of its rows is where no window of training had so many.
+#: On the same flights the greatest is 0.35. A storm and a change of units may have one index, and never one excess.
+EXCESS = 0.5
 #: With fewer blocks in the training range nobody knows how far it strays from itself, and there are no alarms.
 BLOCKS = 100
 #: Labels of an hour are compared when so many of its predictions have theirs: those that come first differ from others.
@@ -34,7 +38,8 @@ COME = 0.9
 @dataclass(frozen=True)
 class FeatureDrift:
     """``psi`` (k,): of each window; ``limits`` (k,): above it a window is an alarm, infinite where there are none;
-    ``limit``: that of a window of many rows. The others are of all windows together: ``whole_psi``; ``ks`` and
+    ``limit``: that of a window of many rows; ``excess`` (k,): of each window, the share of its rows where no window of
+    training had so many, 0 where there are no alarms. The others are of all windows together: ``whole_psi``; ``ks`` and
     ``wasserstein``, None for texts; ``null``: its share now and in training; ``unseen``: its share now. ``counts`` and
     ``trained_counts``: by bin.
     """
@@ -43,6 +48,7 @@ class FeatureDrift:
     limit: float
     limits: Doubles
     psi: Doubles
+    excess: Doubles
     whole_psi: float
     ks: float | None
     wasserstein: float | None
@@ -59,16 +65,22 @@ class FeatureDrift:
     @property
     def alarms(self) -> npt.NDArray[np.int64]:
         """The places of the windows that are alarms."""
-        return np.flatnonzero(self.psi > self.limits)
+        return np.flatnonzero((self.psi > self.limits) | (self.excess > EXCESS))
 
 
 class Alarm(NamedTuple):
-    """A window of a feature, its index, and the limit that it is above."""
+    """A window of a feature, its index with the limit, and its excess: one of them is above its limit."""
 
     window: Span
     feature: str
     psi: float
     limit: float
+    excess: float
+
+    def words(self) -> str:
+        """Both numbers."""
+        beyond = f"{100 * self.excess:.0f} % of its rows where no window of training had so many"
+        return f"index {self.psi:.4g}, limit {self.limit:.4g}; {beyond}"
 
 
 @dataclass(frozen=True)
@@ -95,6 +107,7 @@ class VersionDrift:
                 feature.name,
                 float(feature.psi[place]),
                 float(feature.limits[place]),
+                float(feature.excess[place]),
             )
             for feature in self.features
             for windows in (self.windows_of(feature),)
@@ -136,12 +149,14 @@ def limit_of(feature: TrainedFeature, blocks: int) -> float:
 
 
 def _feature(feature: TrainedFeature, limit: float, windows: Blocks, of_hours: Counts) -> FeatureDrift:
-    reference, counts = feature.reference, of_hours.sum(axis=0)
+    reference, counts, of_windows = feature.reference, of_hours.sum(axis=0), windows.counts(of_hours)
+    excess = reference.excess(of_windows, np.array(feature.greatest))
     return FeatureDrift(
         feature,
         limit,
         np.maximum(limit, reference.by_chance(windows.rows)),
-        reference.psi(windows.counts(of_hours)),
+        reference.psi(of_windows),
+        excess if np.isfinite(limit) else np.zeros(len(excess)),
         float(reference.psi(counts[None])[0]),
         reference.ks(counts),
         reference.wasserstein(counts),

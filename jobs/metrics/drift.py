@@ -9,12 +9,14 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 
 class FeatureFigures(NamedTuple):
-    """``psi``: the index of the newest window; ``limit``: above it a window is an alarm; ``null`` and ``unseen``:
+    """``psi``: the index of the newest window; ``limit``: above it a window is an alarm; ``excess``: the
+    share of its rows where no window of training had so many; ``null`` and ``unseen``:
     shares of the newest hours.
     """
 
     psi: float
     limit: float
+    excess: float
     null: float
     unseen: float
 
@@ -24,6 +26,7 @@ def drift_families(model: str, figures: Mapping[tuple[str, str], FeatureFigures]
     words = {
         "psi": "How far the newest window is from training.",
         "limit": "Above it a window is an alarm.",
+        "excess": "Share of rows where no window of training had so many.",
         "null": "Share of nulls.",
         "unseen": "Share of texts that training did not have.",
     }

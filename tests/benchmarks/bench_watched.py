@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,8 @@ SECONDS = 60.0
 LOOK = 25
 #: Event time between two rounds of retraining.
 ROUND_MS = 12 * 3_600_000
+#: So many rounds from a day before the shift on; then one in so many days.
+ROUNDS, DAYS_APART = 8, 4
 _DAY_MS = 86_400_000
 
 
@@ -159,7 +162,7 @@ def _drift(console: Console, title: str, world: World, file: Path) -> None:
     """As a follower sees it: it looks while hours are not over yet."""
     model = load_current(world.project.config.models_at, world.plan)
     told: list[tuple[int, str]] = []
-    now, looks, spent, ratio = 0, 0, 0.0, 0.0
+    now, looks, spent, ratio, excess = 0, 0, 0.0, 0.0, 0.0
     with Ledger(file, world.plan, 10**12, Counting(world.project.config.models_at, world.plan)) as ledger:
         watching = Watching(ledger, world.plan, world.project.config.models_at, lambda line: told.append((now, line)))
         for answers, outcomes in _steps(world, model):
@@ -168,12 +171,15 @@ def _drift(console: Console, title: str, world: World, file: Path) -> None:
             figures = watching.look()
             spent, looks = spent + time.perf_counter() - began, looks + 1
             ratio = max([ratio, *(each.psi / each.limit for each in figures.values())])
+            excess = max([excess, *(each.excess for each in figures.values())])
         found = report(ledger, world.plan, world.project.config.models_at)
     (version,) = found.versions
     console.print(
         f"{title}: {len(version.windows):,} windows, {len(told)} alarms; a look takes {1000 * spent / looks:.0f} ms"
     )
-    console.print(f"  the greatest index of a newest window is {ratio:.2f} of its limit")
+    console.print(
+        f"  the greatest index of a newest window is {ratio:.2f} of its limit, and the greatest excess {excess:.2f}"
+    )
     for at, line in told[:12]:
         console.print(f"  at {time_words(at)} {line}")
     if told:
@@ -210,10 +216,11 @@ def _retraining(console: Console, world: World) -> None:
     models = world.project.config.models_at
     frozen = load_current(models, world.plan)
     retraining = Retraining(world.project, MODEL, Settings(newest_ms=_DAY_MS // 2))
-    edges = range(SHIFTED - 2 * ROUND_MS, DAYS.end, ROUND_MS)
+    edges = [SHIFTED + (place - 2) * ROUND_MS for place in range(ROUNDS + 1)]
+    edges += range(edges[-1] + DAYS_APART * _DAY_MS, DAYS.end, DAYS_APART * _DAY_MS)
     served = np.full(len(world.rows), np.nan)
-    for low in edges:
-        first, end = np.searchsorted(world.t, [low, low + ROUND_MS]).tolist()
+    for low, high in pairwise([*edges, DAYS.end]):
+        first, end = np.searchsorted(world.t, [low, high]).tolist()
         model = load_current(models, world.plan)
         records = world.records(model, first, end)
         served[first:end] = [record["value"] for record in records]
@@ -221,8 +228,8 @@ def _retraining(console: Console, world: World) -> None:
         began = time.perf_counter()
         found = retraining.round()
         took = time.perf_counter() - began
-        if found is not None and (found.version or low < SHIFTED + 8 * ROUND_MS):
-            console.print(f"{time_words(low + ROUND_MS)}: from the labels in their topic to the end {took:.1f} s")
+        if found is not None:
+            console.print(f"{time_words(high)}: from the labels in their topic to the end {took:.1f} s")
             console.print(f"  {found.summary()}")
     label = np.array([np.nan if each is None else each for each in world.labels])
     own = frozen.predict_table(world.table)
