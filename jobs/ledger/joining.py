@@ -51,8 +51,8 @@ class Joining:
 
     def __init__(self, project: Project, plan: ModelPlan) -> None:
         self.plan, self.label = plan, _label_of(plan)
-        self.source = project.streams[self.label.source].source_plan
         _check(project, plan, self.label)
+        self.source = project.streams[self.label.source].source_plan
         #: Is the label a column of the request itself?
         self.own = self.label.source == plan.on.name
         self.label_topic = project.topic(self.label.source)
