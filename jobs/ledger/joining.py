@@ -55,6 +55,8 @@ class Joining:
         self.source = project.streams[self.label.source].source_plan
         #: Is the label a column of the request itself?
         self.own = self.label.source == plan.on.name
+        #: A shadow answers beside the others.
+        self.answer_topics = (str(plan.output), f"{plan.output}.shadow")
         self.label_topic = project.topic(self.label.source)
         self._parser = Parser(self.source)
         #: Records that are no predictions of this definition, and those of the label's topic that are bad events.

@@ -51,7 +51,7 @@ def catch_up(
     told: Told = lambda line: None,
     progress: Callable[[int], None] = lambda records: None,
 ) -> None:
-    """Brings the ledger to the ends that both topics have now. Where another process follows them, it is near them.
+    """Brings the ledger to the ends that its topics have now. Where another process follows them, it is near them.
 
     Raises UsageError for a model whose errors cannot be told as labels come, RefusedError for records that are gone,
     PenstockError for a broker that does not answer.

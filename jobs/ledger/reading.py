@@ -27,7 +27,7 @@ BATCH = 20_000
 
 
 class Reading:
-    """Has ``reader`` read both topics on from where the ledger has come to.
+    """Has ``reader`` read the topics on from where the ledger has come to. That of a shadow's answers may be missing.
 
     Raises RefusedError for records that are gone before they were read, unless ``accept_loss``: then they are counted.
     """
@@ -44,11 +44,12 @@ class Reading:
     ) -> None:
         self._reader, self._joining, self._ledger = reader, joining, ledger
         self._accept_loss, self._told = accept_loss, told
-        self._topics = list(dict.fromkeys([str(joining.plan.output), joining.label_topic]))
+        output, shadow = joining.answer_topics
         #: Offsets that were gone, and records that could not be read.
         self.lost, self.unreadable = 0, 0
-        ids = topic_ids(config, self._topics)
-        missing = [topic for topic in self._topics if topic not in ids]
+        ids = topic_ids(config, [output, shadow, joining.label_topic])
+        self._topics = list(ids)
+        missing = [topic for topic in (output, joining.label_topic) if topic not in ids]
         if missing:
             raise PenstockError(
                 f"the topic {missing[0]!r} does not exist",
@@ -106,7 +107,7 @@ class Reading:
     def _take_in(self, polled: Mapping[Place, Sequence[Record]]) -> None:
         joining, answers, outcomes = self._joining, [], []
         for place, records in polled.items():
-            if place.topic == joining.plan.output:
+            if place.topic in joining.answer_topics:
                 answers += joining.answers(records)
             if place.topic == joining.label_topic:
                 outcomes += joining.outcomes(records)
@@ -127,7 +128,7 @@ class Reading:
         self._reader.seek(Place(damaged.topic, damaged.partition), damaged.last + 1)
 
     def read_to_end(self, progress: Callable[[int], None] = lambda records: None, patience_s: float = 60.0) -> int:
-        """Takes in all that both topics have now. Raises as ``step``, and PenstockError where nothing more comes."""
+        """Takes in all that the topics have now. Raises as ``step``, and PenstockError where nothing more comes."""
         ends, records, last = self._reader.end_offsets(self._whole.places), 0, time.monotonic()
         while any(self._reader.position(place) < end for place, end in ends.items()):
             count = self.step(timeout_ms=200)

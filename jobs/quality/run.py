@@ -56,7 +56,8 @@ def follow(
             )
         claim(project)
         topic = project.names.quality(plan.name)
-        ensure_topics(project.config, [topic, plan.output])
+        # a shadow may begin to answer while this runs
+        ensure_topics(project.config, [topic, *joining.answer_topics])
         ledger = opened.enter_context(open_ledger(project, plan))
         reader = opened.enter_context(consumer(project.config, None))
         reading = Reading(project.config, reader, joining, ledger, accept_loss=accept_loss, told=told)
@@ -64,7 +65,8 @@ def follow(
         metrics = QualityMetrics(model)
         if metrics_port is not None:
             told(f"metrics: {opened.enter_context(served(metrics, project.config.metrics.host, metrics_port))}")
-        told(f"{model}: predictions from {plan.output}, labels from {joining.label_topic}, what is known to {topic}")
+        topics = " and ".join(joining.answer_topics)
+        told(f"{model}: predictions from {topics}, labels from {joining.label_topic}, what is known to {topic}")
         watching = Watching(ledger, plan, project.config.models_at, told)
         _loop(reading, publishing, lambda: _figures(ledger, joining, reading, watching), metrics, stop)
 

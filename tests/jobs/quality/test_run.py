@@ -18,6 +18,7 @@ from penstock.features.errors import PenstockError, RefusedError
 from penstock.jobs.cli import penstock
 from penstock.jobs.kafka.clients import admin, ensure_topics, producer
 from penstock.jobs.ledger import opening
+from penstock.jobs.ledger.rows import ALWAYS
 from penstock.jobs.ledger.scores import by_version
 from penstock.jobs.process.children import Child
 from penstock.jobs.quality import run
@@ -130,6 +131,25 @@ def by_hand(shop: Shop) -> dict[str, dict[str, float]]:
     }
 
 
+def test_the_command_shows_each_version(shop: Shop) -> None:
+    result = CliRunner().invoke(penstock, ["quality", "cost", "--json", "--project", str(shop.project.folder)])
+    assert result.exit_code == 0, result.output
+    versions = orjson.loads(result.stdout)["versions"]
+    assert {version: each["metrics"] for version, each in versions.items()} == by_hand(shop)
+
+
+def test_the_answers_of_a_shadow_are_compared_on_the_same_requests(shop: Shop) -> None:
+    topic = f"{shop.output}.shadow"
+    ensure_topics(shop.project.config, [topic])
+    records = [orjson.loads(record.value) for record in shop.predictions()]
+    with producer(shop.project.config) as sender:
+        for record in records:
+            sender.send(topic, orjson.dumps({**record, "version": "a-shadow", "value": record["value"] + 1}))
+    opening.catch_up(shop.project, "cost")
+    comparisons = run.reported(shop.project, "cost", ALWAYS).comparisons
+    assert {(each.second, each.rows) for each in comparisons} == {("a-shadow", 40), ("a-shadow", ORDERS)}
+
+
 def test_one_process_writes_a_ledger(shop: Shop) -> None:
     told: list[str] = []
     with opening.written(shop.project, shop.plan) as mine:
@@ -138,13 +158,6 @@ def test_one_process_writes_a_ledger(shop: Shop) -> None:
             run.follow(shop.project, "cost", threading.Event())
         opening.catch_up(shop.project, "cost", told=told.append)
     assert "its ledger is read as it is" in told[0]
-
-
-def test_the_command_shows_each_version(shop: Shop) -> None:
-    result = CliRunner().invoke(penstock, ["quality", "cost", "--json", "--project", str(shop.project.folder)])
-    assert result.exit_code == 0, result.output
-    versions = orjson.loads(result.stdout)["versions"]
-    assert {version: each["metrics"] for version, each in versions.items()} == by_hand(shop)
 
 
 def test_a_topic_that_was_made_anew_is_refused(shop: Shop) -> None:
