@@ -26,7 +26,7 @@ COMMANDS = {
     "model": "Manage a model's versions; take one in from elsewhere, and give one away.",
     "infer": "Answer a model's requests on Kafka.",
     "serve": "Answer requests for models over HTTP.",
-    "predict": "Answer the requests of a model's history, as Parquet.",
+    "predict": "Answer the requests of a model's history, or keys ahead of time.",
     "status": "Show the whole path: broker, Flink job, views, models, dead letters.",
     "explain": "Show what one prediction was made of, and whether batch says the same.",
     "audit": "Compare all that a model was served with batch, with causes.",

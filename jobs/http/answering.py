@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate, pairwise
 
 from penstock.features.errors import PenstockError
+from penstock.jobs.ahead.held import Held
 from penstock.jobs.http.question import Question
 from penstock.jobs.http.refusal import Refusal, bad_requests
-from penstock.jobs.http.version import Batch, Version
+from penstock.jobs.http.version import Answers, Batch, Mixed, Version
 from penstock.jobs.metrics.http import ServeMetrics
 from penstock.jobs.models.folder import LoadedModel
 from penstock.jobs.project.project import Project
@@ -35,6 +36,8 @@ class Answering:
         self.version = self._of(model)
         self.successor: Callable[[], LoadedModel | None] = lambda: None
         self.metrics: ServeMetrics | None = None
+        #: Answers that were computed before, where there are any.
+        self.held: Held | None = None
 
     def answer(self, questions: Sequence[Question]) -> list[Outcome]:
         """An outcome for each question, in their order.
@@ -55,6 +58,33 @@ class Answering:
             for number, part in enumerate(asked)
         ]
 
+    def _batch(self, requests: Sequence[Request], bare: Sequence[bool]) -> Answers:
+        """The answers: those that are ready, and the rest computed. ``bare``: whose vector nobody wants."""
+        now = time.monotonic()
+        if self.held is None:
+            return self._computed(requests, now)
+        asked = [place for place, each in enumerate(bare) if each]
+        ready, missing = None, list[int]()
+        if asked:
+            version = self.version.model.version
+            ready, missing = self.held.ready([requests[place] for place in asked], version, now)
+        if self.metrics is not None:
+            self.metrics.held(str(self.plan.name), len(asked) - len(missing), len(requests) - len(asked) + len(missing))
+        if ready is None:
+            return self._computed(requests, now)
+        batch = Batch(self.version, ready)
+        left = {asked[place] for place in missing} | {place for place, each in enumerate(bare) if not each}
+        if not left:
+            return batch
+        computed_at = sorted(left)
+        ready_at = [place for place in range(len(requests)) if place not in left]
+        return Mixed(batch, ready_at, self._computed([requests[place] for place in computed_at], now), computed_at)
+
+    def _computed(self, requests: Sequence[Request], now: float) -> Batch:
+        # nobody waits for a request's own event: it may never come
+        self._lookup.read(requests, [], now)
+        return self.version.predict(requests)
+
     def _measure(self, questions: Sequence[Question], requests: Sequence[Request]) -> None:
         if self.metrics is None:
             return
@@ -72,12 +102,11 @@ class Answering:
     ) -> dict[int, Outcome]:
         """By number, the outcome of each question whose requests can be answered."""
         requests = [request for number in good for request in asked[number]]
+        bare = [not questions[number].vector for number in good for _ in asked[number]]
         try:
-            # nobody waits for a request's own event: it may never come
-            self._lookup.read(requests, [], time.monotonic())
+            batch = self._batch(requests, bare)
         except PenstockError as error:
             return dict.fromkeys(good, Refusal(503, error, retry_s=1))
-        batch = self.version.predict(requests)
         ends = accumulate((len(asked[number]) for number in good), initial=0)
         return {
             number: questions[number].spell(batch, start, stop)
@@ -104,7 +133,7 @@ def _parts(requests: Sequence[Request], questions: Sequence[Question]) -> Iterat
         yield requests[start:stop]
 
 
-def as_json(batch: Batch, start: int, stop: int, *, many: bool, vector: bool) -> bytes:
+def as_json(batch: Answers, start: int, stop: int, *, many: bool, vector: bool) -> bytes:
     """The answer in the project's own JSON: an object, or an array of them."""
     lines = batch.lines(vector)[start:stop]
     return b"[" + b",".join(lines) + b"]" if many else lines[0]

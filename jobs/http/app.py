@@ -81,7 +81,7 @@ class Application:
         self._limits.check(len(records))
         if not records:
             return Response(b"[]", media_type=JSON)
-        question = Question(records, many, partial(as_json, many=many, vector=vector), self._patience_s)
+        question = Question(records, many, partial(as_json, many=many, vector=vector), self._patience_s, vector=vector)
         return Response(await self._turns.ask(model, question), media_type=JSON)
 
     async def _infer(self, name: str, version: str | None, request: Request) -> Response:

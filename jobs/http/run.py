@@ -13,6 +13,8 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from penstock.features.errors import PenstockError
+from penstock.jobs.ahead.held import Held
+from penstock.jobs.ahead.view import kept
 from penstock.jobs.http.answering import Answering
 from penstock.jobs.http.app import Application
 from penstock.jobs.http.door import Door, check_door, tls_options
@@ -68,6 +70,11 @@ def serve(
         if project.config.inference.store == "mirrored":
             mirror = opened.enter_context(mirrored(project, streamed(project, inputs), store, stop, told))
         models = {name: _answering(project, name, mirror or store, told) for name in dict.fromkeys(names)}
+        if mirror is None:
+            for name, model in models.items():
+                if (numbers := kept(project, name)) is not None:
+                    model.held = Held(model.plan, model.inputs, numbers, store)
+                    told(f"{name}: answers that were computed ahead are given while they hold")
         successors = {name: opened.enter_context(_followed(project, model, told)) for name, model in models.items()}
         named = {name: [item.name for item in model.inputs] for name, model in models.items()}
         figures = None if mirror is None else mirror.figures

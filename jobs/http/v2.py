@@ -14,7 +14,7 @@ from penstock.jobs.http.answering import Answering
 from penstock.jobs.http.body import BodyRecord
 from penstock.jobs.http.refusal import JSON, Refusal, log_refusal
 from penstock.jobs.http.v2_tensors import DATATYPES, outputs_of, records_of
-from penstock.jobs.http.version import Batch
+from penstock.jobs.http.version import Answers
 
 #: Says how long the JSON is where binary tensors follow it.
 LENGTH = "Inference-Header-Content-Length"
@@ -35,9 +35,9 @@ class V2Question:
         #: Of the answer, once it is spelled.
         self.headers: dict[str, str] = {}
 
-    def __call__(self, batch: Batch, start: int, stop: int) -> bytes:
+    def __call__(self, batch: Answers, start: int, stop: int) -> bytes:
         """The answer to the requests from ``start`` to ``stop``."""
-        tensors, binary = outputs_of(batch.predicted.answers[start:stop], self._names, self._wanted)
+        tensors, binary = outputs_of(batch.numbers[start:stop], self._names, self._wanted)
         model = batch.model
         answer: dict[str, Any] = {"model_name": model.name, "model_version": model.version, "outputs": tensors}
         answer["parameters"] = {"runtime": model.runtime, "fingerprint": model.fingerprint}

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from penstock.features.plan import ModelPlan
 from penstock.jobs.models.folder import LoadedModel
@@ -37,16 +41,53 @@ class Version:
         return self._json[vector].write(predicted)
 
 
+class Answers(Protocol):
+    """The answers of one version, ``model``, to requests of a turn."""
+
+    @property
+    def model(self) -> LoadedModel: ...
+    @property
+    def numbers(self) -> npt.NDArray[np.float64]:
+        """Shape (n,), or (n, outputs)."""
+
+    def lines(self, vector: bool) -> Sequence[bytes]:
+        """One JSON object for each request, with its vector or without."""
+
+
 class Batch:
-    """The answers of one version to requests that were computed together."""
+    """Those that were computed together."""
 
     def __init__(self, version: Version, predicted: Predicted) -> None:
         self.model, self.predicted = version.model, predicted
         self._version = version
         self._lines: dict[bool, list[bytes]] = {}
 
+    @property
+    def numbers(self) -> npt.NDArray[np.float64]:
+        """Shape (n,), or (n, outputs)."""
+        return self.predicted.answers
+
     def lines(self, vector: bool) -> list[bytes]:
         """One JSON object for each request, with its vector or without; written once for all who ask."""
         if vector not in self._lines:
             self._lines[vector] = self._version.write(self.predicted, vector)
         return self._lines[vector]
+
+
+class Mixed:
+    """Answers some of which were ready: each part with the places of its requests. Those have no vector."""
+
+    def __init__(self, ready: Batch, ready_at: Sequence[int], computed: Batch, computed_at: Sequence[int]) -> None:
+        self.model = computed.model
+        self._parts = ((ready, ready_at), (computed, computed_at))
+        self.numbers = np.empty((len(ready_at) + len(computed_at), *ready.numbers.shape[1:]))
+        for batch, places in self._parts:
+            self.numbers[list(places)] = batch.numbers
+
+    def lines(self, vector: bool) -> list[bytes]:
+        """One JSON object for each request; an empty text for one that was ready, where the vector is asked for."""
+        lines = [b""] * len(self.numbers)
+        for batch, places in self._parts[1:] if vector else self._parts:
+            for place, line in zip(places, batch.lines(vector), strict=True):
+                lines[place] = line
+        return lines

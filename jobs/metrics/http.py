@@ -62,6 +62,7 @@ class ServeMetrics(Collector):
         self._counts: dict[str, Counter[str]] = {name: Counter() for name in ("requests", "predictions", "stale")}
         self._refused: Counter[tuple[str, str]] = Counter()
         self._responses: Counter[tuple[str, str]] = Counter()
+        self._held: Counter[tuple[str, str]] = Counter()
         self._seconds = {model: _Kept(SECONDS) for model in inputs}
         self._sizes = {model: _Kept(SIZES) for model in inputs}
         self._ages = {(model, name): _Kept(AGES) for model, names in inputs.items() for name in names}
@@ -78,6 +79,11 @@ class ServeMetrics(Collector):
         """How old the rows of an input were at their requests' times."""
         self._ages[model, input].observe(seconds)
 
+    def held(self, model: str, ready: int, computed: int) -> None:
+        """Of a turn, the answers that were ready, and those that were not."""
+        self._held[model, "ahead"] += ready
+        self._held[model, "now"] += computed
+
     def responded(self, path: str, status: int) -> None:
         """An answer was sent; ``path``: as the application knows it."""
         self._responses[path, str(status)] += 1
@@ -90,6 +96,7 @@ class ServeMetrics(Collector):
                 family.add_metric([model], self._counts[name][model])
             yield family
         yield _counters("penstock_refused_requests", "Bad requests.", ("model", "reason"), self._refused)
+        yield _counters("penstock_answers_computed", "Answers by when.", ("model", "computed"), self._held)
         yield _counters("penstock_http_responses", "Answers sent.", ("path", "status"), self._responses)
         yield _histograms("penstock_answer_seconds", "From a body to its answer.", ("model",), self._seconds)
         yield _histograms("penstock_batch_requests", "Requests computed at once.", ("model",), self._sizes)

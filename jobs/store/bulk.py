@@ -143,6 +143,19 @@ class BulkStore(ABC):
             self._accept(request.schema, claim=False)
         return self._fetch(wanted)
 
+    def read_clocks(self, requests: Sequence[Request]) -> list[list[bytes]]:
+        """Which row each key has, as bytes that no other row of the key has had; empty where there is none.
+
+        All views of all keys in one round trip, for each request in the order of its keys. Raises as ``read_rows``.
+        """
+        wanted = _key_requests(requests)
+        return self._answered(lambda: self._clocks_accepted(wanted))
+
+    def _clocks_accepted(self, wanted: list[KeyRequest]) -> list[list[bytes]]:
+        for request in wanted:
+            self._accept(request.schema, claim=False)
+        return self._clocks(wanted)
+
     def note_batch(self, view: str) -> None:
         """Counts one more write of batch into a view: no topic tells of it to those who keep rows in memory."""
         self._answered(lambda: self._count_batch(view))
@@ -186,6 +199,10 @@ class BulkStore(ABC):
     @abstractmethod
     def _fetch(self, requests: list[KeyRequest]) -> list[Columns]:
         """The rows of each request's keys."""
+
+    @abstractmethod
+    def _clocks(self, requests: list[KeyRequest]) -> list[list[bytes]]:
+        """The packed clocks of each request's keys, with the generation of a row of batch."""
 
     @abstractmethod
     def _fingerprint(self, view: str, claim: str | None) -> str | None:

@@ -13,6 +13,7 @@ from google.protobuf.message import DecodeError
 # isort: on
 from penstock.features.compilers.feast.view import feast_objects
 from penstock.features.errors import PenstockError, UsageError
+from penstock.jobs.ahead.view import ahead_views
 from penstock.jobs.process.private import private
 from penstock.jobs.project.project import Project, load_project
 from penstock.jobs.store.open import repository
@@ -46,4 +47,5 @@ def apply(project: Project) -> None:
 
 def _objects(project: Project) -> dict[str, Any]:
     models = [model.model_plan for model in project.models.values()]
-    return feast_objects(project.plans.values(), models, {name: project.change_points(name) for name in project.plans})
+    plans = {**project.plans, **ahead_views(project)}
+    return feast_objects(plans.values(), models, {name: project.change_points(name) for name in plans})

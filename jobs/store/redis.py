@@ -253,6 +253,10 @@ class PenstockRedisOnlineStore(BulkStore, RedisOnlineStore):
         by_feature = iter(decode([_cells(requests[place].schema, asked[place]) for place in left]))
         return [next(by_feature) if columns is None else columns for columns in found]
 
+    def _clocks(self, requests: list[KeyRequest]) -> list[list[bytes]]:
+        asked = self._ask(requests, [(f"_clock:{request.schema.name}".encode(),) for request in requests])
+        return [[bytes(cell or b"") for cell in columns[0]] for columns in asked]
+
     def _ask(self, requests: list[KeyRequest], wanted: list[tuple[bytes, ...]]) -> list[list[Sequence[Cell]]]:
         """For each request the columns of its wanted fields, a cell for each key, in one round trip."""
         if not requests:

@@ -25,7 +25,7 @@ from feast.protos.feast.types.Value_pb2 import Value
 
 from penstock.features.errors import PenstockError
 from penstock.jobs.store.bulk import BulkStore, EncodedRows, KeyRequest
-from penstock.jobs.store.clock import feast_seconds
+from penstock.jobs.store.clock import feast_seconds, pack_batch_clock
 from penstock.jobs.store.columns import Columns
 from penstock.jobs.store.feast_views import check_definition
 from penstock.jobs.store.packed import OtherLayout, layout_of
@@ -74,6 +74,7 @@ _SET_VALUE = """INSERT INTO {values} (entity_key, feature_name, value, event_ts)
 
 _ERASE = ("DELETE FROM {values} WHERE entity_key = ?", "DELETE FROM {clocks} WHERE entity_key = ?")
 _OF_BATCH_ROWS = "SELECT entity_key, t, generation FROM {clocks} WHERE seq = 0"
+_GET_CLOCKS = "SELECT entity_key, t, seq, generation, until FROM {clocks} WHERE entity_key IN ({keys})"
 _GET_ROWS = "SELECT entity_key, row FROM {clocks} WHERE entity_key IN ({keys})"
 
 
@@ -94,6 +95,7 @@ class PenstockSqliteOnlineStore(BulkStore, SqliteOnlineStore):
         self._of_thread = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._has_rows: set[str] = set()
+        self._widened: set[str] = set()
 
     def disconnect(self) -> None:
         """Ends the connections of all threads."""
@@ -200,17 +202,36 @@ class PenstockSqliteOnlineStore(BulkStore, SqliteOnlineStore):
             rows = [self._read(connection, request) for request in requests]
         return [self._unpack(request, found) for request, found in zip(requests, rows, strict=True)]
 
+    def _clocks(self, requests: list[KeyRequest]) -> list[list[bytes]]:
+        with self._answering(self._config):
+            for request in requests:
+                self._widen(request)
+            with _transaction(self._get_conn(self._config), "DEFERRED") as connection:
+                rows = [list(self._select(connection, request, _GET_CLOCKS)) for request in requests]
+        clocks = [{key: pack_batch_clock(*clock) for key, *clock in each} for each in rows]
+        return [[each.get(key, b"") for key in request.keys] for request, each in zip(requests, clocks, strict=True)]
+
+    def _widen(self, request: KeyRequest) -> None:
+        """Makes the table of an earlier version, once, one that has generations."""
+        table, connection = self._table(request.schema.name), self._get_conn(self._config)
+        if table not in self._widened and self._is_written(connection, table):
+            with _transaction(connection, "IMMEDIATE"):
+                _add_columns(connection, table)
+            self._widened.add(table)
+
     def _read(self, connection: sqlite3.Connection, request: KeyRequest) -> dict[bytes | None, bytes]:
         """The rows found, by their keys."""
+        return dict(self._select(connection, request, _GET_ROWS))
+
+    def _select(self, connection: sqlite3.Connection, request: KeyRequest, statement: str) -> Iterator[Any]:
+        """What a statement gives for a request's keys."""
         table = self._table(request.schema.name)
         if not self._is_written(connection, table):
-            return {}
+            return
         keys = list({key for key in request.keys if key is not None})
-        rows: dict[bytes | None, bytes] = {}
         for start in range(0, len(keys), _KEYS_AT_ONCE):
             part = keys[start : start + _KEYS_AT_ONCE]
-            rows.update(connection.execute(_sql(_GET_ROWS, table, len(part)), part))
-        return rows
+            yield from connection.execute(_sql(statement, table, len(part)), part)
 
     def _is_written(self, connection: sqlite3.Connection, table: str) -> bool:
         """Whether the table of whole rows is there: a view that was never written has none."""
