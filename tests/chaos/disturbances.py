@@ -89,7 +89,7 @@ class Disturber:
             SLOW: self._slow_store,
             DOWN: self._store_down,
             STORE_FROZEN: lambda: self._freeze(self._world.redis.process.pid, self._lengths.store_frozen_s),
-            BROKER_FROZEN: lambda: self._freeze(self._world.broker.status().pid or 0, self._lengths.broker_frozen_s),
+            BROKER_FROZEN: lambda: self._freeze(self._world.broker_pid, self._lengths.broker_frozen_s),
             FULL: self._full_disk,
             CLOCK: self._clock_jumps,
             ENDED: lambda: end_both(self._world),

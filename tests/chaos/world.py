@@ -20,11 +20,12 @@ from penstock.features.errors import PenstockError
 from penstock.jobs.demo.outcome import MODEL
 from penstock.jobs.kafka.broker import Broker
 from penstock.jobs.kafka.clients import admin, consumer, ensure_topics, producer
+from penstock.jobs.kafka.readback import end_offsets
 from penstock.jobs.kafka.replay import FullSpeed, replay
 from penstock.jobs.process.children import Child
 from penstock.jobs.process.ports import HOST
 from penstock.jobs.project.config import Config
-from penstock.jobs.project.project import Project
+from penstock.jobs.project.project import Project, load_project
 from penstock.jobs.streaming.status import running_job, status_file, wait_caught_up, wait_stream
 from tests.chaos.disk import can_mount, small_disk
 from tests.chaos.door import Door, door
@@ -98,11 +99,12 @@ class Verifier:
 class World:
     """The parts, and how to kill each. ``starts`` counts those that the supervisor has made.
 
-    ``door``: what stands before the store, where there is one.
+    ``broker``: the one of this world; None where others look after Kafka. ``door``: what stands before the store, where
+    there is one.
     """
 
     project: Project
-    broker: Broker
+    broker: Broker | None
     redis: RedisServer
     stream: Child
     inference: Child
@@ -119,10 +121,17 @@ class World:
             "flink": lambda: os.kill(self._status()["jvm"], signal.SIGKILL),
             "writer": lambda: os.kill(self.stream.pid, signal.SIGKILL),
             "inference": self.inference.kill,
-            "broker": lambda: os.kill(self.broker.status().pid or 0, signal.SIGKILL),
+            "broker": lambda: os.kill(self.broker_pid, signal.SIGKILL),
             "redis": lambda: self.redis.process.kill(),
         }
         kills[part]()
+
+    @property
+    def broker_pid(self) -> int:
+        """Of this world's broker."""
+        pid = None if self.broker is None else self.broker.status().pid
+        assert pid is not None
+        return pid
 
     def begin_checkpoint(self) -> None:
         """Asks Flink for a checkpoint, and does not wait for it."""
@@ -170,7 +179,7 @@ class World:
                 self._start_again()
 
     def _start_again(self) -> None:
-        if not self.broker.status().running:
+        if self.broker is not None and not self.broker.status().running:
             self.starts["broker"] += 1
             self.broker.start()
         if self.redis.process.poll() is not None:
@@ -183,22 +192,23 @@ class World:
 
 
 @contextlib.contextmanager
-def world(folder: Path, days: Days, *, confined: bool = False) -> Iterator[World]:
+def world(folder: Path, days: Days, *, confined: bool = False, kafka: str | None = None) -> Iterator[World]:
     """History is in the store, the model is trained, stream and inference run; all is stopped at the end.
 
-    ``confined``: the store has a door, and, where we may mount it, the stream's state a small disk.
+    ``confined``: the store has a door, and, where we may mount it, the stream's state a small disk. ``kafka``: the
+    settings that lead to brokers that are there; None: the world has a broker of its own.
     """
     with contextlib.ExitStack() as running:
         redis = running.enter_context(redis_server(folder, "--appendonly", "yes"))
         entrance = running.enter_context(door(redis.port)) if confined else None
         store = ("penstock.jobs.store.redis.PenstockRedisOnlineStore", _reach(redis, entrance))
         project = flights_project(folder / "project", days, store)
+        if kafka is not None:
+            project = _at(project, kafka)
         if confined and can_mount():
             running.enter_context(small_disk(project.config.state / "stream"))
         learn_history(project, days)
-        broker = Broker(project.config.state)
-        running.callback(broker.stop)
-        broker.start()
+        broker = _broker(project, running) if kafka is None else None
         _topics(project)
         pauses, logs = folder / "pauses", project.config.state / "logs"
         pauses.mkdir()
@@ -210,11 +220,31 @@ def world(folder: Path, days: Days, *, confined: bool = False) -> Iterator[World
         with producer(project.config) as sender:
             sent = replay(project, sender, days.start, days.live, FullSpeed())
         wait_caught_up(project, stream, sent)
-        first = f"0:{sent['departures']}"
+        first = _ends(project)
         infer = Pausing("infer", ["infer", MODEL, *where, "--from-offsets", first], logs / "infer.log", pauses)
         running.callback(infer.stop)
         infer.start()
         yield World(project, broker, redis, stream, infer, pauses, entrance, before=sent)
+
+
+def _at(project: Project, kafka: str) -> Project:
+    file = project.folder / "penstock.toml"
+    file.write_text(file.read_text().replace('bootstrap_servers = "local"', kafka))
+    return load_project(project.folder)
+
+
+def _broker(project: Project, running: contextlib.ExitStack) -> Broker:
+    broker = Broker(project.config.state)
+    running.callback(broker.stop)
+    broker.start()
+    return broker
+
+
+def _ends(project: Project) -> str:
+    """Where the requests' topic ends, as ``--from-offsets`` takes it."""
+    with consumer(project.config, None) as reader:
+        ends = end_offsets(reader, project.topic(project.model(MODEL).on.name))
+    return ",".join(f"{partition}:{offset}" for partition, offset in ends.items())
 
 
 def _reach(redis: RedisServer, before: Door | None) -> str:
