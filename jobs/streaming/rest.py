@@ -15,7 +15,7 @@ from penstock.jobs.streaming.http import ask
 CHECKPOINT_S, LOOK_S = 60.0, 0.1
 
 #: Why a checkpoint fails that was under way when the job failed: nothing is wrong with checkpoints.
-_RESTARTING = "Checkpoint Coordinator is suspending"
+_RESTARTING = ("Checkpoint Coordinator is suspending", "FailoverRegion is restarting", "The job has failed")
 
 
 @dataclass(frozen=True)
@@ -122,4 +122,4 @@ def _failing(completed: dict[str, Any] | None, failed: dict[str, Any] | None) ->
     if failed is None or (completed is not None and completed["id"] > failed["id"]):
         return None
     message = str(failed.get("failure_message") or "Flink gives no reason").rstrip(".")
-    return None if message == _RESTARTING else message
+    return None if message in _RESTARTING else message

@@ -1,11 +1,12 @@
 """A whole year of flights through a session cluster at parallelism 4, whose task managers and job manager are killed.
 
-``python -m tests.chaos.session`` runs it: in the end the last row of every key, in the stream and in the store, must
+``python -m tests.chaos.session [END]`` runs it: in the end the last row of every key, in stream and store, must
 equal batch.
 """
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -13,15 +14,15 @@ from pathlib import Path
 from penstock.jobs.kafka.broker import Broker
 from tests.flights import Days, ms
 from tests.flink_cluster import MANAGER, TASKS, flink_cluster
-from tests.jobs.streaming.flights_on_cluster import Flights, run
+from tests.jobs.streaming.flights_on_cluster import STREAM, Flights, run
 
-KILLS = (TASKS[0], MANAGER, TASKS[1], MANAGER)
+KILLS = (TASKS[0], MANAGER, STREAM, TASKS[1], MANAGER)
 
 
-def main() -> None:
-    """All of it, and a sentence."""
-    start, end = ms("2013-01-01"), ms("2014-01-03")
-    days, began = Days(start, start, start, end), time.monotonic()
+def main(end: str) -> None:
+    """All of it, or what was before ``end``, and a sentence."""
+    start, end_ms = ms("2013-01-01"), ms(end)
+    days, began = Days(start, start, start, end_ms), time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="penstock-chaos-") as folder,
         Broker(Path(folder) / "kafka") as broker,
@@ -36,4 +37,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1] if len(sys.argv) > 1 else "2014-01-03")

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from pyflink.version import __version__ as pyflink_version
+
 from penstock.features.compilers.flink.config import FAILURE_WINDOW_MS, RESTART_DELAY_MS, JobSettings
 from penstock.features.errors import PenstockError
 from penstock.jobs.process.waiting import until
@@ -61,6 +63,7 @@ class SessionCluster:
         end_leftover(self.settings)
         with login(self.settings.secret, self._config):
             self._wait()
+            self._check_version()
             for id in self._rest.running(self._own_name()):
                 self._say(f"the job {id} of an earlier run is ended; the new one goes on from its newest checkpoint")
                 if not self._rest.cancel(id):
@@ -95,7 +98,7 @@ class SessionCluster:
 
         def answers() -> bool:
             try:
-                self._rest.running("")
+                self._rest.version()
             except ClusterAway as error:
                 if not away:
                     self._say(f"{error.what}; it is asked again for {PATIENCE_S:.0f} s")
@@ -107,6 +110,15 @@ class SessionCluster:
         until(answers, PATIENCE_S, LOOK_S)
         if away:
             raise away[0]
+
+    def _check_version(self) -> None:
+        theirs, ours = self._rest.version(), pyflink_version
+        if theirs.split(".")[:2] != ours.split(".")[:2]:
+            raise PenstockError(
+                f"the cluster runs Flink {theirs}, and the job is built for {ours}",
+                where=self._rest.address,
+                hint="a job's graph is read by the same version of Flink only",
+            )
 
     def _own_name(self) -> str:
         """What the cluster calls the jobs of this state folder, and no others."""

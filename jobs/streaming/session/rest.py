@@ -35,6 +35,10 @@ class ClusterRest:
     address: str
     secret: Path | None
 
+    def version(self) -> str:
+        """Of Flink."""
+        return str(self._ask("/config")["flink-version"])
+
     def running(self, name: str) -> list[str]:
         """The ids of the jobs of this name that have not ended."""
         jobs = self._ask("/jobs/overview")["jobs"]

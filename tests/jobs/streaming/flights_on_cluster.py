@@ -26,8 +26,9 @@ from tests.flink_cluster import MANAGER, TASKS, FlinkCluster
 
 #: Subtasks of the job, and partitions of each topic.
 PARALLELISM = 4
+STREAM = "penstock stream"
 #: Seconds until what was killed is made good.
-PATIENCE_S = 120.0
+PATIENCE_S = 180.0
 
 
 class Flights:
@@ -50,10 +51,16 @@ class Flights:
             self.sent.update(replay(self.project, sender, start, end, FullSpeed()))
 
     def kill(self, part: str) -> None:
-        """Kills a part of the cluster once the job has a checkpoint, starts it again, and waits until the job runs."""
+        """Kills a part once the job has a checkpoint, starts it again, and waits until the job runs.
+
+        A part of the cluster, or ``STREAM``: the command, whose job goes on in the cluster.
+        """
         rest = running_job(self.project)
         taken = rest.checkpoints().completed
         assert until(lambda: rest.checkpoints().completed > taken, PATIENCE_S, 0.2), self.child.said()
+        if part == STREAM:
+            self._kill_stream()
+            return
         before = self.job
         self._cluster.kill(part)
         self._cluster.start(part)
@@ -61,6 +68,13 @@ class Flights:
         assert until(lambda: said in self.child.log.read_text(), PATIENCE_S), self.child.said()
         assert until(self._runs, PATIENCE_S, 0.2), self.child.said()
         assert (self.job != before) == (part == MANAGER)
+
+    def _kill_stream(self) -> None:
+        before = self.job
+        self.child.kill()
+        self.child.start()
+        wait_stream(self.project, self.child, timeout_s=PATIENCE_S)
+        assert f"the job {before} of an earlier run is ended" in self.child.said(), self.child.said()
 
     @property
     def job(self) -> str:
@@ -117,7 +131,8 @@ def run(flights: Flights, days: Days, kills: Sequence[str] = (TASKS[0], MANAGER)
     """All flights, with a kill after each part of them; how many values equal batch."""
     step = (days.end - days.start) // (len(kills) + 1)
     with flights.child as child:
-        wait_stream(flights.project, child)
+        # it waits for the cluster itself
+        wait_stream(flights.project, child, timeout_s=PATIENCE_S)
         for number, part in enumerate(kills):
             flights.send(days.start + number * step, days.start + (number + 1) * step)
             flights.kill(part)

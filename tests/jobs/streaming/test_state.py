@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from penstock.features.compilers.flink.config import JobSettings
 from penstock.features.errors import RefusedError
 from penstock.jobs.streaming.state import (
     check_identity,
+    check_place,
     date_back,
     forget_older,
     newest_state,
@@ -144,3 +146,20 @@ def test_a_state_that_does_not_name_the_topics_of_its_rows_goes_on(settings: Job
 def test_a_state_without_a_note_of_what_it_belongs_to_is_refused(settings: JobSettings) -> None:
     with pytest.raises(RefusedError, match="view v: none"):
         check_identity(settings, checkpoint(settings, "one", 1, age_s=1), {"view v": "f1"})
+
+
+def test_a_state_that_would_be_left_behind_is_refused(settings: JobSettings, tmp_path: Path) -> None:
+    """On the way into a cluster, and on the way back."""
+    there = replace(settings, storage=tmp_path / "storage")
+    there.make_folders()
+    for before, after in ((settings, there), (there, settings)):
+        check_place(before)
+        state = savepoint(before, "stopped", 0)
+        with pytest.raises(RefusedError, match="another folder is configured") as refused:
+            check_place(after)
+        assert str(before.kept) in refused.value.what and refused.value.where == str(after.kept)
+        after.savepoints.mkdir(exist_ok=True)
+        state.rename(after.savepoints / "stopped")
+        check_place(after)
+        (after.savepoints / "stopped" / "_metadata").unlink()
+        (after.savepoints / "stopped").rmdir()
