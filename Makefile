@@ -11,7 +11,7 @@ BIN := .venv/bin
 MAVEN := infra/maven.sh
 JVM_SOURCES := $(shell find infra/jvm -name target -prune -o -type f -print)
 
-.PHONY: help setup system wheel demo test check lint test-jvm test-python bench soak chaos clean
+.PHONY: help setup system wheel demo test check lint test-jvm test-python bench soak chaos image clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,8 +69,13 @@ chaos: setup ## Kill and disturb every part while requests are answered, and pro
 	$(BIN)/python -m tests.chaos.matrix $(SEED)
 	$(BIN)/python -m tests.chaos.disturbances
 	$(BIN)/python -m tests.chaos.leaders
+	$(BIN)/python -m tests.chaos.brokers
 	$(BIN)/python -m tests.chaos.session
 	$(BIN)/python -m tests.chaos.backpressure
+
+image: setup ## Carry out the steps of infra/Dockerfile in empty Debian systems, and run the result (as root, no Docker)
+	@command -v debootstrap >/dev/null || { echo "Please install debootstrap." >&2; exit 1; }
+	$(BIN)/python -m tests.infra.image
 
 clean: ## Remove what setup and tests built; data and state in .penstock stay
 	rm -rf .venv build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
