@@ -33,6 +33,11 @@ class Counting:
             return None
         return trained_of(self._models, self._plan.name, version)
 
+    def described(self, version: str) -> bytes | None:
+        """What a version was trained on, as ``Trained`` is written."""
+        trained = self.trained(version)
+        return None if trained is None else trained.model_dump_json().encode()
+
     def vectors(self, version: str, vectors: Sequence[bytes]) -> Counts | None:
         """Of vectors as JSON, the counts of all features one behind the other."""
         trained = self.trained(version)

@@ -46,7 +46,7 @@ def command(context: Context, model: str, from_ms: int, to_ms: int, out: Path | 
         catch_up(context.project, model, accept_loss=accept_loss, told=say, progress=bar)
     plan = context.project.model(model).model_plan
     with open_ledger(context.project, plan) as ledger:
-        found = report(ledger, plan, context.config.models_at, Span(from_ms, to_ms))
+        found = report(ledger, plan, Span(from_ms, to_ms))
     _show(context, found, out)
     alarms = sum(len(list(each.alarms())) for each in found.versions)
     context.result(**found.to_dict(), page=str(out) if out else None)

@@ -7,12 +7,11 @@ from typing import Any
 
 from penstock.features.plan import ModelPlan
 from penstock.features.span import Span
-from penstock.jobs.binning.counting import trained_of
+from penstock.jobs.binning.trained import Trained
 from penstock.jobs.drift.windows import FeatureDrift, VersionDrift, drift
 from penstock.jobs.ledger.ledger import Ledger
 from penstock.jobs.ledger.rows import ALWAYS
-from penstock.jobs.ledger.tallies import LABELS, VECTORS, tallies
-from penstock.jobs.models.storage.storage import Models
+from penstock.jobs.ledger.tallies import LABELS, VECTORS, described, tallies
 
 
 @dataclass(frozen=True)
@@ -28,13 +27,12 @@ class Report:
         return {"model": self.model, "versions": [_version(each) for each in self.versions], "blind": self.blind}
 
 
-def report(ledger: Ledger, plan: ModelPlan, models: Models, span: Span = ALWAYS) -> Report:
-    """Of the requests of a range, by whole hours. Raises PenstockError for a damaged version."""
+def report(ledger: Ledger, plan: ModelPlan, span: Span = ALWAYS) -> Report:
+    """Of the requests of a range, by whole hours. A version that is gone has its bins in the ledger."""
     labels = dict(tallies(ledger.db, LABELS, *span))
     found = []
     for version, vectors in tallies(ledger.db, VECTORS, *span):
-        trained = trained_of(models, plan.name, version)
-        assert trained is not None  # it was counted in its bins
+        trained = Trained.model_validate_json(described(ledger.db, version))
         found.append(drift(version, trained, vectors, labels.get(version)))
     answered = {cell.version for cell in ledger.scores(*span)}
     return Report(str(plan.name), found, sorted(answered - {each.version for each in found}))

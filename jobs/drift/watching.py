@@ -35,7 +35,7 @@ class Watching:
             return {}
         seen = self._ledger.clock("watched")
         newest = ALWAYS if seen is None else Span(seen - seen % HOUR_MS - HOURS * HOUR_MS, ALWAYS.to_ms)
-        found = report(self._ledger, self._plan, self._models, newest).versions
+        found = report(self._ledger, self._plan, newest).versions
         for version in found:
             self._tell(version)
         if clock != seen:

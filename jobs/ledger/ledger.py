@@ -26,7 +26,7 @@ from penstock.jobs.kafka.interface import Place
 from penstock.jobs.ledger.arrays import losses, sums_of
 from penstock.jobs.ledger.joining import Answer, Outcome
 from penstock.jobs.ledger.scores import HOUR_MS, Cell, Score
-from penstock.jobs.ledger.tallies import LABELS, TABLE, VECTORS, Counting, add
+from penstock.jobs.ledger.tallies import LABELS, TABLE, VECTORS, Counting, add, describe
 from penstock.jobs.process.private import private
 
 #: How long one process waits for another one's transaction, in seconds.
@@ -90,6 +90,8 @@ class Ledger:
     def __init__(self, file: Path, plan: ModelPlan, kept_ms: int, counting: Counting | None = None) -> None:
         assert plan.label is not None
         self._counting = counting
+        #: The versions whose bins are in the file.
+        self._described: set[str] = set()
         self._plan, self._kept_ms, self.file = plan, kept_ms, file
         self._maturity_ms = plan.label.maturity_ms
         private(file.parent)
@@ -167,7 +169,15 @@ class Ledger:
             self._set_score(cell, self._get_score(cell) + Score(predictions=len(its)))
             counts = None if self._counting is None else self._counting.vectors(cell.version, its)
             if counts is not None:
+                self._describe(cell.version)
                 add(self.db, cell, VECTORS, len(its), counts)
+
+    def _describe(self, version: str) -> None:
+        """Keeps the bins of a version: it may be gone when its counts are read."""
+        bins = None if self._counting is None or version in self._described else self._counting.described(version)
+        if bins is not None:
+            describe(self.db, version, bins)
+            self._described.add(version)
 
     def _advance(self, name: str, t: int | None) -> None:
         if t is not None:
@@ -323,6 +333,7 @@ class Ledger:
                 yield
                 self.db.execute("COMMIT")
             except BaseException:
+                self._described.clear()
                 if self.db.in_transaction:
                     self.db.execute("ROLLBACK")
                 raise

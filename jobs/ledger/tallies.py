@@ -19,11 +19,15 @@ Counts = npt.NDArray[np.int64]
 VECTORS, LABELS = "vectors", "labels"
 
 TABLE = """CREATE TABLE IF NOT EXISTS tallies (version TEXT, hour INTEGER, kind TEXT, rows INTEGER NOT NULL,
-    counts BLOB NOT NULL, PRIMARY KEY (version, hour, kind)) WITHOUT ROWID;"""
+    counts BLOB NOT NULL, PRIMARY KEY (version, hour, kind)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS bins (version TEXT PRIMARY KEY, described BLOB NOT NULL) WITHOUT ROWID;"""
 
 
 class Counting(Protocol):
     """Counts values in the bins of a version; None where it has no bins."""
+
+    def described(self, version: str) -> bytes | None:
+        """Its bins, for whoever reads the counts when the version is gone."""
 
     def vectors(self, version: str, vectors: list[bytes]) -> Counts | None:
         """Of vectors as JSON."""
@@ -50,6 +54,17 @@ def add(db: sqlite3.Connection, cell: Cell, kind: str, rows: int, counts: Counts
     db.execute(
         "INSERT OR REPLACE INTO tallies VALUES (?, ?, ?, ?, ?)", (*cell, kind, known + rows, _packed(sums + counts))
     )
+
+
+def describe(db: sqlite3.Connection, version: str, described: bytes) -> None:
+    """Keeps the bins of a version beside its counts."""
+    db.execute("INSERT OR IGNORE INTO bins VALUES (?, ?)", (version, described))
+
+
+def described(db: sqlite3.Connection, version: str) -> bytes:
+    """The bins of a version that has counts."""
+    data: bytes = db.execute("SELECT described FROM bins WHERE version = ?", (version,)).fetchone()[0]
+    return data
 
 
 def tallies(db: sqlite3.Connection, kind: str, low: int, high: int) -> Iterator[tuple[str, Tally]]:

@@ -172,7 +172,7 @@ def _drift(console: Console, title: str, world: World, file: Path) -> None:
             spent, looks = spent + time.perf_counter() - began, looks + 1
             ratio = max([ratio, *(each.psi / each.limit for each in figures.values())])
             excess = max([excess, *(each.excess for each in figures.values())])
-        found = report(ledger, world.plan, world.project.config.models_at)
+        found = report(ledger, world.plan)
     (version,) = found.versions
     console.print(
         f"{title}: {len(version.windows):,} windows, {len(told)} alarms; a look takes {1000 * spent / looks:.0f} ms"

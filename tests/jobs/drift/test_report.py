@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +104,7 @@ def test_what_is_new_is_an_alarm_in_its_first_window(
     model: LoadedModel, tmp_path: Path, name: str, change: Any
 ) -> None:
     with ledger_of(tmp_path, model, changed(name, change)) as ledger:
-        (version,) = report(ledger, PLAN, model.models).versions
+        (version,) = report(ledger, PLAN).versions
         alarms = list(version.alarms())
         assert {alarm.feature for alarm in alarms} == {name}
         assert [alarm.window.from_ms for alarm in alarms] == [(200 + hour) * HOUR_MS for hour in range(NEW, SERVED)]
@@ -117,7 +119,7 @@ def test_what_is_new_is_an_alarm_in_its_first_window(
 
 def test_what_is_not_new_is_none(model: LoadedModel, tmp_path: Path) -> None:
     with ledger_of(tmp_path, model, table(SERVED, 3)) as ledger:
-        found = report(ledger, PLAN, model.models)
+        found = report(ledger, PLAN)
         assert list(found.versions[0].alarms()) == [] and found.blind == []
         assert len(found.versions[0].windows) == SERVED and found.versions[0].rows == (1200, 1200)
         html = page(found)
@@ -128,15 +130,24 @@ def test_what_is_not_new_is_none(model: LoadedModel, tmp_path: Path) -> None:
 def test_a_label_that_changes_is_counted_once(model: LoadedModel, tmp_path: Path) -> None:
     columns = table(SERVED, 4)
     with ledger_of(tmp_path, model, columns) as ledger:
-        before = report(ledger, PLAN, model.models).versions[0].features[-1].counts
+        before = report(ledger, PLAN).versions[0].features[-1].counts
         event = orjson.dumps(columns["id"][0]).decode()
         ledger.add([], [Outcome(event, 10**12, 0, 1, None)], {})
-        after = report(ledger, PLAN, model.models).versions[0].features[-1].counts
+        after = report(ledger, PLAN).versions[0].features[-1].counts
     assert after.sum() == before.sum() and after[-1] == before[-1] + 1
+
+
+def test_a_version_that_is_gone_has_its_bins_in_the_ledger(model: LoadedModel, tmp_path: Path) -> None:
+    models = tmp_path / "models"
+    shutil.copytree(Path(model.models), models)
+    with ledger_of(tmp_path, replace(model, models=models), table(SERVED, 3)) as ledger:
+        shutil.rmtree(models)
+        (version,) = report(ledger, PLAN).versions
+    assert (version.version, version.rows) == (model.version, (1200, 1200))
 
 
 def test_a_version_without_counts_is_named(model: LoadedModel, tmp_path: Path) -> None:
     with Ledger(tmp_path / "a.db", PLAN, 90 * DAY, Counting(model.models, PLAN)) as ledger:
         ledger.add([Answer("r", "20990101T000000Z-0123456789ab", '"e"', 0, b"1.0", b"{}")], [], {})
-        found = report(ledger, PLAN, model.models)
+        found = report(ledger, PLAN)
     assert (found.versions, found.blind) == ([], ["20990101T000000Z-0123456789ab"])
