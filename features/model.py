@@ -25,6 +25,8 @@ TRAINING_SET = ("id", "t", "label")
 LABELS = (*NUMBERS, "bool")
 #: Those that name a group of requests.
 GROUPS = ("string", "int64")
+#: Those of a column each of whose values has versions of its own.
+PARTS = ("string", "int64", "bool")
 
 
 def _check_unchanging(name: str, on: Stream) -> None:
@@ -98,6 +100,9 @@ class Model:
     expression over columns of one or over features of a ``Future``. ``maturity``: the label's event comes at most
     so long after the request, as in ``"14d"``.
 
+    ``by``: a column of ``on``. Each of its values may have versions of its own; others are answered by those of the
+    rest.
+
     For training: ``objective``, ``"l1"`` unless given; ``weight`` (a number), ``filter`` (a bool) and of a ranking
     ``group`` (text or an int64: which requests are ranked together), expressions like those of ``derived``;
     ``parameters`` of LightGBM; ``monotone``, name of a number in the vector → 1 or -1.
@@ -119,6 +124,7 @@ class Model:
         group: Expr | None = None,
         parameters: Mapping[str, str | int | float | bool] | None = None,
         monotone: Mapping[str, int] | None = None,
+        by: str | None = None,
     ) -> None:
         mistakes = Mistakes()
         with mistakes.caught():
@@ -147,6 +153,8 @@ class Model:
             with mistakes.caught():
                 extra |= self._extra(extra_name, given, types, views)
         with mistakes.caught():
+            extra |= self._part(by)
+        with mistakes.caught():
             input_plans = for_each(views.values(), self._input_plan)
         goal = L1
         with mistakes.caught():
@@ -174,6 +182,7 @@ class Model:
             tuple((parameters or {}).items()),
             tuple((monotone or {}).items()),
             extra.get("group"),
+            extra.get("part"),
         )
 
     @staticmethod
@@ -242,6 +251,22 @@ class Model:
             )
         self._check_leaves(expr, views)
         return {name: VectorItem(name, expr.type, expr)}
+
+    def _part(self, by: object) -> dict[str, VectorItem]:
+        """The column of ``by=`` as what a training set has beside the vector; nothing where it is not given."""
+        if by is None:
+            return {}
+        columns = {name: column.type for name, column in self.on.columns.items() if column.type in PARTS}
+        if not isinstance(by, str) or by not in self.on.columns:
+            raise unknown(f"{self.on.name} (for by=)", str(by), list(columns))
+        if by not in columns:
+            raise DefinitionError(
+                f"by={by!r} is {self.on.columns[by].type}",
+                where=caller(),
+                allowed=f"a column of type {' '.join(PARTS)}",
+            )
+        expr: Expr = self.on[by]
+        return {"part": VectorItem("part", expr.type, expr)}
 
     def _check_leaves(self, expr: Expr, views: dict[str, Input]) -> None:
         for leaf in expr.leaves("column"):

@@ -435,6 +435,7 @@ class ModelPlan:
 
     ``weight``, ``filter`` and ``group`` are of its training set alone: how much a row counts, which rows count at all,
     and which rows are ranked together.
+    ``part``: the column of ``on`` each of whose values has versions of its own.
     ``parameters`` of the trainer and ``monotone`` (feature → 1 or -1) change no meaning and are left out of the
     fingerprint.
     """
@@ -451,11 +452,17 @@ class ModelPlan:
     parameters: tuple[tuple[str, Any], ...] = ()
     monotone: tuple[tuple[str, int], ...] = ()
     group: VectorItem | None = None
+    part: VectorItem | None = None
+
+    @property
+    def by(self) -> str | None:
+        """The column of ``on`` each of whose values has versions of its own."""
+        return None if self.part is None else str(self.part.expr.name)
 
     @property
     def extra(self) -> tuple[VectorItem, ...]:
         """What is for training alone, and computed as the vector is."""
-        return tuple(item for item in (self.weight, self.filter, self.group) if item is not None)
+        return tuple(item for item in (self.weight, self.filter, self.group, self.part) if item is not None)
 
     @property
     def training(self) -> ModelPlan:

@@ -17,11 +17,12 @@ from penstock.jobs.models.folder import LoadedModel, load_current
 from penstock.jobs.models.kernel.takeover import take_over
 from penstock.jobs.project.project import Project
 from penstock.jobs.serving.inputs import inputs_of
+from penstock.jobs.serving.lineup import lineup_of
 from penstock.jobs.serving.lookup import Lookup
 from penstock.jobs.serving.moment import check_moment
 from penstock.jobs.serving.predicting import Predicting
+from penstock.jobs.serving.recent import Recent
 from penstock.jobs.serving.requests import Request
-from penstock.jobs.serving.successor import Recent
 from penstock.jobs.store.bulk import BulkStore
 from penstock.jobs.store.catalogue import apply
 from penstock.jobs.store.open import open_store
@@ -79,7 +80,7 @@ def predict_to_store(
     PenstockError as ``penstock infer`` does.
     """
     plan = project.model(model_name).model_plan
-    model = load_current(project.config.state / "models", plan)
+    model = load_current(project.config.models_at, plan)
     check_moment(model)
     view = AheadView(plan, inputs_of(plan, project.plans), max(1, len(model.metadata.outputs)))
     if choice.file is not None:
@@ -108,7 +109,7 @@ class _Fill:
         self._time = plan.on.time_column
         self._model, self._view, self._store = model, view, store
         self._rests, self._lookup = Rests(inputs, store), Lookup(inputs, store)
-        self._predicting = Predicting(plan, inputs, model, Recent())
+        self._predicting = Predicting(plan, inputs, lineup_of(model), Recent())
 
     def write(self, keys: Keys, report: Filled) -> None:
         """What is written rests on rows that were there before and after the answers were computed."""

@@ -11,8 +11,10 @@ import numpy as np
 from penstock.features.plan import ModelPlan
 from penstock.jobs.ahead.rests import Rests
 from penstock.jobs.ahead.view import RESTS_ON, VERSION, AheadView
+from penstock.jobs.models.folder import LoadedModel
 from penstock.jobs.serving.inputs import Input
-from penstock.jobs.serving.predicting import Predicted
+from penstock.jobs.serving.lineup import Role
+from penstock.jobs.serving.predicting import Predicted, Said
 from penstock.jobs.serving.requests import Request
 from penstock.jobs.store.bulk import BulkStore
 
@@ -38,7 +40,7 @@ class Held:
         self._rests = Rests(inputs, store)
         self._answers: OrderedDict[Key, _Answer] = OrderedDict()
 
-    def ready(self, requests: Sequence[Request], version: str, now: float) -> tuple[Predicted | None, list[int]]:
+    def ready(self, requests: Sequence[Request], model: LoadedModel, now: float) -> tuple[Predicted | None, list[int]]:
         """The answers of a version that hold for some of the requests, and the places of the others.
 
         An answer holds if each row that it rests on is the store's row now. ``now``: monotonic seconds. Requests that
@@ -46,7 +48,7 @@ class Held:
         """
         rests = self._rests.look(requests, now)
         keys = [tuple(request.row[column] for column in self._view.columns) for request in requests]
-        wanted = [_Wanted(key, version, text) for key, text in zip(keys, rests, strict=True)]
+        wanted = [_Wanted(key, model.version, text) for key, text in zip(keys, rests, strict=True)]
         self._fetch(list(dict.fromkeys(each.key for each in wanted if self._numbers(each) is None)))
         found = [self._numbers(each) for each in wanted]
         held = [place for place, numbers in enumerate(found) if numbers is not None]
@@ -58,7 +60,8 @@ class Held:
         chosen = [requests[place] for place in held]
         rows = [[request.found[number] for request in chosen] for number in self._inputs]
         answers = np.array([found[place] for place in held], dtype=np.float64)
-        return Predicted(chosen, rows, {}, answers[:, 0] if answers.shape[1] == 1 else answers), rest
+        said = Said(Role(model), np.arange(len(chosen)), answers[:, 0] if answers.shape[1] == 1 else answers)
+        return Predicted(chosen, rows, {}, [said]), rest
 
     def _numbers(self, wanted: _Wanted) -> tuple[float, ...] | None:
         answer = self._answers.get(wanted.key)

@@ -54,6 +54,10 @@ class AheadView:
 
     def _check(self) -> None:
         where = f"model {self._plan.name}"
+        if self._plan.by is not None:
+            raise UsageError(
+                f"it has versions for values of {self._plan.by}", where=where, allowed="a model without by="
+            )
         if self._plan.on.time in self.columns:
             raise UsageError(
                 "its answers depend on the time of each request, so none can be ready",

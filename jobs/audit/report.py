@@ -84,11 +84,21 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Answered:
+    """Predictions of a version. ``alias``: None where they do not say it; ``part``: of a model with ``by=``."""
+
+    version: str
+    alias: str | None
+    part: str | None
+    predictions: int
+
+
+@dataclass(frozen=True)
 class Report:
     """``features`` that are served for ``predictions`` of requests with ``from_ms <= t < to_ms``.
 
     ``ahead``: predictions with a row that was later than the request. ``before``: predictions by versions that were
-    trained without the events at the request's time.
+    trained without the events at the request's time. ``answered``: the versions, as which alias.
     """
 
     model: str
@@ -102,6 +112,7 @@ class Report:
     ages: tuple[Age, ...]
     samples: tuple[Sample, ...]
     before: int = 0
+    answered: tuple[Answered, ...] = ()
 
     @property
     def values(self) -> int:
@@ -147,7 +158,14 @@ def make_report(found: Checked, span: Span) -> Report:
     steps, ages, samples = _steps(found), _ages(found), _samples(found)
     counted = "SELECT count(*) FILTER (asks < t), count(*) FILTER (ahead_ms > 0) FROM served"
     before, ahead = map(int, one_row(found.db, counted))
-    return Report(name, fingerprint, *span, found.predictions, ahead, features, steps, ages, samples, before)
+    return Report(
+        name, fingerprint, *span, found.predictions, ahead, features, steps, ages, samples, before, _answered(found)
+    )
+
+
+def _answered(found: Checked) -> tuple[Answered, ...]:
+    rows = found.db.execute("SELECT version, alias, part, count(*) FROM served GROUP BY ALL ORDER BY ALL").fetchall()
+    return tuple(Answered(*row) for row in rows)
 
 
 def _causes(found: Checked) -> dict[str, dict[int, Counter[str]]]:

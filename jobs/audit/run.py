@@ -22,8 +22,12 @@ def audit(
     from_ms: int,
     to_ms: int,
     progress: Callable[[int], None] = lambda done: None,
+    *,
+    shadow: bool = False,
 ) -> Report:
-    """Compares every prediction for a request with ``from <= t < to``. ``progress`` is told the predictions read.
+    """Compares every prediction for a request with ``from <= t < to``; with ``shadow`` the shadow's.
+
+    ``progress`` is told the predictions read.
 
     Raises UsageError for an empty range or a history that does not fit, PenstockError for what Kafka and DuckDB cannot.
     """
@@ -36,7 +40,8 @@ def audit(
     since = from_ms - plan.on.max_ahead_ms - AHEAD_MS - CLOCKS_MS
     with tempfile.TemporaryDirectory(prefix=".audit-", dir=project.config.state) as folder:
         file = Path(folder) / "predictions.ndjson"
-        start = offsets_since(project, model.output, since)
-        read_values(project, model.output, file, start=start, progress=progress)
+        output = project.names.shadow(model.output) if shadow else model.output
+        start = offsets_since(project, output, since)
+        read_values(project, output, file, start=start, progress=progress)
         with checked(project, plan, file, Span(from_ms, to_ms)) as found:
             return make_report(found, Span(from_ms, to_ms))

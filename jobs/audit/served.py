@@ -2,7 +2,7 @@
 
 ``served`` has a row for each prediction, by time and id:
 
-    n, id, t, version, fingerprint, requested_at, stale, ahead_ms
+    n, id, t, version, alias, part, fingerprint, requested_at, stale, ahead_ms
     asks                           the time at which the version's training asked: t, or with --before t - 1
     t_<i>, seq_<i>, key_<i>_<k>    the row that was read for input i, and column k of its key
     v_<j>                          entry j of the vector; timestamps in milliseconds
@@ -29,6 +29,8 @@ _OWN = {
     "id": "VARCHAR",
     "t": "BIGINT",
     "version": "VARCHAR",
+    "alias": "VARCHAR",
+    "part": "VARCHAR",
     "fingerprint": "VARCHAR",
     "requested_at": "BIGINT",
     "stale": "BOOLEAN",

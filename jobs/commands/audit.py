@@ -14,6 +14,7 @@ from penstock.jobs.audit.report import FeatureReport, Report
 from penstock.jobs.audit.run import audit
 from penstock.jobs.commands.common import OUT_FILE, TIME
 from penstock.jobs.commands.common import command as shared
+from penstock.jobs.console.visible import one_line
 from penstock.jobs.project.context import Context
 
 
@@ -28,9 +29,12 @@ from penstock.jobs.project.context import Context
     show_default=True,
     help="The share of values that may differ from batch at their row's own time.",
 )
+@click.option("--shadow", is_flag=True, help="Compare what the model's shadow was served.")
 @click.option("--out", type=OUT_FILE, help="A report page with plots, as one HTML file.")
 @shared
-def command(context: Context, model: str, from_ms: int, to_ms: int, threshold: float, out: Path | None) -> None:
+def command(
+    context: Context, model: str, from_ms: int, to_ms: int, threshold: float, shadow: bool, out: Path | None
+) -> None:
     """Compare every feature value that MODEL's predictions carry with batch, to the bit, and name the cause of each
     difference.
 
@@ -40,7 +44,7 @@ def command(context: Context, model: str, from_ms: int, to_ms: int, threshold: f
     Example: penstock audit arrival_delay --from 2013-11-01 --to 2013-11-02 --threshold 0.001 --out audit.html
     """
     with context.progress(f"predictions of {model}", None) as bar:
-        report = audit(context.project, model, from_ms, to_ms, bar)
+        report = audit(context.project, model, from_ms, to_ms, bar, shadow=shadow)
     if out is not None:
         write_page(report, out)
     failed = 1 - report.share("at_row") > threshold
@@ -55,6 +59,10 @@ def _say(context: Context, report: Report, out: Path | None) -> None:
         context.out.print(f"no prediction of {report.model} is for a request of that range")
         return
     context.out.print(_grid(report))
+    for each in report.answered:
+        part = f" for {each.part!r}" if each.part is not None else ""
+        alias = each.alias or "current"
+        context.out.print(one_line(f"{each.predictions:,} predictions by {each.version}{part}, as {alias}"))
     for moment, words in (("at_row", "the rows' own time"), ("at_request", "the request's time")):
         counted = ", ".join(f"{n:,} {cause}" for cause, n in report.causes(moment).items())
         equal = f"{percent(report.share(moment))} of {report.values:,} values are batch's at {words}"

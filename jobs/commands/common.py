@@ -14,8 +14,10 @@ from typing import Any
 import click
 
 from penstock.features.errors import PenstockError, UsageError
+from penstock.features.plan import ModelPlan
 from penstock.jobs.console.visible import visible
 from penstock.jobs.kafka.loss import OPTION
+from penstock.jobs.models.lines import part_value
 from penstock.jobs.project.context import Context
 
 
@@ -126,6 +128,23 @@ class Time(click.ParamType[int]):
 
 
 TIME = Time()
+
+
+#: For commands that are about the versions of one value of a model with ``by=``.
+part_option = click.option("--part", metavar="VALUE", help="Of a model with by=: the value; the rest unless given.")
+
+
+def check_part(plan: ModelPlan, part: str | None) -> None:
+    """Raises UsageError for a part of a model that has none, and for a text that is no value of its column."""
+    if part is None:
+        return
+    if plan.by is None:
+        raise UsageError(f"{plan.name} has no parts", where="--part", allowed="a model with by=")
+    type = plan.on.column(plan.by).type
+    try:
+        part_value(part, type)
+    except ValueError:
+        raise UsageError(f"{part!r} is no value of {plan.by}, which is {type}", where="--part") from None
 
 
 class OutFile(click.Path):

@@ -20,8 +20,9 @@ from penstock.jobs.project.project import Project
 @click.command()
 @click.argument("id")
 @click.option("--model", help="The model, where several answer the requests of that topic.")
+@click.option("--shadow", is_flag=True, help="What the model's shadow has predicted.")
 @shared
-def command(context: Context, id: str, model: str | None) -> None:
+def command(context: Context, id: str, model: str | None, shadow: bool) -> None:
     """Explain the prediction ID, which is TOPIC-PARTITION-OFFSET of its request: the request, the rows that were read,
     what each feature contributed, the model's answer once more, and every feature computed again from history.
 
@@ -29,7 +30,7 @@ def command(context: Context, id: str, model: str | None) -> None:
 
     Example: penstock explain flights.departures-0-274296 --model arrival_delay
     """
-    found = explain(context.project, id, model)
+    found = explain(context.project, id, model, shadow=shadow)
     say = context.out.print
     for line in _head(context.project, found):
         say(one_line(line))
@@ -46,9 +47,11 @@ def _head(project: Project, found: Explanation) -> list[str]:
     stale = "; stale: its own event had not come in time" if made["stale"] else ""
     later = made.get("ahead_ms")  # predictions of earlier versions do not say
     ahead = f"; made from a row that is {duration_text(later)} later" if later else ""
+    part = f" for {made['part']!r}" if made.get("part") is not None else ""
+    alias = f" as {made['alias']}" if "alias" in made else ""
     lines = [
         f"prediction {made['id']}: {made['value']!r}",
-        f"model      {made['model']}, version {made['version']}, fingerprint {made['fingerprint'][:12]}",
+        f"model      {made['model']}{part}, version {made['version']}{alias}, fingerprint {made['fingerprint'][:12]}",
         f"requested  {time_words(made['t'])}, came {time_words(made['requested_at'])}{stale}{ahead}",
         f"request    {_request(found.request)}",
         f"replayed   {_replayed(found)}",

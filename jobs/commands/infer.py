@@ -57,7 +57,7 @@ class From(click.ParamType[Begin]):
 
 
 @click.command()
-@click.argument("model")
+@click.argument("models", nargs=-1, required=True, metavar="MODEL…")
 @click.option(
     "--from",
     "begin",
@@ -68,20 +68,23 @@ class From(click.ParamType[Begin]):
     help="Where a group begins that has committed nothing; TIME is that of the requests in Kafka (ISO, UTC).",
 )
 @click.option("--from-offsets", type=Offsets(), default=None, help="First offsets, where the group has committed none.")
-@click.option("--group", help="The consumer group; PROJECT.infer.MODEL unless given.")
+@click.option("--group", help="The consumer group; PROJECT.infer.MODEL unless given, of several models joined by +.")
 @metrics_option
 @accept_loss_option
 @shared
 def command(
     context: Context,
-    model: str,
+    models: tuple[str, ...],
     begin: Begin,
     from_offsets: dict[int, int] | None,
     group: str | None,
     metrics_port: int | None,
     accept_loss: bool,
 ) -> None:
-    """Answer MODEL's requests on Kafka with its current version, until it is told to stop.
+    """Answer each MODEL's requests on Kafka with its current version, until it is told to stop.
+
+    Its canary answers a share of the keys, and its shadow all of them on a topic of its own. Several models in one
+    process read each row of the store once.
 
     A group begins with the requests that come from its first start on: the store has the rows of now, and a request of
     last month would be answered with them. Later starts go on after what the group has committed. More processes of one
@@ -90,13 +93,14 @@ def command(
     Example: penstock infer arrival_delay --from earliest
     """
     say = context.log("infer").info
-    say(f"infer {model} of {context.config.project} starts: the libraries are loaded, then the model and the store")
+    names = " ".join(models)
+    say(f"infer {names} of {context.config.project} starts: the libraries are loaded, then the models and the store")
     from penstock.jobs.serving.run import infer  # libraries of models and stores take seconds
 
-    with stop_on_signals() as stop, context.progress(f"predictions of {model}", None) as bar:
+    with stop_on_signals() as stop, context.progress(f"predictions of {names}", None) as bar:
         counts = infer(
             context.project,
-            model,
+            models,
             stop,
             group=group,
             begin=begin,

@@ -10,7 +10,7 @@ import click
 
 from penstock.features.errors import UsageError
 from penstock.features.span import Span
-from penstock.jobs.commands.common import OUT_FILE, TIME
+from penstock.jobs.commands.common import OUT_FILE, TIME, check_part, part_option
 from penstock.jobs.commands.common import command as shared
 from penstock.jobs.console.times import range_words
 from penstock.jobs.console.visible import one_line
@@ -19,7 +19,7 @@ from penstock.jobs.project.context import Context
 from penstock.jobs.training.parameters import Value
 from penstock.jobs.training.report.columns import slice_columns
 from penstock.jobs.training.report.evaluation import Evaluation, evaluation
-from penstock.jobs.training.train import TrainReport, train
+from penstock.jobs.training.train import LEAST, TrainReport, train, train_parts
 
 
 class Parameter(click.ParamType[tuple[str, Value]]):
@@ -69,6 +69,14 @@ PARAMETER = Parameter()
 @click.option(
     "--slice", "slices", multiple=True, help="Metrics by parts of a column of the training set or the requests."
 )
+@part_option
+@click.option(
+    "--least",
+    type=click.IntRange(1),
+    default=LEAST,
+    show_default=True,
+    help="Of a model with by=: rows to train on that a value needs for a version of its own.",
+)
 @shared
 def command(
     context: Context,
@@ -81,8 +89,12 @@ def command(
     folds: int,
     page: Path | None,
     slices: tuple[str, ...],
+    part: str | None,
+    least: int,
 ) -> None:
     """Train a version of MODEL on its training set, evaluate it, and make it the current one.
+
+    Of a model with by= a version for the rest, and one for each value with rows enough; with --part one for that value.
 
     Example: penstock train arrival_delay --from 2013-01-01 --to 2013-10-01 --until 2013-11-01 --param num_leaves=31
     """
@@ -92,16 +104,22 @@ def command(
     models, threads = project.config.models_at, project.config.training.threads
     spans = Span(from_ms, to_ms), Span(to_ms, until_ms)
     columns = slice_columns(project, plan, file, slices, spans[1])
-    report = train(
-        file,
-        plan,
-        models,
-        *spans,
-        threads=threads,
-        parameters=dict(parameters),
-        folds=folds,
-    )
-    context.out.print(report.summary())
+    check_part(plan, part)
+    values = dict(parameters)
+    if plan.by is None or part is not None:
+        if part is not None and (page is not None or slices):
+            raise UsageError("a report is of all rows", where="--part", allowed="without --report and --slice")
+        left: dict[str, str] = {}
+        reports = [train(file, plan, models, *spans, threads=threads, parameters=values, folds=folds, part=part)]
+    else:
+        if folds:
+            raise UsageError("--folds are of one version", where="--folds", allowed="a value with --part")
+        reports, left = train_parts(file, plan, models, *spans, threads=threads, parameters=values, least=least)
+    report = reports[0]
+    for each in reports:
+        context.out.print(each.summary(), markup=False)
+    for text, why in left.items():
+        context.out.print(one_line(f"{plan.by} {text!r} is left to the rest: {why}"), markup=False)
     for name, value in report.metrics.items():
         context.out.print(f"  {name} {value:.6g}, the best constant {report.baseline.get(name, float('nan')):.6g}")
     for fold in report.folds:
@@ -115,7 +133,9 @@ def command(
         write_page(report, load_version(models, plan.name, report.version, plan.fingerprint).metadata, found, page)
         context.out.print(f"  {page}")
     parts = {} if found is None else {name: [asdict(part) for part in each] for name, each in found.slices.items()}
-    context.result(**report.to_dict(), slices=parts)
+    of_parts = [each.to_dict() for each in reports[1:]]
+    more = {} if plan.by is None else {"parts": of_parts, "left": left}
+    context.result(**report.to_dict(), slices=parts, **more)
 
 
 def _print_slices(context: Context, report: TrainReport, found: Evaluation) -> None:

@@ -95,10 +95,11 @@ def import_model(
     trained: Span,
     evaluated: Span,
     categories: Path | None = None,
+    part: str | None = None,
 ) -> ImportReport:
     """Makes a file the current version of the model. ``data``: the training set that it was made from; ``trained``:
     the range that it learned; ``categories``: a JSON file, text feature → its texts in the order of their codes, for a
-    model that does not hold them itself.
+    model that does not hold them itself; ``part``: of a model with ``by=``, the value that it is for.
 
     Raises UsageError for a file that is no whole model, is not of the plan's features, or does not answer as the
     objective does, and what ``read_examples`` raises.
@@ -111,11 +112,12 @@ def import_model(
         _check_names(plan, text.names, where)
     known = _categories(plan, text, categories, where)
     held = read_examples(data, plan, trained, evaluated, known)
-    learned, tested = held.examples.between(trained), held.examples.between(evaluated)
+    rows = held.examples.of_part(part)
+    learned, tested = rows.between(trained), rows.between(evaluated)
     _insist(plan, learned, tested, data)
     unmeasured = _metadata(plan, held, known, (learned.range(trained), tested.range(evaluated)))
     metadata = unmeasured.model_copy(
-        update={"written_in": written_in, "imported": file.name, "model_sha256": sha256(model)}
+        update={"written_in": written_in, "imported": file.name, "part": part, "model_sha256": sha256(model)}
     )
     if text is not None:
         _check_objective(plan, text, metadata.outputs, where)

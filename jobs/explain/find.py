@@ -90,26 +90,34 @@ def find_request(project: Project, place: RequestPlace) -> Record | None:
     return record if record is not None and record.offset == place.offset else None
 
 
-def find_prediction(project: Project, model: Model, place: RequestPlace, request: Record | None) -> dict[str, Any]:
-    """The prediction's record. Raises PenstockError: the request was refused (with the reason), or has no answer."""
+def find_prediction(
+    project: Project, model: Model, place: RequestPlace, request: Record | None, shadow: bool = False
+) -> dict[str, Any]:
+    """The prediction's record; with ``shadow`` that of the shadow.
+
+    Raises PenstockError: the request was refused (with the reason), or has no answer.
+    """
     since = None if request is None or request.timestamp < 0 else request.timestamp - CLOCKS_MS
     key = str(place).encode()
-    with closing(read_from(project, model.output, since)) as records:
+    output = project.names.shadow(model.output) if shadow else model.output
+    with closing(read_from(project, output, since)) as records:
         for record in records:
             if record.key == key and record.value is not None:
                 prediction = dict(orjson.loads(record.value))
                 if prediction["model"] == model.name:  # others may answer into the same topic
                     return prediction
-    raise _unanswered(project, model, place, since)
+    raise _unanswered(project, model, place, since, output)
 
 
-def _unanswered(project: Project, model: Model, place: RequestPlace, since: int | None) -> PenstockError:
+def _unanswered(project: Project, model: Model, place: RequestPlace, since: int | None, output: str) -> PenstockError:
     with closing(read_from(project, project.names.dead_letters, since)) as records:
         for record in records:
             if record.value is None:
                 continue
             letter = orjson.loads(record.value)
-            if (letter["topic"], letter["partition"], letter["offset"]) == place and letter["view"] is None:
+            if (letter["topic"], letter["partition"], letter["offset"]) == place and letter[
+                "job"
+            ] == f"infer {model.name}":
                 return PenstockError(
                     f"{place} was refused: {letter['error']}: {one_line(str(letter['detail']))}",
                     where=f"{record.topic}-{record.partition}-{record.offset}",
@@ -117,6 +125,6 @@ def _unanswered(project: Project, model: Model, place: RequestPlace, since: int 
                 )
     return PenstockError(
         f"{place} has no prediction of {model.name}",
-        where=str(model.output),
+        where=output,
         hint=f"is 'penstock infer {model.name}' running, and did it begin at this request or before?",
     )

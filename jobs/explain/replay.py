@@ -43,7 +43,9 @@ class Replay:
 
 def replay(models: Models, prediction: dict[str, Any]) -> Replay:
     """Predicts again. Raises UsageError when the version is gone, RefusedError when it has another fingerprint."""
-    model = load_version(models, prediction["model"], prediction["version"], prediction["fingerprint"])
+    model = load_version(
+        models, prediction["model"], prediction["version"], prediction["fingerprint"], prediction.get("part")
+    )
     features = model.metadata.features
     vector = {name: Values.of(type, [prediction["vector"][name]]) for name, type in features}
     # LightGBM's own answer: the kernel takes over in an inference job only

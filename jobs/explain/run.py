@@ -66,8 +66,8 @@ class Explanation:
         }
 
 
-def explain(project: Project, id: str, model_name: str | None = None) -> Explanation:
-    """Explains the prediction for the request ``<topic>-<partition>-<offset>``.
+def explain(project: Project, id: str, model_name: str | None = None, *, shadow: bool = False) -> Explanation:
+    """Explains the prediction, or that of the shadow, for the request ``<topic>-<partition>-<offset>``.
 
     Raises UsageError for an id that leads nowhere, PenstockError for a request without a prediction (with the reason of
     its dead letter), and what Kafka and DuckDB cannot.
@@ -75,7 +75,7 @@ def explain(project: Project, id: str, model_name: str | None = None) -> Explana
     place = find_place(project, id)
     model = find_model(project, place, model_name)
     record = find_request(project, place)
-    prediction = find_prediction(project, model, place, record)
+    prediction = find_prediction(project, model, place, record, shadow)
     replayed, gone = _replay(project, prediction)
     project.config.state.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".explain-", dir=project.config.state) as folder:

@@ -17,8 +17,8 @@ from penstock.jobs.project.project import Project
 from penstock.jobs.serving.inputs import inputs_of
 from penstock.jobs.serving.lookup import Lookup, Rowed
 from penstock.jobs.serving.parse import Parser
+from penstock.jobs.serving.recent import Recent
 from penstock.jobs.serving.requests import Request, read_requests
-from penstock.jobs.serving.successor import Recent
 
 #: Of one question: its answer as bytes, or why there is none.
 Outcome = bytes | Refusal
@@ -66,8 +66,8 @@ class Answering:
         asked = [place for place, each in enumerate(bare) if each]
         ready, missing = None, list[int]()
         if asked:
-            version = self.version.model.version
-            ready, missing = self.held.ready([requests[place] for place in asked], version, now)
+            model = self.version.model
+            ready, missing = self.held.ready([requests[place] for place in asked], model, now)
         if self.metrics is not None:
             self.metrics.held(str(self.plan.name), len(asked) - len(missing), len(requests) - len(asked) + len(missing))
         if ready is None:

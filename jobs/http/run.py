@@ -12,7 +12,7 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
-from penstock.features.errors import PenstockError
+from penstock.features.errors import PenstockError, UsageError
 from penstock.jobs.ahead.held import Held
 from penstock.jobs.ahead.view import kept
 from penstock.jobs.http.answering import Answering
@@ -31,7 +31,7 @@ from penstock.jobs.serving.inputs import inputs_of
 from penstock.jobs.serving.lookup import Rowed
 from penstock.jobs.serving.mirror import mirrored, streamed
 from penstock.jobs.serving.moment import check_moment
-from penstock.jobs.serving.successor import Successor
+from penstock.jobs.serving.successor import CurrentVersion
 from penstock.jobs.store.open import open_store
 
 _OPTIONS: dict[str, Any] = {
@@ -91,7 +91,7 @@ def serve(
             told(f"serve: {', '.join(models)} at {address}")
 
 
-def _versions(models: Mapping[str, Answering], successors: Mapping[str, Successor]) -> list[Version]:
+def _versions(models: Mapping[str, Answering], successors: Mapping[str, CurrentVersion]) -> list[Version]:
     loaded = {name: model.version.model for name, model in models.items()}
     return [
         Version(name, each.version, each.fingerprint, each.runtime, successors[name].refused)
@@ -100,17 +100,19 @@ def _versions(models: Mapping[str, Answering], successors: Mapping[str, Successo
 
 
 def _answering(project: Project, name: str, store: Rowed, told: Callable[[str], None]) -> Answering:
-    model = load_current(project.config.state / "models", project.model(name).model_plan)
+    model = load_current(project.config.models_at, project.model(name).model_plan)
     check_moment(model)
+    if project.model(name).model_plan.by is not None:
+        raise UsageError(f"{name} has versions for values of a column", where=name, allowed="a model without by=")
     told(take_over(model))
     return Answering(project, model, store)
 
 
 @contextmanager
-def _followed(project: Project, model: Answering, told: Callable[[str], None]) -> Iterator[Successor]:
+def _followed(project: Project, model: Answering, told: Callable[[str], None]) -> Iterator[CurrentVersion]:
     """Has each turn ask whether another version answers from now on."""
-    models, bound = project.config.state / "models", project.config.inference.takeover_bound
-    with Successor(models, model.plan, model.version.model, model.recent, bound, told) as successor:
+    models, bound = project.config.models_at, project.config.inference.takeover_bound
+    with CurrentVersion(models, model.plan, model.version.model, model.recent, bound, told) as successor:
         model.successor = successor.take
         yield successor
 

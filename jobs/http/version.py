@@ -11,10 +11,11 @@ import numpy.typing as npt
 from penstock.features.plan import ModelPlan
 from penstock.jobs.models.folder import LoadedModel
 from penstock.jobs.serving.inputs import Input
+from penstock.jobs.serving.lineup import lineup_of
 from penstock.jobs.serving.predicting import Predicted, Predicting
 from penstock.jobs.serving.prediction_json import FIELDS, PredictionJson
+from penstock.jobs.serving.recent import Recent
 from penstock.jobs.serving.requests import Request
-from penstock.jobs.serving.successor import Recent
 
 #: A request has no place on Kafka and no time of its own there.
 WITH_VECTOR = tuple(name for name in FIELDS if name not in ("id", "requested_at"))
@@ -26,10 +27,9 @@ class Version:
 
     def __init__(self, plan: ModelPlan, inputs: Sequence[Input], model: LoadedModel, recent: Recent) -> None:
         self.model = model
-        self._predicting = Predicting(plan, inputs, model, recent)
+        self._predicting = Predicting(plan, inputs, lineup_of(model), recent)
         self._json = {
-            vector: PredictionJson(plan, inputs, model, WITH_VECTOR if vector else WITHOUT_VECTOR)
-            for vector in (False, True)
+            vector: PredictionJson(plan, inputs, WITH_VECTOR if vector else WITHOUT_VECTOR) for vector in (False, True)
         }
 
     def predict(self, requests: Sequence[Request]) -> Batch:

@@ -15,30 +15,18 @@ from penstock.jobs.metrics.buckets import AGES, SECONDS, SIZES, Buckets
 from penstock.jobs.metrics.lag import GroupProgress, lag_family
 from penstock.jobs.metrics.mirror import MirrorFigures, mirror_families
 
+#: Of a version that answers: its part (empty for the rest), its name, its alias, who predicts.
+RoleNames = tuple[str, str, str, str]
 
-class InferenceMetrics(Collector):
-    """Of one model's version. ``runtime``: who predicts. ``inputs``: the names of those whose features have an age.
-    ``progress`` gives, by group and topic, how far the model's group is; while Kafka does not answer its lag is left
-    out. ``mirror``: its figures, where there is one.
-    """
 
-    def __init__(
-        self,
-        model: str,
-        version: str,
-        fingerprint: str,
-        runtime: str,
-        inputs: Sequence[str],
-        progress: Callable[[], GroupProgress],
-        mirror: Callable[[], MirrorFigures] | None = None,
-    ) -> None:
-        self._progress, self._mirror = progress, mirror
-        self._model, self._info = model, (model, version, fingerprint, runtime)
+class InferenceMetrics:
+    """Of one model. ``inputs``: the names of those whose features have an age. ``roles``: the versions that answer."""
+
+    def __init__(self, model: str, fingerprint: str, inputs: Sequence[str], roles: Sequence[RoleNames]) -> None:
+        self._model, self._fingerprint, self._roles = model, fingerprint, roles
         self._requests, self._stale = 0, 0
         #: Versions that were not fit to take over.
         self.refused_versions = 0
-        #: Offsets of requests that were gone before they were read.
-        self.lost = 0
         self._refused: Counter[str] = Counter()
         self._seconds, self._sizes = Buckets(SECONDS), Buckets(SIZES)
         self._ages = {name: Buckets(AGES) for name in inputs}
@@ -51,9 +39,9 @@ class InferenceMetrics(Collector):
         self._sizes.observe([requests])
         self._seconds.observe(seconds)
 
-    def set_version(self, version: str, runtime: str) -> None:
-        """From now on this version answers."""
-        self._info = (*self._info[:1], version, self._info[2], runtime)
+    def set_roles(self, roles: Sequence[RoleNames]) -> None:
+        """From now on these versions answer."""
+        self._roles = roles
 
     def aged(self, name: str, seconds: ArrayLike) -> None:
         """How old the rows of an input were at their requests' times."""
@@ -65,9 +53,6 @@ class InferenceMetrics(Collector):
         yield self._counter("penstock_requests", "Requests answered.", self._requests)
         yield self._counter("penstock_predictions", "Predictions.", self._requests - refused)
         yield self._counter("penstock_stale", "Predictions without the request's own event.", self._stale)
-        lost = CounterMetricFamily("penstock_lost_offsets", "Offsets gone before they were read.", labels=["reader"])
-        lost.add_metric([self._model], self.lost)
-        yield lost
         yield self._counter("penstock_refused_versions", "Versions not taken up.", self.refused_versions)
         reasons = CounterMetricFamily("penstock_refused_requests", "Dead letters.", labels=["model", "reason"])
         for reason, number in self._refused.items():
@@ -79,14 +64,11 @@ class InferenceMetrics(Collector):
         for name, buckets in self._ages.items():
             buckets.add_to(ages, [self._model, name])
         yield ages
-        labels = ["model", "version", "fingerprint", "runtime"]
-        info = GaugeMetricFamily("penstock_model_info", "The version.", labels=labels)
-        info.add_metric(self._info, 1)
+        labels = ["model", "part", "version", "alias", "fingerprint", "runtime"]
+        info = GaugeMetricFamily("penstock_model_info", "The versions that answer.", labels=labels)
+        for part, version, alias, runtime in self._roles:
+            info.add_metric([self._model, part, version, alias, self._fingerprint, runtime], 1)
         yield info
-        if self._mirror is not None:
-            yield from mirror_families(self._model, self._mirror())
-        with suppress(PenstockError):
-            yield lag_family(self._progress())
 
     def _counter(self, name: str, text: str, number: int) -> Metric:
         family = CounterMetricFamily(name, text, labels=["model"])
@@ -97,3 +79,37 @@ class InferenceMetrics(Collector):
         family = HistogramMetricFamily(name, text, labels=["model"])
         buckets.add_to(family, [self._model])
         return family
+
+
+class JobMetrics(Collector):
+    """Of an inference job. ``name``: of its models. ``progress`` gives, by group and topic, how far the job's group is;
+    while Kafka does not answer its lag is left out. ``mirror``: its figures, where there is one.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        models: Sequence[InferenceMetrics],
+        progress: Callable[[], GroupProgress],
+        mirror: Callable[[], MirrorFigures] | None = None,
+    ) -> None:
+        self._name, self._models, self._progress, self._mirror = name, models, progress, mirror
+        #: Offsets of requests that were gone before they were read.
+        self.lost = 0
+
+    def collect(self) -> Iterator[Metric]:
+        """The families, each whole: of all models together."""
+        families: dict[str, Metric] = {}
+        for model in self._models:
+            for family in model.collect():
+                families.setdefault(family.name, family)
+                if families[family.name] is not family:
+                    families[family.name].samples += family.samples
+        yield from families.values()
+        lost = CounterMetricFamily("penstock_lost_offsets", "Offsets gone before they were read.", labels=["reader"])
+        lost.add_metric([self._name], self.lost)
+        yield lost
+        if self._mirror is not None:
+            yield from mirror_families(self._name, self._mirror())
+        with suppress(PenstockError):
+            yield lag_family(self._progress())

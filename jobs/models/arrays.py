@@ -60,6 +60,33 @@ def matrix(
     return filled
 
 
+class Matrices:
+    """The matrices of n vectors for several versions, which differ in the codes of strings alone."""
+
+    def __init__(self, features: Sequence[tuple[str, str]], columns: Mapping[str, Values]) -> None:
+        self._columns = columns
+        self._texts = [(place, name) for place, (name, type) in enumerate(features) if type == "string"]
+        #: Without the strings' codes.
+        numbers = [(name, type) for name, type in features if type != "string"]
+        self._rows, self._width = len(columns[features[0][0]]), len(features)
+        self._numbers = matrix(numbers, {}, columns) if numbers else np.empty((self._rows, 0))
+        self._others = [place for place, (_, type) in enumerate(features) if type != "string"]
+
+    def of(self, categories: Mapping[str, Sequence[str]], places: npt.NDArray[np.int64]) -> Matrix:
+        """As ``matrix``, of the vectors at ``places``. Shape (places, features)."""
+        whole = len(places) == self._rows
+        numbers = self._numbers if whole else self._numbers[places]
+        if not self._texts:
+            return numbers
+        filled = np.empty((len(places), self._width))
+        filled[:, self._others] = numbers
+        for place, name in self._texts:
+            column = self._columns[name]
+            some = column if whole else Values(column.type, column.values[places], column.null[places])
+            filled[:, place] = _codes(some, categories.get(name, ()))
+        return filled
+
+
 def _codes(column: Values, categories: Sequence[str]) -> npt.NDArray[np.float64]:
     places = {category: place for place, category in enumerate(categories)}
     return np.fromiter((places.get(value, np.nan) for value in column.tolist()), np.float64, len(column))

@@ -25,6 +25,7 @@ from penstock.features.plan import LabelPlan, ModelPlan
 from penstock.features.vector import Values
 from penstock.jobs.models.arrays import Matrix, matrix, values_of
 from penstock.jobs.models.lightgbm_text import read_text
+from penstock.jobs.models.lines import line_of, parts_of
 from penstock.jobs.models.log import record
 from penstock.jobs.models.pointer import CURRENT, current_version, set_current
 from penstock.jobs.models.storage.storage import Models, storage_of
@@ -62,7 +63,8 @@ class Metadata(_Part):
     feature, in the order of their codes; ``before``: whether the training set left out events at the request's time,
     None where an earlier version trained it and did not say; ``answer``: its form (``penstock.features.objectives``),
     None of an earlier version, which gives one number; ``outputs``: of an answer with several numbers their names in
-    order; ``rising``: these numbers are put in rising order; ``written_in``: one of ``FILES``; ``imported``: name of
+    order; ``rising``: these numbers are put in rising order; ``part``: of a model with ``by=``, the text of the value
+    that the version is for, None for the rest; ``written_in``: one of ``FILES``; ``imported``: name of
     the file that a model trained elsewhere was imported from; ``counts_sha256``: of the bytes of ``counts.json``, None
     where a version has no counts of its trained rows; ``model_sha256``: of the bytes of the model's file.
     """
@@ -77,6 +79,7 @@ class Metadata(_Part):
     answer: str | None = None
     outputs: tuple[str, ...] = ()
     rising: bool = False
+    part: str | None = None
     trained: Range
     evaluated: Range
     metrics: dict[str, float]
@@ -101,13 +104,18 @@ class LoadedModel:
     predictor: Trees | OnnxModel
 
     @property
+    def line(self) -> str:
+        """The folder of its line of versions: of a model without ``by=`` the model's name."""
+        return line_of(self.name, self.metadata.part)
+
+    @property
     def where(self) -> str:
         """Its folder, for people."""
-        return storage_of(self.models).where(self.name, self.version)
+        return storage_of(self.models).where(self.line, self.version)
 
     def read(self) -> bytes:
         """Its model.txt or model.onnx. Raises PenstockError where it is gone."""
-        return _read(self.models, self.name, self.version, FILES[self.metadata.written_in])
+        return _read(self.models, self.line, self.version, FILES[self.metadata.written_in])
 
     @property
     def trees(self) -> Trees:
@@ -128,7 +136,11 @@ class LoadedModel:
 
     def predict(self, columns: Mapping[str, Values]) -> npt.NDArray[np.float64]:
         """The answers for n vectors, given as columns by name. Shape (n,), or with ``outputs`` (n, outputs)."""
-        answers = self.predictor.predict(matrix(self.metadata.features, self.metadata.categories, columns))
+        return self.predict_matrix(matrix(self.metadata.features, self.metadata.categories, columns))
+
+    def predict_matrix(self, filled: Matrix) -> npt.NDArray[np.float64]:
+        """The same for a matrix of this version: its features, and its categories' codes."""
+        answers = self.predictor.predict(filled)
         return np.sort(answers, axis=1) if self.metadata.rising else answers
 
     def contributions(self, columns: Mapping[str, Values]) -> npt.NDArray[np.float64]:
@@ -158,48 +170,50 @@ def save(models: Models, metadata: Metadata, model: bytes, counts: bytes | None 
     version = f"{metadata.created.astimezone(UTC):%Y%m%dT%H%M%SZ}-{sha256(described)[:_DIGITS]}"
     more = {} if counts is None else {COUNTS: counts}
     storage, files = storage_of(models), {FILES[metadata.written_in]: model, **more, METADATA: described}
+    line = line_of(metadata.model, metadata.part)
     try:
-        storage.add(files, metadata.model, version)
-        former = current_version(models, metadata.model) if current else None
+        storage.add(files, line, version)
+        former = current_version(models, line) if current else None
         if current:
-            set_current(models, metadata.model, version)
+            set_current(models, line, version)
     except OSError as error:
         why = error.strerror or error
-        raise PenstockError(f"the model cannot be saved: {why}", where=storage.where(metadata.model)) from None
+        raise PenstockError(f"the model cannot be saved: {why}", where=storage.where(line)) from None
     details = {"imported": metadata.imported} if metadata.imported else {}
     made = {"metrics": metadata.metrics, "trained": metadata.trained.model_dump(), **details}
-    record(models, metadata.model, "import" if metadata.imported else "train", version, **made)
+    record(models, line, "import" if metadata.imported else "train", version, **made)
     if current:
-        record(models, metadata.model, "promote", version, alias=CURRENT, former=former)
+        record(models, line, "promote", version, alias=CURRENT, former=former)
     return version
 
 
-def load_current(models: Models, plan: ModelPlan) -> LoadedModel:
-    """The version that ``current`` names.
+def load_current(models: Models, plan: ModelPlan, part: str | None = None) -> LoadedModel:
+    """The version that ``current`` names. ``part``: of a model with ``by=``, the value's text; None for the rest.
 
     Raises UsageError when none was trained, RefusedError when it was trained for another definition, PenstockError
     for a folder that is not what was written.
     """
-    version, storage = current_version(models, plan.name), storage_of(models)
+    line, storage = line_of(plan.name, part), storage_of(models)
+    version = current_version(models, line)
     if version is None:
         raise UsageError(
-            f"{plan.name} has no trained model",
-            where=storage.where(plan.name),
+            f"{line} has no trained model",
+            where=storage.where(line),
             hint=f"run 'penstock train {plan.name}' first",
         )
     if not _VERSION.fullmatch(version):
-        raise PenstockError(f"{version[:80]!r} is not a version", where=storage.where(plan.name, CURRENT))
-    return _load(models, plan, version)
+        raise PenstockError(f"{version[:80]!r} is not a version", where=storage.where(line, CURRENT))
+    return _load(models, plan, version, part)
 
 
-def load_named(models: Models, plan: ModelPlan, version: str) -> LoadedModel:
-    """A version for this plan, whichever is the current one.
+def load_named(models: Models, plan: ModelPlan, version: str, part: str | None = None) -> LoadedModel:
+    """A version for this plan and part, whichever is the current one.
 
     Raises UsageError for a version that is not there, RefusedError for one of another definition, PenstockError for a
     folder that is not what was written.
     """
-    check_version(models, plan.name, version)
-    return _load(models, plan, version)
+    check_version(models, line_of(plan.name, part), version)
+    return _load(models, plan, version, part)
 
 
 def check_version(models: Models, model: str, version: str) -> None:
@@ -227,24 +241,25 @@ def version_names(models: Models, model: str) -> list[str]:
     return sorted(name for name in names if _VERSION.fullmatch(name))
 
 
-def load_version(models: Models, model: str, version: str, fingerprint: str) -> LoadedModel:
+def load_version(models: Models, model: str, version: str, fingerprint: str, part: str | None = None) -> LoadedModel:
     """A version by its name, whichever is the current one and whatever the definitions say by now.
 
     Raises UsageError when it is gone, RefusedError when it is not of this fingerprint, PenstockError for a folder that
     is not what was written.
     """
-    if not _there(models, model, version):
+    line = line_of(model, part)
+    if not _there(models, line, version):
         raise UsageError(
-            f"version {version[:80]} of {model} is gone",
-            where=storage_of(models).where(model),
-            allowed=", ".join(version_names(models, model)) or None,
+            f"version {version[:80]} of {line} is gone",
+            where=storage_of(models).where(line),
+            allowed=", ".join(version_names(models, line)) or None,
             hint="put its folder back to replay what it predicted",
         )
-    metadata = read_metadata(models, model, version)
-    if metadata.fingerprint != fingerprint or metadata.model != model:
+    metadata = read_metadata(models, line, version)
+    if (metadata.fingerprint, metadata.model, metadata.part) != (fingerprint, model, part):
         raise RefusedError(
             f"version {version} of {metadata.model} has fingerprint {metadata.fingerprint}",
-            where=storage_of(models).where(model, version),
+            where=storage_of(models).where(line, version),
             allowed=f"fingerprint {fingerprint} of {model}, as the prediction says",
         )
     return _loaded(models, version, metadata)
@@ -255,15 +270,20 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _load(models: Models, plan: ModelPlan, version: str) -> LoadedModel:
-    metadata = read_metadata(models, plan.name, version)
-    _check_plan(metadata, plan, storage_of(models).where(plan.name, version))
+def _load(models: Models, plan: ModelPlan, version: str, part: str | None) -> LoadedModel:
+    line = line_of(plan.name, part)
+    metadata = read_metadata(models, line, version)
+    _check_plan(metadata, plan, part, storage_of(models).where(line, version))
     return _loaded(models, version, metadata)
 
 
 def versions_before(models: Models, model: str) -> list[str]:
-    """The versions that were trained with --before. Raises PenstockError for one that is not what was written."""
-    return [name for name in version_names(models, model) if read_metadata(models, model, name).before]
+    """The versions that were trained with --before, of all parts. Raises PenstockError for one that is not what was
+    written.
+    """
+    lines = [model, *(line_of(model, part) for part in parts_of(models, model))]
+    names = ((line, name) for line in lines for name in version_names(models, line))
+    return [name for line, name in names if read_metadata(models, line, name).before]
 
 
 def read_metadata(models: Models, model: str, version: str) -> Metadata:
@@ -275,8 +295,8 @@ def read_metadata(models: Models, model: str, version: str) -> Metadata:
 
 
 def _loaded(models: Models, version: str, metadata: Metadata) -> LoadedModel:
-    file = FILES[metadata.written_in]
-    model, where = _read(models, metadata.model, version, file), storage_of(models).where(metadata.model, version, file)
+    file, line = FILES[metadata.written_in], line_of(metadata.model, metadata.part)
+    model, where = _read(models, line, version, file), storage_of(models).where(line, version, file)
     if sha256(model) != metadata.model_sha256:
         raise _changed(file, where)
     predictor = predictor_of(metadata, model, where)
@@ -334,7 +354,7 @@ def _metadata(where: str, described: bytes) -> Metadata:
         ) from None
 
 
-def _check_plan(metadata: Metadata, plan: ModelPlan, where: str) -> None:
+def _check_plan(metadata: Metadata, plan: ModelPlan, part: str | None, where: str) -> None:
     if metadata.fingerprint != plan.fingerprint or metadata.model != plan.name:
         raise RefusedError(
             f"model {metadata.model} was trained for another definition: fingerprint {metadata.fingerprint}",
@@ -342,6 +362,9 @@ def _check_plan(metadata: Metadata, plan: ModelPlan, where: str) -> None:
             allowed=f"fingerprint {plan.fingerprint}",
             hint=f"run 'penstock training-set {plan.name}' and 'penstock train {plan.name}' again",
         )
+    if metadata.part != part:
+        words = ["the rest" if each is None else repr(each) for each in (metadata.part, part)]
+        raise RefusedError(f"the version is for {words[0]}, not for {words[1]}", where=where)
     wanted = tuple((item.name, item.type) for item in plan.vector)
     if metadata.format != FORMAT or metadata.features != wanted:
         raise PenstockError("the model's features are not those of its plan", where=where, hint=_TRAIN_AGAIN)

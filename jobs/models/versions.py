@@ -9,6 +9,7 @@ from typing import Any
 from penstock.features.errors import PenstockError, UsageError, did_you_mean
 from penstock.features.plan import ModelPlan
 from penstock.jobs.models.folder import Metadata, check_version, load_named, read_metadata, version_names
+from penstock.jobs.models.lines import line_of
 from penstock.jobs.models.log import record
 from penstock.jobs.models.pointer import (
     CANARY,
@@ -57,19 +58,22 @@ def _version(models: Models, model: str, name: str, known: dict[Alias, Pointer])
         return Version(name, aliases, None, error.what)
 
 
-def promote(models: Models, plan: ModelPlan, pointer: Pointer, alias: Alias = CURRENT) -> str | None:
+def promote(
+    models: Models, plan: ModelPlan, pointer: Pointer, alias: Alias = CURRENT, part: str | None = None
+) -> str | None:
     """Points an alias to a version, once it is known to be whole and of this plan. Returns the former one.
 
     Raises UsageError for a canary of an input that the model does not have, and as ``load_named``: then nothing
     changes.
     """
     _check_input(plan, pointer)
-    load_named(models, plan, pointer.version)
-    former = pointers(models, plan.name).get(alias)
-    set_alias(models, plan.name, alias, pointer)
+    load_named(models, plan, pointer.version, part)
+    line = line_of(plan.name, part)
+    former = pointers(models, line).get(alias)
+    set_alias(models, line, alias, pointer)
     details: dict[str, Any] = {"share": pointer.share, "by": pointer.by} if alias == CANARY else {}
     before = former.version if former else None
-    record(models, plan.name, "promote", pointer.version, alias=alias, former=before, **details)
+    record(models, line, "promote", pointer.version, alias=alias, former=before, **details)
     return before
 
 
@@ -84,42 +88,44 @@ def _check_input(plan: ModelPlan, pointer: Pointer) -> None:
         )
 
 
-def rollback(models: Models, plan: ModelPlan) -> tuple[str, str]:
+def rollback(models: Models, plan: ModelPlan, part: str | None = None) -> tuple[str, str]:
     """Makes the version current that was current before. Returns the one that was, and the one that is.
 
     Raises UsageError where there is none, and as ``load_named``: then nothing changes.
     """
-    former = current_version(models, plan.name)
-    version = roll_back(models, plan.name) if former else None
+    line = line_of(plan.name, part)
+    former = current_version(models, line)
+    version = roll_back(models, line) if former else None
     if former is None or version is None:
         raise UsageError(
-            f"no version of {plan.name} was current before",
-            where=storage_of(models).where(plan.name),
+            f"no version of {line} was current before",
+            where=storage_of(models).where(line),
             hint=f"'penstock model list {plan.name}' shows the versions, 'penstock model promote' takes one",
         )
     try:
-        load_named(models, plan, version)
+        load_named(models, plan, version, part)
     except PenstockError:
-        set_current(models, plan.name, former)
+        set_current(models, line, former)
         raise
-    record(models, plan.name, "rollback", version, alias=CURRENT, former=former)
+    record(models, line, "rollback", version, alias=CURRENT, former=former)
     return former, version
 
 
-def end_alias(models: Models, plan: ModelPlan, alias: Alias) -> str:
+def end_alias(models: Models, plan: ModelPlan, alias: Alias, part: str | None = None) -> str:
     """Removes a shadow or a canary: the current version answers alone. Returns the version that it pointed to.
 
     Raises UsageError where there is none.
     """
-    former = pointers(models, plan.name).get(alias)
+    line = line_of(plan.name, part)
+    former = pointers(models, line).get(alias)
     if former is None:
         raise UsageError(
-            f"{plan.name} has no {alias}",
-            where=storage_of(models).where(plan.name),
+            f"{line} has no {alias}",
+            where=storage_of(models).where(line),
             hint=f"'penstock model list {plan.name}' shows the versions and their aliases",
         )
-    remove_alias(models, plan.name, alias)
-    record(models, plan.name, "rollback", former.version, alias=alias)
+    remove_alias(models, line, alias)
+    record(models, line, "rollback", former.version, alias=alias)
     return former.version
 
 

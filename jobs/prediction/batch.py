@@ -94,6 +94,10 @@ def predict(
     if span.from_ms >= span.to_ms:
         raise UsageError(f"the range {range_words(span)} is empty", allowed="--from before --to")
     plan = project.model(model_name).model_plan
+    if plan.by is not None:
+        raise UsageError(
+            f"{plan.name} has versions for values of {plan.by}", where=model_name, allowed="a model without by="
+        )
     models = project.config.models_at
     model = load_current(models, plan) if version is None else load_named(models, plan, version)
     told(take_over(model))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+
+#: Names of files and transactional ids are made from a group's; longer names of models are cut.
+_LONG = 100
 
 
 @dataclass(frozen=True)
@@ -39,9 +43,19 @@ class Names:
         """The group of the store's writer."""
         return f"{self.prefix}.writer"
 
-    def infer_group(self, model: str) -> str:
-        """The group of a model's inference, unless the user names another one."""
-        return f"{self.prefix}.infer.{model}"
+    def infer_group(self, *models: str) -> str:
+        """The group of an inference of these models, in any order, unless the user names another one."""
+        names = sorted(set(models))
+        together = "+".join(names)
+        if len(together) > _LONG:
+            digest = hashlib.sha256(together.encode()).hexdigest()[:12]
+            together = f"{names[0][:_LONG]}+{len(names) - 1}.{digest}"
+        return f"{self.prefix}.infer.{together}"
+
+    @staticmethod
+    def shadow(output: str) -> str:
+        """The topic of the shadow's predictions beside those of a model."""
+        return f"{output}.shadow"
 
     def member(self, group: str) -> str:
         """What names of members and transactional ids of ``group`` begin with."""

@@ -31,6 +31,10 @@ _LABELLED = (
 
 def check_plan(plan: ModelPlan) -> None:
     """Raises UsageError for a model whose training reads more than a vector and a label."""
+    if plan.by is not None:
+        raise UsageError(
+            f"{plan.name} has versions for values of {plan.by}", where=plan.name, allowed="a model without by="
+        )
     for item in (plan.weight, plan.filter):
         if item is not None:
             raise UsageError(

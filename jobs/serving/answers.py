@@ -13,49 +13,60 @@ from penstock.features.plan import ModelPlan
 from penstock.features.row_size import ROW_BYTES
 from penstock.jobs.kafka.interface import Headers, Outgoing
 from penstock.jobs.kafka.owner import PROJECT
-from penstock.jobs.models.folder import LoadedModel
 from penstock.jobs.project.config import Config
 from penstock.jobs.serving.inputs import Input
+from penstock.jobs.serving.lineup import Lineup
 from penstock.jobs.serving.predicting import Predicting
 from penstock.jobs.serving.prediction_json import PredictionJson
+from penstock.jobs.serving.recent import Recent
 from penstock.jobs.serving.requests import Request
-from penstock.jobs.serving.successor import Recent
 
 #: A record's greatest size is 1 MB unless the broker says otherwise, and a dead letter holds one in base64.
 _RAW_LIMIT = 700_000
 
 
 class Answers:
-    """Makes the records of one model version. Its vectors are added to ``recent``."""
+    """Makes the records of a model's versions. Its vectors are added to ``recent``."""
 
     def __init__(
-        self, config: Config, plan: ModelPlan, inputs: Sequence[Input], model: LoadedModel, recent: Recent
+        self, config: Config, plan: ModelPlan, inputs: Sequence[Input], lineup: Lineup, recent: Recent
     ) -> None:
-        self._plan, self._output = plan, plan.output
-        self._predicting = Predicting(plan, inputs, model, recent)
-        self._json = PredictionJson(plan, inputs, model)
+        self._plan, self._output, self._shadow = plan, plan.output, config.names.shadow(plan.output)
+        self._predicting = Predicting(plan, inputs, lineup, recent)
+        self._json = PredictionJson(plan, inputs)
         self._headers: Headers = [("fingerprint", plan.fingerprint.encode()), (PROJECT, config.project.encode())]
         self._dead_letters = config.names.dead_letters
 
+    def succeed(self, lineup: Lineup) -> None:
+        """From now on these versions answer."""
+        self._predicting.lineup = lineup
+
     def make(self, requests: Sequence[Request]) -> list[Outgoing]:
         """A record for each request, in order: a prediction from the features found, or a dead letter for a bad one.
+        Behind them the shadow's predictions for those that are no bad ones.
 
         A request becomes a bad one if its vector overflows, the model has no finite number for it, or no topic would
         take its prediction.
         """
         good = [request for request in requests if request.bad is None]
-        predicted = iter(self._predict(good) if good else ())
-        return [self._dead(request) if request.bad else next(predicted) for request in requests]
+        answers, shadow = self._predict(good) if good else ([], [])
+        predicted = iter(answers)
+        return [*(self._dead(request) if request.bad else next(predicted) for request in requests), *shadow]
 
-    def _predict(self, requests: Sequence[Request]) -> list[Outgoing]:
-        """The predictions of those requests that stay good."""
-        values = self._json.write(self._predicting.predict(requests))
+    def _predict(self, requests: Sequence[Request]) -> tuple[list[Outgoing], list[Outgoing]]:
+        """The predictions of those requests that stay good, and the shadow's."""
+        values, beside = self._json.write_both(self._predicting.predict(requests))
         messages = [
             self._prediction(request, value)
             for request, value in zip(requests, values, strict=True)
             if request.bad is None
         ]
-        return [message for message in messages if message is not None]
+        shadow = [
+            Outgoing(self._shadow, requests[place].id.encode(), value, self._headers)
+            for place, value in beside.items()
+            if requests[place].bad is None and len(value) <= ROW_BYTES
+        ]
+        return [message for message in messages if message is not None], shadow
 
     def _dead(self, request: Request) -> Outgoing:
         assert request.bad is not None

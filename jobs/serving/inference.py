@@ -20,19 +20,17 @@ from penstock.features.errors import PenstockError
 from penstock.jobs.console.logs import about, logger
 from penstock.jobs.kafka.errors import KafkaFailure, LostPartitions
 from penstock.jobs.kafka.interface import Consumer, Record
-from penstock.jobs.metrics.inference import InferenceMetrics
-from penstock.jobs.models.folder import LoadedModel
+from penstock.jobs.metrics.inference import InferenceMetrics, JobMetrics
 from penstock.jobs.process.interpreter import answering_pace
 from penstock.jobs.project.project import Project
-from penstock.jobs.serving.answers import Answers
 from penstock.jobs.serving.counts import InferenceCounts, Progress
-from penstock.jobs.serving.inputs import Input, inputs_of
+from penstock.jobs.serving.inputs import Input, merged
 from penstock.jobs.serving.intake import Intake
 from penstock.jobs.serving.lookup import Lookup, Rowed
 from penstock.jobs.serving.parse import Parser
 from penstock.jobs.serving.reader import Reader
 from penstock.jobs.serving.requests import Queue, Request, read_requests
-from penstock.jobs.serving.successor import Recent, Successor
+from penstock.jobs.serving.served import ServedModel
 from penstock.jobs.serving.transactions import Transactions
 
 _LOG = logger("infer")
@@ -44,25 +42,29 @@ class Inference:
     def __init__(
         self,
         project: Project,
-        model: LoadedModel,
+        models: Sequence[ServedModel],
         reader: Reader,
         transactions: Transactions,
         store: Rowed,
-        metrics: InferenceMetrics | None = None,
+        metrics: JobMetrics | None = None,
     ) -> None:
-        self._plan = plan = project.model(model.name).model_plan
-        inputs = inputs_of(plan, project.plans)
-        self._inputs, self._metrics = inputs, metrics
-        self._config = project.config.inference
-        self._parser = Parser(plan.on)
-        self._project, self.recent = project, Recent()
-        self._lookup, self._answers = Lookup(inputs, store), self._of(model)
-        self._successor: Successor | None = None
+        inputs, numbers = merged([model.inputs for model in models])
+        self._metrics, self._config = metrics, project.config.inference
+        self._models: dict[str, list[ServedModel]] = {}
+        for model, own in zip(models, numbers, strict=True):
+            model.numbers = None if len(models) == 1 else own
+            self._models.setdefault(model.topic, []).append(model)
+        self._parsers = {topic: Parser(first.plan.on) for topic, (first, *_) in self._models.items()}
+        by_topic = {
+            topic: tuple(dict.fromkeys(number for model in some for number in numbers[models.index(model)]))
+            for topic, some in self._models.items()
+        }
+        self._lookup = Lookup(inputs, store, by_topic)
         self._reader, self._transactions = reader, transactions
         self._intake = Intake(self._config, reader, transactions)
         self._queue = Queue()
-        #: The requests of the transaction under way.
-        self._answered: list[Request] = []
+        #: The requests of the transaction under way, as those of each model.
+        self._answered: list[tuple[ServedModel, list[Request]]] = []
         self.counts = InferenceCounts()
 
     def run(self, stop: threading.Event, progress: Progress = lambda counts: None) -> None:
@@ -85,26 +87,11 @@ class Inference:
         self._queue.clear()
         self._intake.go_on(consumer, transactions)
 
-    def follow(self, successor: Successor) -> None:
-        """Has each turn ask whether another version answers from now on."""
-        self._successor = successor
-
-    def _of(self, model: LoadedModel) -> Answers:
-        return Answers(self._project.config, self._plan, self._inputs, model, self.recent)
-
-    def _succeed(self) -> None:
-        """Between two turns: the answers of a transaction are of one version."""
-        new = None if self._successor is None else self._successor.take()
-        if new is not None:
-            self._answers = self._of(new)
-        if self._metrics is not None and self._successor is not None:
-            self._metrics.refused_versions = self._successor.refused
-            if new is not None:
-                self._metrics.set_version(new.version, new.runtime)
-
     def _turns(self, stop: threading.Event, progress: Progress) -> None:
         while not stop.is_set() or self._queue or self._answered:
-            self._succeed()
+            for models in self._models.values():
+                for model in models:
+                    model.succeed()
             with self._forgetting():
                 self._turn(self._rest() if stop.is_set() else self._read())
             self._count_lost()
@@ -130,7 +117,12 @@ class Inference:
         return self._parsed(self._intake.read(len(self._queue), bool(self._answered)))
 
     def _parsed(self, records: list[Record]) -> list[Request]:
-        return read_requests(self._parser, records, time.monotonic() + self._config.wait_ms / 1000)
+        until = time.monotonic() + self._config.wait_ms / 1000
+        topics: dict[str, list[Record]] = {}
+        for record in records:
+            topics.setdefault(record.topic, []).append(record)
+        parsed = (read_requests(self._parsers[topic], some, until) for topic, some in topics.items())
+        return [request for requests in parsed for request in requests]
 
     def _rest(self) -> list[Request]:
         self._intake.rest()
@@ -154,11 +146,21 @@ class Inference:
         group = self._reader.group
         assert group is not None  # requests are read by a member only
         offsets = {request.place: request.record.offset + 1 for request in ready}
-        messages = self._answers.make(ready)
+        answered = list(self._own(ready))
+        messages = [message for model, requests in answered for message in model.make(requests)]
         self._intake.answered()
         self._settle()
         self._transactions.begin(messages, offsets, group)
-        self._answered = ready
+        self._answered = answered
+
+    def _own(self, ready: Sequence[Request]) -> Iterator[tuple[ServedModel, list[Request]]]:
+        """The requests of each model that has any."""
+        topics: dict[str, list[Request]] = {}
+        for request in ready:
+            topics.setdefault(request.record.topic, []).append(request)
+        for topic, requests in topics.items():
+            for model in self._models[topic]:
+                yield model, model.own(requests)
 
     def _settle(self) -> None:
         """Counts the requests of the transaction under way, when it is committed."""
@@ -166,13 +168,15 @@ class Inference:
         if not answered:
             return
         committed_at = self._transactions.settle()
-        dead = [request for request in answered if request.bad is not None]
-        stale = sum(request.stale and request.bad is None for request in answered)
-        self.counts.add(InferenceCounts(len(answered), len(answered) - len(dead), len(dead), stale, 1))
-        for request in dead:
-            _log_refused(request)
-        if self._metrics is not None:
-            _measure(self._metrics, answered, stale, self._inputs, committed_at)
+        self.counts.batches += 1
+        for model, requests in answered:
+            dead = [request for request in requests if request.bad is not None]
+            stale = sum(request.stale and request.bad is None for request in requests)
+            self.counts.add(InferenceCounts(len(requests), len(requests) - len(dead), len(dead), stale))
+            for request in dead:
+                _log_refused(request)
+            if model.metrics is not None:
+                _measure(model.metrics, requests, stale, model.inputs, committed_at)
 
 
 def _log_refused(request: Request) -> None:

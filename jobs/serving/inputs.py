@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -125,3 +125,22 @@ class Rows:
             number if there else None
             for number, there in zip(numbers.tolist(), self.columns.present.tolist(), strict=True)
         ]
+
+
+def merged(models: Sequence[Sequence[Input]]) -> tuple[tuple[Input, ...], list[tuple[int, ...]]]:
+    """The different inputs of several models, and of each model the numbers of its own. Those of one name, view, key
+    and stream are one input, with the features that any of them uses.
+    """
+    different: dict[tuple[Any, ...], Input] = {}
+    for item in (item for inputs in models for item in inputs):
+        known = different.setdefault(_identity(item), item)
+        if known.features != item.features:
+            used = {*known.features, *item.features}
+            features = tuple((each.name, each.type) for each in item.view.features if (each.name, each.type) in used)
+            different[_identity(item)] = replace(known, features=features)
+    numbers = {identity: number for number, identity in enumerate(different)}
+    return tuple(different.values()), [tuple(numbers[_identity(item)] for item in inputs) for inputs in models]
+
+
+def _identity(item: Input) -> tuple[Any, ...]:
+    return item.name, item.view.name, item.plan.key, item.on

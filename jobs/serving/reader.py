@@ -19,36 +19,34 @@ COMMITTED_MS = 30_000
 class Reader:
     """``consumer`` (a group's, without auto-commit and reset) with positions that follow the group's commits.
 
-    ``begin`` holds for a group that has committed nothing in the topic. ``start``: partition → the first offset, where
-    the group has committed none; it goes before ``begin``. Other partitions were added later: they begin at their
-    beginning. ``accept_loss``: requests that no longer exist before they were read are counted in ``lost``; otherwise
-    they raise RefusedError. ``check`` raises what else ends the reading. ``told`` gets a line for each partition that
-    is taken up, and for each loss. Raises UsageError for partitions, and for offsets, that the topic does not have.
+    ``begin``: for each topic, where a group begins that has committed nothing in it. ``start``: partition → the first
+    offset, where the group has committed none; it goes before ``begin``, and is of the only topic. Other partitions
+    were added later: they begin at their beginning. ``accept_loss``: requests that no longer exist before they were
+    read are counted in ``lost``; otherwise they raise RefusedError. ``check`` raises what else ends the reading.
+    ``told`` gets a line for each partition that is taken up, and for each loss. Raises UsageError for partitions, and
+    for offsets, that the topic does not have.
     """
 
     def __init__(
         self,
         consumer: Consumer,
-        topic: str,
+        begin: Mapping[str, Begin],
         start: Mapping[int, int],
-        begin: Begin,
         told: Callable[[str], None] = lambda line: None,
         *,
         accept_loss: bool = False,
         check: Callable[[bool], None] = lambda now: None,
     ) -> None:
-        self._consumer, self._topic, self._told = consumer, topic, told
+        self._consumer, self._topics, self._told = consumer, list(begin), told
         self._accept_loss, self._check = accept_loss, check
         self.lost = 0
         #: Where reading goes on after each loss that has been counted.
         self._past: dict[Place, int] = {}
-        places = consumer.places(topic)
-        self._check_partitions(topic, places, start)
+        #: Where each partition begins that nothing is committed of.
+        self._first: dict[Place, int] = {}
         # before the group is joined: members that join together all see that nothing is committed
-        new = [place for place in places if consumer.committed(place, COMMITTED_MS) is None]
-        given = {place: start[place.partition] for place in new if place.partition in start}
-        self._check_offsets(given)
-        self._first = {**(self._begin(places, begin) if new == places else {}), **given}
+        for topic, where in begin.items():
+            self._first |= self._first_offsets(topic, start, where)
         #: The membership in which the partitions were taken up; it goes with the offsets of what was read.
         self.group: Membership | None = None
 
@@ -82,6 +80,14 @@ class Reader:
         self._consumer = consumer
         self.let_go()
 
+    def _first_offsets(self, topic: str, start: Mapping[int, int], begin: Begin) -> dict[Place, int]:
+        places = self._consumer.places(topic)
+        self._check_partitions(topic, places, start)
+        new = [place for place in places if self._consumer.committed(place, COMMITTED_MS) is None]
+        given = {place: start[place.partition] for place in new if place.partition in start}
+        self._check_offsets(given)
+        return {**(self._begin(places, begin) if new == places else {}), **given}
+
     def _take_up(self) -> None:
         group = self._consumer.membership()
         if group is None:
@@ -103,17 +109,24 @@ class Reader:
         The member with the topic's first partition commits the beginnings of all, at once. So whoever joins later sees
         either that the group has not begun, or that a partition without an offset was added since.
         """
-        first = Place(self._topic, 0)
-        places = list(new)
-        if first in new:
-            others = set(self._consumer.places(self._topic)) - self._consumer.assignment()
-            places += [place for place in others if self._consumer.committed(place, COMMITTED_MS) is None]
-        elif self._consumer.committed(first, COMMITTED_MS) is None:
-            return None
-        offsets = {place: self._first_of(place) for place in places}
-        # a restart must go on here, though nothing was asked meanwhile
-        self._consumer.commit(offsets, COMMITTED_MS)
-        return offsets
+        waits, offsets = False, dict[Place, int]()
+        for topic in self._topics:
+            own = [place for place in new if place.topic == topic]
+            places = self._to_begin(topic, own) if own else []
+            waits |= places is None
+            offsets |= {place: self._first_of(place) for place in places or ()}
+        if offsets:
+            # a restart must go on here, though nothing was asked meanwhile
+            self._consumer.commit(offsets, COMMITTED_MS)
+        return None if waits else offsets
+
+    def _to_begin(self, topic: str, own: list[Place]) -> list[Place] | None:
+        """The partitions whose beginning this member commits; None while that is for another member to do."""
+        first = Place(topic, 0)
+        if first in own:
+            others = set(self._consumer.places(topic)) - self._consumer.assignment()
+            return own + [place for place in others if self._consumer.committed(place, COMMITTED_MS) is None]
+        return None if self._consumer.committed(first, COMMITTED_MS) is None else own
 
     def _first_of(self, place: Place) -> int:
         first = self._first.get(place)

@@ -54,7 +54,7 @@ class Request:
     it cannot be answered.
 
     ``awaited``: inputs (by number) that do not know the request's own event yet; ``until``: the moment (monotonic
-    seconds) from which it is answered without them, ``stale`` then.
+    seconds) from which it is answered without them, ``stale`` then, and ``missed`` are those inputs.
     """
 
     record: Record
@@ -65,6 +65,13 @@ class Request:
     found: dict[int, Found] = field(default_factory=dict)
     awaited: list[int] = field(default_factory=list)
     stale: bool = False
+    missed: Sequence[int] = ()
+
+    def of(self, numbers: Sequence[int]) -> Request:
+        """The same for one of several models, whose inputs have these numbers: from 0 on they are its own."""
+        found = {own: self.found[number] for own, number in enumerate(numbers) if number in self.found}
+        stale = any(number in self.missed for number in numbers)
+        return Request(self.record, self.row, self.t, self.until, self.bad, found, stale=stale)
 
     @property
     def id(self) -> str:

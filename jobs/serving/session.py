@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
 from threading import Event
@@ -45,8 +45,8 @@ class Session:
     Raises PenstockError where no broker answers, and KafkaFailure.
     """
 
-    def __init__(self, project: Project, topic: str, group: str, name: str) -> None:
-        self._project, self._topic, self._group, self._name = project, topic, group, name
+    def __init__(self, project: Project, topics: Sequence[str], group: str, name: str) -> None:
+        self._project, self._topics, self._group, self._name = project, topics, group, name
         #: Tells this process from another one of its name: Kafka keeps the one with which the newest producer began.
         self._timeout_ms = TRANSACTION_MS + secrets.randbelow(SPREAD_MS)
         self._opened = ExitStack()
@@ -91,7 +91,7 @@ class Session:
         """Committed offsets and committed requests only; a fixed name in the group: a restart waits for nobody."""
         reader = consumer(
             self._project.config,
-            [self._topic],
+            self._topics,
             group_id=self._group,
             group_instance_id=self._name,
             auto_offset_reset="none",

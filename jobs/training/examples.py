@@ -20,6 +20,7 @@ from penstock.jobs.batch.parts import BEFORE, FINGERPRINT, FROM, TO
 from penstock.jobs.console.times import range_words
 from penstock.jobs.models.arrays import Matrix, matrix, values_of
 from penstock.jobs.models.folder import Range
+from penstock.jobs.models.lines import part_text
 from penstock.jobs.parquet.checksums import check_files
 
 Doubles = npt.NDArray[np.float64]
@@ -33,7 +34,8 @@ class Examples:
     """n labelled rows: ``matrix`` (n, features), ``label`` (n,), ``weight`` (n,) and ``t`` (n,), milliseconds.
 
     The label of a class is its place among the classes of the training set, or their number where it is none of them.
-    ``group`` (n,): of a ranking a number for each group; None otherwise.
+    ``group`` (n,): of a ranking a number for each group; None otherwise. ``part`` (n,): of a model with ``by=`` the
+    text of each row's value, None for null; None for other models.
     """
 
     matrix: Matrix
@@ -41,6 +43,7 @@ class Examples:
     weight: Doubles
     t: npt.NDArray[np.int64]
     group: npt.NDArray[np.int64] | None = None
+    part: npt.NDArray[np.object_] | None = None
 
     def between(self, span: Span) -> Examples:
         """Those with ``span.from_ms <= t < span.to_ms``."""
@@ -49,7 +52,14 @@ class Examples:
     def at(self, rows: npt.NDArray[np.int64]) -> Examples:
         """Those at these places, in their order."""
         group = None if self.group is None else self.group[rows]
-        return Examples(self.matrix[rows], self.label[rows], self.weight[rows], self.t[rows], group)
+        part = None if self.part is None else self.part[rows]
+        return Examples(self.matrix[rows], self.label[rows], self.weight[rows], self.t[rows], group, part)
+
+    def of_part(self, part: str | None) -> Examples:
+        """Those of a part; all for the rest (None): its version answers whatever has none of its own."""
+        if part is None or self.part is None:
+            return self
+        return self.at(np.flatnonzero(self.part == part))
 
     def range(self, span: Span) -> Range:
         """The range with its rows."""
@@ -102,7 +112,7 @@ def examples_of(
     filled = matrix([(item.name, item.type) for item in plan.vector], known, columns)
     weight = _weights(file, plan, table, wanted)
     group = _groups(file, plan, table, wanted)
-    examples = Examples(filled[wanted], numbers[wanted], weight, times[wanted], group)
+    examples = Examples(filled[wanted], numbers[wanted], weight, times[wanted], group, _parts(plan, table, wanted))
     return TrainingSet(examples, known, (table.schema.metadata or {}).get(BEFORE) == b"true", classes)
 
 
@@ -141,7 +151,7 @@ def _read(file: Path, plan: ModelPlan, trained: Span, evaluated: Span) -> pa.Tab
             hint=f"an earlier version made it: {again} again",
         )
     _check_spans(file, Span(int(found[FROM]), int(found[TO])), trained, evaluated)
-    more = [item.name for item in (plan.weight, plan.group) if item is not None]
+    more = [item.name for item in (plan.weight, plan.group, plan.part) if item is not None]
     names = ["t", "label", *more, *(item.name for item in plan.vector)]
     return pq.read_table(file, partitioning=None, columns=names)
 
@@ -246,3 +256,13 @@ def _groups(file: Path, plan: ModelPlan, table: pa.Table, wanted: Mask) -> npt.N
         )
     numbers: dict[object, int] = {}
     return np.array([numbers.setdefault(value, len(numbers)) for value in group.values[wanted].tolist()], np.int64)
+
+
+def _parts(plan: ModelPlan, table: pa.Table, wanted: Mask) -> npt.NDArray[np.object_] | None:
+    """The text of each row's part."""
+    if plan.part is None:
+        return None
+    column = values_of(plan.part.type, table[plan.part.name])
+    texts = np.empty(len(column), dtype=object)
+    texts[:] = [part_text(value) for value in column.tolist()]
+    return texts[wanted]

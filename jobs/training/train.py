@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import platform
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,17 +13,22 @@ from typing import Any
 import lightgbm as lgb
 import numpy as np
 
+from penstock.features.errors import UsageError
 from penstock.features.objectives import QUANTILES
 from penstock.features.plan import ModelPlan
 from penstock.features.span import Span
 from penstock.jobs.binning.trained import trained as counts_of
 from penstock.jobs.models.folder import FORMAT, Metadata, Range, save, sha256
+from penstock.jobs.models.lines import line_of
 from penstock.jobs.models.storage.storage import Models
 from penstock.jobs.training.enough import check_groups, insist, without_rows
 from penstock.jobs.training.examples import Doubles, Examples, TrainingSet, learned_label, read_examples
 from penstock.jobs.training.fit import fit, rounds
 from penstock.jobs.training.metrics import Metrics, constant, main_metric, metrics_of
 from penstock.jobs.training.parameters import Parameters, Value, parameters_of
+
+#: Rows to train on that a value needs for a version of its own, unless told otherwise.
+LEAST = 1_000
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,8 @@ class Fold:
 @dataclass(frozen=True)
 class TrainReport:
     """A version and how good it is on the evaluated rows, by metric. ``baseline``: the same of the best constant for
-    the trained labels; ``on_trained``: of the model on the rows it was trained on; ``rounds``: its trees.
+    the trained labels; ``on_trained``: of the model on the rows it was trained on; ``rounds``: its trees;
+    ``part``: of a model with ``by=``, the value that the version is for, None for the rest.
     """
 
     model: str
@@ -54,6 +61,7 @@ class TrainReport:
     baseline: Metrics
     on_trained: Metrics
     folds: list[Fold] = field(default_factory=list)
+    part: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON values."""
@@ -64,8 +72,9 @@ class TrainReport:
         main = self.main
         more = f", AUC {self.metrics['auc']:.3f}" if "auc" in self.metrics else ""
         return (
-            f"{self.model} {self.version}: {_WORDS[main]} {self.metrics[main]:.3f}{more} on {self.evaluated_rows:,} "
-            f"rows (the best constant: {self.baseline[main]:.3f}), trained on {self.trained_rows:,}"
+            f"{line_of(self.model, self.part)} {self.version}: {_WORDS[main]} {self.metrics[main]:.3f}{more} on "
+            f"{self.evaluated_rows:,} rows (the best constant: {self.baseline[main]:.3f}), trained on "
+            f"{self.trained_rows:,}"
         )
 
 
@@ -89,8 +98,12 @@ def train(
     threads: int = 1,
     parameters: Mapping[str, Value] | None = None,
     folds: int = 0,
+    part: str | None = None,
+    current: bool = True,
 ) -> TrainReport:
-    """Trains on the labelled rows of the first range, evaluates on the second, and makes the version current.
+    """Trains on the labelled rows of the first range, evaluates on the second, and makes the version current
+    unless told otherwise. ``part``: of a model with ``by=``, the value whose rows alone count; None: all rows count,
+    for the rest.
 
     ``parameters`` of LightGBM go before those of the definition. With ``early_stopping_round`` among them, the rounds
     are counted on the last fifth of the trained range by time, and then all of it is trained with so many. ``folds``:
@@ -104,12 +117,70 @@ def train(
     learned_label(plan)  # what cannot be learned is told before any parameter
     told = parameters_of(plan, parameters or {}, threads)
     held = read_examples(file, plan, trained, evaluated)
+    return _train(Task(file, plan, models, trained, evaluated, threads, folds, current), held, told, part)
+
+
+def train_parts(
+    file: Path,
+    plan: ModelPlan,
+    models: Models,
+    trained: Span,
+    evaluated: Span,
+    *,
+    threads: int = 1,
+    parameters: Mapping[str, Value] | None = None,
+    least: int = LEAST,
+) -> tuple[list[TrainReport], dict[str, str]]:
+    """Trains a model with ``by=``: a version for the rest, and one for each value with ``least`` rows to train on.
+
+    Returns their reports, that of the rest first; and by value why it is left to the rest, where it has rows. Raises as
+    ``train`` for the rest.
+    """
+    learned_label(plan)
+    told = parameters_of(plan, parameters or {}, threads)
+    held = read_examples(file, plan, trained, evaluated)
+    task = Task(file, plan, models, trained, evaluated, threads, 0, True)
+    reports, left = [_train(task, held, dict(told), None)], {}
+    texts = held.examples.between(trained).part
+    assert texts is not None
+    for part, rows in sorted(Counter(text for text in texts.tolist() if text is not None).items()):
+        if rows < least:
+            left[part] = f"{rows:,} rows to train on, {least:,} are needed"
+            continue
+        try:
+            reports.append(_train(task, held, dict(told), part))
+        except UsageError as error:
+            left[part] = error.what
+    return reports, left
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is trained: the arguments of ``train`` that are the same for all parts."""
+
+    file: Path
+    plan: ModelPlan
+    models: Models
+    trained: Span
+    evaluated: Span
+    threads: int
+    folds: int
+    current: bool
+
+
+def _train(task: Task, whole: TrainingSet, told: Parameters, part: str | None) -> TrainReport:
+    file, plan, models, threads = task.file, task.plan, task.models, task.threads
+    trained, evaluated = task.trained, task.evaluated
+    line_of(plan.name, part)  # a value that cannot name a folder is told before the work
+    held = replace(whole, examples=whole.examples.of_part(part))
     told |= {"num_class": len(held.classes)} if held.classes else {}
     learned, tested = held.examples.between(trained), held.examples.between(evaluated)
     insist(file, plan, told, {trained: learned, evaluated: tested}, held.classes)
     told["num_iterations"] = trees = rounds(plan, learned, trained, told)
     told.pop("early_stopping_round", None)
-    of_folds = [_fold(plan, held, told, learned, *cut, threads) for cut in _cuts(file, plan, learned, trained, folds)]
+    of_folds = [
+        _fold(plan, held, told, learned, *cut, threads) for cut in _cuts(file, plan, learned, trained, task.folds)
+    ]
     booster = fit(plan, learned, told)
     metrics = _of(plan, booster, tested, threads)
     baseline = baseline_of(plan, held, learned, tested)
@@ -118,7 +189,7 @@ def train(
     ranges = (learned.range(trained), tested.range(evaluated))
     return TrainReport(
         plan.name,
-        saved(plan, models, booster, held, learned, ranges, figures, told),
+        saved(plan, models, booster, held, learned, ranges, figures, told, part=part, current=task.current),
         plan.objective.name,
         main_metric(plan.objective),
         trees,
@@ -128,6 +199,7 @@ def train(
         baseline,
         on_trained,
         of_folds,
+        part,
     )
 
 
@@ -141,6 +213,7 @@ def saved(
     metrics: Metrics,
     told: Parameters,
     *,
+    part: str | None = None,
     current: bool = True,
 ) -> str:
     """Writes the version, with the counts of the rows that it learned, and makes it the current one unless told
@@ -162,6 +235,7 @@ def saved(
         answer=plan.objective.answer,
         outputs=outputs_of(plan, held),
         rising=rising(plan),
+        part=part,
         trained=trained,
         evaluated=evaluated,
         metrics=metrics,

@@ -84,8 +84,8 @@ def training_set(
 ) -> TrainingReport:
     """Writes one row for each request of ``[from, to)``, once, by (time, id, place in the files).
 
-    Columns: ``id``, ``t`` (int64, milliseconds), the vector's items by name, ``label``, ``weight`` and ``group`` where
-    the model has them, and ``matured`` where its label is known only later; null where there is none. A
+    Columns: ``id``, ``t`` (int64, milliseconds), the vector's items by name, ``label``, ``weight``, ``group`` and
+    ``part`` where the model has them, and ``matured`` where its label is known only later; null where there is none. A
     key without a row has the features' values over nothing. ``before``: events at exactly the request's time do not
     count. ``change_points``: folder with one folder of parts for each view; the project's own unless given. The label
     is that of the newest event of its stream with the request's id. ``progress`` is told the rows written so far.
@@ -158,7 +158,7 @@ def _schema(plan: ModelPlan, report: TrainingReport) -> pa.Schema:
     id = plan.on.column(plan.on.id).type if plan.on.id else "string"
     label = plan.label.type if plan.label else "float64"
     fields = {"id": id, "t": "int64", **{item.name: item.type for item in plan.vector}, "label": label}
-    fields |= {item.name: item.type for item in (plan.weight, plan.group) if item is not None}
+    fields |= {item.name: item.type for item in (plan.weight, plan.group, plan.part) if item is not None}
     if plan.label is not None and plan.label.matures:
         fields[MATURED] = "bool"
     metadata = {

@@ -27,10 +27,11 @@ from penstock.jobs.models.kernel.takeover import take_over
 from penstock.jobs.project.project import Project
 from penstock.jobs.serving.answers import Answers
 from penstock.jobs.serving.inputs import inputs_of
+from penstock.jobs.serving.lineup import lineup_of
 from penstock.jobs.serving.lookup import Lookup
 from penstock.jobs.serving.parse import Parser
+from penstock.jobs.serving.recent import Recent
 from penstock.jobs.serving.requests import read_requests
-from penstock.jobs.serving.successor import Recent
 from penstock.jobs.store.bulk import BulkStore
 from penstock.jobs.store.catalogue import apply
 from penstock.jobs.store.open import open_store
@@ -116,7 +117,7 @@ def _parts(project: Project, model: LoadedModel, store: BulkStore, case: Case) -
     parser, lookup, answers = (
         Parser(plan.on),
         Lookup(inputs, store),
-        Answers(project.config, plan, inputs, model, Recent()),
+        Answers(project.config, plan, inputs, lineup_of(model), Recent()),
     )
     requests = read_requests(parser, records, 0.0)
     lookup.read(requests, [], 0.0)
@@ -138,7 +139,7 @@ def _ours(project: Project, model: LoadedModel, store: BulkStore, case: Case) ->
     parser, lookup, answers = (
         Parser(plan.on),
         Lookup(inputs, store),
-        Answers(project.config, plan, inputs, model, Recent()),
+        Answers(project.config, plan, inputs, lineup_of(model), Recent()),
     )
 
     def answer() -> Sequence[Any]:

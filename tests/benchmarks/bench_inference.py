@@ -92,7 +92,7 @@ PARTS = {
     "read": (Reader, "poll"),
     "look up": (Lookup, "read"),
     "vector, model, records": (Answers, "make"),
-    "of it the model": (LoadedModel, "predict"),
+    "of it the model": (LoadedModel, "predict_matrix"),
     "wait for the transaction before": (Transactions, "settle"),
     "transaction, beside all that": (Transactions, "_transact"),
 }
@@ -375,7 +375,7 @@ def _run_job(folder: Path, start: int, ready: Any, stop: Any, said: Any) -> None
     for name, (kind, method) in PARTS.items():
         setattr(kind, method, _timed(spent, name, getattr(kind, method)))
     group = f"bench{time.time()}"
-    counts = infer(load_project(folder), "guess", stop, group=group, start={0: start}, told=lambda line: ready.set())
+    counts = infer(load_project(folder), ["guess"], stop, group=group, start={0: start}, told=lambda line: ready.set())
     said.put((dict(spent), counts.to_dict()))
 
 

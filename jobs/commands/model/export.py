@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from penstock.jobs.commands.common import OUT_FILE
+from penstock.jobs.commands.common import OUT_FILE, check_part, part_option
 from penstock.jobs.commands.common import command as shared
 from penstock.jobs.project.context import Context
 
@@ -15,8 +15,9 @@ from penstock.jobs.project.context import Context
 @click.argument("model")
 @click.option("--out", type=OUT_FILE, required=True, help="The file, or with --mlflow the folder.")
 @click.option("--mlflow", is_flag=True, help="Write a model folder of MLflow (pip install 'penstock[mlflow]').")
+@part_option
 @shared
-def command(context: Context, model: str, out: Path, mlflow: bool) -> None:
+def command(context: Context, model: str, out: Path, mlflow: bool, part: str | None) -> None:
     """Write the current version of MODEL: LightGBM's text, or an imported ONNX file as it is.
 
     Example: penstock model export delivery --out delivery.txt
@@ -25,7 +26,9 @@ def command(context: Context, model: str, out: Path, mlflow: bool) -> None:
     from penstock.jobs.models.folder import load_current
 
     project = context.project
-    loaded = load_current(project.config.models_at, project.model(model).model_plan)
+    plan = project.model(model).model_plan
+    check_part(plan, part)
+    loaded = load_current(project.config.models_at, plan, part)
     (export_mlflow if mlflow else export_file)(loaded, out)
     context.out.print(f"{loaded.name} {loaded.version}: {out}")
     context.result(model=loaded.name, version=loaded.version, out=str(out))

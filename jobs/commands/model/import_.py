@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from penstock.features.span import Span
-from penstock.jobs.commands.common import TIME
+from penstock.jobs.commands.common import TIME, check_part, part_option
 from penstock.jobs.commands.common import command as shared
 from penstock.jobs.project.context import Context
 
@@ -22,6 +22,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--until", "until_ms", type=TIME, required=True, help="End of evaluation, exclusive.")
 @click.option("--data", type=_FILE, help="The training set it was made from; the project's own unless given.")
 @click.option("--categories", type=_FILE, help="JSON: each text feature's texts in the order of their codes.")
+@part_option
 @shared
 def command(
     context: Context,
@@ -32,6 +33,7 @@ def command(
     until_ms: int,
     data: Path | None,
     categories: Path | None,
+    part: str | None,
 ) -> None:
     """Make FILE, trained elsewhere on MODEL's training set, the current version of MODEL.
 
@@ -43,6 +45,7 @@ def command(
 
     project = context.project
     plan = project.model(model).model_plan
+    check_part(plan, part)
     report = import_model(
         file,
         plan,
@@ -51,6 +54,7 @@ def command(
         Span(from_ms, to_ms),
         Span(to_ms, until_ms),
         categories,
+        part,
     )
     context.out.print(report.summary())
     for name, value in report.metrics.items():

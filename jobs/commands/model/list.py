@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import click
 
+from penstock.jobs.commands.common import check_part, part_option
 from penstock.jobs.commands.common import command as shared
 from penstock.jobs.console.grid import Grid
+from penstock.jobs.console.visible import one_line
+from penstock.jobs.models.lines import line_of, parts_of
 from penstock.jobs.project.context import Context
 
 
 @click.command()
 @click.argument("model")
+@part_option
 @shared
-def command(context: Context, model: str) -> None:
+def command(context: Context, model: str, part: str | None) -> None:
     """Show the versions of MODEL, the oldest first, and which are current, shadow and canary.
 
     Example: penstock model list delivery
@@ -31,16 +35,24 @@ def command(context: Context, model: str) -> None:
             return version.problem or ""
         return "" if version.metadata.fingerprint == plan.fingerprint else "of another definition"
 
-    grid = Grid(f"versions of {plan.name}", ("version", "", "rows trained on", "metrics", "problem"))
-    found = versions(context.project.config.models_at, plan.name)
+    check_part(plan, part)
+    models, line = context.project.config.models_at, line_of(plan.name, part)
+    grid = Grid(f"versions of {line}", ("version", "", "rows trained on", "metrics", "problem"))
+    found = versions(models, line)
     for each in found:
         known = each.metadata
         metrics = "" if known is None else ", ".join(f"{name} {value:.6g}" for name, value in measured(known).items())
         cells = (each.name, ", ".join(each.aliases), f"{known.trained.rows:,}" if known else "", metrics)
         grid.rows.append((*cells, state(each)))
     context.out.print(grid.fitted(context.out))
+    parts = [] if plan.by is None or part is not None else parts_of(models, plan.name)
+    if parts:
+        words = f"{len(parts):,} values of {plan.by} have versions of their own: {', '.join(parts)}"
+        context.out.print(one_line(words), markup=False)
     context.result(
         model=plan.name,
+        part=part,
+        parts=parts,
         versions=[
             {"version": each.name, "current": each.current, "aliases": list(each.aliases),
              "problem": state(each) or None, "metrics": each.metadata.metrics if each.metadata else None}

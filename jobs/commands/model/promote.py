@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 
 from penstock.features.errors import UsageError
+from penstock.jobs.commands.common import check_part, part_option
 from penstock.jobs.commands.common import command as shared
+from penstock.jobs.models.lines import line_of
 from penstock.jobs.models.pointer import ALIASES, CANARY, CURRENT, Alias, Pointer
 from penstock.jobs.project.context import Context
 
@@ -16,8 +18,11 @@ from penstock.jobs.project.context import Context
 @click.option("--alias", type=click.Choice(ALIASES), default=CURRENT, show_default=True, help="Who it becomes.")
 @click.option("--share", type=click.FloatRange(0, 100, min_open=True), help="Of a canary: percent of the keys; 10.")
 @click.option("--by", metavar="INPUT", help="Of a canary: the input whose key is hashed; the model's first.")
+@part_option
 @shared
-def command(context: Context, model: str, version: str, alias: Alias, share: float | None, by: str | None) -> None:
+def command(
+    context: Context, model: str, version: str, alias: Alias, share: float | None, by: str | None, part: str | None
+) -> None:
     """Make VERSION of MODEL the current one, the shadow or the canary, once it is known to be whole and of this
     definition.
 
@@ -31,7 +36,8 @@ def command(context: Context, model: str, version: str, alias: Alias, share: flo
     if alias != CANARY and (share, by) != (None, None):
         raise UsageError("--share and --by are of a canary", where="--alias", allowed=CANARY)
     plan = context.project.model(model).model_plan
+    check_part(plan, part)
     pointer = Pointer(version, 10.0 if share is None else share, by) if alias == CANARY else Pointer(version)
-    former = promote(context.project.config.models_at, plan, pointer, alias)
-    context.out.print(f"{plan.name}: {version} is {alias}, before it {former or 'none'}")
-    context.result(model=plan.name, version=version, alias=alias, former=former)
+    former = promote(context.project.config.models_at, plan, pointer, alias, part)
+    context.out.print(f"{line_of(plan.name, part)}: {version} is {alias}, before it {former or 'none'}")
+    context.result(model=plan.name, part=part, version=version, alias=alias, former=former)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import click
 
+from penstock.jobs.commands.common import check_part, part_option
 from penstock.jobs.commands.common import command as shared
+from penstock.jobs.models.lines import line_of
 from penstock.jobs.models.pointer import ALIASES, CURRENT, Alias
 from penstock.jobs.project.context import Context
 
@@ -14,8 +16,9 @@ from penstock.jobs.project.context import Context
 @click.option(
     "--alias", type=click.Choice(ALIASES), default=CURRENT, show_default=True, help="Which one is taken back."
 )
+@part_option
 @shared
-def command(context: Context, model: str, alias: Alias) -> None:
+def command(context: Context, model: str, alias: Alias, part: str | None) -> None:
     """Make that version of MODEL current that was current before; or end its shadow or its canary.
 
     Example: penstock model rollback delivery
@@ -23,11 +26,13 @@ def command(context: Context, model: str, alias: Alias) -> None:
     from penstock.jobs.models.versions import end_alias, rollback  # LightGBM takes a second
 
     models, plan = context.project.config.models_at, context.project.model(model).model_plan
+    check_part(plan, part)
+    line = line_of(plan.name, part)
     if alias != CURRENT:
-        ended = end_alias(models, plan, alias)
-        context.out.print(f"{plan.name}: {ended} is no longer {alias}")
-        context.result(model=plan.name, version=None, alias=alias, former=ended)
+        ended = end_alias(models, plan, alias, part)
+        context.out.print(f"{line}: {ended} is no longer {alias}")
+        context.result(model=plan.name, part=part, version=None, alias=alias, former=ended)
         return
-    former, version = rollback(models, plan)
-    context.out.print(f"{plan.name}: {version} is current again, and no longer {former}")
-    context.result(model=plan.name, version=version, alias=alias, former=former)
+    former, version = rollback(models, plan, part)
+    context.out.print(f"{line}: {version} is current again, and no longer {former}")
+    context.result(model=plan.name, part=part, version=version, alias=alias, former=former)

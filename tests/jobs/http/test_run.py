@@ -15,10 +15,11 @@ from penstock.jobs.models.kernel.takeover import take_over
 from penstock.jobs.project.project import Project
 from penstock.jobs.serving.answers import Answers
 from penstock.jobs.serving.inputs import inputs_of
+from penstock.jobs.serving.lineup import lineup_of
 from penstock.jobs.serving.lookup import Lookup
 from penstock.jobs.serving.parse import Parser
+from penstock.jobs.serving.recent import Recent
 from penstock.jobs.serving.requests import read_requests
-from penstock.jobs.serving.successor import Recent
 from penstock.jobs.store.open import open_store
 from tests.jobs.http.serving import Server, ask, order
 
@@ -34,7 +35,7 @@ def on_kafka(project: Project, orders: list[dict[str, Any]]) -> list[bytes]:
     requests = read_requests(Parser(plan.on), [BodyRecord(orjson.dumps(one)) for one in orders], 0.0)
     with open_store(project.folder) as store:
         Lookup(inputs, store).read(requests, [], 1.0)
-        messages = Answers(project.config, plan, inputs, model, Recent()).make(requests)
+        messages = Answers(project.config, plan, inputs, lineup_of(model), Recent()).make(requests)
     return [plain(orjson.loads(message.value or b"")) for message in messages]
 
 

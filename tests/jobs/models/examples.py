@@ -58,7 +58,7 @@ def write_set(
     """The training set of these columns."""
     label = "float64" if of.label is None else of.label.type
     types = {"id": "string", "t": "int64", **{item.name: item.type for item in of.vector}, "label": label}
-    types |= {item.name: item.type for item in (of.weight, of.group) if item is not None}
+    types |= {item.name: item.type for item in (of.weight, of.group, of.part) if item is not None}
     metadata = {
         FINGERPRINT: of.fingerprint.encode(),
         BEFORE: b"true" if before else b"false",

@@ -48,8 +48,10 @@ def train_model(folder: Path, plan: ModelPlan, *, before: bool = False) -> Path:
     }
     assert set(random) == set(TYPES)
     columns: dict[str, Any] = {item.name: random[item.type]() for item in plan.vector}
-    columns |= {"id": [f"o{i}" for i in range(n)], "t": list(range(n))}
-    columns["label"] = [3.0 * a + o for a, o in zip(columns["amount"], columns["customer.orders_10s"], strict=True)]
+    columns |= {"id": [f"o{i}" for i in range(n)], "t": list(range(n)), "part": numbers.choice(["x", "y"], n).tolist()}
+    number = numbers.normal(size=n).tolist()
+    given = columns.get("amount", number), columns.get("customer.orders_10s", number)
+    columns["label"] = [3.0 * a + o for a, o in zip(*given, strict=True)]
     file = write_set(folder / "set.parquet", plan, columns, (0, n), before=before)
     train(file, plan, folder / "models", Span(0, n - 200), Span(n - 200, n))
     return folder / "models"
@@ -130,7 +132,9 @@ class Running:
     def _run(self) -> None:
         try:
             options = {"group": self._shop.group, "begin": "earliest", "progress": self._progress, "told": self._tell}
-            self.counts = infer(self._shop.project, "cost", self.stop, **options | self._options)
+            self.counts = infer(
+                self._shop.project, self._options.pop("models", ["cost"]), self.stop, **options | self._options
+            )
         except BaseException as error:
             self.error = error
 

@@ -11,10 +11,11 @@ from penstock.features.ingest import BadEvent
 from penstock.jobs.models.folder import load_current
 from penstock.jobs.serving.answers import Answers, dead_letter
 from penstock.jobs.serving.inputs import inputs_of
+from penstock.jobs.serving.lineup import lineup_of
 from penstock.jobs.serving.lookup import Lookup
 from penstock.jobs.serving.parse import Parser
+from penstock.jobs.serving.recent import Recent
 from penstock.jobs.serving.requests import read_requests
-from penstock.jobs.serving.successor import Recent
 from penstock.jobs.store.open import open_store
 from penstock.jobs.store.rows import FeatureRow
 from penstock.jobs.store.schema import schema_of
@@ -38,14 +39,14 @@ def test_the_bytes_of_predictions_and_letters_in_the_order_of_their_requests(tmp
         store.write_rows(schema_of(project.plans["shops"]), [FeatureRow(("s1",), 0, 0, ("kiosk", 123))])
         requests = read_requests(Parser(plan.on), [record(value, i) for i, value in enumerate(values)], 0.0)
         Lookup(inputs, store).read([r for r in requests if r.bad is None], [], 0.0)
-        first, none, beyond, last = Answers(project.config, plan, inputs, model, Recent()).make(requests)
+        first, none, beyond, last = Answers(project.config, plan, inputs, lineup_of(model), Recent()).make(requests)
     assert [orjson.loads(letter.value)["error"] for letter in (none, beyond)] == ["missing time", "overflow"]
     assert (first.key, last.key) == (b"orders-0-0", b"orders-0-3")
     ann, shop = {"customer": "ann"}, {"shop": "s1"}
     assert first.value == _record(
         "orders-0-0",
         orjson.loads(first.value)["value"],
-        f'{{"model":"cost","version":"{model.version}","runtime":"{model.runtime}","fingerprint":"{plan.fingerprint}"}}',
+        f'{{"model":"cost","version":"{model.version}","alias":"current","runtime":"{model.runtime}","fingerprint":"{plan.fingerprint}"}}',
         7,
         {"customer": (ann, 8, 3), "big": (shop, None, None), "routes": ({**shop, "city": "x"}, None, None)}
         | {"shops": (shop, 0, 0), "weather": ({"city": "x"}, None, None)}
@@ -69,7 +70,7 @@ def test_a_request_whose_prediction_no_topic_would_take_is_answered_by_a_dead_le
     with open_store(tmp_path) as store:
         requests = read_requests(Parser(plan.on), [record(value, i) for i, value in enumerate(values)], 0.0)
         Lookup(inputs, store).read(requests, [], 0.0)
-        fits, beyond = Answers(project.config, plan, inputs, model, Recent()).make(requests)
+        fits, beyond = Answers(project.config, plan, inputs, lineup_of(model), Recent()).make(requests)
     assert (fits.topic, orjson.loads(fits.value)["id"]) == (plan.output, "orders-0-0")
     letter = orjson.loads(beyond.value)
     assert (beyond.topic, letter["offset"], letter["error"]) == ("shop.dead_letters", 1, "too long")

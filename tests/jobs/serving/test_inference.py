@@ -465,11 +465,11 @@ def test_answers_of_a_member_that_has_lost_its_partitions_are_taken_back(make_sh
     shop.send({}, {})
     config, options = shop.project.config, {"auto_offset_reset": "none", "isolation_level": "read_committed"}
     with consumer(config, [shop.topic], group_id=shop.group, **options) as former:
-        reader = Reader(former, shop.topic, {}, "earliest")
+        reader = Reader(former, {shop.topic: "earliest"}, {})
         records = read_all(reader, 2)
         group = reader.group
         with consumer(config, [shop.topic], group_id=shop.group, **options) as other:
-            joining = threading.Thread(target=lambda: read_all(Reader(other, shop.topic, {}, "earliest"), 0))
+            joining = threading.Thread(target=lambda: read_all(Reader(other, {shop.topic: "earliest"}, {}), 0))
             joining.start()
             with pytest.raises(LostPartitions):
                 while True:
@@ -521,7 +521,7 @@ def test_a_transaction_that_lost_its_records_for_lack_of_time_is_not_committed(t
         place, pid = Place(shop.topic, 0), broker.status().pid
         assert pid is not None
         with consumer(config, [shop.topic], group_id=shop.group, **options) as member:
-            reader = Reader(member, shop.topic, {}, "earliest")
+            reader = Reader(member, {shop.topic: "earliest"}, {})
             records = read_all(reader, 2)
             short = {"linger_ms": 500, "delivery_timeout_ms": 1_500, "request_timeout_ms": 1_000}
             sender = producer(config, transactional_id=shop.group, **short)
@@ -637,7 +637,7 @@ def test_an_output_topic_belongs_to_one_project(make_shop: MakeShop, tmp_path: P
 
 def run(shop: Shop, **options: Any) -> None:
     stop = threading.Event()
-    infer(shop.project, "cost", stop, **options)
+    infer(shop.project, ["cost"], stop, **options)
 
 
 def test_a_model_of_features_without_the_requests_own_time_is_refused(tmp_path: Path) -> None:
@@ -645,7 +645,7 @@ def test_a_model_of_features_without_the_requests_own_time_is_refused(tmp_path: 
     project.config.state.mkdir()
     train_model(project.config.state, project.model("cost").model_plan, before=True)
     with pytest.raises(RefusedError, match="was trained with --before") as raised:
-        infer(project, "cost", threading.Event())
+        infer(project, ["cost"], threading.Event())
     assert raised.value.hint is not None and "without --before" in raised.value.hint
 
 
@@ -681,14 +681,14 @@ def test_a_topic_that_does_not_exist_is_one_clear_error(servers: str, models: Pa
     project = make_project(tmp_path / "shop", servers=servers)
     shutil.copytree(models, project.config.state / "models")
     with pytest.raises(PenstockError, match="the topic 'orders' does not exist"):
-        infer(project, "cost", threading.Event())
+        infer(project, ["cost"], threading.Event())
 
 
 def test_a_broker_that_is_down_is_one_clear_error(models: Path, tmp_path: Path) -> None:
     project = make_project(tmp_path / "shop")
     shutil.copytree(models, project.config.state / "models")
     with pytest.raises(PenstockError, match="the local broker is not running"):
-        infer(project, "cost", threading.Event())
+        infer(project, ["cost"], threading.Event())
 
 
 def test_a_partition_that_does_not_exist_is_refused_with_those_that_do(make_shop: MakeShop) -> None:

@@ -45,7 +45,7 @@ def test_one_member_begins_for_all_so_a_third_never_takes_a_partition_for_a_new_
     with producer(settings) as sender:
         assert all(sender.send(topic, b"{}", partition=place).get(30) for place in range(PARTITIONS))
     with member(settings, topic) as one, member(settings, topic) as two:
-        readers = {each: Reader(each, topic, {}, "latest") for each in (one, two)}
+        readers = {each: Reader(each, {topic: "latest"}, {}) for each in (one, two)}
         share(one, two)
         owner, other = sorted(readers, key=lambda each: min(each.assignment()))
         for _ in range(3):
