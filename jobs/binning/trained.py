@@ -8,6 +8,7 @@ holidays of the range, so a window that is much further away is something new.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +43,7 @@ class TrainedFeature(_Part):
         """Its bins."""
         return Bins(self.name, self.type, self.edges, self.categories)
 
-    @property
+    @cached_property
     def reference(self) -> Reference:
         """What others are compared to."""
         return Reference(self.bins, np.array(self.counts, dtype=np.int64))

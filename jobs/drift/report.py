@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from penstock.features.plan import ModelPlan
@@ -32,10 +33,16 @@ def report(ledger: Ledger, plan: ModelPlan, span: Span = ALWAYS) -> Report:
     labels = dict(tallies(ledger.db, LABELS, *span))
     found = []
     for version, vectors in tallies(ledger.db, VECTORS, *span):
-        trained = Trained.model_validate_json(described(ledger.db, version))
+        trained = _trained(described(ledger.db, version))
         found.append(drift(version, trained, vectors, labels.get(version)))
     answered = {cell.version for cell in ledger.scores(*span)}
     return Report(str(plan.name), found, sorted(answered - {each.version for each in found}))
+
+
+@lru_cache(maxsize=16)
+def _trained(described: bytes) -> Trained:
+    """A follower reads the same ones every second."""
+    return Trained.model_validate_json(described)
 
 
 def _version(found: VersionDrift) -> dict[str, Any]:

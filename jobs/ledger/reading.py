@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from penstock.features.errors import PenstockError
 from penstock.jobs.console.logs import about, logger
 from penstock.jobs.kafka.clients import topic_ids
-from penstock.jobs.kafka.errors import OffsetGone, Unreadable
+from penstock.jobs.kafka.errors import OffsetGone, Unanswered, Unreadable
 from penstock.jobs.kafka.interface import Consumer, Place, Record
 from penstock.jobs.kafka.loss import Anew, loss_of, losses_of, made_anew, refused
 from penstock.jobs.kafka.whole import WholeTopics
@@ -91,7 +92,8 @@ class Reading:
         """Takes in what has come, and returns how many records that were. Raises RefusedError, PenstockError and
         KafkaFailure.
         """
-        self._whole.look()
+        with suppress(Unanswered):  # Kafka is away, and poll waits for it
+            self._whole.look()
         try:
             polled = self._reader.poll(timeout_ms, BATCH)
         except OffsetGone as gone:

@@ -14,6 +14,7 @@ from penstock.features.errors import PenstockError
 from penstock.features.span import Span
 from penstock.jobs.drift.watching import Watching
 from penstock.jobs.kafka.clients import answering, consumer, ensure_topics, producer
+from penstock.jobs.kafka.errors import Unanswered
 from penstock.jobs.kafka.owner import claim
 from penstock.jobs.ledger.joining import Joining
 from penstock.jobs.ledger.ledger import Ledger
@@ -68,7 +69,7 @@ def follow(
         topics = " and ".join(joining.answer_topics)
         told(f"{model}: predictions from {topics}, labels from {joining.label_topic}, what is known to {topic}")
         watching = Watching(ledger, plan, project.config.models_at, told)
-        _loop(reading, publishing, lambda: _figures(ledger, joining, reading, watching), metrics, stop)
+        _loop(reading, publishing, lambda: _figures(ledger, joining, reading, watching), metrics, stop, told)
 
 
 def _loop(
@@ -77,15 +78,27 @@ def _loop(
     figures: Callable[[], QualityFigures],
     metrics: QualityMetrics,
     stop: threading.Event,
+    told: Told,
 ) -> None:
-    due = time.monotonic()
+    due, away = time.monotonic(), False
     while not stop.is_set():
         reading.step(POLL_MS)
         if time.monotonic() >= due:
-            publishing.publish()
+            away = _publish(publishing, away, told)
             metrics.figures = figures()
             due = time.monotonic() + PUBLISH_S
     publishing.publish()
+
+
+def _publish(publishing: Publishing, away: bool, told: Told) -> bool:
+    """Is Kafka away? Then the ledger keeps what was not sent, and the next time sends it. ``away``: was it before?"""
+    try:
+        publishing.publish()
+    except Unanswered as error:
+        if not away:
+            told(f"what is known is sent later: {str(error).splitlines()[0]}")
+        return True
+    return False
 
 
 def _figures(ledger: Ledger, joining: Joining, reading: Reading, watching: Watching) -> QualityFigures:
