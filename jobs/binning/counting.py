@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -14,7 +15,8 @@ from penstock.features.plan import ModelPlan
 from penstock.features.vector import Values
 from penstock.jobs.binning.bins import Bins, Counts, count_all
 from penstock.jobs.binning.trained import Trained
-from penstock.jobs.models.folder import check_version, read_counts, read_metadata
+from penstock.jobs.models.folder import check_version, read_counts
+from penstock.jobs.models.lines import line_of, parts_of
 from penstock.jobs.models.storage.storage import Models
 from penstock.jobs.training.examples import json_key
 
@@ -27,11 +29,18 @@ class Counting:
         self.trained = cache(self._trained)
 
     def _trained(self, version: str) -> Trained | None:
-        try:
-            check_version(self._models, self._plan.name, version)
-        except UsageError:
-            return None
-        return trained_of(self._models, self._plan.name, version)
+        for line in self._lines():
+            with suppress(UsageError):
+                check_version(self._models, line, version)
+                return trained_of(self._models, line, version)
+        return None
+
+    def _lines(self) -> Iterator[str]:
+        """Where versions may be: of the rest, and of each value of a column."""
+        yield self._plan.name
+        if self._plan.by is not None:
+            for part in parts_of(self._models, self._plan.name):
+                yield line_of(self._plan.name, part)
 
     def described(self, version: str) -> bytes | None:
         """What a version was trained on, as ``Trained`` is written."""
@@ -57,7 +66,7 @@ class Counting:
 
 def trained_of(models: Models, model: str, version: str) -> Trained | None:
     """What a version was trained on; None where it has no counts. Raises PenstockError for a damaged version."""
-    counts = read_counts(models, read_metadata(models, model, version), version)
+    counts = read_counts(models, model, version)
     return None if counts is None else Trained.model_validate_json(counts)
 
 

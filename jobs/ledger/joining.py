@@ -56,7 +56,7 @@ class Joining:
         #: Is the label a column of the request itself?
         self.own = self.label.source == plan.on.name
         #: A shadow answers beside the others.
-        self.answer_topics = (str(plan.output), f"{plan.output}.shadow")
+        self.answer_topics = (str(plan.output), project.names.shadow(str(plan.output)))
         self.label_topic = project.topic(self.label.source)
         self._parser = Parser(self.source)
         #: Records that are no predictions of this definition, and those of the label's topic that are bad events.

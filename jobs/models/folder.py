@@ -303,15 +303,16 @@ def _loaded(models: Models, version: str, metadata: Metadata) -> LoadedModel:
     return LoadedModel(metadata.model, version, metadata.fingerprint, metadata, models, predictor)
 
 
-def read_counts(models: Models, metadata: Metadata, version: str) -> bytes | None:
-    """What a version was trained on, in its own bins; None where it has no counts. Raises PenstockError for a file
-    that is not what was written.
+def read_counts(models: Models, model: str, version: str) -> bytes | None:
+    """What a version was trained on, in its own bins; None where it has no counts. Raises PenstockError for files that
+    are not what was written.
     """
+    metadata = read_metadata(models, model, version)
     if metadata.counts_sha256 is None:
         return None
-    counts = _read(models, metadata.model, version, COUNTS)
+    counts = _read(models, model, version, COUNTS)
     if sha256(counts) != metadata.counts_sha256:
-        raise _changed(COUNTS, storage_of(models).where(metadata.model, version, COUNTS))
+        raise _changed(COUNTS, storage_of(models).where(model, version, COUNTS))
     return counts
 
 

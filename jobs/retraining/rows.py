@@ -35,6 +35,13 @@ def check_plan(plan: ModelPlan) -> None:
         raise UsageError(
             f"{plan.name} has versions for values of {plan.by}", where=plan.name, allowed="a model without by="
         )
+    if plan.by is not None:
+        raise UsageError(
+            f"{plan.name} has by=, and each value of {plan.by} has versions of its own",
+            where=plan.name,
+            allowed="a model without by=",
+            hint=f"'penstock train {plan.name} --part' trains the version of one value",
+        )
     for item in (plan.weight, plan.filter):
         if item is not None:
             raise UsageError(

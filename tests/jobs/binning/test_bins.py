@@ -20,6 +20,9 @@ from penstock.jobs.models.folder import LoadedModel, load_current
 from penstock.jobs.training.train import train
 from tests.jobs.models.examples import CUT, END, plan, rows, write_set
 
+#: The other features of a vector.
+REST = {"n": 1, "gift": True, "placed": 5}
+
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> LoadedModel:
@@ -127,3 +130,14 @@ def test_blocks_are_as_short_as_can_be() -> None:
     counts = np.stack([rows_by_hour, np.zeros(7, np.int64)], axis=1)
     assert found.counts(counts)[:, 0].tolist() == found.rows.tolist()
     assert len(blocks_of(hours[:1], np.array([ROWS - 1]))) == 0
+
+
+def test_a_version_of_a_part_is_where_its_part_is(tmp_path: Path) -> None:
+    of = plan(training={"by": "kind"})
+    columns = rows() | {"part": rows()["kind"]}
+    file = write_set(tmp_path / "set.parquet", of, columns)
+    models = tmp_path / "models"
+    told = {"num_iterations": 5}
+    report = train(file, of, models, Span(0, CUT), Span(CUT, END), parameters=told, part="a")
+    counts = Counting(models, of).vectors(report.version, [orjson.dumps({"x": 1.0, "kind": "a"} | REST)])
+    assert counts is not None and counts.sum() == len(of.vector)
