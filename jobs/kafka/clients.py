@@ -147,6 +147,13 @@ def topic_ids(config: Config, topics: Sequence[str]) -> dict[str, str]:
         return {topic["name"]: str(topic["topic_id"]) for topic in found if not topic["error_code"]}
 
 
+def partition_counts(config: Config, topics: Sequence[str]) -> dict[str, int]:
+    """Topic → how many partitions it has; without those that do not exist. Raises PenstockError as ``topic_ids``."""
+    with answering(config), admin(config) as client:
+        known = client.describe_topics(list(topics))
+        return {topic["name"]: len(topic["partitions"]) for topic in known if not topic["error_code"]}
+
+
 def transaction_timeouts(config: Config, ids: Sequence[str]) -> set[int]:
     """The ``transaction_timeout_ms`` with which the newest producer of each transactional id began.
 

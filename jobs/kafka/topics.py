@@ -54,7 +54,9 @@ def _layout(config: Config, topic: str) -> dict[str, Any]:
 def _configs(config: Config, topic: str) -> dict[str, str]:
     names = config.names
     if topic.startswith((names.features(""), names.quality(""))):
-        return _compacted()
+        return _compacted(KEPT_MS)
+    if topic.startswith(names.change_points("")):
+        return _compacted(config.stream.change_points_ms or KEPT_MS)
     return _KEPT if topic == names.owner else {}
 
 
@@ -62,8 +64,8 @@ def _configs(config: Config, topic: str) -> dict[str, str]:
 _KEPT = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
 
 
-def _compacted() -> dict[str, str]:
-    return {"cleanup.policy": "compact", "min.compaction.lag.ms": str(KEPT_MS)}
+def _compacted(kept_ms: int) -> dict[str, str]:
+    return {"cleanup.policy": "compact", "min.compaction.lag.ms": str(kept_ms)}
 
 
 def _check(config: Config, topic: dict[str, Any]) -> None:

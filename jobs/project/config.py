@@ -7,9 +7,10 @@ import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from penstock.features.errors import UsageError, did_you_mean
+from penstock.features.durations import parse_duration
+from penstock.features.errors import DefinitionError, UsageError, did_you_mean
 from penstock.jobs.project.names import Names
 
 FILE = "penstock.toml"
@@ -83,11 +84,31 @@ class TrainingConfig(_Section):
 
 
 class StreamConfig(_Section):
-    """The Flink job. Intervals in milliseconds."""
+    """The Flink job. Intervals in milliseconds.
+
+    ``change_points``: for how long every change point of every streamed view can be read back, as ``"30d"``, for
+    ``infer --aligned``; without it none are written.
+    """
 
     parallelism: int = Field(1, ge=1)
     checkpoint_ms: int = Field(5_000, ge=100)
     live: bool = False
+    change_points: str | None = None
+
+    @field_validator("change_points")
+    @classmethod
+    def _is_duration(cls, value: str | None) -> str | None:
+        try:
+            if value is not None:
+                parse_duration(value)
+        except DefinitionError as error:
+            raise ValueError(f"{error.what}; allowed: {error.allowed}") from None
+        return value
+
+    @property
+    def change_points_ms(self) -> int | None:
+        """``change_points`` in milliseconds."""
+        return None if self.change_points is None else parse_duration(self.change_points)
 
 
 class ModelsConfig(_Section):

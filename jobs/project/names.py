@@ -23,6 +23,10 @@ class Names:
         """The topic of what is known of a model's answers."""
         return f"{self.prefix}.quality.{model}"
 
+    def change_points(self, view: str) -> str:
+        """The topic of a view's change points, in the order of their times."""
+        return f"{self.prefix}.change_points.{view}"
+
     @property
     def dead_letters(self) -> str:
         """The topic of the records that were refused."""

@@ -95,6 +95,15 @@ class Project:
         """The plans of all views that have a topic, each once."""
         return list({plan.name: plan for plans in self.streamed.values() for plan in plans}.values())
 
+    @property
+    def change_topics(self) -> dict[str, str]:
+        """View → the topic of its change points, for the streamed views that models read; none where none are kept."""
+        if self.config.stream.change_points is None:
+            return {}
+        read = {item.view for model in self.models.values() for item in model.model_plan.inputs}
+        views = [plan for plan in self.streamed_views if plan.name in read and not plan.static]
+        return {plan.name: self.names.change_points(plan.name) for plan in views}
+
     def topic(self, source: str) -> str:
         """The topic of a source."""
         topic = self.streams[source].topic

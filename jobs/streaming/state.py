@@ -13,10 +13,11 @@ from penstock.features.compilers.flink.config import JobSettings, newest_checkpo
 from penstock.features.errors import RefusedError
 from penstock.jobs.process.whole_file import write_whole
 
-#: The names of the source topics, and of the topics of views' rows.
-TOPIC, ROWS = "topic of ", "rows of "
+#: The names of the source topics, of the topics of views' rows, and of those of their change points.
+TOPIC, ROWS, CHANGE_POINTS = "topic of ", "rows of ", "change points of "
 
-#: What a state belongs to: ``view <name>`` → fingerprint, ``topic of <source>`` and ``rows of <view>`` → name and id.
+#: What a state belongs to: ``view <name>`` → fingerprint; ``topic of <source>``, ``rows of <view>`` and
+#: ``change points of <view>`` → name and id.
 Identity = Mapping[str, str]
 
 

@@ -18,7 +18,7 @@ from penstock.features.compilers.flink.config import RESTART_DELAY_MS, JobSettin
 from penstock.features.compilers.flink.job import SourceJob, Topics, build, environment
 from penstock.features.errors import PenstockError, UsageError
 from penstock.features.plan import ViewPlan
-from penstock.jobs.kafka.clients import ensure_topics, provide_topics, topic_ids
+from penstock.jobs.kafka.clients import ensure_topics, partition_counts, provide_topics, topic_ids
 from penstock.jobs.kafka.damage import send_letters
 from penstock.jobs.kafka.doubts import Doubts
 from penstock.jobs.kafka.errors import Unreadable
@@ -42,6 +42,7 @@ from penstock.jobs.streaming.rest import Failure, FlinkRest
 from penstock.jobs.streaming.room import check_room, room
 from penstock.jobs.streaming.starts import read_starts
 from penstock.jobs.streaming.state import (
+    CHANGE_POINTS,
     ROWS,
     TOPIC,
     check_identity,
@@ -223,11 +224,13 @@ def _onward(
     provide_topics(project.config, list(sources.values()))
     claim(project)
     names = project.names
-    ensure_topics(project.config, [names.dead_letters, *rows.values()])
-    ids = topic_ids(project.config, [*sources.values(), *rows.values()])
+    ordered = project.change_topics
+    ensure_topics(project.config, [names.dead_letters, *rows.values(), *ordered.values()])
+    ids = topic_ids(project.config, [*sources.values(), *rows.values(), *ordered.values()])
     identity = {f"view {plan.name}": plan.fingerprint for plan in plans}
     identity |= {f"{TOPIC}{name}": f"{topic} {ids[topic]}" for name, topic in sources.items()}
     identity |= {f"{ROWS}{name}": f"{topic} {ids[topic]}" for name, topic in rows.items()}
+    identity |= {f"{CHANGE_POINTS}{name}": f"{topic} {ids[topic]}" for name, topic in ordered.items()}
     changed = check_identity(settings, restored, identity)
     known = read_starts(settings.state)
     onward = Onward(
@@ -255,6 +258,9 @@ def _submit(project: Project, cluster: Cluster, restored: Path | None, onward: O
         )
         for name, plans in project.streamed.items()
     ]
+    ordered = project.change_topics
+    counts = partition_counts(project.config, list(ordered.values()))
+    change_points = {view: (topic, counts[topic]) for view, topic in ordered.items()}
     # Jars are known to one Java thread, and py4j gives this thread another one when its own is taken by a finalizer,
     # which the collector may run on any thread.
     with no_collection(), flink_says("the Flink job did not start", cluster.settings):
@@ -264,7 +270,7 @@ def _submit(project: Project, cluster: Cluster, restored: Path | None, onward: O
         build(
             env,
             sources,
-            Topics(project.names.features("{view}"), project.names.dead_letters),
+            Topics(project.names.features("{view}"), project.names.dead_letters, change_points),
             kafka=flink_properties(project.config),
             group=project.names.stream_group,
             live=project.config.stream.live,

@@ -10,7 +10,7 @@ import json
 import re
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pyflink.common import Configuration
@@ -61,10 +61,15 @@ class SourceJob:
 
 @dataclass(frozen=True)
 class Topics:
-    """Where rows and dead letters go. ``features`` holds ``{view}``."""
+    """Where rows and dead letters go. ``features`` holds ``{view}``.
+
+    ``change_points``: view → the topic of its change points in order, and how many partitions that has; none are made
+    for other views.
+    """
 
     features: str
     dead_letters: str
+    change_points: Mapping[str, tuple[str, int]] = field(default_factory=dict)
 
 
 def environment(options: Mapping[str, str]) -> StreamExecutionEnvironment:
@@ -108,10 +113,12 @@ def build(
     ``kafka``: Kafka's own client properties (``bootstrap.servers``, security, …); they reach every client of the job.
     ``group``: the consumer group, for whoever watches the lag: the job itself goes by its checkpoint and, without
     one, by the earliest records, because offsets without their state would lose history. ``live``: does the wall
-    clock move the event time of topics that are quiet? ``spread``: does the job run in several processes?
+    clock move the event time of topics that are quiet? Where change points are written and it does not, the other
+    topics' time moves them. ``spread``: does the job run in several processes? Then only the wall clock can.
     """
     client = {name: _unshaded.sub(SHADED + r"\g<0>", value) for name, value in kafka.items()}
-    job = _Job(uuid.uuid4().hex, live, spread, drift_ms(sources))
+    pace = "LIVE" if live else "TOGETHER" if topics.change_points and not spread else "IDLE"
+    job = _Job(uuid.uuid4().hex, pace, spread, drift_ms(sources))
     routed: dict[str, list[_Routed]] = {}
     for source in sources:
         for plan, events in _add_source(env, source, topics, client, group, job).items():
@@ -122,10 +129,10 @@ def build(
 
 @dataclass(frozen=True)
 class _Job:
-    """``name``: no other job of the process has it."""
+    """``name``: no other job of the process has it. ``pace``: a name of Java's ``Pace``."""
 
     name: str
-    live: bool
+    pace: str
     spread: bool
     drift_ms: int
 
@@ -169,7 +176,7 @@ def _add_source(
         source.plans[0],
         job.drift_ms,
         IDLE_MS,
-        job.live,
+        jvm.penstock.time.Pace.valueOf(job.pace),
         job.spread,
     )
     # the source emits watermarks itself
@@ -202,6 +209,24 @@ def _add_view(plan: str, parts: Sequence[_Routed], topics: Topics, kafka: dict[s
     from_topics = to_jarray(jvm.java.lang.String, [part.topic for part in (first, *others)])
     records = jvm.penstock.kafka.FeatureRecordSerializer(plan, from_topics, topics.features.format(view=view))
     _named(rows.sinkTo(_kafka_sink(records, kafka)), f"{view} sink")
+    if view in topics.change_points:
+        topic, partitions = topics.change_points[view]
+        records = jvm.penstock.kafka.FeatureRecordSerializer(plan, from_topics, topic)
+        marked = _change_points(view, plan, keyed, partitions)
+        _named(marked.sinkTo(_kafka_sink(records, kafka)), f"{view} change points sink")
+
+
+def _change_points(view: str, plan: str, keyed: Any, partitions: int) -> Any:
+    """The view's change points in the order of their times, with marks for each partition of their topic."""
+    jvm = get_gateway().jvm
+    ordered = _named(keyed.process(jvm.penstock.window.InOrder(plan)), f"{view} in order")
+    # their keys are those that they came with, so nothing is sent to another task
+    again = jvm.org.apache.flink.streaming.api.datastream.DataStreamUtils.reinterpretAsKeyedStream(
+        ordered, jvm.penstock.route.EventKey()
+    )
+    rows = _named(again.process(jvm.penstock.window.WindowOperator(plan, True)), f"{view} change points")
+    progress = jvm.penstock.window.Progress(partitions)
+    return _named(rows.transform("progress", rows.getType(), progress), f"{view} progress")
 
 
 def _named(stream: Any, name: str) -> Any:

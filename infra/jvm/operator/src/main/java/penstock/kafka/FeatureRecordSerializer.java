@@ -2,6 +2,7 @@ package penstock.kafka;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.List;
 import org.apache.flink.connector.kafka.sink.KafkaRecordSerializationSchema;
 import org.apache.flink.kafka.shaded.org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.flink.kafka.shaded.org.apache.kafka.common.header.Header;
@@ -9,8 +10,12 @@ import org.apache.flink.kafka.shaded.org.apache.kafka.common.header.internals.Re
 import penstock.json.JsonWriter;
 import penstock.plan.PlanReader;
 import penstock.window.FeatureRow;
+import penstock.window.Mark;
 
-/** Emitted rows to records of a feature topic, with the headers fingerprint, topic, partition and offset. */
+/**
+ * Emitted rows to records of a feature topic, with the headers fingerprint, topic, partition and offset; marks of
+ * progress, with the first of these, to the partition that each is for.
+ */
 public final class FeatureRecordSerializer implements KafkaRecordSerializationSchema<FeatureRow> {
     private static final long serialVersionUID = 1L;
 
@@ -43,6 +48,10 @@ public final class FeatureRecordSerializer implements KafkaRecordSerializationSc
             topicHeaders = Arrays.stream(sourceTopics)
                     .map(name -> new RecordHeader("topic", name))
                     .toArray(Header[]::new);
+        }
+        if (Mark.is(row)) {
+            return new ProducerRecord<>(
+                    topic, row.partition(), null, row.key(), row.value(), List.of(fingerprintHeader));
         }
         if (partitionHeader == null || row.partition() != partition) {
             partition = row.partition();

@@ -38,7 +38,7 @@ final class AlignedReader implements SourceReader<Row, KafkaPartitionSplit> {
     private final Times times;
     private final long drift;
     private final long idle;
-    private final boolean live;
+    private final Pace pace;
     private final Map<String, PartitionTime> partitions = new LinkedHashMap<>();
     /** What Flink has paused. */
     private final Set<String> pausedByFlink = new HashSet<>();
@@ -62,7 +62,7 @@ final class AlignedReader implements SourceReader<Row, KafkaPartitionSplit> {
             Times times,
             long drift,
             long idle,
-            boolean live) {
+            Pace pace) {
         this.reader = reader;
         this.alignment = alignment;
         this.others = others;
@@ -70,7 +70,7 @@ final class AlignedReader implements SourceReader<Row, KafkaPartitionSplit> {
         this.times = times;
         this.drift = drift;
         this.idle = idle;
-        this.live = live;
+        this.pace = pace;
     }
 
     @Override
@@ -172,7 +172,7 @@ final class AlignedReader implements SourceReader<Row, KafkaPartitionSplit> {
         for (PartitionTime partition : partitions.values()) {
             SourceOutput<Row> own = output.to.createOutputForSplit(partition.id);
             if (times.timed()) {
-                partition.emit(now, idle, live, own);
+                partition.emit(now, idle, pace, alignment, own);
             } else {
                 own.markIdle();
             }

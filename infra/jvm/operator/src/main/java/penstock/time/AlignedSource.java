@@ -32,7 +32,7 @@ public final class AlignedSource
     private final Times times;
     private final long drift;
     private final long idle;
-    private final boolean live;
+    private final Pace pace;
     private final boolean spread;
 
     /**
@@ -41,7 +41,7 @@ public final class AlignedSource
      * @param plan the plan of any view that reads the source
      * @param drift how far a partition may be ahead of another one, in milliseconds of event time
      * @param idle milliseconds of wall-clock time
-     * @param live does the wall clock move a topic that is quiet?
+     * @param pace what moves partitions that are quiet
      * @param spread does the job run in several processes?
      */
     public AlignedSource(
@@ -52,7 +52,7 @@ public final class AlignedSource
             String plan,
             long drift,
             long idle,
-            boolean live,
+            Pace pace,
             boolean spread) {
         View view = PlanReader.read(plan);
         this.topic = topic;
@@ -62,7 +62,7 @@ public final class AlignedSource
         this.times = Times.of(view.sources().get(view.place(source)));
         this.drift = drift;
         this.idle = idle;
-        this.live = live;
+        this.pace = pace;
         this.spread = spread;
     }
 
@@ -70,7 +70,7 @@ public final class AlignedSource
     public SourceReader<Row, KafkaPartitionSplit> createReader(SourceReaderContext context) throws Exception {
         SourceReader<Row, KafkaPartitionSplit> reader = topic.createReader(context);
         Others others = spread && times.timed() ? new Others(context::sendSourceEventToCoordinator) : Others.NONE;
-        return new AlignedReader(reader, Alignment.of(job), others, new Backlogs(kafka), times, drift, idle, live);
+        return new AlignedReader(reader, Alignment.of(job), others, new Backlogs(kafka), times, drift, idle, pace);
     }
 
     @Override

@@ -24,6 +24,8 @@ final class Alignment {
         volatile long reached = Long.MIN_VALUE;
         /** Has it a backlog: records that were there a second ago and are yet to be read? */
         volatile boolean behind = true;
+        /** Has it been read to its end, and was nothing new for a while? */
+        volatile boolean quiet;
     }
 
     void join(Member member) {
@@ -32,6 +34,16 @@ final class Alignment {
 
     void leave(Member member) {
         members.remove(member);
+    }
+
+    /** The greatest time that any partition has been read to. */
+    long greatest() {
+        return members.stream().mapToLong(member -> member.reached).max().orElse(Long.MIN_VALUE);
+    }
+
+    /** Is every partition quiet? */
+    boolean isQuiet() {
+        return members.stream().allMatch(member -> member.quiet);
     }
 
     /** How far the slowest of those that have a backlog has been read; the greatest number where none has one. */

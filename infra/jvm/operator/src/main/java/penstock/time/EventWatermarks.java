@@ -83,6 +83,13 @@ final class EventWatermarks {
         greatest = Math.max(greatest, time);
     }
 
+    /** Nothing more is to come at or before the greatest time. */
+    void settle(WatermarkOutput output) {
+        if (greatest != none) {
+            output.emitWatermark(new Watermark(greatest));
+        }
+    }
+
     void emit(WatermarkOutput output) {
         long now = clock.getAsLong();
         if (catchesUp(now - emittedAt)) {

@@ -71,18 +71,30 @@ final class PartitionTime {
     }
 
     /**
-     * Emits its watermark. Once it has been read to its end and was quiet for {@code idle} milliseconds, it no longer holds
-     * others back or, where the topic is live, the wall clock moves it.
+     * Emits its watermark. Once it has been read to its end and was quiet for {@code idle} milliseconds, {@code pace} says
+     * what becomes of it.
      */
-    void emit(long now, long idle, boolean live, WatermarkOutput output) {
+    void emit(long now, long idle, Pace pace, Alignment alignment, WatermarkOutput output) {
         boolean quiet = ended && now - readAt >= idle;
-        if (quiet && !live) {
-            output.markIdle();
+        member.quiet = quiet;
+        if (!quiet) {
+            watermarks.emit(output);
             return;
         }
-        if (quiet) {
-            watermarks.atLeast(now - idle);
+        switch (pace) {
+            case IDLE -> output.markIdle();
+            case LIVE -> {
+                watermarks.atLeast(now - idle);
+                watermarks.emit(output);
+            }
+            case TOGETHER -> {
+                watermarks.atLeast(alignment.greatest());
+                if (alignment.isQuiet()) {
+                    watermarks.settle(output);
+                } else {
+                    watermarks.emit(output);
+                }
+            }
         }
-        watermarks.emit(output);
     }
 }

@@ -37,6 +37,9 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
     private static final int SUM_OVERFLOW = 3;
 
     private final String plan;
+    /** Does each change point that the next event has overtaken emit its row, too? */
+    private final boolean every;
+
     private transient Layout layout;
     /** By the place of an event's source. */
     private transient Counters[] counters;
@@ -54,7 +57,17 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
 
     /** @param plan the view's canonical plan */
     public WindowOperator(String plan) {
+        this(plan, false);
+    }
+
+    /**
+     * @param plan the view's canonical plan
+     * @param every for events in the order of their times: the rows are those of all change points, whenever the watermark
+     *     comes; such an operator shows no counts
+     */
+    public WindowOperator(String plan, boolean every) {
         this.plan = plan;
+        this.every = every;
         PlanReader.read(plan);
     }
 
@@ -99,7 +112,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         rows = new RowWriter(layout);
         one = new Chunk(layout.columns, 1);
         one.size = 1;
-        for (int i = 0; i < counters.length; i++) {
+        for (int i = 0; i < counters.length && !every; i++) {
             counters[i].show(Counters.group(getRuntimeContext().getMetricGroup(), layout.view, i));
         }
     }
@@ -118,13 +131,16 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         turnTo(state);
         numbering.begin(context.timerService().currentProcessingTime());
         long watermark = reached.now(context.timerService());
+        boolean moved = every && fire(state, event.time - 1, watermark, event.key, out);
         boolean changed = apply(event, state, watermark);
         if (changed) {
             emit(event.key, state, out);
+        }
+        if (changed || moved) {
             schedule(state, context.timerService());
         }
         letGo();
-        if (changed) {
+        if (changed || moved) {
             states.update(state);
         }
     }
@@ -275,18 +291,27 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         numbering.begin(context.timerService().currentProcessingTime());
         long watermark = context.timerService().currentWatermark();
         long horizon = reached.now(context.timerService());
-        for (long due = nextChange(state); due != Window.NEVER && due <= watermark; due = nextChange(state)) {
+        fire(state, watermark, horizon, context.getCurrentKey(), out);
+        schedule(state, context.timerService());
+        letGo();
+        states.update(state);
+    }
+
+    /** Emits a row at each change point up to {@code last}. Was there one? */
+    private boolean fire(KeyState state, long last, long horizon, String key, Collector<FeatureRow> out)
+            throws Exception {
+        boolean moved = false;
+        for (long due = nextChange(state); due != Window.NEVER && due <= last; due = nextChange(state)) {
+            moved = true;
             if (logs.expire(due)) {
                 state.clock = due;
                 state.horizon = Math.min(due, horizon);
                 logs.forget();
                 state.seq = numbering.after(state.seq);
-                emit(context.getCurrentKey(), state, out);
+                emit(key, state, out);
             }
         }
-        schedule(state, context.timerService());
-        letGo();
-        states.update(state);
+        return moved;
     }
 
     /**
