@@ -51,19 +51,21 @@ def _find(project: Project, view: ViewPlan, cases: list[dict[str, Any]]) -> list
     # an event is no further ahead of its record than max_ahead, whose time may be ahead; its rows come after it
     ahead = max(source.max_ahead_ms for source in view.source.sources) + AHEAD_MS + CLOCKS_MS
     since = min(case["_at"] for case in cases) - ahead
-    found: list[dict[str, Any]] = []
-    with closing(read_records(project, project.names.features(view.name), since)) as records:
-        for record in records:
-            rows = wanted.get(record.key or b"")
-            if rows is None or record.value is None:
-                continue
-            row = orjson.loads(record.value)
-            number = rows.get((row["t"], row["seq"]))
-            if number is not None:
-                found.append(_emitted(number, record))
-                if len(found) == len(cases):
-                    break
-    return found
+    emitted: dict[int, dict[str, Any]] = {}
+    # rows of aligned predictions are change points, and have numbers of their own
+    for topic in filter(None, [project.names.features(view.name), project.change_topics.get(view.name)]):
+        with closing(read_records(project, topic, since)) as records:
+            for record in records:
+                rows = wanted.get(record.key or b"")
+                if rows is None or record.value is None:
+                    continue
+                row = orjson.loads(record.value)
+                number = rows.get((row["t"], row["seq"]))
+                if number is not None:
+                    emitted.setdefault(number, _emitted(number, record))
+                    if len(emitted) == len(cases):
+                        break
+    return list(emitted.values())
 
 
 def _emitted(case: int, record: Record) -> dict[str, Any]:

@@ -69,6 +69,11 @@ class From(click.ParamType[Begin]):
 )
 @click.option("--from-offsets", type=Offsets(), default=None, help="First offsets, where the group has committed none.")
 @click.option("--group", help="The consumer group; PROJECT.infer.MODEL unless given, of several models joined by +.")
+@click.option(
+    "--aligned",
+    is_flag=True,
+    help="Features of each request's own time, from the stream's change points: the same answers in every replay.",
+)
 @metrics_option
 @accept_loss_option
 @shared
@@ -78,6 +83,7 @@ def command(
     begin: Begin,
     from_offsets: dict[int, int] | None,
     group: str | None,
+    aligned: bool,
     metrics_port: int | None,
     accept_loss: bool,
 ) -> None:
@@ -89,6 +95,8 @@ def command(
     A group begins with the requests that come from its first start on: the store has the rows of now, and a request of
     last month would be answered with them. Later starts go on after what the group has committed. More processes of one
     group share the topic's partitions.
+
+    With --aligned a request of last month has last month's features. It waits until the stream has passed its time.
 
     Example: penstock infer arrival_delay --from earliest
     """
@@ -109,6 +117,7 @@ def command(
             told=say,
             metrics_port=metrics_port,
             accept_loss=accept_loss,
+            aligned=aligned,
         )
     context.out.print(counts.summary())
     context.result(**counts.to_dict())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 
 from numpy.typing import ArrayLike
@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from penstock.features.errors import PenstockError
+from penstock.jobs.aligned.progress import NEVER
 from penstock.jobs.metrics.buckets import AGES, SECONDS, SIZES, Buckets
 from penstock.jobs.metrics.lag import GroupProgress, lag_family
 from penstock.jobs.metrics.mirror import MirrorFigures, mirror_families
@@ -83,7 +84,8 @@ class InferenceMetrics:
 
 class JobMetrics(Collector):
     """Of an inference job. ``name``: of its models. ``progress`` gives, by group and topic, how far the job's group is;
-    while Kafka does not answer its lag is left out. ``mirror``: its figures, where there is one.
+    while Kafka does not answer its lag is left out. ``mirror``: its figures, where there is one. ``passed``: where
+    requests are aligned, the time up to which each view's change points are complete, in milliseconds.
     """
 
     def __init__(
@@ -92,8 +94,10 @@ class JobMetrics(Collector):
         models: Sequence[InferenceMetrics],
         progress: Callable[[], GroupProgress],
         mirror: Callable[[], MirrorFigures] | None = None,
+        passed: Callable[[], Mapping[str, int]] | None = None,
     ) -> None:
         self._name, self._models, self._progress, self._mirror = name, models, progress, mirror
+        self._passed = passed
         #: Offsets of requests that were gone before they were read.
         self.lost = 0
 
@@ -111,5 +115,12 @@ class JobMetrics(Collector):
         yield lost
         if self._mirror is not None:
             yield from mirror_families(self._name, self._mirror())
+        if self._passed is not None:
+            labels = ["model", "view"]
+            times = GaugeMetricFamily("penstock_change_points_seconds", "Complete up to this time.", labels=labels)
+            for view, t in self._passed().items():
+                if t > NEVER:
+                    times.add_metric([self._name, view], t / 1000)
+            yield times
         with suppress(PenstockError):
             yield lag_family(self._progress())

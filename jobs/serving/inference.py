@@ -26,7 +26,7 @@ from penstock.jobs.project.project import Project
 from penstock.jobs.serving.counts import InferenceCounts, Progress
 from penstock.jobs.serving.inputs import Input, merged
 from penstock.jobs.serving.intake import Intake
-from penstock.jobs.serving.lookup import Lookup, Rowed
+from penstock.jobs.serving.lookup import MakeLookup
 from penstock.jobs.serving.parse import Parser
 from penstock.jobs.serving.reader import Reader
 from penstock.jobs.serving.requests import Queue, Request, read_requests
@@ -37,7 +37,7 @@ _LOG = logger("infer")
 
 
 class Inference:
-    """The loop: ``reader`` gives requests, ``transactions`` takes answers, ``store`` or its mirror the features."""
+    """The loop: ``reader`` gives requests, ``transactions`` takes answers, what ``lookup`` makes gives features."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class Inference:
         models: Sequence[ServedModel],
         reader: Reader,
         transactions: Transactions,
-        store: Rowed,
+        lookup: MakeLookup,
         metrics: JobMetrics | None = None,
     ) -> None:
         inputs, numbers = merged([model.inputs for model in models])
@@ -59,7 +59,7 @@ class Inference:
             topic: tuple(dict.fromkeys(number for model in some for number in numbers[models.index(model)]))
             for topic, some in self._models.items()
         }
-        self._lookup = Lookup(inputs, store, by_topic)
+        self._lookup = lookup(inputs, numbers=by_topic)
         self._reader, self._transactions = reader, transactions
         self._intake = Intake(self._config, reader, transactions)
         self._queue = Queue()
@@ -68,7 +68,8 @@ class Inference:
         self.counts = InferenceCounts()
 
     def run(self, stop: threading.Event, progress: Progress = lambda counts: None) -> None:
-        """Works until ``stop`` is set; what was read by then is answered and committed.
+        """Works until ``stop`` is set; what was read by then is answered and committed. Where requests may wait for
+        ever, those that still wait are left to the next start.
 
         Raises PenstockError for a store, a broker or a model that fails, and KafkaFailure.
         """
@@ -94,6 +95,8 @@ class Inference:
                     model.succeed()
             with self._forgetting():
                 self._turn(self._rest() if stop.is_set() else self._read())
+            if stop.is_set() and not self._lookup.bounded:
+                self._queue.clear()
             self._count_lost()
             progress(self.counts)
 

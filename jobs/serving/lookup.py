@@ -20,8 +20,26 @@ class Rowed(Protocol):
         """As ``BulkStore.read_rows``."""
 
 
+class Featured(Protocol):
+    """What gives requests their rows. ``bounded``: does a request wait for a limited time only?"""
+
+    bounded: bool
+
+    def read(self, fresh: Sequence[Request], waiting: Sequence[Request], now: float) -> None:
+        """As ``Lookup.read``."""
+
+
+class MakeLookup(Protocol):
+    """Makes what gives features. ``numbers``: by topic, the inputs of its requests."""
+
+    def __call__(self, inputs: Sequence[Input], *, numbers: Mapping[str, Sequence[int]]) -> Featured:
+        """Makes it."""
+
+
 class Lookup:
     """Reads the inputs' rows from the store. ``numbers``: by topic, the inputs of its requests; None: all of them."""
+
+    bounded = True
 
     def __init__(
         self, inputs: Sequence[Input], store: Rowed, numbers: Mapping[str, Sequence[int]] | None = None

@@ -8,6 +8,9 @@ from contextlib import ExitStack
 from functools import partial
 
 from penstock.features.errors import UsageError
+from penstock.jobs.aligned.change_log import change_log
+from penstock.jobs.aligned.lookup import AlignedLookup
+from penstock.jobs.aligned.views import aligned_views
 from penstock.jobs.kafka.clients import answering, ensure_topics, require_topics, topic_ids
 from penstock.jobs.kafka.doubts import Doubts
 from penstock.jobs.kafka.lag import progress as progress_of
@@ -19,6 +22,7 @@ from penstock.jobs.project.project import Project
 from penstock.jobs.serving.begin import Begin
 from penstock.jobs.serving.counts import InferenceCounts, Progress
 from penstock.jobs.serving.inference import Inference
+from penstock.jobs.serving.lookup import Lookup, MakeLookup
 from penstock.jobs.serving.mirror import mirrored, streamed
 from penstock.jobs.serving.reader import Reader
 from penstock.jobs.serving.request_topic import RequestTopic
@@ -42,14 +46,18 @@ def infer(
     told: Callable[[str], None] = lambda line: None,
     metrics_port: int | None = None,
     accept_loss: bool = False,
+    aligned: bool = False,
 ) -> InferenceCounts:
     """Answers the requests of these models until ``stop`` is set, as a member of ``group``.
 
     ``begin``: where a group begins that has committed nothing in a topic; ``start``: partition of the only topic →
     first offset, which goes first.
     ``metrics_port``: where Prometheus finds what it does; 0 for any free port, None for nowhere. ``accept_loss``: goes
-    on where requests are gone before they were read, and counts them. Raises PenstockError: no model, a wrong
-    fingerprint, no topic, a store or broker that does not answer; RefusedError for requests that are gone.
+    on where requests are gone before they were read, and counts them. ``aligned``: features are those of each request's
+    own time, from the stream's change points, and not those that the store has now.
+
+    Raises PenstockError: no model, a wrong fingerprint, no topic, a store or broker that does not answer; RefusedError
+    for requests that are gone; UsageError where there are no change points to align with.
     """
     plans = [project.model(name).model_plan for name in dict.fromkeys(names)]
     topics = request_topics(project, plans)
@@ -93,8 +101,10 @@ def infer(
                 told(f"warning: {doubt}")
 
         watch = opened.enter_context(TopicWatch(project.config, ids, looked))
-        mirror = None
-        if project.config.inference.store == "mirrored":
+        mirror, log = None, None
+        if aligned:
+            log = opened.enter_context(change_log(project, aligned_views(project, inputs)))
+        elif project.config.inference.store == "mirrored":
             mirror = opened.enter_context(mirrored(project, streamed(project, inputs), store, stop, told))
         name = opened.enter_context(member_id(project.config.state / "infer", project.names.member(group)))
         session = opened.enter_context(Session(project, topics, group, name))
@@ -102,14 +112,19 @@ def infer(
         if metrics_port is not None:
             reached = partial(progress_of, project.config, [(group, topic) for topic in topics])
             figures = None if mirror is None else mirror.figures
+            passed = None if log is None else log.figures
             together = "+".join(sorted(str(plan.name) for plan in plans))
-            metrics = JobMetrics(together, [_measured(each) for each in models], reached, figures)
+            metrics = JobMetrics(together, [_measured(each) for each in models], reached, figures, passed)
             told(f"metrics: {opened.enter_context(served(metrics, project.config.metrics.host, metrics_port))}")
         first: dict[str, Begin] = {topic: "earliest" if asked[topic].anew else begin for topic in topics}
         check = partial(_check_topics, asked, watch)
         requests = Reader(session.consumer, first, start or {}, told, accept_loss=accept_loss, check=check)
         requests.lost = sum(topic.lost for topic in asked.values())
-        job = Inference(project, models, requests, session.transactions, mirror or store, metrics)
+        lookup: MakeLookup = partial(Lookup, store=mirror or store)
+        if log is not None:
+            disorder = max(plan.on.disorder_ms for plan in plans)
+            lookup = partial(AlignedLookup, log=log, store=store, disorder_ms=disorder, report=told)
+        job = Inference(project, models, requests, session.transactions, lookup, metrics)
         successions = [each.succession for each in models]
         with alone(name), Successors(project.config.models_at, successions):
             _run(job, session, stop, progress, told)

@@ -99,7 +99,6 @@ def newest(plan: ViewPlan, records: Iterable[Record]) -> Changes:
     Each key's records are in the topic's order. Raises RefusedError for rows of another plan and PenstockError for
     records that are no rows. A tombstone that erases nothing is told in the log.
     """
-    fingerprint = plan.fingerprint.encode()
     held: dict[bytes | None, tuple[Clock, Record]] = {}
     tombstones: dict[bytes | None, Record] = {}
     for record in records:
@@ -107,9 +106,8 @@ def newest(plan: ViewPlan, records: Iterable[Record]) -> Changes:
             held.pop(record.key, None)
             tombstones[record.key] = record
             continue
-        if not record.carries("fingerprint", fingerprint):
-            raise _foreign(plan, record)
-        clock, known = _clock(record), held.get(record.key)
+        check_made_by(plan, record)
+        clock, known = clock_of(record), held.get(record.key)
         if known is None or clock > known[0]:
             held[record.key] = clock, record
     return Changes([_row(plan, record) for _, record in held.values()], list(_erased(plan, tombstones.values())))
@@ -128,7 +126,13 @@ def _erased(plan: ViewPlan, tombstones: Iterable[Record]) -> Iterator[tuple[Any,
             _LOG.warning(line, record.key, plan.name, columns, extra=place)
 
 
-def _clock(record: Record) -> Clock:
+def check_made_by(plan: ViewPlan, record: Record) -> None:
+    """Raises RefusedError for a record of a feature topic that was made by another definition of the view."""
+    if not record.carries("fingerprint", plan.fingerprint.encode()):
+        raise _foreign(plan, record)
+
+
+def clock_of(record: Record) -> Clock:
     """``(t, seq)`` without reading the rest, when the row is written as the job writes it.
 
     Names are quoted and quotes within JSON strings are not bare, so nothing else can look like this.
