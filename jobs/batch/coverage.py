@@ -31,6 +31,12 @@ def check_coverage(project: Project, plan: ViewPlan, folder: Path, asked: Span) 
         raise _not_covered(plan, folder, covered, Span(needed, asked.to_ms))
 
 
+def covered_to(plan: ViewPlan, folder: Path) -> int:
+    """Up to which time, exclusive, there are change points. Raises as ``check_parts``."""
+    check_parts(plan, folder)
+    return max(part.to_ms for part in ViewParts(folder, plan).all())
+
+
 def _covered(parts: ViewParts, at: int) -> Span | None:
     """The range without gaps, over all parts, that holds ``at``."""
     joined: list[Span] = []

@@ -1,15 +1,15 @@
-"""A model's answers to the requests of its history, as Parquet: those that the stream would have given at their times.
+"""A model's answers to many requests, as Parquet: those that the stream would have given at their times.
 
-``<folder>/<version>/part-<from>-<to>.parquet``, one part for each stretch of days. A part that is there already, and
-rests on the same files, stays: a run that was stopped goes on.
+``<folder>/<version>/part-<from>-<to>.parquet`` for a history, one part for each stretch of days; for what else is
+asked in a folder of its own there. A part that is there already, and rests on the same files, stays: a run that was
+stopped goes on.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,30 +20,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from penstock.features.canonical import canonical_json
-from penstock.features.compilers.duckdb.types import quote
 from penstock.features.errors import PenstockError, UsageError
-from penstock.features.plan import ModelPlan, ViewPlan
+from penstock.features.plan import ModelPlan
 from penstock.features.span import Span
 from penstock.features.vector import vectors
 from penstock.jobs.batch.coverage import check_coverage
 from penstock.jobs.batch.database import explained, one_row, scratch_database
-from penstock.jobs.batch.history import history_files, source_rows
 from penstock.jobs.batch.parts import FINGERPRINT, FROM, TO, part_files
-from penstock.jobs.console.times import range_words
-from penstock.jobs.models.arrays import ARROW_TYPES
 from penstock.jobs.models.folder import LoadedModel, load_current, load_named
 from penstock.jobs.models.kernel.takeover import take_over
 from penstock.jobs.parquet.checksums import PLACEHOLDER, add_checksum, check_files
+from penstock.jobs.prediction.asked import Asked, Part
 from penstock.jobs.process.whole_file import whole_file
 from penstock.jobs.project.project import Project
-from penstock.jobs.training.point_in_time import join_input, joined_rows, load_labels, load_requests
+from penstock.jobs.training.point_in_time import join_input, joined_rows, load_labels
 from penstock.jobs.training.training_set import BATCH, leaves_of, lost_rows
 
 VERSION, RESTS_ON = b"penstock.version", b"penstock.rests_on"
-_DAY_MS = 86_400_000
-#: A part has the requests of whole days, as many days as have together at least so many.
-PART = 500_000
-_PART = re.compile(r"part-(-?[0-9]+)-(-?[0-9]+)\.parquet")
+
+Own = dict[str, tuple[pa.DataType, str]]
 
 
 @dataclass
@@ -76,44 +71,40 @@ class Predicted:
 def predict(
     project: Project,
     model_name: str,
-    span: Span,
+    asked: Asked,
     folder: Path,
     *,
     version: str | None = None,
     told: Callable[[str], None] = lambda line: None,
     progress: Callable[[int], None] = lambda rows: None,
 ) -> Predicted:
-    """Answers every request of a range, once, with the current version unless another one is named.
+    """Answers the requests that are asked for, once each, with the current version unless another one is named.
 
-    Columns: ``id``, ``t`` (int64, milliseconds), ``value`` (float64, or a struct with a number for each output),
-    ``version``, ``fingerprint``. ``progress`` is told the rows so far.
+    Columns: those that tell requests apart (``Asked.own``), ``t`` (int64, milliseconds), ``value`` (float64, or a
+    struct with a number for each output), ``version``, ``fingerprint``. ``progress`` is told the rows so far.
 
-    Raises UsageError for an empty range, a version that is not there, and for history or change points that do not
-    cover it; RefusedError for a version or change points of another definition.
+    Raises UsageError for an empty range, a version that is not there, requests that lack a column, and for history or
+    change points that do not cover their times; RefusedError for a version or change points of another definition.
     """
-    if span.from_ms >= span.to_ms:
-        raise UsageError(f"the range {range_words(span)} is empty", allowed="--from before --to")
-    plan = project.model(model_name).model_plan
-    if plan.by is not None:
+    whole = project.model(model_name).model_plan
+    if whole.by is not None:
         raise UsageError(
-            f"{plan.name} has versions for values of {plan.by}", where=model_name, allowed="a model without by="
+            f"{whole.name} has versions for values of {whole.by}", where=model_name, allowed="a model without by="
         )
     models = project.config.models_at
-    model = load_current(models, plan) if version is None else load_named(models, plan, version)
+    model = load_current(models, whole) if version is None else load_named(models, whole, version)
     told(take_over(model))
-    views = [project.plans[item.view] for item in plan.inputs]
-    for view in dict.fromkeys(views):
-        check_coverage(project, view, project.change_points(view.name), span)
-    own = folder / model.version
+    # what is for training alone is no part of an answer
+    plan = replace(whole, label=None, weight=None, filter=None, group=None)
+    own = folder / model.version / asked.folder
     own.mkdir(parents=True, exist_ok=True)
+    parts = _parts(project, plan, asked, own)
     report = Predicted(str(plan.name), model.version, str(own))
-    parts = {own / f"part-{part.from_ms}-{part.to_ms}.parquet": part for part in _parts(project, plan, span, own)}
-    _make_room(own, span, parts)
-    rests_on = _rests_on(project, plan, views)
+    rests_on = _rests_on(project, plan, asked)
     for path, part in parts.items():
         rows = _rows_of(path, rests_on)
         if rows is None:
-            rows = _write(project, model, plan, part, path, rests_on, report)
+            rows = _write(project, model, plan, asked, part, path, rests_on, report)
         else:
             report.reused += 1
         report.rows += rows
@@ -122,41 +113,22 @@ def predict(
     return report
 
 
-def _parts(project: Project, plan: ModelPlan, span: Span, folder: Path) -> list[Span]:
-    """The range in stretches of whole days."""
-    days = _days(project, plan, span, folder)
-    cuts, rows = [span.from_ms], 0
-    for day, number in days:
-        start = max(span.from_ms, day * _DAY_MS)
-        if rows >= PART and start > cuts[-1]:
-            cuts.append(start)
-            rows = 0
-        rows += number
-    return [Span(*pair) for pair in zip(cuts, [*cuts[1:], span.to_ms], strict=True)]
-
-
-def _days(project: Project, plan: ModelPlan, span: Span, folder: Path) -> list[tuple[int, int]]:
-    """Each day that has requests, and how many."""
-    time = quote(plan.on.time_column)
+def _parts(project: Project, plan: ModelPlan, asked: Asked, folder: Path) -> dict[Path, Part]:
+    """The parts by their files, once change points cover all times. Those of earlier runs that do not fit go."""
     with explained(f"the requests of {plan.name}"), scratch_database(folder, project.config.batch.memory) as db:
-        found: list[tuple[int, int]] = db.execute(
-            f"""SELECT {time} // {_DAY_MS} AS day, count(*) FROM ({source_rows(db, project, plan.on, span)})
-            WHERE _bad IS NULL GROUP BY day ORDER BY day"""
-        ).fetchall()
-        return found
+        span = asked.span(db, project, plan)
+        for view in dict.fromkeys(project.plans[item.view] for item in plan.inputs):
+            check_coverage(project, view, project.change_points(view.name), span)
+        parts = asked.parts(db, project, plan, span)
+    for path in [path for path in folder.iterdir() if asked.is_stale(path.name, parts, span)]:
+        path.unlink()
+    return {folder / name: part for name, part in parts.items()}
 
 
-def _make_room(folder: Path, span: Span, parts: dict[Path, Span]) -> None:
-    """Deletes parts of earlier runs that the range cuts otherwise."""
-    for path in folder.iterdir():
-        name = _PART.fullmatch(path.name)
-        if name and path not in parts and int(name[1]) < span.to_ms and int(name[2]) > span.from_ms:
-            path.unlink()
-
-
-def _rests_on(project: Project, plan: ModelPlan, views: Sequence[ViewPlan]) -> bytes:
+def _rests_on(project: Project, plan: ModelPlan, asked: Asked) -> bytes:
     """The files that the answers rest on, by size and time."""
-    files = history_files(plan.on, project.history(plan.on.name))
+    views = [project.plans[item.view] for item in plan.inputs]
+    files = asked.files(project, plan)
     files += [str(file) for view in views for file in part_files(project.change_points(view.name))]
     stats = [[file, (stat := os.stat(file)).st_size, stat.st_mtime_ns] for file in sorted(files)]
     return hashlib.sha256(canonical_json(stats).encode()).hexdigest().encode()
@@ -178,56 +150,52 @@ def _write(
     project: Project,
     model: LoadedModel,
     plan: ModelPlan,
-    span: Span,
+    asked: Asked,
+    part: Part,
     path: Path,
     rests_on: bytes,
     report: Predicted,
 ) -> int:
     """Writes one part, which appears whole or not at all. Returns its rows."""
-    # what is for training alone is no part of an answer
-    bare = replace(plan, label=None, weight=None, filter=None, group=None)
     rows = 0
     with explained(f"predictions of {plan.name}"), scratch_database(path.parent, project.config.batch.memory) as db:
-        duplicate, dead = load_requests(db, project, bare, span)
+        duplicate, dead = asked.load(db, project, plan, part)
         report.duplicate += duplicate
         report.dead += dead
         for number, item in enumerate(plan.inputs):
             view = project.plans[item.view]
-            join_input(db, bare, number, view, project.change_points(view.name), before=False)
-        load_labels(db, project, bare)
+            join_input(db, plan, number, view, project.change_points(view.name), before=False)
+        load_labels(db, project, plan)
+        own = asked.own(plan)
         with whole_file(path) as unfinished:
-            with pq.ParquetWriter(unfinished, _schema(plan, model, span, rests_on)) as writer:
-                for table in _answers(db, bare, model, writer.schema, report):
+            schema = _schema(plan, model, own, part.span, rests_on)
+            with pq.ParquetWriter(unfinished, schema) as writer:
+                for table in _answers(db, plan, model, own, schema, report):
                     writer.write_table(table)
                     rows += table.num_rows
             add_checksum(unfinished)
     return rows
 
 
-def _schema(plan: ModelPlan, model: LoadedModel, span: Span, rests_on: bytes) -> pa.Schema:
-    id = plan.on.column(plan.on.id).type if plan.on.id else "string"
+def _schema(plan: ModelPlan, model: LoadedModel, own: Own, span: Span, rests_on: bytes) -> pa.Schema:
     outputs = [pa.field(name, pa.float64()) for name in model.metadata.outputs]
     text = pa.dictionary(pa.int32(), pa.string())
-    fields = {
-        "id": ARROW_TYPES[id],
-        "t": pa.int64(),
-        "value": pa.struct(outputs) if outputs else pa.float64(),
-        "version": text,
-        "fingerprint": text,
-    }
+    fields = [pa.field(name, type) for name, (type, _) in own.items()]
+    fields += [pa.field("t", pa.int64()), pa.field("value", pa.struct(outputs) if outputs else pa.float64())]
+    fields += [pa.field("version", text), pa.field("fingerprint", text)]
     metadata = {
-        FINGERPRINT: plan.fingerprint.encode(),
+        FINGERPRINT: model.fingerprint.encode(),
         VERSION: model.version.encode(),
         FROM: str(span.from_ms).encode(),
         TO: str(span.to_ms).encode(),
         RESTS_ON: rests_on,
         **PLACEHOLDER,
     }
-    return pa.schema([pa.field(name, type) for name, type in fields.items()], metadata=metadata)
+    return pa.schema(fields, metadata=metadata)
 
 
 def _answers(
-    db: duckdb.DuckDBPyConnection, plan: ModelPlan, model: LoadedModel, schema: pa.Schema, report: Predicted
+    db: duckdb.DuckDBPyConnection, plan: ModelPlan, model: LoadedModel, own: Own, schema: pa.Schema, report: Predicted
 ) -> Iterator[pa.Table]:
     for start in range(0, int(one_row(db, "SELECT count(*) FROM requests")[0]), BATCH):
         joined = joined_rows(db, plan, start, start + BATCH)
@@ -236,12 +204,17 @@ def _answers(
         good = ~lost_rows(found, joined.num_rows) & np.isfinite(answers.reshape(joined.num_rows, -1)).all(axis=1)
         report.dead += int((~good).sum())
         columns = [
-            joined["id"].cast(schema.field("id").type),
+            *(_as_is(joined[column], type) for type, column in own.values()),
             joined["t"].cast(pa.int64()),
-            _value(answers, schema.field("value").type),
+            _value(answers, schema.field(len(own) + 1).type),
             *(_repeated(text, joined.num_rows) for text in (model.version, model.fingerprint)),
         ]
         yield pa.table(columns, schema=schema).filter(pa.array(good))
+
+
+def _as_is(column: pa.ChunkedArray, type: pa.DataType) -> pa.ChunkedArray:
+    """Of times the table has milliseconds."""
+    return column.cast(pa.int64()).cast(type) if pa.types.is_timestamp(type) else column.cast(type)
 
 
 def _value(answers: Any, type: pa.DataType) -> pa.Array:

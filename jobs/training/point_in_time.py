@@ -29,7 +29,7 @@ def load_requests(db: duckdb.DuckDBPyConnection, project: Project, plan: ModelPl
     """Makes ``requests`` of the rows in a range. Returns how many were repeats (of time and id) and how many bad."""
     source, time = plan.on, quote(plan.on.time_column)
     id = quote(source.id) if source.id else "CAST(NULL AS VARCHAR)"
-    columns = "".join(f", {quote(name)} AS {column(name)}" for name in _read_columns(plan))
+    columns = "".join(f", {quote(name)} AS {column(name)}" for name in read_columns(plan))
     db.execute(f"CREATE TABLE read AS {source_rows(db, project, source, span)}")
     db.execute(
         f"""CREATE TABLE requests AS
@@ -138,7 +138,7 @@ def column(name: str) -> str:
     return quote(f"c_{name}")
 
 
-def _read_columns(plan: ModelPlan) -> list[str]:
+def read_columns(plan: ModelPlan) -> list[str]:
     """The vector's columns, the keys', and the label where it is the request's own."""
     own = label_names(plan.label) if plan.label is not None and plan.label.source == plan.on.name else []
     keys = [asked for item in plan.inputs for _, asked in item.key]
