@@ -26,20 +26,22 @@ COMMANDS = {
     "model": "Manage a model's versions; take one in from elsewhere, and give one away.",
     "infer": "Answer a model's requests on Kafka.",
     "serve": "Answer requests for models over HTTP.",
-    "predict": "Answer the requests of a model's history, or keys ahead of time.",
+    "predict": "Answer a history, a file of requests, every key; or keys ahead of time.",
     "status": "Show the whole path: broker, Flink job, views, models, dead letters.",
     "explain": "Show what one prediction was made of, and whether batch says the same.",
     "audit": "Compare all that a model was served with batch, with causes.",
     "quality": "Show how good a model's answers were, as their labels come.",
     "drift": "Show how far served vectors and labels are from those of training.",
     "retrain": "Train on served vectors whose labels have come, and promote what is better.",
+    "repair": "Recompute what late or corrected events touch, offline and online.",
+    "resend": "Send dead letters to their topics again, after a fix.",
     "parity": "Compare the engines on events of your own, to the bit.",
     "replay": "Send history to Kafka in event-time order.",
     "demo": "The whole path on real flights, from nothing to checked predictions.",
 }
 
 #: Commands that import Feast.
-_WITH_FEAST = ("materialize", "stream", "infer", "serve", "explain", "audit", "demo")
+_WITH_FEAST = ("materialize", "stream", "infer", "serve", "explain", "audit", "repair", "demo")
 
 
 @click.command(

@@ -24,7 +24,7 @@ from penstock.features.compilers.duckdb.change_points import ChangePoints, chang
 from penstock.features.compilers.duckdb.chunks import chunks_of_keys
 from penstock.features.compilers.duckdb.events import Files, History, events_query
 from penstock.features.compilers.duckdb.frames import most_keys
-from penstock.features.compilers.duckdb.parquet import FILE, ROW
+from penstock.features.compilers.duckdb.parquet import FILE, ROW, parquet
 from penstock.features.compilers.duckdb.types import quote, text
 from penstock.features.compilers.duckdb.versions import ROWS, VERSIONS, repeats_query, versions_queries
 from penstock.features.compilers.duckdb.view import ViewQuery
@@ -96,9 +96,12 @@ def backfill(
     out: Path,
     *,
     memory: str,
+    only: Path | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> BackfillReport:
     """Writes the change points of ``[from, to)`` to ``out/<view>/part-<from>-<to>.parquet``.
+
+    ``only``: a Parquet file with the keys whose change points are wanted; None: all.
 
     ``history``: a path or glob of Parquet files; of a union one for each stream, by name. Bad rows go to
     ``out/<view>/rejects.ndjson``. ``progress`` is told events done and in all. Parts of the same range that another
@@ -116,7 +119,7 @@ def backfill(
         # order is by file and row where it matters
         db.execute("SET preserve_insertion_order = false")
         histories = [read_history(db, source, files[source.name]) for source in plan.source.sources]
-        _load(db, plan, histories, _needed(plan, from_ms, to_ms))
+        _load(db, plan, histories, _needed(plan, from_ms, to_ms), only)
         _count(db, plan, report)
         _reject(db, plan, histories, folder, report)
         signature = _signature(plan, [file for found in files.values() for file in found])
@@ -137,9 +140,15 @@ def _needed(plan: ViewPlan, from_ms: int, to_ms: int) -> Span | None:
     return Span(-(2**62) if query.endless else from_ms - query.lookback_ms, to_ms)
 
 
-def _load(db: duckdb.DuckDBPyConnection, plan: ViewPlan, histories: Sequence[History], span: Span | None) -> None:
+def _load(
+    db: duckdb.DuckDBPyConnection, plan: ViewPlan, histories: Sequence[History], span: Span | None, only: Path | None
+) -> None:
     """Makes the table ``events`` of all rows, good and bad."""
-    db.execute(f"CREATE TABLE events AS {events_query(plan, histories, span)}")
+    events = events_query(plan, histories, span)
+    if only is not None:
+        keys = ", ".join(quote(key.name) for key in plan.key)
+        events = f"SELECT * FROM ({events}) SEMI JOIN {parquet([str(only)])} USING ({keys})"
+    db.execute(f"CREATE TABLE events AS {events}")
 
 
 def _count(db: duckdb.DuckDBPyConnection, plan: ViewPlan, report: BackfillReport) -> None:
