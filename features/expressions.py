@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from penstock.features.casts import cast_operator
+from penstock.features.dimensions import dimensions
 from penstock.features.errors import DefinitionError, did_you_mean
 from penstock.features.location import caller
 from penstock.features.operators import OPERATORS
@@ -229,7 +230,10 @@ class Expr:
 
     def cast(self, type: str) -> Expr:
         """The value as another type; null where that type has no such value."""
-        return self if type == self.type else operate(cast_operator(self.type, type), self)
+        if type == self.type:
+            return self
+        _check_single("cast", (self,))
+        return operate(cast_operator(self.type, type), self)
 
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("_"):
@@ -324,6 +328,7 @@ def operate(op: str, *operands: object, zone: Zone | None = None) -> Expr:
     """An operator's node, its numbers promoted to one type; refused where the types do not fit."""
     given = tuple(value if isinstance(value, Expr) else literal(value) for value in operands)
     operator = OPERATORS[op]
+    _check_single(operator.symbol, given)
     args = promoted(op, given)
     fits = len(args) == (operator.arity or len(args))
     result = operator.result(tuple(arg.type for arg in args)) if fits else None
@@ -337,6 +342,18 @@ def operate(op: str, *operands: object, zone: Zone | None = None) -> Expr:
         )
     places = max((arg.places for arg in args if arg.places is not None), default=None)
     return Expr(op, result, args, places=places if result == "float64" else None, zone=zone)
+
+
+def _check_single(symbol: str, args: tuple[Expr, ...]) -> None:
+    """Raises DefinitionError for a vector among the operands."""
+    for arg in args:
+        if dimensions(arg.type) is not None:
+            raise DefinitionError(
+                f"{symbol} does not take {arg.name}, a vector ({arg.type})",
+                where=caller(),
+                allowed="a vector as it stands, in inputs= of a Model",
+                hint="make what you need of it where the vector is made, as a column of its own",
+            )
 
 
 def promoted(op: str, args: tuple[Expr, ...]) -> tuple[Expr, ...]:

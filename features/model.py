@@ -16,7 +16,7 @@ from penstock.features.names import check_distinct, check_name, check_topic, unk
 from penstock.features.objectives import L1, OBJECTIVES, SCORE, Objective, label_hint, objective_of
 from penstock.features.plan import InputPlan, LabelPlan, ModelPlan, VectorItem
 from penstock.features.sources import Source, Stream
-from penstock.features.types import NUMBERS
+from penstock.features.types import NUMBERS, TYPES
 from penstock.features.union import Union
 
 #: The columns of a training set beside the vector.
@@ -50,11 +50,11 @@ def _check_monotone(objective: Objective, monotone: Mapping[str, int], vector: S
     for name, direction in monotone.items():
         if name not in types:
             raise unknown("monotone=", name, list(types))
-        if types[name] == "string" or direction not in (1, -1):
+        if types[name] not in TYPES or types[name] == "string" or direction not in (1, -1):
             raise DefinitionError(
                 f"monotone= of {name}, which is {types[name]}, is {direction!r}",
                 where=caller(),
-                allowed="1 (rises with it) or -1 (falls with it), for a feature that is not text",
+                allowed="1 (rises with it) or -1 (falls with it), for a feature that is one value and not text",
             )
 
 

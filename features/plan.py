@@ -14,6 +14,7 @@ from typing import Any
 
 from penstock.features.aggregates import AnyAggregate, Default, aggregate_of
 from penstock.features.canonical import canonical_json, fingerprint
+from penstock.features.dimensions import dimensions
 from penstock.features.expressions import Expr
 from penstock.features.objectives import L1, Objective
 from penstock.features.records.casts import PLAIN, Cast
@@ -259,8 +260,8 @@ class FeaturePlan:
 
     @property
     def most(self) -> int:
-        """The most values that it can have: more than one where it is a list."""
-        return self.aggregate.most
+        """The most values that it can have: more than one where it is a list or a vector."""
+        return dimensions(self.type) or self.aggregate.most
 
     @property
     def default(self) -> Default:

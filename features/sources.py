@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from penstock.features.dimensions import dimensions
 from penstock.features.durations import parse_duration
 from penstock.features.errors import DefinitionError, Mistakes, for_each
 from penstock.features.expressions import Expr, OwnText
@@ -39,6 +40,8 @@ class Source:
             typed = _columns(name, columns, time)
             if id is not None and id not in typed:
                 raise unknown(f"{name} (its id=)", id, typed)
+            if id is not None and dimensions(typed[id].type) is not None:
+                raise DefinitionError(f"the id column {id!r} is a vector", where=caller(), allowed="one value")
             _check_op(name, op, id, typed)
             _check_tombstones(name, op, tombstones)
             _check_origins(name, typed)
@@ -157,6 +160,14 @@ class Stream(Source):
         tombstones: bool = False,
     ) -> None:
         super().__init__(name, columns, time, id, topic, history, (lateness, max_ahead, disorder), op, tombstones)
+        vectors = [each for each, column in self.columns.items() if dimensions(column.type) is not None]
+        if vectors:
+            raise DefinitionError(
+                f"{vectors[0]} of the stream {name} is a vector",
+                where=caller(),
+                allowed="a vector in a Table: of a key it is the latest one, and no aggregate is made of it",
+                hint=f"Table(…, columns=dict({vectors[0]}={self.columns[vectors[0]].type!r}))",
+            )
 
 
 def union(*streams: Stream) -> Union:

@@ -1,9 +1,10 @@
-"""The five column types, lists of them, and what may be said of a column."""
+"""The five column types, lists of them, vectors, and what may be said of a column."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from penstock.features.dimensions import MAX_DIMENSIONS, dimensions
 from penstock.features.errors import DefinitionError, did_you_mean
 from penstock.features.location import caller
 from penstock.features.records.casts import PLAIN, Cast
@@ -47,11 +48,11 @@ class Column:
     history_path: Path | None = None
 
     def __post_init__(self) -> None:
-        if self.type not in TYPES:
+        if self.type not in TYPES and dimensions(self.type) is None:
             raise DefinitionError(
                 f"{self.type!r} is not a column type",
                 where=caller(),
-                allowed=" ".join(TYPES),
+                allowed=f"{' '.join(TYPES)}, and in a Table a vector, float32[n] with n from 1 to {MAX_DIMENSIONS}",
                 hint=did_you_mean(str(self.type), TYPES),
             )
         if type(self.places) is not int or not 0 <= self.places <= MAX_PLACES:

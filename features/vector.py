@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from penstock.features.dimensions import dimensions
 from penstock.features.expressions import INT64_MIN, Expr
 from penstock.features.logarithm_columns import exp, log
 from penstock.features.plan import ModelPlan
@@ -39,8 +40,8 @@ LEAVES = ("column", "feature")
 class Values:
     """n values of one type: ``values`` (n,), and ``null`` (n,), True where there is none.
 
-    dtype int64 (timestamps too, in milliseconds), float64, bool, or object for strings. What lies under a null means
-    nothing.
+    dtype int64 (timestamps too, in milliseconds), float64, bool, or object for strings; of vectors float32, with
+    ``values`` (n, dimensions). What lies under a null means nothing.
     """
 
     type: str
@@ -50,8 +51,12 @@ class Values:
     @staticmethod
     def of(type: str, items: Sequence[Any]) -> Values:
         """From Python values, None for null."""
-        dtype, under = DTYPES[type]
         null = np.fromiter((item is None for item in items), np.bool_, len(items))
+        size = dimensions(type)
+        if size is not None:
+            rows = [[np.nan] * size if item is None else item for item in items]
+            return Values(type, np.array(rows, np.float32).reshape(len(items), size), null)
+        dtype, under = DTYPES[type]
         filled = [under if item is None else item for item in items] if null.any() else list(items)
         values = np.empty(len(items), dtype)
         values[:] = filled

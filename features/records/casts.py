@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 
+from penstock.features.dimensions import as_float32, dimensions
 from penstock.features.records.numerals import DECIMAL_LIMIT, HUGE, MOST_DIGITS, is_numeral, scaled
 from penstock.features.records.times import ISO, UNITS, NoTime, NotOnce, iso_ms
 from penstock.features.zones import Zone
@@ -89,9 +90,13 @@ class Unfit(Exception):
 def typed(type: str, cast: Cast, value: Any, *, text: bool = False) -> Any:
     """A JSON value (an int, a Numeral, a str, a bool, None, a container) as a column has it.
 
-    ``text``: it comes from where there is nothing but text, so numbers and truths are read from it. Raises Unfit.
+    ``text``: it comes from where there is nothing but text, so numbers and truths are read from it; a vector is not.
+    Raises Unfit.
     """
-    return None if value is None else _TYPED[type](cast, value, text or cast.text)
+    if value is None:
+        return None
+    read = _TYPED.get(type)
+    return _vector(dimensions(type), value) if read is None else read(cast, value, text or cast.text)
 
 
 def _wrong(wanted: str) -> Unfit:
@@ -222,6 +227,19 @@ def _floor(number: str, power: int) -> int:
     exact = Decimal(f"{mantissa}e{int(exponent or 0) + power}")
     bounded = min(max(exact, Decimal(TIME_MIN - 1)), Decimal(TIME_MAX + 1))
     return int(bounded.to_integral_value(ROUND_FLOOR))
+
+
+def _vector(size: int | None, value: Any) -> list[float]:
+    if type(value) is not list:
+        raise _wrong(f"an array of {size} numbers")
+    if len(value) != size:
+        raise Unfit("wrong type", f"of {len(value)} elements, not {size}")
+    if any(_numeral(element, text=False) is None for element in value):
+        raise Unfit("wrong type", "with an element that is no number")
+    try:
+        return as_float32(map(float, value))
+    except OverflowError:
+        raise Unfit("out of range", "with an element beyond float32") from None
 
 
 _TYPED = {"int64": _int64, "float64": _float64, "string": _string, "bool": _bool, "timestamp": _timestamp}

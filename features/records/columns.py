@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from penstock.features.dimensions import dimensions
 from penstock.features.errors import DefinitionError, did_you_mean
 from penstock.features.location import caller
 from penstock.features.records.casts import FORMS, Cast
@@ -62,6 +63,7 @@ def header(
     """
     if not isinstance(name, str) or not name:
         raise DefinitionError(f"{name!r} is not the name of a header", where=caller(), allowed="text")
+    _check_text(type)
     cast_ = _cast(type, places, cast, unit, zone, values)
     return _column(type, nullable, places, Header(name), cast_, history_name)
 
@@ -82,6 +84,8 @@ def record_key(
 
     Raises DefinitionError.
     """
+    if path is None:
+        _check_text(type)
     origin = RecordKey(None if path is None else parse_path(path))
     return _column(type, nullable, places, origin, _cast(type, places, cast, unit, zone, values), history_name)
 
@@ -89,6 +93,13 @@ def record_key(
 def record_timestamp(*, history_name: str | None = None) -> Column:
     """A timestamp column that is the record's own timestamp on Kafka."""
     return _column("timestamp", True, DEFAULT_PLACES, RecordTime(), Cast(), history_name)
+
+
+def _check_text(type: str) -> None:
+    if dimensions(type) is not None:
+        raise DefinitionError(
+            "a vector is not read from text", where=caller(), allowed="a field of the record's JSON: path=…"
+        )
 
 
 def _column(

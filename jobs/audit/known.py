@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from penstock.features.compilers.duckdb.types import quote, text
 from penstock.features.compilers.duckdb.view import ViewQuery
+from penstock.features.dimensions import kept_as
 from penstock.features.ingest import BadEvent, Row, Tombstone, parse
 from penstock.features.plan import SourcePlan, ViewPlan
 from penstock.features.span import Span
@@ -163,7 +164,9 @@ def good_row(source: SourcePlan, record: Record) -> Row | None:
 
 def event_table(source: SourcePlan, rows: list[Row]) -> pa.Table:
     """Rows as a history file has them."""
-    return pa.table({c.name: pa.array([row[c.name] for row in rows], PLAIN_TYPES[c.type]) for c in source.columns})
+    return pa.table(
+        {c.name: pa.array([row[c.name] for row in rows], PLAIN_TYPES[kept_as(c.type)]) for c in source.columns}
+    )
 
 
 def _least(*times: int | None) -> int | None:

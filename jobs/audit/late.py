@@ -20,7 +20,7 @@ from penstock.features.compilers.duckdb.types import quote, text
 from penstock.features.compilers.duckdb.view import ViewQuery
 from penstock.features.ingest import Row
 from penstock.features.plan import ColumnPlan, KeyPlan, SourcePlan, UnionPlan, ViewPlan
-from penstock.features.types import TYPES
+from penstock.features.types import element
 from penstock.jobs.audit.batch import change_points
 from penstock.jobs.audit.known import Key, Known, event_table, good_row, key_of
 from penstock.jobs.batch.as_of import as_of
@@ -179,8 +179,8 @@ def load_by_case(
     cases = _by_case(view)
     points = change_points(db, project, cases, _globs(files), low, high, events / "points")
     asked = f"SELECT _case, _at FROM since WHERE _case IN (SELECT _case FROM {of})"
-    # no vector has a list in it
-    plain = [feature.name for feature in view.features if feature.type in TYPES]
+    # no model reads a list
+    plain = [feature.name for feature in view.features if element(feature.type) is None]
     found = as_of(cases, plain, points, asked, ["_case"], "_case")
     db.execute(f"CREATE TABLE {quote(f'{name}_{view.name}')} AS {found}")
 

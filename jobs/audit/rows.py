@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import duckdb
 import numpy as np
-import pyarrow as pa
 
 from penstock.features.compilers.duckdb.types import quote
 from penstock.features.plan import ModelPlan, ViewPlan
@@ -18,11 +17,10 @@ from penstock.jobs.audit.emitted import load_emitted
 from penstock.jobs.audit.findings import Finding
 from penstock.jobs.audit.known import Known, reach
 from penstock.jobs.audit.late import load_late
-from penstock.jobs.audit.unlike import rests_on
+from penstock.jobs.audit.unlike import rests_on, typed_column
 from penstock.jobs.batch.history import history_files
 from penstock.jobs.console.times import time_words
 from penstock.jobs.kafka.reading import first_offsets
-from penstock.jobs.models.arrays import array_of, values_of
 from penstock.jobs.parity.bits import differing
 from penstock.jobs.project.project import Project
 
@@ -180,7 +178,7 @@ class RowCauses:
         wrong = np.zeros(table.num_rows, np.bool_)
         for j in entries:
             type = self._plan.vector[j].type
-            wrong |= differing(_typed(type, table[f"v_{j}"]), _typed(type, table[f"w_{j}"]))
+            wrong |= differing(typed_column(type, table[f"v_{j}"]), typed_column(type, table[f"w_{j}"]))
         return [case for case, bad in zip(table["_case"].to_pylist(), wrong.tolist(), strict=True) if not bad]
 
     def _plain_entries(self, i: int) -> dict[int, str]:
@@ -214,7 +212,3 @@ def _unexplained(case: _Case) -> Finding:
         return Finding("unexplained", f"no event came after the row of {time_words(case.at)}")
     words = f"{case.came:,} events came after the row, but without them batch has another value, too"
     return Finding("unexplained", words)
-
-
-def _typed(type: str, column: Any) -> pa.ChunkedArray:
-    return pa.chunked_array([array_of(values_of(type, column))])

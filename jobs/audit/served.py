@@ -18,7 +18,7 @@ from typing import Any
 
 import duckdb
 
-from penstock.features.compilers.duckdb.types import SQL_TYPES, literal, quote, text
+from penstock.features.compilers.duckdb.types import literal, quote, sql_type, text
 from penstock.features.plan import ModelPlan, ViewPlan
 from penstock.features.span import Span
 
@@ -74,7 +74,7 @@ def load_served(
 def _structure(plan: ModelPlan, views: Mapping[str, ViewPlan]) -> dict[str, Any]:
     read = {
         item.name: {
-            "key": {key.name: SQL_TYPES[key.type] for key in views[item.view].key},
+            "key": {key.name: sql_type(key.type) for key in views[item.view].key},
             "t": "BIGINT",
             "seq": "BIGINT",
         }
@@ -84,5 +84,5 @@ def _structure(plan: ModelPlan, views: Mapping[str, ViewPlan]) -> dict[str, Any]
         **_OWN,
         "model": "VARCHAR",
         "views": read,
-        "vector": {item.name: SQL_TYPES[item.type] for item in plan.vector},
+        "vector": {item.name: sql_type(item.type) for item in plan.vector},
     }

@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from penstock.features.dimensions import dimensions
 from penstock.features.plan import ModelPlan, VectorItem
 from penstock.features.vector import Mask, Values, leaf_names, vectors
 from penstock.jobs.audit.batch import MOMENTS
-from penstock.jobs.models.arrays import array_of, values_of
+from penstock.jobs.models.arrays import array_of, arrow_type, values_of
 from penstock.jobs.parity.bits import differing
 from penstock.jobs.training.point_in_time import used_features
 
@@ -63,7 +64,7 @@ def compare(db: duckdb.DuckDBPyConnection, plan: ModelPlan, requests: Mapping[st
                 item = plan.vector[j]
                 here = array_of(found.columns[item.name])
                 chunks[moment][item.name].append(here)
-                wrong = differing(_recorded(served, j, item.type), pa.chunked_array([here]))
+                wrong = differing(typed_column(item.type, served[f"v_{j}"]), pa.chunked_array([here]))
                 wrong |= found.overflow.get(item.name, False)
                 masks[moment][place, rows.start : rows.stop] = wrong | _gone(absent, item.name)
     values = {
@@ -82,8 +83,11 @@ def _rows(db: duckdb.DuckDBPyConnection, table: str, rows: range) -> pa.Table:
     return db.execute(f"SELECT * FROM {table} WHERE n >= {rows.start} AND n < {rows.stop} ORDER BY n").to_arrow_table()
 
 
-def _recorded(served: pa.Table, j: int, type: str) -> pa.ChunkedArray:
-    return pa.chunked_array([array_of(values_of(type, served[f"v_{j}"]))])
+def typed_column(type: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column in Arrow's type for the vector's values of a type."""
+    if dimensions(type) is not None:  # by another definition it may have another length
+        return column.cast(arrow_type(type))
+    return pa.chunked_array([array_of(values_of(type, column))])
 
 
 def _columns(plan: ModelPlan, served: pa.Table, requests: Mapping[str, pa.Array]) -> dict[str, Values]:

@@ -24,7 +24,8 @@ import pyarrow as pa
 from penstock.features.compilers.duckdb.events import Files
 from penstock.features.compilers.duckdb.located import located, names
 from penstock.features.compilers.duckdb.parquet import FILE, ROW
-from penstock.features.compilers.duckdb.types import SQL_TYPES, FileColumn, quote
+from penstock.features.compilers.duckdb.types import FileColumn, quote, sql_type
+from penstock.features.dimensions import dimensions, kept_as
 from penstock.features.errors import UsageError, did_you_mean
 from penstock.features.ingest import BadEvent, Row, Tombstone, decode
 from penstock.features.plan import SourcePlan
@@ -63,7 +64,7 @@ def read_lines(db: duckdb.DuckDBPyConnection, source: SourcePlan, files: Sequenc
     known = db.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = ?", [table.strip('"')]).fetchone()
     if known is None or not known[0]:
         _fill(db, table, schema, _batches(source, files, schema))
-    columns = {column.name: FileColumn(column.name, SQL_TYPES[column.type]) for column in source.columns}
+    columns = {column.name: FileColumn(column.name, sql_type(column.type)) for column in source.columns}
     return Files(table, columns, files[0], bad=quote(_BAD))
 
 
@@ -87,7 +88,7 @@ def _signature(source: SourcePlan, files: Sequence[str]) -> str:
 def _schema(source: SourcePlan) -> pa.Schema:
     # a time may be out of range, which Arrow's own type could not hold
     types = {**ARROW_TYPES, "timestamp": pa.int64()}
-    fields = [(str(column.name), types[column.type]) for column in source.columns]
+    fields = [(str(column.name), types[kept_as(column.type)]) for column in source.columns]
     return pa.schema([*fields, (_BAD, pa.string()), (FILE, pa.string()), (ROW, pa.int64())])
 
 
@@ -172,6 +173,12 @@ def _csv_places(source: SourcePlan, header: Sequence[str], file: str) -> list[in
     there = {name: FileColumn(name, "VARCHAR") for name in header}
     places = []
     for column in source.columns:
+        if dimensions(column.type) is not None:
+            raise UsageError(
+                f"a CSV file has no vectors, and {column.name} is {column.type}",
+                where=file,
+                allowed="Parquet with a column of lists, or JSON lines with arrays",
+            )
         found = located(column, there, file)
         if found is None:
             raise UsageError(

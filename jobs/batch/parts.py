@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from penstock.features.compilers.duckdb.parquet import parquet
+from penstock.features.dimensions import VECTORS, kept_as
 from penstock.features.errors import PenstockError
 from penstock.features.plan import ViewPlan
 from penstock.features.span import Span
@@ -52,6 +53,7 @@ ARROW_TYPES = {
     "timestamp": TIMESTAMP,
 }
 ARROW_TYPES |= {list_of(name): pa.list_(type) for name, type in ARROW_TYPES.items()}
+ARROW_TYPES[VECTORS] = pa.list_(pa.float32())
 
 #: The same with times as whole milliseconds, which may be beyond Arrow's own type.
 PLAIN_TYPES = {**ARROW_TYPES, "timestamp": pa.int64(), list_of("timestamp"): pa.list_(pa.int64())}
@@ -82,7 +84,7 @@ def part_schema(plan: ViewPlan) -> pa.Schema:
     """Key columns, ``t`` in milliseconds, Feast's columns, features."""
     keys = [pa.field(key.name, ARROW_TYPES[key.type]) for key in plan.key]
     times = [pa.field("t", pa.int64()), *(pa.field(name, TIMESTAMP) for name in FEAST_COLUMNS)]
-    return pa.schema([*keys, *times, *(pa.field(f.name, ARROW_TYPES[f.type]) for f in plan.features)])
+    return pa.schema([*keys, *times, *(pa.field(f.name, ARROW_TYPES[kept_as(f.type)]) for f in plan.features)])
 
 
 def timestamps(milliseconds: pa.Array) -> pa.Array:

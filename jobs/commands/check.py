@@ -11,7 +11,7 @@ from rich.table import Table as Grid
 
 from penstock.features.compilers.duckdb.events import Files, History, events_query
 from penstock.features.compilers.duckdb.parquet import placed
-from penstock.features.compilers.duckdb.types import SQL_TYPES, FileColumn, text
+from penstock.features.compilers.duckdb.types import FileColumn, sql_type, text
 from penstock.features.compilers.duckdb.versions import versions_queries
 from penstock.features.compilers.duckdb.view import ViewQuery
 from penstock.features.compilers.flink.state_size import StateSize, state_size
@@ -173,5 +173,5 @@ def _history(project: Project, source: SourcePlan) -> History:
     """A history that has the source's own types."""
     history = project.streams[source.name].history
     files = str(project.config.data / history) if history is not None else "history.parquet"
-    columns = {column.name: FileColumn(column.name, SQL_TYPES[column.type]) for column in source.columns}
+    columns = {column.name: FileColumn(column.name, sql_type(column.type)) for column in source.columns}
     return [Files(placed(f"[{text(files)}]"), columns, files)]

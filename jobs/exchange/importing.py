@@ -19,6 +19,7 @@ from penstock.features.errors import UsageError, did_you_mean
 from penstock.features.objectives import CLASSES, PROBABILITY, SCORE
 from penstock.features.plan import ModelPlan
 from penstock.features.span import Span
+from penstock.jobs.models.arrays import entries_of
 from penstock.jobs.models.folder import (
     FORMAT,
     LIGHTGBM,
@@ -181,6 +182,11 @@ def _written_in(model: bytes, where: str) -> WrittenIn:
 _ALLOWED = "a text model of LightGBM, or a file NAME.onnx"
 
 
+def _entries(plan: ModelPlan) -> list[tuple[str, str]]:
+    """Name and type of each number that a model reads."""
+    return entries_of([(item.name, item.type) for item in plan.vector])
+
+
 def _check_objective(plan: ModelPlan, text: LightGBMText, outputs: Sequence[str], where: str) -> None:
     answer = plan.objective.answer
     if text.outputs != max(1, len(outputs)):
@@ -199,7 +205,7 @@ def _check_objective(plan: ModelPlan, text: LightGBMText, outputs: Sequence[str]
 
 
 def _check_names(plan: ModelPlan, names: Sequence[str], where: str) -> None:
-    wanted = [item.name for item in plan.vector]
+    wanted = [name for name, _ in _entries(plan)]
     for name in wanted:
         if name not in names:
             raise UsageError(f"the model lacks the feature {name}", where=where, hint=did_you_mean(name, names))
@@ -262,7 +268,7 @@ _BY_COLUMN = "of a DataFrame, only the text columns may have dtype category"
 
 def _check_codes(plan: ModelPlan, text: LightGBMText, lists: Mapping[str, Sequence[str]], where: str) -> None:
     for feature, code in text.greatest_codes.items():
-        name = plan.vector[feature].name
+        name, _ = _entries(plan)[feature]
         if name in lists and code >= len(lists[name]):
             raise UsageError(
                 f"the model asks {name} for category {code}, and it has {len(lists[name])}, from 0 on",
@@ -297,7 +303,7 @@ def _answers(plan: ModelPlan, predictor: Trees | OnnxModel, tested: Examples, wh
     wrong = ~np.isfinite(answers).reshape(len(answers), -1).all(axis=1)
     if wrong.any():
         row = tested.matrix[int(np.argmax(wrong))]
-        nulls = [item.name for item, value in zip(plan.vector, row, strict=True) if np.isnan(value)]
+        nulls = [name for (name, _), value in zip(_entries(plan), row, strict=True) if np.isnan(value)]
         raise UsageError(
             f"the model has no answer to {int(wrong.sum()):,} of {len(answers):,} rows"
             f"{f'; in the first of them {chr(44).join(nulls)} is null' if nulls else ''}",

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from penstock.features.errors import PenstockError, RefusedError, UsageError
 from penstock.features.plan import LabelPlan, ModelPlan
 from penstock.features.vector import Values
-from penstock.jobs.models.arrays import Matrix, matrix, values_of
+from penstock.jobs.models.arrays import Matrix, entries_of, matrix, of_features, values_of
 from penstock.jobs.models.lightgbm_text import read_text
 from penstock.jobs.models.lines import line_of, parts_of
 from penstock.jobs.models.log import record
@@ -149,10 +149,13 @@ class LoadedModel:
 
     def shares(self, filled: Matrix) -> npt.NDArray[np.float64]:
         """LightGBM's own SHAP values. Shape (n, outputs or 1, features + 1): what each feature adds to the raw
-        prediction, in the order of ``metadata.features``, and last what the model says of nothing.
+        prediction (a vector the sum of its elements), in the order of ``metadata.features``, and last what the model
+        says of nothing.
         """
         parts = np.asarray(self.booster.predict(filled, pred_contrib=True, num_threads=1), dtype=np.float64)
-        return parts.reshape(len(filled), -1, len(self.metadata.features) + 1)
+        parts = parts.reshape(len(filled), -1, filled.shape[1] + 1)
+        shares = of_features(self.metadata.features, parts[:, :, :-1])
+        return np.concatenate([shares, parts[:, :, -1:]], axis=-1)
 
     def predict_table(self, table: pa.Table) -> npt.NDArray[np.float64]:
         """The same for a table whose columns are the vector's items, as a training set has them."""
@@ -330,7 +333,7 @@ def predictor_of(metadata: Metadata, model: bytes, where: str) -> Trees | OnnxMo
             where=where,
             hint="pip install 'penstock[onnx]'",
         ) from None
-    return OnnxModel(model, len(metadata.features), max(1, len(metadata.outputs)), where)
+    return OnnxModel(model, len(entries_of(metadata.features)), max(1, len(metadata.outputs)), where)
 
 
 def _read(models: Models, *names: str) -> bytes:
@@ -378,10 +381,9 @@ def _booster(where: str, model: bytes, metadata: Metadata) -> lgb.Booster:
         booster = lgb.Booster(model_str=text)
     except lgb.basic.LightGBMError as error:
         raise PenstockError(f"LightGBM cannot read the model: {error}", where=where, hint=_TRAIN_AGAIN) from None
-    if booster.num_feature() != len(metadata.features):
-        raise PenstockError(
-            f"the model takes {booster.num_feature()} features, not {len(metadata.features)}", where=where
-        )
+    entries = len(entries_of(metadata.features))
+    if booster.num_feature() != entries:
+        raise PenstockError(f"the model takes {booster.num_feature()} features, not {entries}", where=where)
     if booster.num_model_per_iteration() != max(1, len(metadata.outputs)):
         raise PenstockError(
             f"the model gives {booster.num_model_per_iteration()} numbers, not {max(1, len(metadata.outputs))}",

@@ -26,7 +26,7 @@ _LOG = logger("infer")
 
 
 class OnnxModel:
-    """``data``: the file's bytes; ``features``: how many there are; ``outputs``: numbers in each answer.
+    """``data``: the file's bytes; ``features``: how many numbers it reads; ``outputs``: numbers in each answer.
 
     Of two numbers where one is wanted the last one is the answer: the probability of the second of two classes.
     Raises UsageError for a file that onnxruntime does not take, and for other tensors.

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 def differing(left: pa.ChunkedArray, right: pa.ChunkedArray) -> npt.NDArray[np.bool_]:
     """Mask of the rows whose values differ: in null or not, or in any bit. Shape ``(rows,)``, bool.
 
-    Both columns have the same Arrow type and length; floats compare by their 64 bits.
+    Both columns have the same Arrow type and length; floats compare by their bits.
     """
     if pa.types.is_list(left.type):
         return _differing_lists(left.combine_chunks(), right.combine_chunks())
@@ -35,4 +35,6 @@ def _differing_lists(left: pa.ListArray, right: pa.ListArray) -> npt.NDArray[np.
 
 def _bits(column: pa.ChunkedArray) -> pa.Array:
     array = column.combine_chunks()
+    if pa.types.is_float32(array.type):
+        return array.view(pa.int32())
     return array.view(pa.int64()) if pa.types.is_float64(array.type) else array

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from penstock.features import oracle
 from penstock.features.compilers.flink.driver import Event, HarnessDriver, Item, Restore, ViewResult, Watermark
+from penstock.features.dimensions import kept_as
 from penstock.features.ingest import CLASSES, TIME_MIN, BadEvent, Row
 from penstock.features.plan import SOURCE, SourcePlan, UnionPlan, ViewPlan
 from penstock.jobs.batch.backfill import REJECTS, backfill
@@ -163,7 +164,7 @@ def history(source: SourcePlan, arrivals: Sequence[Arrival]) -> pa.Table:
     """The readable events as a history file has them."""
     # a timestamp may be out of range, which Arrow's own type could not hold
     columns = {c.name: [a.row[c.name] for a in arrivals if a.row is not None] for c in source.columns}
-    return pa.table({c.name: pa.array(columns[c.name], PLAIN_TYPES[c.type]) for c in source.columns})
+    return pa.table({c.name: pa.array(columns[c.name], PLAIN_TYPES[kept_as(c.type)]) for c in source.columns})
 
 
 def _rejects(file: Path, arrivals: Mapping[str, Sequence[Arrival]]) -> list[tuple[int, str]]:

@@ -20,8 +20,8 @@ Int64s = npt.NDArray[np.int64]
 class FeatureColumn(NamedTuple):
     """One feature of n keys: ``values`` (n,) and ``null`` (n,), True where there is no value.
 
-    dtype float64, int64 (timestamps too: milliseconds), bool, or object for strings and lists. Under a null lies NaN,
-    0, False or None.
+    dtype float64, int64 (timestamps too: milliseconds), bool, or object for strings and lists; of vectors float32, with
+    ``values`` (n, dimensions). Under a null lies NaN, 0, False or None.
     """
 
     name: str

@@ -3,18 +3,20 @@
 A null is an empty message. A timestamp is kept in whole seconds by Feast; the milliseconds left over follow as a
 field that ``Value`` does not know, which every protobuf reader passes over. What Feast itself writes for a null
 timestamp, the least int64, is read as null, too. A list is a message of its own within ``Value``: field 1 of it, packed
-for numbers.
+for numbers; so is a vector, whose cells are all of one length.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from penstock.features.dimensions import dimensions
 from penstock.features.errors import PenstockError
 
 Cell = bytes | None
@@ -31,6 +33,8 @@ _MILLIS = b"\xc0\x3e"
 #: The same field for a list of timestamps: a packed varint for each of them.
 _LIST_MILLIS = b"\xc2\x3e"
 _LISTS = {"int64": b"\x72", "float64": b"\x7a", "string": b"\x62", "bool": b"\x8a\x01", "timestamp": b"\x92\x01"}
+#: Of lists of float32: what a vector is kept as.
+_FLOATS = b"\x82\x01"
 #: Field 1 of a list message.
 _ELEMENTS = b"\x0a"
 
@@ -140,9 +144,33 @@ _ENCODERS: dict[str, Callable[[Any], bytes]] = {
 }
 
 
+@cache
+def _vector_cell(size: int) -> np.dtype[np.void]:
+    """A cell of a vector: what stands before its elements, and these."""
+    return np.dtype([("head", f"V{len(_vector_head(size))}"), ("values", "<f4", (size,))])
+
+
+@cache
+def _vector_head(size: int) -> bytes:
+    numbers = _ELEMENTS + varint(4 * size)
+    return _FLOATS + varint(len(numbers) + 4 * size) + numbers
+
+
+def _encode_vector(size: int) -> Callable[[Any], bytes]:
+    head, pack = _vector_head(size), struct.Struct(f"<{size}f").pack
+
+    def encode(values: Any) -> bytes:
+        if not isinstance(values, (list, np.ndarray)) or len(values) != size:
+            raise ValueError(f"{len(values)} elements" if isinstance(values, list) else repr(values)[:40])
+        return head + pack(*values)
+
+    return encode
+
+
 def encode_column(type: str, values: Sequence[Any], *, where: str) -> list[bytes]:
     """Each value as ``Value.SerializeToString()`` gives it. Raises PenstockError, naming ``where``, for a misfit."""
-    encode = _ENCODERS[type]
+    size = dimensions(type)
+    encode = _ENCODERS[type] if size is None else _encode_vector(size)
     try:
         return [NULL if value is None else encode(value) for value in values]
     except (TypeError, ValueError, OverflowError, AttributeError, struct.error) as error:
@@ -153,10 +181,12 @@ def decode_column(type: str, cells: Sequence[Cell], *, where: str) -> Decoded:
     """Values and null mask, both of ``len(cells)``. None and the empty message are null.
 
     float64, int64 (timestamps too: milliseconds) and bool give arrays of that dtype, strings and lists object arrays;
-    under a null lies NaN, 0, False or None. Raises PenstockError, naming ``where``, for bytes of another type.
+    vectors float32 of shape (n, dimensions). Under a null lies NaN, 0, False or None. Raises PenstockError, naming
+    ``where``, for bytes of another type.
     """
+    size = dimensions(type)
     try:
-        return _DECODERS[type](cells)
+        return _DECODERS[type](cells) if size is None else _decode_vectors(size, cells)
     except (ValueError, IndexError, OverflowError) as error:
         raise PenstockError(f"the store holds a value that is not {type}: {error}", where=where) from None
 
@@ -180,6 +210,18 @@ def _doubles(cells: Sequence[Cell]) -> bytes:
     if len(joined) == len(cells) * _DOUBLE_CELL.itemsize:
         return joined
     return b"".join([cell or _DOUBLE_NULL for cell in cells])
+
+
+def _decode_vectors(size: int, cells: Sequence[Cell]) -> Decoded:
+    form, head = _vector_cell(size), _vector_head(size)
+    null = np.fromiter((not cell for cell in cells), np.bool_, len(cells))
+    if any(cell and (len(cell) != form.itemsize or not cell.startswith(head)) for cell in cells):
+        raise ValueError("another field of Value, or another length")
+    nothing = bytes(form.itemsize)
+    table = np.frombuffer(b"".join([cell or nothing for cell in cells]), dtype=form)
+    values = table["values"].astype(np.float32)
+    values[null] = np.nan
+    return values, null
 
 
 def _decode_int64(cells: Sequence[Cell]) -> Decoded:

@@ -23,6 +23,7 @@ from zlib import crc32
 import numpy as np
 import numpy.typing as npt
 
+from penstock.features.dimensions import kept_as
 from penstock.jobs.store.bulk import EncodedRows
 from penstock.jobs.store.clock import ABSENT
 from penstock.jobs.store.columns import Columns, filled
@@ -123,7 +124,8 @@ def layout_of(features: Features) -> Layout:
         for group in dict.fromkeys(_GROUPS.values())
     }
     others = tuple(feature for feature in order if feature[1] not in _GROUPS)
-    checksum = crc32(repr(order).encode())
+    # Feast's own ways in know a vector as a list
+    checksum = crc32(repr(tuple((name, kept_as(type)) for name, type in order)).encode())
     fixed = np.dtype(
         [
             ("layout", "<u4"),

@@ -11,6 +11,7 @@ from penstock.features.errors import UsageError
 from penstock.features.plan import ModelPlan
 from penstock.features.span import Span
 from penstock.jobs.console.times import range_words
+from penstock.jobs.models.arrays import entries_of
 from penstock.jobs.models.merged import merged
 from penstock.jobs.training.examples import Examples
 from penstock.jobs.training.parameters import Parameters, objective_parameters, reason
@@ -58,8 +59,8 @@ def _fit(plan: ModelPlan, learned: Examples, told: Parameters, tested: Examples 
 
 
 def _dataset(plan: ModelPlan, examples: Examples, reference: lgb.Dataset | None = None) -> lgb.Dataset:
-    names = [item.name for item in plan.vector]
-    strings = [place for place, item in enumerate(plan.vector) if item.type == "string"]
+    entries = entries_of([(item.name, item.type) for item in plan.vector])
+    strings = [place for place, (_, type) in enumerate(entries) if type == "string"]
     rows, sizes = _grouped(examples)
     weight = None if plan.weight is None else rows.weight
     return lgb.Dataset(
@@ -67,7 +68,7 @@ def _dataset(plan: ModelPlan, examples: Examples, reference: lgb.Dataset | None 
         rows.label,
         weight=weight,
         group=sizes,
-        feature_name=names,
+        feature_name=[name for name, _ in entries],
         categorical_feature=strings,
         reference=reference,
     )

@@ -13,6 +13,7 @@ import numpy as np
 from penstock.features.errors import UsageError, did_you_mean
 from penstock.features.objectives import CLASSES, Objective
 from penstock.features.plan import ModelPlan
+from penstock.jobs.models.arrays import entries_of
 
 Value = str | int | float | bool
 Parameters = dict[str, Value]
@@ -108,7 +109,8 @@ def _monotone(plan: ModelPlan) -> Parameters:
     if not plan.monotone:
         return {}
     directions = dict(plan.monotone)
-    return {"monotone_constraints": ",".join(str(directions.get(item.name, 0)) for item in plan.vector)}
+    entries = entries_of([(item.name, item.type) for item in plan.vector])
+    return {"monotone_constraints": ",".join(str(directions.get(name, 0)) for name, _ in entries)}
 
 
 def _checked(plan: ModelPlan, usual: Mapping[str, str], where: str, name: str, value: Value) -> str:

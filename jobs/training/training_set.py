@@ -25,7 +25,7 @@ from penstock.jobs.batch.coverage import check_coverage
 from penstock.jobs.batch.database import explained, one_row, scratch_database
 from penstock.jobs.batch.parts import BEFORE, FINGERPRINT, FROM, TO
 from penstock.jobs.console.times import range_words
-from penstock.jobs.models.arrays import ARROW_TYPES, array_of, values_of
+from penstock.jobs.models.arrays import array_of, arrow_type, values_of
 from penstock.jobs.parquet.checksums import PLACEHOLDER, add_checksum
 from penstock.jobs.process.whole_file import whole_file
 from penstock.jobs.project.project import Project
@@ -168,7 +168,7 @@ def _schema(plan: ModelPlan, report: TrainingReport) -> pa.Schema:
         BEFORE: b"true" if report.before else b"false",
         **PLACEHOLDER,
     }
-    return pa.schema([pa.field(name, ARROW_TYPES[type]) for name, type in fields.items()], metadata=metadata)
+    return pa.schema([pa.field(name, arrow_type(type)) for name, type in fields.items()], metadata=metadata)
 
 
 def _rows(plan: ModelPlan, joined: pa.Table, schema: pa.Schema, report: TrainingReport) -> pa.Table:

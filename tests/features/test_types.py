@@ -23,7 +23,7 @@ def test_a_column_can_say_more_than_its_type() -> None:
 def test_an_unknown_type_is_refused_with_the_nearest(tmp_path: Path, type: str, hint: str) -> None:
     error = refused(tmp_path, f"column({type!r})")
     assert error.what == f"{type!r} is not a column type"
-    assert error.allowed == "int64 float64 string bool timestamp"
+    assert error.allowed.startswith("int64 float64 string bool timestamp, and in a Table a vector")
     assert error.hint == hint
 
 

@@ -80,6 +80,8 @@ mixed = union(plain, changing)
 fine = Stream("fine", topic="fine", time="ts", columns=dict(k="string", x=column("float64", places=9)))
 halves = Stream("halves", topic="halves", time="ts", columns=dict(k="string", x=column("float64", places=0)))
 
+VECTORS = Table("v", topic="t", time="ts", key="k", columns=dict(k="string", e="float32[3]")).plan
+
 #: 160 bytes in UTF-8.
 FITS = "é" * 80
 
@@ -1205,6 +1207,48 @@ CASES = (
         Table("v", history="t.parquet", key="k", columns=dict(k="string", x="float64")).plan,
         [{"k": "a", "x": 1.0}, {"k": "b", "x": None}, {"k": "a", "x": 2.0}],
         [("a", 0, 2.0), ("b", 0, None)],
+    ),
+    Case(
+        "a vector holds float32 numbers, and is null, or whole, or no vector",
+        VECTORS,
+        [
+            event(1, e=[0.1, 1, -1e-60]),
+            event(2, e=None),
+            event(3, e=[3.4028235677973366e38, 0.0, 0.0]),
+            event(4, e=[1.0, 2.0]),
+            event(4, e=[1.0, 2.0, 3.0, 4.0]),
+            event(4, e=[1.0, None, 3.0]),
+            event(4, e=[1e39, "1", 3.0]),
+            event(4, e="[1, 2, 3]"),
+            event(4, e={"0": 1}),
+            event(4, e=5.0),
+            b'{"ts": 4, "k": "a", "e": [1, 2, 1e999]}',
+            b'{"ts": 4, "k": "a", "e": [1, 2, NaN]}',
+            b'{"ts": 4, "k": "a", "e": [1, 2, 3, ]}',
+            b'{"ts": 5, "k": "a", "e": [9], "e": [16777217, 1.401298464324817e-45, -3.4028234663852886e38]}',
+        ],
+        [
+            ("a", 1, [0.10000000149011612, 1.0, 0.0]),
+            ("a", 2, None),
+            ("a", 5, [16777216.0, 1.401298464324817e-45, -3.4028234663852886e38]),
+        ],
+        dead=[
+            (2, "out of range"),
+            *((place, "wrong type") for place in range(3, 10)),
+            (10, "out of range"),
+            (11, "not json"),
+            (12, "not json"),
+        ],
+    ),
+    Case(
+        "of vectors at one time the one counts whose first other element is greater",
+        VECTORS,
+        [
+            *(event(1, e=[x, -x, 0.5]) for x in (-1e-40, -2.5, 3.0, 1e38, -1e38, 0.0)),
+            *(event(2, e=[-7.0, y, z]) for y in (-1.0, -0.5, -2.0) for z in (1.0, -1.0)),
+            event(2, e=None),
+        ],
+        [("a", 1, [9.999999680285692e37, -9.999999680285692e37, 0.5]), ("a", 2, [-7.0, -0.5, 1.0])],
     ),
     Case("no events at all", view(plain, c=count().over("10ms")), [], []),
     Case(

@@ -341,6 +341,34 @@ def worlds(draw: st.DrawFn, *, views: int = 2, repeats: bool = False) -> World:
     )
 
 
+#: Doubles around those that float32 has, and around its ends.
+ELEMENTS = st.one_of(
+    st.sampled_from([0, -0.0, 1, 0.1, -0.1, 16777217, 1e-45, -7e-46, 7.1e-46, 1e-60, 1.00000005960464477540]),
+    st.sampled_from([3.4028234663852886e38, -3.4028235677973362e38, 3.4028235677973366e38, -1e39, 10**400]),
+    st.floats(width=32, allow_nan=False, allow_infinity=False),
+    st.floats(-1e3, 1e3),
+)
+
+
+@st.composite
+def table_worlds(draw: st.DrawFn) -> World:
+    """A table with vectors, and rows for it that meet at few times."""
+    sizes = draw(st.lists(st.integers(1, 4), min_size=1, max_size=2))
+    vectors = {f"e{place}": f"float32[{size}]" for place, size in enumerate(sizes)}
+    id = draw(st.sampled_from([None, "eid"]))
+    columns = {"k": "string", "eid": "string", "x": "float64", **vectors}
+    table = f.Table("v", topic="t", time="ts", key="k", id=id, lateness="20ms", columns=columns)
+    raws = []
+    for _ in range(draw(st.integers(1, 20))):
+        row: dict[str, Any] = {"ts": draw(st.integers(0, 6)), "eid": draw(st.sampled_from("pqr"))}
+        row |= {"k": draw(VALUES["k"]), "x": draw(st.none() | VALUES["x"])}
+        for name, size in zip(vectors, sizes, strict=True):
+            elements = draw(st.integers(0, 9).map(lambda odd, size=size: size + 1 if odd == 9 else size))
+            row[name] = draw(st.none() | st.lists(ELEMENTS, min_size=elements, max_size=elements))
+        raws.append(json.dumps(row).encode())
+    return World([table.plan], [arrival(table.source_plan, i, raw) for i, raw in enumerate(raws)])
+
+
 @st.composite
 def crowded_worlds(draw: st.DrawFn) -> World:
     """Many expressions over the same few events, each shown for each event."""

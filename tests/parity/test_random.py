@@ -35,7 +35,7 @@ from penstock.jobs.parity.engines import (
 )
 from penstock.jobs.parity.events import Arrival
 from penstock.jobs.parity.run import beyond_lateness
-from tests.parity.strategies import World, crowded_worlds, worlds
+from tests.parity.strategies import World, crowded_worlds, table_worlds, worlds
 
 Test = TypeVar("Test", bound=Callable[..., None])
 CHOSEN = "PENSTOCK_EXAMPLES" in os.environ
@@ -151,6 +151,21 @@ def test_many_expressions_have_one_value_on_every_engine(driver: HarnessDriver, 
     agree(compare_answers(plan, batch, duckdb_batch(plan, world.arrivals), ("oracle", "duckdb")))
     exact = oracle_stream(plan, world.arrivals, items)
     agree(compare_answers(plan, exact, flink_stream(driver, [plan], items)[plan.name], ("oracle", "flink")))
+
+
+@random_worlds
+@given(table_worlds(), st.sampled_from(["heap", "rocksdb"]), st.integers(0, 20))
+def test_tables_with_vectors_hold_one_row_on_every_engine(
+    driver: HarnessDriver, world: World, backend: str, restart: int
+) -> None:
+    (plan,) = world.plans
+    items: list[Arrival | Item] = [*stream_items(world.arrivals)]
+    items.insert(min(restart, len(items)), Restore())
+    batch = oracle_batch(plan, world.arrivals)
+    agree(compare_answers(plan, batch, duckdb_batch(plan, world.arrivals), ("oracle", "duckdb")))
+    exact = oracle_stream(plan, world.arrivals, stream_items(world.arrivals))
+    found = flink_stream(driver, [plan], items, backend=backend)[plan.name]
+    agree(compare_answers(plan, exact, found, ("oracle", "flink")))
 
 
 def _rising(items: list[Arrival | Watermark]) -> list[Arrival | Watermark]:

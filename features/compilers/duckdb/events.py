@@ -23,6 +23,7 @@ from penstock.features.compilers.duckdb.expressions import Expressions
 from penstock.features.compilers.duckdb.located import located, names
 from penstock.features.compilers.duckdb.parquet import FILE, ROW
 from penstock.features.compilers.duckdb.types import FileColumn, ReadColumn, quote, read_column, text
+from penstock.features.dimensions import dimensions
 from penstock.features.errors import UsageError, did_you_mean
 from penstock.features.ingest import OPS
 from penstock.features.plan import ArgPlan, ColumnPlan, SourcePlan, UnionPlan, ViewPlan
@@ -116,7 +117,8 @@ def _code(ways: Iterable[ReadColumn]) -> str:
 
 def _coded(source: SourcePlan, history: History) -> bool:
     """Can a value that does not fit be anything but out of range?"""
-    return any(column.cast != PLAIN for column in source.columns) or any(files.bad is not None for files in history)
+    more = any(column.cast != PLAIN or dimensions(column.type) is not None for column in source.columns)
+    return more or any(files.bad is not None for files in history)
 
 
 def _read_column(column: ColumnPlan, files: Files) -> ReadColumn:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from penstock.features.compilers.duckdb.forms import form_sql
+from penstock.features.dimensions import VECTORS, dimensions, kept_as
 from penstock.features.errors import UsageError
 from penstock.features.ingest import TIME_MAX, TIME_MIN
 from penstock.features.plan import ColumnPlan
@@ -15,6 +17,7 @@ from penstock.features.types import list_of
 #: Timestamps are milliseconds since the epoch in every query.
 SQL_TYPES = {"int64": "BIGINT", "float64": "DOUBLE", "string": "VARCHAR", "bool": "BOOLEAN", "timestamp": "BIGINT"}
 SQL_TYPES |= {list_of(name): f"{type}[]" for name, type in SQL_TYPES.items()}
+SQL_TYPES[VECTORS] = "FLOAT[]"
 
 #: Functions that every query may call. ``ceil_to`` and ``floor_to`` are on the epoch grid, below zero too, and
 #: ``floor_by`` is a division that no integer overflows. ``rint``
@@ -82,8 +85,11 @@ class ReadColumn:
 def read_column(column: ColumnPlan, found: FileColumn, where: str) -> ReadColumn:
     """How a column is read from a file's. Raises UsageError, naming ``where``, for one of an unlike type."""
     if found.type == ALL_NULL:
-        return ReadColumn(f"CAST(NULL AS {SQL_TYPES[column.type]})", None)
+        return ReadColumn(f"CAST(NULL AS {sql_type(column.type)})", None)
     x = quote(found.name) if found.sql is None else found.sql
+    size = dimensions(column.type)
+    if size is not None:
+        return _read_vector(column, size, x, found.type, where)
     form = form_sql(column, x, found.type)
     if form is not None:
         return _by_form(column, x, *form)
@@ -99,6 +105,28 @@ def read_column(column: ColumnPlan, found: FileColumn, where: str) -> ReadColumn
     if found.earlier:
         sql = f"{sql} - CAST(file_row_number IN ({', '.join(map(str, found.earlier))}) AS BIGINT)"
     return ReadColumn(sql, _lost(column, x, sql))
+
+
+#: Of lists, and of those of a fixed length.
+_LISTS = re.compile(r"(FLOAT|DOUBLE)\[[0-9]*\]")
+
+
+def _read_vector(column: ColumnPlan, size: int, x: str, found: str, where: str) -> ReadColumn:
+    """A vector of a list; a row with another length, or with an element that is none, is bad."""
+    if not _LISTS.fullmatch(found):
+        raise UsageError(
+            f"the file's column {column.name!r} is {found}, not {column.type}",
+            where=where,
+            allowed="a list of floats or doubles",
+        )
+    # NaN and infinities are no values, and a comparison with them would not say so
+    flawed = f"len(list_filter({x}, _each -> NOT coalesce(isfinite(_each), FALSE))) > 0"
+    wrong = f"len({x}) <> {size} OR {flawed}"
+    each = "TRY_CAST(_each AS FLOAT) + 0.0::FLOAT"
+    # what TRY_CAST makes null is beyond float32
+    beyond = f"len(list_filter({x}, _each -> TRY_CAST(_each AS FLOAT) IS NULL)) > 0"
+    code = f"CASE WHEN {wrong} THEN 'wrong type' WHEN {beyond} THEN 'out of range' END"
+    return ReadColumn(f"[{each} FOR _each IN {x}]", f"{x} IS NOT NULL AND ({wrong} OR {beyond})", code)
 
 
 def _by_form(column: ColumnPlan, x: str, sql: str, code: str) -> ReadColumn:
@@ -128,6 +156,11 @@ def _lost(column: ColumnPlan, x: str, sql: str) -> str | None:
     return f"{x} IS NOT NULL AND {sql} IS NULL" if sql.startswith("TRY_CAST") else None
 
 
+def sql_type(type: str) -> str:
+    """The type of a column in every query."""
+    return SQL_TYPES[kept_as(type)]
+
+
 def quote(name: str) -> str:
     """A name as an identifier."""
     return '"' + name.replace('"', '""') + '"'
@@ -148,9 +181,9 @@ def in_milliseconds(type: str, x: str) -> str:
 def literal(value: Any, type: str) -> str:
     """A constant of a type. Numbers go through text: SQL would take 0.1 for a decimal."""
     if value is None:
-        return f"NULL::{SQL_TYPES[type]}"
+        return f"NULL::{sql_type(type)}"
     if type == "bool":
         return "TRUE" if value else "FALSE"
     if type == "string":
         return text(value)
-    return f"{text(repr(list(value) if isinstance(value, tuple) else value))}::{SQL_TYPES[type]}"
+    return f"{text(repr(list(value) if isinstance(value, tuple) else value))}::{sql_type(type)}"

@@ -13,6 +13,7 @@ from feast import Entity, FeatureService, FeatureView, Field, FileSource
 from feast.data_format import ParquetFormat
 
 from penstock.features.compilers.feast.types import FEATURE_TYPES, KEY_FIELDS, KEY_TYPES
+from penstock.features.dimensions import kept_as
 from penstock.features.errors import DefinitionError
 from penstock.features.plan import KeyPlan, ModelPlan, ViewPlan
 
@@ -59,7 +60,7 @@ def feature_view(plan: ViewPlan, change_points: Path, entities: Mapping[str, Ent
         tags={FINGERPRINT_TAG: plan.fingerprint},
     )
     keys = [Field(name=key.name, dtype=KEY_FIELDS[key.type]) for key in plan.key]
-    features = [Field(name=f.name, dtype=FEATURE_TYPES[f.type]) for f in plan.features]
+    features = [Field(name=f.name, dtype=FEATURE_TYPES[kept_as(f.type)]) for f in plan.features]
     return FeatureView(
         name=plan.name,
         entities=[entities[key.name] for key in plan.key],

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from penstock.features.dimensions import dimensions
 from penstock.features.plan import FeaturePlan, ViewPlan
 from penstock.features.windows import Window
 
@@ -29,6 +30,8 @@ KEY_BYTES = 7 * 8 + 2 * 4
 SECOND_LOG_BYTES = 2 * 8
 #: Chunk, index, leave.
 HEAD_BYTES = 8 + 4 + 8
+#: An element of a vector: five ASCII characters.
+ELEMENT_BYTES = 5
 #: Time, nulls, conditions.
 EVENT_BYTES = 3 * 8
 #: A number, a bool or a timestamp.
@@ -214,4 +217,7 @@ def _of_arg(plan: ViewPlan, arg: int | None) -> int:
 
 
 def _bytes(type: str) -> int:
+    size = dimensions(type)
+    if size is not None:
+        return TEXT_BYTES - 16 + size * ELEMENT_BYTES
     return TEXT_BYTES if type == "string" else VALUE_BYTES

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from penstock.jobs.models.arrays import entries_of
 from penstock.jobs.models.folder import LIGHTGBM, LoadedModel
 from penstock.jobs.models.kernel.check_rows import check_rows
 from penstock.jobs.models.kernel.forest import read_forest
@@ -31,7 +32,7 @@ def take_over(model: LoadedModel) -> str:
 def _take_over(model: LoadedModel) -> str:
     forest = read_forest(model.read().decode())
     kernel = TreeKernel(forest)
-    rows = check_rows(forest, model.metadata.features, model.metadata.categories)
+    rows = check_rows(forest, entries_of(model.metadata.features), model.metadata.categories)
     expected = model.trees.by_booster(rows)
     # few rows are walked, and many are followed as blocks
     alone = np.concatenate([kernel.predict(rows[at : at + 1]) for at in range(0, len(rows), ALONE)])

@@ -37,7 +37,7 @@ def slice_columns(
     """
     if not names or not file.exists():  # that there is no training set is told by the training
         return {}
-    own = [name for name in pq.read_schema(file).names if name != "id"]
+    own = [field.name for field in pq.read_schema(file) if field.name != "id" and not pa.types.is_list(field.type)]
     asked = {column.name: column.type for column in plan.on.columns}
     for name in names:
         if name not in own and name not in asked:

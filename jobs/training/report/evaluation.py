@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from penstock.features.dimensions import dimensions
 from penstock.features.objectives import PROBABILITY
 from penstock.features.plan import ModelPlan
 from penstock.features.span import Span
+from penstock.jobs.models.arrays import of_features
 from penstock.jobs.models.folder import LoadedModel, load_version
 from penstock.jobs.models.storage.storage import Models
 from penstock.jobs.training.examples import Doubles, Examples, read_examples
@@ -38,7 +40,7 @@ class Part:
 class Importance:
     """A feature. ``gain``: its share of all that the splits gained, ``splits``: how many it has, ``shap``: the mean of
     the absolute SHAP values. ``points``: of the drawn rows SHAP value and rank of the feature's value from 0 to 1, NaN
-    for a null; none where an answer has several numbers.
+    for a null; none of a vector, and where an answer has several numbers.
     """
 
     name: str
@@ -95,20 +97,24 @@ def evaluation(
 
 def _importance(model: LoadedModel, tested: Examples) -> tuple[Importance, ...]:
     """The features, the most important first."""
-    booster, names = model.booster, [name for name, _ in model.metadata.features]
+    booster = model.booster
     sample = np.unique(np.linspace(0, len(tested.t) - 1, SHAP_ROWS).astype(np.int64))
     shap = model.shares(tested.matrix[sample])[:, :, :-1]
     drawn = np.unique(np.linspace(0, len(sample) - 1, DRAWN_ROWS).astype(np.int64))
-    gain, splits = booster.feature_importance("gain"), booster.feature_importance("split")
+    features = model.metadata.features
+    gain, splits = (of_features(features, booster.feature_importance(kind)) for kind in ("gain", "split"))
+    firsts = np.cumsum([0, *(dimensions(type) or 1 for _, type in features)])
     each = [
         Importance(
             name,
             float(gain[place] / max(gain.sum(), np.finfo(float).tiny)),
             int(splits[place]),
             float(np.abs(shap[:, :, place]).mean()),
-            _points(shap[drawn, 0, place], tested.matrix[sample][drawn, place]) if shap.shape[1] == 1 else (),
+            _points(shap[drawn, 0, place], tested.matrix[sample][drawn, firsts[place]])
+            if shap.shape[1] == 1 and dimensions(type) is None
+            else (),
         )
-        for place, name in enumerate(names)
+        for place, (name, type) in enumerate(features)
     ]
     return tuple(sorted(each, key=lambda feature: -feature.shap))
 

@@ -52,7 +52,7 @@ public final class ExprCompiler {
     private Eval column(Expr expr) {
         int index = source.index(expr.name());
         return switch (expr.type()) {
-            case STRING -> new TextColumn(index);
+            case STRING, VECTOR -> new TextColumn(index);
             case FLOAT64 -> new RealColumn(index);
             case INT64, BOOL, TIMESTAMP -> new BitsColumn(index);
         };
@@ -61,7 +61,7 @@ public final class ExprCompiler {
     private Eval coalesce(Expr expr) {
         Eval[] all = operands(expr);
         return switch (expr.type()) {
-            case STRING -> new CoalesceText(all);
+            case STRING, VECTOR -> new CoalesceText(all);
             case FLOAT64 -> new CoalesceReal(all);
             case INT64, BOOL, TIMESTAMP -> new CoalesceBits(all);
         };
@@ -70,7 +70,7 @@ public final class ExprCompiler {
     private Eval choice(Expr expr) {
         Eval[] all = operands(expr);
         return switch (expr.type()) {
-            case STRING -> new Choice.Text(all);
+            case STRING, VECTOR -> new Choice.Text(all);
             case FLOAT64 -> new Choice.Real(all);
             case INT64, BOOL, TIMESTAMP -> new Choice.Bits(all);
         };
@@ -89,7 +89,7 @@ public final class ExprCompiler {
         Eval b = operand(expr, 1);
         IntPredicate holds = sign(expr.op());
         return switch (expr.args().get(0).type()) {
-            case STRING -> new CompareText(a, b, holds);
+            case STRING, VECTOR -> new CompareText(a, b, holds);
             case FLOAT64 -> new CompareReal(a, b, holds);
             case INT64, BOOL, TIMESTAMP -> new CompareBits(a, b, holds);
         };
@@ -189,7 +189,7 @@ public final class ExprCompiler {
         @Override
         public long bits(Row row) {
             switch (type) {
-                case STRING -> a.text(row);
+                case STRING, VECTOR -> a.text(row);
                 case FLOAT64 -> a.real(row);
                 default -> a.bits(row);
             }

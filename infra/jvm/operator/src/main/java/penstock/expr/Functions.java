@@ -47,7 +47,7 @@ final class Functions {
         Type from = expr.args().get(0).type();
         return switch (expr.op()) {
             case "to_int64" -> switch (from) {
-                case STRING -> new TextToBits(a);
+                case STRING, VECTOR -> new TextToBits(a);
                 case FLOAT64 -> new RealToBits(a);
                 default -> new BitsToBits(a, bits -> bits);
             };

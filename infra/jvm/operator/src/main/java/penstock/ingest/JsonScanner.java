@@ -404,6 +404,12 @@ final class JsonScanner {
         }
     }
 
+    /** Does a number come next? */
+    boolean isNumber() {
+        int next = peek();
+        return next == '-' || next >= '0' && next <= '9';
+    }
+
     /** Reads a number by JSON's grammar; {@link #isInteger}, {@link #fits}, {@link #asLong} and {@link #asDouble} tell of it. */
     void number() throws BadRecord {
         number(false);

@@ -10,6 +10,7 @@ import java.util.function.LongSupplier;
 import java.util.stream.IntStream;
 import org.apache.flink.kafka.shaded.org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.flink.kafka.shaded.org.apache.kafka.common.header.Header;
+import penstock.number.FloatText;
 import penstock.plan.Cast;
 import penstock.plan.Column;
 import penstock.plan.Op;
@@ -54,6 +55,7 @@ public final class RowParser {
     // texts that are to be read as numbers and are not as they stand in the record
     private final JsonScanner texts = new JsonScanner();
     private final IsoTime iso = new IsoTime();
+    private final FloatText vector = new FloatText();
     // per slot: why its last value was bad, valid while anyBad; and was the object or array met in which it stands?
     private final Bad[] bads;
     private final boolean[] reached;
@@ -255,11 +257,58 @@ public final class RowParser {
                 if (node.elements.length > 0) {
                     array(row, in, node);
                 } else {
-                    in.skipValue();
-                    misfit(row, node, "an array");
+                    elements(row, in, node);
                 }
             }
             default -> number(row, in, node);
+        }
+    }
+
+    /** An array of which no path names an element: a vector, or a misfit. */
+    private void elements(Row row, JsonScanner in, Node node) throws BadRecord {
+        in.take('[');
+        in.enter();
+        vector.clear();
+        int count = 0;
+        boolean numbers = true;
+        boolean finite = true;
+        if (!in.tryTake(']')) {
+            do {
+                if (in.isNumber()) {
+                    in.number();
+                    float element = (float) in.asDouble();
+                    finite &= !Float.isInfinite(element);
+                    vector.add(element);
+                } else {
+                    in.skipValue();
+                    numbers = false;
+                }
+                count++;
+            } while (in.tryTake(','));
+            in.take(']');
+        }
+        in.leave();
+        for (int slot : node.slots) {
+            row.nulls[slot] = false;
+            if (columns[columnOf[slot]].type() == Type.VECTOR) {
+                vector(row, slot, count, numbers, finite);
+            } else {
+                wrong(slot, "an array");
+            }
+        }
+        misfitBelow(node, "an array");
+    }
+
+    private void vector(Row row, int slot, int count, boolean numbers, boolean finite) {
+        Column column = columns[columnOf[slot]];
+        if (count != column.dimensions()) {
+            flaw(slot, Bad.WRONG_TYPE, "is an array of " + count + " elements, not " + column.dimensions());
+        } else if (!numbers) {
+            flaw(slot, Bad.WRONG_TYPE, "is an array with an element that is no number");
+        } else if (!finite) {
+            flaw(slot, Bad.OUT_OF_RANGE, "is an array with an element beyond float32");
+        } else if (used[columnOf[slot]]) {
+            row.texts[slot] = vector.toString();
         }
     }
 
@@ -402,6 +451,9 @@ public final class RowParser {
             }
             case BOOL -> {
                 return cast.number() && bit(row, in, slot);
+            }
+            case VECTOR -> {
+                return false;
             }
         }
         return true;
@@ -550,7 +602,10 @@ public final class RowParser {
     }
 
     private String word(int slot) {
-        return columns[columnOf[slot]].type().name().toLowerCase(Locale.ROOT);
+        Column column = columns[columnOf[slot]];
+        return column.type() == Type.VECTOR
+                ? "an array of " + column.dimensions() + " numbers"
+                : column.type().name().toLowerCase(Locale.ROOT);
     }
 
     /** A value where paths go on. */
@@ -565,6 +620,10 @@ public final class RowParser {
             row.nulls[slot] = false;
             wrong(slot, shown);
         }
+        misfitBelow(node, shown);
+    }
+
+    private void misfitBelow(Node node, String shown) {
         for (int slot : node.below) {
             flaw(slot, Bad.WRONG_TYPE, "is in " + node.words + ", which is " + shown);
         }

@@ -3,6 +3,7 @@ package penstock.json;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.core.io.schubfach.DoubleToDecimal;
+import penstock.number.FloatText;
 import penstock.plan.Type;
 
 /**
@@ -91,6 +92,7 @@ public final class JsonWriter {
     public void value(Type type, long bits, String text) {
         switch (type) {
             case STRING -> text(text);
+            case VECTOR -> vector(text);
             case FLOAT64 -> real(Double.longBitsToDouble(bits));
             case BOOL -> bool(bits != 0);
             case INT64, TIMESTAMP -> integer(bits);
@@ -151,6 +153,18 @@ public final class JsonWriter {
         } else {
             general(value);
         }
+    }
+
+    /** Appends an array: each element as the double that it is. */
+    private void vector(String text) {
+        raw('[');
+        for (int i = 0; i < FloatText.size(text); i++) {
+            if (i > 0) {
+                raw(',');
+            }
+            real(FloatText.element(text, i));
+        }
+        raw(']');
     }
 
     private void sign(double value) {

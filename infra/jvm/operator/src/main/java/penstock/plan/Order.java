@@ -1,13 +1,16 @@
 package penstock.plan;
 
-/** The order of values: numbers by value, bools false before true, strings by Unicode code point. */
+/**
+ * The order of values: numbers by value, bools false before true, strings by Unicode code point, vectors by
+ * their first element that differs.
+ */
 public final class Order {
     private Order() {}
 
     /** Compares two values of one type: numbers by their bits, texts by themselves. */
     public static int compare(Type type, long bitsA, String textA, long bitsB, String textB) {
         return switch (type) {
-            case STRING -> compareText(textA, textB);
+            case STRING, VECTOR -> compareText(textA, textB);
             case FLOAT64 -> Double.compare(Double.longBitsToDouble(bitsA), Double.longBitsToDouble(bitsB));
             case INT64, BOOL, TIMESTAMP -> Long.compare(bitsA, bitsB);
         };

@@ -91,7 +91,8 @@ public final class PlanReader {
     }
 
     private static Column column(JsonNode node, boolean nullable) {
-        return new Column(node.get("name").asText(), type(node), nullable, cast(node.path("cast")));
+        int dimensions = Type.dimensions(node.get("type").asText());
+        return new Column(node.get("name").asText(), type(node), nullable, cast(node.path("cast")), dimensions);
     }
 
     private static Cast cast(JsonNode node) {
@@ -143,7 +144,7 @@ public final class PlanReader {
                 node.get("window").asInt(),
                 element(node),
                 index(node.path("by")),
-                parameters(node.path("parameters")),
+                parameters(node.path("parameters"), Type.dimensions(node.get("type").asText())),
                 list(node.path("ages"), JsonNode::asInt));
     }
 
@@ -153,12 +154,12 @@ public final class PlanReader {
         return Type.of(type.startsWith("list<") ? type.substring(5, type.length() - 1) : type);
     }
 
-    private static Parameters parameters(JsonNode node) {
+    private static Parameters parameters(JsonNode node, int dimensions) {
         JsonNode share = node.path("share");
         return new Parameters(
                 share.path(0).asLong(0),
                 share.path(1).asLong(1),
-                node.path("k").asInt(0),
+                node.path("k").asInt(dimensions),
                 list(node.path("edges"), PlanReader::bits));
     }
 
@@ -199,6 +200,7 @@ public final class PlanReader {
             case STRING -> value.textValue();
             case BOOL -> value.booleanValue();
             case INT64, TIMESTAMP -> value.longValue();
+            case VECTOR -> throw new PlanException("a constant is no vector");
         };
     }
 

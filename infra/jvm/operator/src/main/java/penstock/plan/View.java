@@ -51,7 +51,7 @@ public record View(
         return sources.stream().anyMatch(source -> source.id() != null);
     }
 
-    /** By argument: is it a string? */
+    /** By argument: does it travel as text? */
     public boolean[] textArgs() {
         boolean[] text = new boolean[args.size()];
         for (int a = 0; a < text.length; a++) {

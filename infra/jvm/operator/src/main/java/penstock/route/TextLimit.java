@@ -3,6 +3,7 @@ package penstock.route;
 import java.nio.charset.StandardCharsets;
 import penstock.plan.Column;
 import penstock.plan.Feature;
+import penstock.plan.Type;
 import penstock.plan.View;
 
 /**
@@ -28,7 +29,7 @@ final class TextLimit {
             add(key.name(), key.type().isText(), 2, 2);
         }
         for (Feature feature : view.features()) {
-            add(feature.name(), feature.type().isText(), 1, most(feature));
+            add(feature.name(), feature.type() == Type.STRING, 1, most(feature));
         }
         bytes = (int) Math.floorDiv(left, ESCAPED * Math.max(1, texts));
     }

@@ -71,7 +71,7 @@ final class ViewRoute {
         wheres = compileAll(compiler, view.wheres());
         limit = new TextLimit(view);
         textArgs = view.features().stream()
-                .filter(feature -> feature.type().isText())
+                .filter(feature -> feature.type() == Type.STRING)
                 .mapToInt(Feature::arg)
                 .distinct()
                 .sorted()
@@ -207,7 +207,7 @@ final class ViewRoute {
         for (int i = 0; i < args.length; i++) {
             Eval eval = argEvals[i];
             switch (args[i].type()) {
-                case STRING -> event.texts[i] = eval.text(row);
+                case STRING, VECTOR -> event.texts[i] = eval.text(row);
                 case FLOAT64 -> event.bits[i] = Double.doubleToRawLongBits(eval.real(row));
                 case INT64, BOOL, TIMESTAMP -> event.bits[i] = eval.bits(row);
             }

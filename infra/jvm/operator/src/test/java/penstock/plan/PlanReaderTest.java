@@ -18,7 +18,7 @@ class PlanReaderTest {
         assertEquals("v", view.name());
         Source source = view.sources().get(0);
         assertEquals(new Source("src", "ts", "id", null, source.columns(), 5, 1000, 0, false), source);
-        assertEquals(new Column("ts", Type.TIMESTAMP, false, Cast.PLAIN), view.sources().get(0).columns().get(0));
+        assertEquals(new Column("ts", Type.TIMESTAMP, false, Cast.PLAIN, 0), view.sources().get(0).columns().get(0));
         assertEquals(new Window(Window.Kind.SLIDING, "w", 10, 3, 0, 0), view.windows().get(0));
         assertEquals(
                 new Feature("f", "count", -1, 0, 0, Type.INT64, -1, new Parameters(0, 1, 0, List.of()), List.of()),
