@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What must come from the system: Python 3.11 with venv, OpenMP for LightGBM, a JDK of 17 or later, Maven, redis-server, openssl.
+# What must come from the system: Python 3.11 with venv, OpenMP for LightGBM, a JDK of 17 or later, Maven, openssl; and for
+# the tests redis-server and PostgreSQL.
 # As root on Debian they are installed when missing; otherwise one sentence says what to install. Chromium, in which the
 # tests look at the report page, is installed likewise, but nothing else needs it: without it those tests are skipped.
 set -euo pipefail
@@ -19,6 +20,9 @@ has_jdk() {
 
 has_openmp() { "$python" -c 'import ctypes; ctypes.CDLL("libgomp.so.1")' 2>/dev/null; }
 
+# Debian keeps the server's own programs in no PATH
+has_postgres() { compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || command -v postgres >/dev/null; }
+
 has() { command -v "$1" >/dev/null; }
 
 missing=()
@@ -27,6 +31,7 @@ has_openmp || missing+=(libgomp1)
 has_jdk || missing+=(default-jdk-headless)
 has mvn || missing+=(maven)
 has redis-server || missing+=(redis-server)
+has_postgres || missing+=(postgresql)
 has openssl || missing+=(openssl)
 can_install() { [[ "$(id -u)" -eq 0 ]] && has apt-get; }
 ! has chromium && ! has google-chrome && can_install && missing+=(chromium)

@@ -30,7 +30,7 @@ def command(context: Context, views: tuple[str, ...], at_ms: int) -> None:
     plans = [project.view(name).plan for name in views or project.views]
     apply(project)
     results = []
-    with open_store(project.folder) as store:
+    with open_store(project.folder, context.err.print) as store:
         for plan in plans:
             with context.progress(f"materialize {plan.name}", None) as progress:
                 results.append(materialize(project, plan, store, at_ms, progress=progress))

@@ -72,7 +72,7 @@ def infer(
         places = f"requests from {each.topic}, predictions to {each.plan.output}"
         told(f"{each.plan.name} {version}: {places}, as the group {group}")
     with ExitStack() as opened, answering(project.config):
-        store = opened.enter_context(open_store(project.folder))
+        store = opened.enter_context(open_store(project.folder, told))
         # a store that is down, or holds rows of other definitions, is found before there are requests
         inputs = [item for each in models for item in each.inputs]
         store.read_rows([(item.schema, []) for item in inputs])

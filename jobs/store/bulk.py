@@ -180,6 +180,11 @@ class BulkStore(ABC):
     def __exit__(self, *exception: object) -> None:
         self.disconnect()
 
+    @property
+    def promise(self) -> str | None:
+        """What the store promises less than compare-and-set, in a sentence; None: nothing."""
+        return None
+
     @abstractmethod
     def disconnect(self) -> None:
         """Ends the connections."""

@@ -43,6 +43,22 @@ def unpack_batch_clock(clock: bytes) -> tuple[int, int, int]:
     return t - _SIGN, seq - _SIGN, generation - _SIGN
 
 
+def wins(new: bytes, held: bytes) -> bool:
+    """Does a row with the one packed clock take the place of a row with the other? As ``apply_row.lua`` has it."""
+    t, seq, generation, until = _parts(new)
+    held_t, held_seq, held_generation, held_until = _parts(held)
+    if seq or held_seq or generation == held_generation:
+        return (t, seq, until) > (held_t, held_seq, held_until)
+    return held_t <= until if generation > held_generation else t > held_until
+
+
+def _parts(clock: bytes) -> tuple[int, int, int, int]:
+    """``t``, ``seq``, the generation and ``until``; of a row of the stream the last two are 0."""
+    full = clock if len(clock) == _BATCH.size else clock + 2 * _PAIR.pack(_SIGN, _SIGN)[: _PAIR.size // 2]
+    t, seq, generation, until = (part - _SIGN for part in _BATCH.unpack(full))
+    return t, seq, generation, until
+
+
 def unpack_clocks(cells: Sequence[Cell]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """``t`` and ``seq`` of each packed clock; ABSENT where there is none."""
     pairs = np.frombuffer(b"".join([(cell or _NOTHING)[: _PAIR.size] for cell in cells]), dtype=">u8").astype(np.uint64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,6 @@ from penstock.jobs.store.bulk import BulkStore
 
 if TYPE_CHECKING:
     from feast.repo_config import RepoConfig
-
-_TYPES = ("penstock.jobs.store.sqlite.PenstockSqliteOnlineStore", "penstock.jobs.store.redis.PenstockRedisOnlineStore")
 
 
 def repository(folder: Path) -> RepoConfig:
@@ -37,16 +36,19 @@ def repository(folder: Path) -> RepoConfig:
     return config
 
 
-def open_store(folder: Path) -> BulkStore:
+def open_store(folder: Path, told: Callable[[str], None] = lambda line: None) -> BulkStore:
     """The store of the repository in ``folder`` (the one with ``feature_store.yaml``), opened on its project.
 
-    Raises UsageError when the configuration is missing or wrong, or names a store without compare-and-set.
+    ``told`` gets a line where it promises less than compare-and-set. Raises UsageError when the configuration is
+    missing or wrong.
     """
     from feast.infra.online_stores.helpers import get_online_store_from_config
 
+    from penstock.jobs.store.feast_store import FeastStore
+
     config = repository(folder)
-    store: type = type(get_online_store_from_config(config.online_store))
-    if not issubclass(store, BulkStore):
-        where = str(folder / "feature_store.yaml")
-        raise UsageError(f"{store.__name__} has no compare-and-set", where=where, allowed=" or ".join(_TYPES))
-    return store.opened(config)
+    kind: type = type(get_online_store_from_config(config.online_store))
+    store = (kind if issubclass(kind, BulkStore) else FeastStore).opened(config)
+    if store.promise is not None:
+        told(f"warning: {store.promise}")
+    return store

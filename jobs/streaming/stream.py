@@ -317,7 +317,7 @@ def _write(
     progress: Callable[[WriterCounts], None],
     done: threading.Event,
 ) -> WriterCounts:
-    with open_store(project.folder) as store, reader(project) as rows:
+    with open_store(project.folder, say) as store, reader(project) as rows:
         # a store that is down, or holds rows of other definitions, is found before there are rows
         store.read_rows([(schema_of(plan), []) for plan in plans])
         store.wait_while_away(Patience(done, say))

@@ -71,7 +71,8 @@ def test_where_no_vector_can_be_it_is_refused(tmp_path: Path, text: str, what: s
 def test_a_model_takes_a_vector_and_no_constraint_of_one(tmp_path: Path) -> None:
     table = "Table('t', history='t', key='k', columns=dict(k='string', e='float32[3]'))"
     stream = "Stream('s', topic='s', time='ts', columns=dict(k='string', y='float64'))"
-    model = f"t = {table}\ns = {stream}\nModel('m', on=s, inputs=[t], label=s.y, output='o', monotone={{'t.e': 1}})"
+    asked = "on=s, inputs=[t], label=s.y, output='o', objective='l2', monotone={'t.e': 1}"
+    model = f"t = {table}\ns = {stream}\nModel('m', {asked})"
     assert refused(tmp_path, model).what == "monotone= of t.e, which is float32[3], is 1"
 
 
