@@ -31,6 +31,8 @@ from penstock.jobs.store.rows import ViewSchema
 
 T = TypeVar("T")
 Read = tuple[datetime | None, dict[str, Value] | None]
+#: Entity key, values, event time, and of batch the time of its generation.
+Row = tuple[EntityKey, dict[str, Value], datetime, datetime | None]
 
 #: The value that is a row's clock.
 CLOCK = "_clock"
@@ -81,7 +83,7 @@ class FeastStore(BulkStore):
             some = range(start, min(start + _AT_ONCE, len(rows.keys)))
             keys = [_entity_key(rows.keys[place]) for place in some]
             held = [_clock_of(read) for read in self._read(view, keys, [CLOCK])]
-            newer = [
+            newer: list[Row] = [
                 (
                     key,
                     {**_values(rows.names, cells[place]), CLOCK: Value(bytes_val=clocks[place])},
@@ -91,10 +93,7 @@ class FeastStore(BulkStore):
                 for place, key, clock in zip(some, keys, held, strict=True)
                 if clock is None or wins(clocks[place], clock)
             ]
-            if newer:
-                self._ask(
-                    lambda store, rows=newer: store.online_write_batch(self._config, self._views[view], rows, None)
-                )
+            self._put(view, newer)
             written += len(newer)
         return written
 
@@ -105,16 +104,12 @@ class FeastStore(BulkStore):
                 entities = [_entity_key(key) for key in keys]
                 held = self._read(schema.name, entities, [CLOCK])
                 nothing = {name: Value() for name in (*schema.feature_names, CLOCK)}
-                gone = [
+                gone: list[Row] = [
                     (key, nothing, moment, None)
                     for key, (moment, _) in zip(entities, held, strict=True)
                     if moment is not None
                 ]
-                if gone:
-                    view = self._views[schema.name]
-                    self._ask(
-                        lambda store, rows=gone, view=view: store.online_write_batch(self._config, view, rows, None)
-                    )
+                self._put(schema.name, gone)
 
     def _rows_of_batch(self, schema: ViewSchema) -> Iterator[tuple[bytes, int, int]]:
         """None: Feast's interface lists no keys."""
@@ -134,8 +129,8 @@ class FeastStore(BulkStore):
             reads |= dict(zip(some, rows, strict=True))
         found = [reads.get(key, (None, None)) for key in request.keys]
         t, seq = unpack_clocks([_clock_of(read) for read in found])
-        rows = [{} if values is None or at == ABSENT else values for (_, values), at in zip(found, t, strict=True)]
-        return Cells(schema, t, seq, [[_cell(row, name) for row in rows] for name in schema.feature_names])
+        values = [{} if of is None or at == ABSENT else of for (_, of), at in zip(found, t, strict=True)]
+        return Cells(schema, t, seq, [[_cell(row, name) for row in values] for name in schema.feature_names])
 
     def _read(self, view: str, keys: list[EntityKey], names: list[str]) -> list[Read]:
         """Each key's event time and values, in the order of the keys."""
@@ -143,6 +138,10 @@ class FeastStore(BulkStore):
             return []
         rows: list[Read] = self._ask(lambda store: store.online_read(self._config, self._views[view], keys, names))
         return rows
+
+    def _put(self, view: str, rows: list[Row]) -> None:
+        if rows:
+            self._ask(lambda store: store.online_write_batch(self._config, self._views[view], rows, None))
 
     # -- notes -----------------------------------------------------------------------------------------------------
 
@@ -184,8 +183,7 @@ class FeastStore(BulkStore):
         return values or {}
 
     def _put_note(self, view: str, **values: Value) -> None:
-        row = (_note_key(view), {**self._note(view), **values}, datetime.now(UTC), None)
-        self._ask(lambda store: store.online_write_batch(self._config, self._views[_NOTES.name], [row], None))
+        self._put(_NOTES.name, [(_note_key(view), {**self._note(view), **values}, datetime.now(UTC), None)])
 
     # -- the store -------------------------------------------------------------------------------------------------
 

@@ -26,7 +26,8 @@ from feast.infra.online_stores.helpers import _mmh3, _redis_key_prefix, compute_
 from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreConfig
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
-from redis.exceptions import NoScriptError
+from redis.cluster import RedisCluster
+from redis.exceptions import NoScriptError, TryAgainError
 
 from penstock.features.errors import PenstockError
 from penstock.jobs.store.bulk import BulkStore, EncodedRows, KeyRequest
@@ -37,6 +38,7 @@ from penstock.jobs.store.feast_views import check_definition
 from penstock.jobs.store.packed import Features, OtherLayout, layout_of, split
 from penstock.jobs.store.patience import StoreAway
 from penstock.jobs.store.protos import encode_feast_rows
+from penstock.jobs.store.redis_cluster import exchange_cluster, slots_of
 from penstock.jobs.store.redis_errors import REDIS_ERRORS, cause_of
 from penstock.jobs.store.resp import Command, bulk, exchange, head
 from penstock.jobs.store.rows import ViewSchema
@@ -213,29 +215,40 @@ class PenstockRedisOnlineStore(BulkStore, RedisOnlineStore):
 
     def _applied(self, client: Any, commands: list[Command]) -> int:
         try:
-            return sum(exchange(client, commands))
-        except NoScriptError:  # the server was restarted; rows that it has taken since are not written twice
+            return sum(self._exchange(client, commands, lasting=True))
+        except NoScriptError:  # a server was restarted, or is a new master; rows that it has taken stay as they are
             _load_script(client)
-            return sum(exchange(client, commands))
+            return sum(self._exchange(client, commands, lasting=True))
+
+    def _exchange(self, client: Any, commands: Sequence[Command], *, lasting: bool = False) -> list[Any]:
+        """The replies to all commands, in order; ``lasting``: they write."""
+        if isinstance(client, RedisCluster):
+            return exchange_cluster(client, commands, lasting, self._forget_client)
+        return exchange(client.connection_pool, [packed for _, packed in commands])
 
     def _erase(self, batch: list[tuple[ViewSchema, list[bytes]]]) -> None:
         with self._answering(self._config):
             client = self._get_client(self._config.online_store)
             commands = [command for schema, keys in batch for command in _erase_commands(self._config, schema, keys)]
             for start in range(0, len(commands), _ROWS_AT_ONCE):
-                exchange(client, commands[start : start + _ROWS_AT_ONCE])
+                self._exchange(client, commands[start : start + _ROWS_AT_ONCE], lasting=True)
 
     def _rows_of_batch(self, schema: ViewSchema) -> Iterator[tuple[bytes, int, int]]:
         with self._answering(self._config):
             client, project = self._get_client(self._config.online_store), self._config.project.encode()
+            before = slots_of(client)
             names = client.scan_iter(_pattern(schema, project), count=_KEYS_SCANNED)
             field = f"_clock:{schema.name}".encode()
             while some := list(islice(names, _ROWS_AT_ONCE)):
                 commands = [(name, head(3, b"HGET", name, field)) for name in some]
-                for name, clock in zip(some, exchange(client, commands), strict=True):
+                for name, clock in zip(some, self._exchange(client, commands), strict=True):
                     t, seq, generation = unpack_batch_clock(clock) if clock else (0, 1, 0)
                     if seq == 0:
                         yield name.removesuffix(project), t, generation
+            if slots_of(client) != before:
+                raise TryAgainError(  # type: ignore[no-untyped-call]
+                    "slots have moved while all keys were looked at: some may not have been seen"
+                )
 
     def _fetch(self, requests: list[KeyRequest]) -> list[Columns]:
         fields = [_fields(request.schema.name, request.schema.features) for request in requests]
@@ -268,7 +281,7 @@ class PenstockRedisOnlineStore(BulkStore, RedisOnlineStore):
                 for places in groups
             ]
             client = self._get_client(self._config.online_store)
-            replies = iter(exchange(client, list(chain.from_iterable(commands))))
+            replies = iter(self._exchange(client, list(chain.from_iterable(commands))))
         found: dict[int, list[Sequence[Cell]]] = {}
         for places in groups:
             columns = iter(_columns(requests[places[0]].keys, replies, sum(len(wanted[place]) for place in places)))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from redis._parsers.hiredis import NOT_ENOUGH_DATA
-from redis.cluster import RedisCluster
 from redis.connection import ConnectionPool
 from redis.exceptions import RedisError, ResponseError
 
@@ -24,46 +23,30 @@ def head(arguments: int, *first: bytes) -> bytes:
     return b"*%d\r\n" % arguments + b"".join(map(bulk, first))
 
 
-def exchange(client: Any, commands: Sequence[Command]) -> list[Any]:
-    """Sends all commands, to each node at once, and returns their replies in order; bytes stay bytes.
+def exchange(pool: ConnectionPool, packed: Sequence[bytes]) -> list[Any]:
+    """Sends all commands to one server at once, and returns their replies in order; bytes stay bytes.
 
     Raises ``redis.exceptions.RedisError``, a command's error reply included (the first one).
     """
-    if isinstance(client, RedisCluster):
-        return _exchange_cluster(client, commands)
-    return _exchange_node(client.connection_pool, [packed for _, packed in commands])
-
-
-def _exchange_cluster(client: Any, commands: Sequence[Command]) -> list[Any]:
-    nodes: dict[str, Any] = {}
-    places: dict[str, list[int]] = {}
-    for place, (key, _) in enumerate(commands):
-        node = client.get_node_from_key(key)
-        nodes[node.name] = node
-        places.setdefault(node.name, []).append(place)
-    replies: list[Any] = [None] * len(commands)
-    for name, mine in places.items():
-        pool = client.get_redis_connection(nodes[name]).connection_pool
-        for place, reply in zip(mine, _exchange_node(pool, [commands[i][1] for i in mine]), strict=True):
-            replies[place] = reply
+    replies = node_replies(pool, packed, len(packed))
+    for reply in replies:
+        if isinstance(reply, RedisError):
+            raise reply
     return replies
 
 
-def _exchange_node(pool: ConnectionPool, packed: Iterable[bytes]) -> list[Any]:
-    message = list(packed)
+def node_replies(pool: ConnectionPool, packed: Sequence[bytes], count: int) -> list[Any]:
+    """The replies to so many commands, an error reply in the place of its own."""
     connection = pool.get_connection()
     done = False
     try:
-        connection.send_packed_command([b"".join(message)])
-        replies = _replies(connection, len(message))
+        connection.send_packed_command([b"".join(packed)])
+        replies = _replies(connection, count)
         done = True
     finally:
         if not done:  # replies still under way would answer the next command
             connection.disconnect()
         pool.release(connection)
-    for reply in replies:
-        if isinstance(reply, RedisError):
-            raise reply
     return replies
 
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from penstock import Model, Stream
 from penstock.features.plan import ModelPlan
 from penstock.jobs.batch.parts import BEFORE, FINGERPRINT, FROM, TO
-from penstock.jobs.models.arrays import ARROW_TYPES
+from penstock.jobs.models.arrays import arrow_type
 from penstock.jobs.parquet.checksums import PLACEHOLDER, add_checksum
 
 COLUMNS = {"x": "float64", "n": "int64", "kind": "string", "gift": "bool", "placed": "timestamp"}
@@ -66,7 +66,7 @@ def write_set(
         TO: str(span[1]).encode(),
     }
     metadata |= PLACEHOLDER
-    schema = pa.schema([pa.field(name, ARROW_TYPES[type]) for name, type in types.items()], metadata=metadata)
+    schema = pa.schema([pa.field(name, arrow_type(type)) for name, type in types.items()], metadata=metadata)
     pq.write_table(pa.table([pa.array(columns[f.name], f.type) for f in schema], schema=schema), file)
     add_checksum(file)
     return file
