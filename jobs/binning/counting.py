@@ -54,7 +54,8 @@ class Counting:
             return None
         rows = [orjson.loads(vector) for vector in vectors]
         columns = {
-            feature.name: Values.of(feature.type, [row[feature.name] for row in rows]) for feature in trained.features
+            feature.name: Values.of(feature.type, [_entry(row, feature.name) for row in rows])
+            for feature in trained.features
         }
         return count_all([feature.bins for feature in trained.features], columns)
 
@@ -62,6 +63,14 @@ class Counting:
         """Of labels, None for null."""
         trained = self.trained(version)
         return None if trained is None else label_counts(self._plan, trained.label.bins, labels)
+
+
+def _entry(row: dict[str, Any], name: str) -> Any:
+    """A feature's value, or an element of the vector that it belongs to."""
+    if name in row:
+        return row[name]
+    owner, _, place = name.rpartition(".")
+    return None if row[owner] is None else row[owner][int(place)]
 
 
 def trained_of(models: Models, model: str, version: str) -> Trained | None:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from penstock.jobs.binning.bins import Bins, Counts, Doubles, bins_of, label_bins
 from penstock.jobs.binning.blocks import HOUR_MS, Blocks, blocks_of
 from penstock.jobs.binning.statistics import Reference
+from penstock.jobs.models.arrays import entries_of
 from penstock.jobs.models.kernel.forest import read_forest
 
 FORMAT = 1
@@ -50,7 +51,9 @@ class TrainedFeature(_Part):
 
 
 class Trained(_Part):
-    """``features``: of the vector, in its order; ``label``; ``blocks``: how many the trained rows have."""
+    """``features``: of the vector, in its order, each element of a table's vector by itself; ``label``; ``blocks``: how
+    many the trained rows have.
+    """
 
     format: int
     features: tuple[TrainedFeature, ...]
@@ -72,12 +75,12 @@ def trained(
     label: Doubles,
     t: npt.NDArray[np.int64],
 ) -> Trained:
-    """Of the n rows that a model (LightGBM's text) was trained on. ``matrix`` (n, features) and ``label`` (n,) as the
+    """Of the n rows that a model (LightGBM's text) was trained on. ``matrix`` (n, entries) and ``label`` (n,) as the
     model learned them; ``t``: (n,), their times in milliseconds.
     """
     hours, place = np.unique(t // HOUR_MS * HOUR_MS, return_inverse=True)
     windows = blocks_of(hours, np.bincount(place, minlength=len(hours)))
-    bins = bins_of(features, categories, read_forest(model))
+    bins = bins_of(entries_of(features), categories, read_forest(model))
     every = [_feature(each, column, place, windows) for each, column in zip(bins, matrix.T, strict=True)]
     own = _feature(label_bins(label, classes), label, place, windows)
     return Trained(format=FORMAT, features=tuple(every), label=own, blocks=len(windows))

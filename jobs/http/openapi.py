@@ -13,6 +13,7 @@ from fastapi.openapi.utils import get_openapi
 
 from penstock.features.compilers.duckdb.events import source_query
 from penstock.features.compilers.duckdb.types import quote
+from penstock.features.dimensions import dimensions
 from penstock.features.errors import PenstockError
 from penstock.features.plan import ColumnPlan
 from penstock.jobs.batch.database import explained, prepare
@@ -28,6 +29,16 @@ _TYPES: dict[str, dict[str, Any]] = {
     "bool": {"type": "boolean"},
     "timestamp": {"type": "integer", "format": "int64", "description": "milliseconds since the epoch, UTC"},
 }
+
+
+def _type(name: str) -> dict[str, Any]:
+    """Of a value, or of a table's vector."""
+    size = dimensions(name)
+    if size is None:
+        return _TYPES[name]
+    return {"type": "array", "items": {"type": "number", "format": "float"}, "minItems": size, "maxItems": size}
+
+
 _CLOCK = {"type": ["integer", "null"], "format": "int64"}
 _TEXT = {"type": "string"}
 
@@ -99,7 +110,7 @@ def answer_schema(model: Answering) -> dict[str, Any]:
         **dict.fromkeys(("model", "version", "runtime", "fingerprint"), _TEXT),
         "t": _TYPES["timestamp"],
         "views": _object(views),
-        "vector": _object({str(item.name): _nullable(_TYPES[item.type]) for item in plan.vector}),
+        "vector": _object({str(item.name): _nullable(_type(item.type)) for item in plan.vector}),
         "stale": {"type": "boolean"},
         "ahead_ms": _TYPES["int64"],
     }

@@ -124,9 +124,9 @@ class Matrices:
 
 
 def entries_of(features: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """The matrix's columns, as name and type: of a vector its elements, of type float32."""
+    """The matrix's columns, as name and type: of a vector its elements, each a float64."""
     return [
-        (entry, type if dimensions(type) is None else "float32")
+        (entry, type if dimensions(type) is None else "float64")
         for name, type in features
         for entry in entries(name, type)
     ]

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from penstock.features.dimensions import dimensions
 from penstock.features.errors import UsageError, did_you_mean
 from penstock.features.exact_sums import exact_mean
 from penstock.features.plan import ModelPlan
@@ -107,7 +108,7 @@ def report(
 
 
 def _check_slices(plan: ModelPlan, slices: Sequence[str]) -> None:
-    known = ["t", *(item.name for item in plan.vector)]
+    known = ["t", *(item.name for item in plan.vector if dimensions(item.type) is None)]
     for name in slices:
         if name not in known:
             raise UsageError(

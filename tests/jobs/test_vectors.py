@@ -20,6 +20,7 @@ from penstock.jobs.audit.batch import MOMENTS
 from penstock.jobs.audit.run import audit
 from penstock.jobs.batch.backfill import backfill
 from penstock.jobs.batch.parts import part_rows
+from penstock.jobs.binning.counting import Counting, trained_of
 from penstock.jobs.cli import penstock
 from penstock.jobs.exchange.importing import import_model
 from penstock.jobs.explain.run import explain
@@ -194,6 +195,19 @@ def test_trees_read_the_elements_by_name_and_a_vector_has_the_sum_of_their_share
     shares = model.contributions(columns)
     assert shares.shape == (50, 1, len(model.metadata.features) + 1)
     assert shares.sum(axis=2).ravel() == pytest.approx(model.booster.predict(rows, raw_score=True))
+
+
+def test_drift_is_counted_by_element(project: Project) -> None:
+    model, plan = trained(project), project.model("click").model_plan
+    table = pq.read_table(training_file(project)).slice(0, N - 500)
+    names = [item.name for item in plan.vector]
+    vectors = [orjson.dumps({name: row[name] for name in names}) for row in table.to_pylist()]
+    models = project.config.state / "models"
+    known = trained_of(models, "click", model.version)
+    assert known is not None and [feature.name for feature in known.features] == ENTRIES
+    found = Counting(models, plan).vectors(model.version, vectors)
+    assert found is not None
+    assert found.tolist() == [count for feature in known.features for count in feature.counts]
 
 
 def test_the_parts_hold_lists_and_the_store_gives_their_bits(project: Project) -> None:
