@@ -21,6 +21,8 @@ Doubles = npt.NDArray[np.float64]
 
 #: What the label is called beside the features.
 LABEL = "label"
+#: What LightGBM writes for an infinite threshold.
+_BEYOND = 1e300
 #: Shares of trained labels between which the label's bins lie, its tails apart.
 LABEL_SHARES = (0.001, 0.01, *(n / 20 for n in range(1, 20)), 0.99, 0.999)
 
@@ -69,7 +71,8 @@ class Bins:
 
 def bins_of(features: Sequence[tuple[str, str]], categories: Mapping[str, Sequence[str]], forest: Forest) -> list[Bins]:
     """Of each feature (name and type, in the model's order)."""
-    numeric = (forest.decision & CATEGORICAL) == 0
+    # a threshold beyond all numbers tells nulls from numbers, and has no bin of its own
+    numeric = ((forest.decision & CATEGORICAL) == 0) & (np.abs(forest.threshold) < _BEYOND)
     return [
         Bins(name, type, categories=tuple(categories.get(name, ())))
         if type == "string"

@@ -144,9 +144,9 @@ def _quality(console: Console, world: World) -> None:
     model = load_current(world.project.config.models_at, world.plan)
     known = [n for n, label in enumerate(world.labels) if label is not None]
     _send(world, world.records(model, 0, len(world.rows)), known)
-    began = time.perf_counter()
+    began, busy = time.perf_counter(), time.process_time()
     catch_up(world.project, MODEL)
-    took = time.perf_counter() - began
+    took, busy = time.perf_counter() - began, time.process_time() - busy
     with open_ledger(world.project, world.plan) as ledger:
         (score,) = by_version(ledger.scores()).values()
     values = model.predict_table(world.table)[known]
@@ -154,8 +154,8 @@ def _quality(console: Console, world: World) -> None:
     batch = metrics_of(world.plan.objective, values, label, np.ones(len(known)))
     console.print(f"live {score.metrics}, {score.words()}")
     console.print(f"batch over the same ids has the same bits: {batch == score.metrics}")
-    rate = (len(world.rows) + len(known)) / took
-    console.print(f"taken in: {rate:,.0f} records/s, predictions and labels together, into the ledger on disk")
+    records = len(world.rows) + len(known)
+    console.print(f"{records:,} records into the ledger: {records / took:,.0f}/s, {1e6 * busy / records:.0f} us each")
 
 
 def _drift(console: Console, title: str, world: World, file: Path) -> None:
@@ -167,9 +167,9 @@ def _drift(console: Console, title: str, world: World, file: Path) -> None:
         watching = Watching(ledger, world.plan, world.project.config.models_at, lambda line: told.append((now, line)))
         for answers, outcomes in _steps(world, model):
             ledger.add(answers, outcomes, {})
-            now, began = answers[-1].t, time.perf_counter()
+            now, began = answers[-1].t, time.process_time()
             figures = watching.look()
-            spent, looks = spent + time.perf_counter() - began, looks + 1
+            spent, looks = spent + time.process_time() - began, looks + 1
             ratio = max([ratio, *(each.psi / each.limit for each in figures.values())])
             excess = max([excess, *(each.excess for each in figures.values())])
         found = report(ledger, world.plan)
@@ -225,11 +225,11 @@ def _retraining(console: Console, world: World) -> None:
         records = world.records(model, first, end)
         served[first:end] = [record["value"] for record in records]
         _send(world, records, [n for n in range(first, end) if world.labels[n] is not None])
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.process_time()
         found = retraining.round()
-        took = time.perf_counter() - began
+        took, busy = time.perf_counter() - began, time.process_time() - busy
         if found is not None:
-            console.print(f"{time_words(high)}: from the labels in their topic to the end {took:.1f} s")
+            console.print(f"{time_words(high)}: {took:.1f} s from labels to the end, {busy:.1f} s of processor")
             console.print(f"  {found.summary()}")
     label = np.array([np.nan if each is None else each for each in world.labels])
     own = frozen.predict_table(world.table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +12,13 @@ import pytest
 
 from penstock.features.span import Span
 from penstock.features.vector import Values
-from penstock.jobs.binning.bins import Bins, count_all, label_bins, slices_of
+from penstock.jobs.binning.bins import Bins, bins_of, count_all, label_bins, slices_of
 from penstock.jobs.binning.blocks import HOUR_MS, ROWS, blocks_of
 from penstock.jobs.binning.counting import Counting, label_counts, trained_of
 from penstock.jobs.binning.statistics import Reference, null_share, unseen_share
 from penstock.jobs.models.arrays import values_of
 from penstock.jobs.models.folder import LoadedModel, load_current
+from penstock.jobs.models.kernel.forest import CATEGORICAL, read_forest
 from penstock.jobs.training.train import train
 from tests.jobs.models.examples import CUT, END, plan, rows, write_set
 
@@ -73,6 +75,16 @@ def test_stream_and_batch_count_the_same(model: LoadedModel, tmp_path: Path) -> 
     assert kinds[-2] == 1 and unseen_share(bins[2], kinds) == 1 / 500
     assert null_share(kinds) == sum(kind is None for kind in table["kind"]) / 500
     assert counting.vectors("20990101T000000Z-0123456789ab", vectors) is None
+
+
+def test_a_threshold_beyond_all_numbers_is_no_edge(model: LoadedModel) -> None:
+    forest = read_forest(model.read().decode())
+    numeric = np.flatnonzero((forest.decision & CATEGORICAL) == 0)
+    threshold = forest.threshold.copy()
+    threshold[numeric[:3]] = [np.inf, 1e300, -1e300]
+    found = bins_of(model.metadata.features, {}, dataclasses.replace(forest, threshold=threshold))
+    edges = [edge for bins in found for edge in bins.edges]
+    assert edges and np.abs(edges).max() < 1e300
 
 
 def test_labels_have_bins_of_their_own() -> None:
