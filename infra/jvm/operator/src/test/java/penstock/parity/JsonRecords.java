@@ -44,7 +44,7 @@ final class JsonRecords implements Collector<Row> {
         return switch (column.type()) {
             case FLOAT64 -> Double.doubleToRawLongBits(number / 100.0);
             case BOOL -> number & 1;
-            case INT64, TIMESTAMP, STRING -> number;
+            case INT64, TIMESTAMP, STRING, VECTOR -> number;
         };
     }
 
