@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from penstock.jobs.ahead.keys import Keys, listed, requested
-from penstock.jobs.ahead.rests import Rests
+from penstock.jobs.ahead.rests import clocks_of, text_of
 from penstock.jobs.ahead.view import AheadView, keep
 from penstock.jobs.http.body import BodyRecord
 from penstock.jobs.models.folder import LoadedModel, load_current
@@ -108,28 +108,30 @@ class _Fill:
         self._blank: dict[str, Any] = {str(column.name): None for column in plan.on.columns}
         self._time = plan.on.time_column
         self._model, self._view, self._store = model, view, store
-        self._rests, self._lookup = Rests(inputs, store), Lookup(inputs, store)
+        self._inputs, self._lookup = inputs, Lookup(inputs, store)
         self._predicting = Predicting(plan, inputs, lineup_of(model), Recent())
 
     def write(self, keys: Keys, report: Filled) -> None:
         """What is written rests on rows that were there before and after the answers were computed."""
         now = time.time_ns() // 1_000_000
         requests = [self._request(key, now) for key in keys]
-        before = self._rests.look(requests, 1.0)
+        rows = [request.row for request in requests]
+        before = clocks_of(self._inputs, self._store, rows)
         self._lookup.read(requests, [], 1.0)
         answers = self._predicting.predict(requests).answers.reshape(len(keys), -1).tolist()
-        after = self._rests.look([replace(request) for request in requests], 1.0)
+        after = clocks_of(self._inputs, self._store, rows)
         report.keys += len(keys)
-        rows: list[FeatureRow] = []
+        written: list[FeatureRow] = []
         for key, request, numbers, first, last in zip(keys, requests, answers, before, after, strict=True):
             if request.bad is not None:
                 report.dead += 1
             elif first != last:
                 report.changed += 1
             else:
-                rows.append(FeatureRow(key, now, 1, (*numbers, self._model.version, first)))
-        self._store.write_views([(self._view.schema, rows)])
-        report.written += len(rows)
+                written.append(FeatureRow(key, now, 1, (*numbers, self._model.version, text_of(first))))
+        self._store.write_views([(self._view.schema, written)])
+        self._store.note_batch(self._view.name)
+        report.written += len(written)
 
     def _request(self, key: Sequence[Any], now: int) -> Request:
         row = self._blank | dict(zip(self._view.columns, key, strict=True)) | {self._time: now}

@@ -7,56 +7,42 @@ answer would still be computed from the same values.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from penstock.jobs.serving.inputs import Input
-from penstock.jobs.serving.lookup import Lookup
-from penstock.jobs.serving.requests import Request
+import numpy as np
+
+from penstock.features.ingest import Row
+from penstock.jobs.serving.inputs import Input, Rows
+from penstock.jobs.serving.requests import Found
 from penstock.jobs.store.bulk import BulkStore
-from penstock.jobs.store.bulk import Request as StoreRequest
 from penstock.jobs.store.clock import ABSENT, unpack_clocks
 from penstock.jobs.store.columns import Columns
 
-
-@dataclass(frozen=True)
-class Clocks(Columns):
-    """Rows without their features: ``packed`` tells each row from every other one of its key."""
-
-    packed: Sequence[bytes]
+#: Of each input the packed clock of its row; empty without a row.
+Clocks = tuple[bytes, ...]
 
 
-class ClockRows:
-    """Gives the clocks of rows in the place of the rows."""
-
-    def __init__(self, store: BulkStore) -> None:
-        self._store = store
-
-    def read_rows(self, requests: Sequence[StoreRequest]) -> list[Columns]:
-        """As ``BulkStore.read_rows``, without features."""
-        clocks = self._store.read_clocks(requests)
-        return [_columns(request, packed) for request, packed in zip(requests, clocks, strict=True)]
+def clocks_of(inputs: Sequence[Input], store: BulkStore, rows: Sequence[Row]) -> list[Clocks]:
+    """What requests rest on now, in one read of the store. Raises PenstockError."""
+    packed = store.read_clocks([(item.schema, item.keys(rows)) for item in inputs])
+    return list(zip(*packed, strict=True))
 
 
-def _columns(request: StoreRequest, packed: Sequence[bytes]) -> Columns:
-    schema, _ = request
-    t, seq = unpack_clocks(packed)
-    return Clocks(schema, t, seq, t != ABSENT, (), packed)
+def text_of(clocks: Clocks) -> str:
+    """As it is kept: hex, ``-`` without a row."""
+    return " ".join(clock.hex() or "-" for clock in clocks)
 
 
-class Rests:
-    """Finds out what requests rest on now."""
+def read_text(text: str) -> Clocks:
+    """The inverse of ``text_of``."""
+    return tuple(b"" if part == "-" else bytes.fromhex(part) for part in text.split(" "))
 
-    def __init__(self, inputs: Sequence[Input], store: BulkStore) -> None:
-        self._lookup = Lookup(inputs, ClockRows(store))
-        self._inputs = range(len(inputs))
 
-    def look(self, requests: Sequence[Request], now: float) -> list[str]:
-        """A text for each request, which is another one when any of its rows is. Fills ``found``, without features."""
-        self._lookup.read(requests, [], now)
-        return [" ".join(self._text(request, number) for number in self._inputs) for request in requests]
+def rows_of(inputs: Sequence[Input], row: Row, clocks: Clocks) -> dict[int, Found]:
+    """The rows of one request without their features, as ``Request.found`` has them."""
+    return {number: _row(item, row, clock) for number, (item, clock) in enumerate(zip(inputs, clocks, strict=True))}
 
-    def _text(self, request: Request, number: int) -> str:
-        found = request.found[number]
-        columns = found.rows.columns
-        assert isinstance(columns, Clocks)
-        return columns.packed[found.place].hex() or "-"
+
+def _row(item: Input, row: Row, clock: bytes) -> Found:
+    t, seq = unpack_clocks([clock])
+    present = np.array([bool(clock) and t[0] != ABSENT])
+    return Found(Rows(item, item.keys([row]), Columns(item.schema, t, seq, present, ())), 0)
