@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from penstock.features.errors import UsageError
 from penstock.jobs.ahead.keys import Keys, listed, requested
 from penstock.jobs.ahead.rests import clocks_of, text_of
 from penstock.jobs.ahead.view import AheadView, keep
@@ -80,6 +81,10 @@ def predict_to_store(
     PenstockError as ``penstock infer`` does.
     """
     plan = project.model(model_name).model_plan
+    if plan.by is not None:
+        raise UsageError(
+            f"{plan.name} has versions for values of a column", where=plan.name, allowed="a model without by="
+        )
     model = load_current(project.config.models_at, plan)
     check_moment(model)
     view = AheadView(plan, inputs_of(plan, project.plans), max(1, len(model.metadata.outputs)))

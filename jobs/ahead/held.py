@@ -52,14 +52,17 @@ class Held:
     def ready(self, requests: Sequence[Request], model: LoadedModel, now: float) -> tuple[Predicted | None, list[int]]:
         """The answers of a version that hold for some of the requests, and the places of the others.
 
-        An answer holds if each row that it rests on is the store's row now. ``now``: monotonic seconds. Requests that
-        are not answered are as they were. Raises PenstockError.
+        An answer holds if each row that it rests on is the store's row now. Where some request has no answer that may
+        hold, none is given: to compute one costs nearly as much as to compute all. ``now``: monotonic seconds. Requests
+        that are not answered are as they were. Raises PenstockError.
         """
         self._look(now)
         keys = [tuple(request.row[column] for column in self._view.columns) for request in requests]
         self._fetch([key for key in dict.fromkeys(keys) if key not in self._answers])
         answers = {place: each for place, key in enumerate(keys) if (each := self._answers[key]) is not None}
-        held = self._holding(requests, keys, {n: each for n, each in answers.items() if each.version == model.version})
+        if len(answers) < len(requests) or any(each.version != model.version for each in answers.values()):
+            return None, list(range(len(requests)))
+        held = self._holding(requests, keys, answers)
         rest = [place for place in range(len(requests)) if place not in held]
         if not held:
             return None, rest
@@ -73,8 +76,6 @@ class Held:
         self, requests: Sequence[Request], keys: Sequence[Key], answers: dict[int, _Answer]
     ) -> dict[int, _Answer]:
         """Those that hold, their requests' ``found`` filled; the others are forgotten."""
-        if not answers:
-            return {}
         current = clocks_of(self._inputs, self._store, [requests[place].row for place in answers])
         held: dict[int, _Answer] = {}
         for (place, answer), clocks in zip(answers.items(), current, strict=True):

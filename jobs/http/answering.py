@@ -58,27 +58,23 @@ class Answering:
             for number, part in enumerate(asked)
         ]
 
-    def _batch(self, requests: Sequence[Request], bare: Sequence[bool]) -> Answers:
-        """The answers: those that are ready, and the rest computed. ``bare``: whose vector nobody wants."""
+    def _batch(self, requests: Sequence[Request], bare: bool) -> Answers:
+        """The answers: those that are ready, and the rest computed. ``bare``: nobody wants a vector."""
         now = time.monotonic()
         if self.held is None:
             return self._computed(requests, now)
-        asked = [place for place, each in enumerate(bare) if each]
-        ready, missing = None, list[int]()
-        if asked:
-            model = self.version.model
-            ready, missing = self.held.ready([requests[place] for place in asked], model, now)
+        ready, rest = None, list(range(len(requests)))
+        if bare:
+            ready, rest = self.held.ready(requests, self.version.model, now)
         if self.metrics is not None:
-            self.metrics.held(str(self.plan.name), len(asked) - len(missing), len(requests) - len(asked) + len(missing))
+            self.metrics.held(str(self.plan.name), len(requests) - len(rest), len(rest))
         if ready is None:
             return self._computed(requests, now)
-        batch = Batch(self.version, ready)
-        left = {asked[place] for place in missing} | {place for place, each in enumerate(bare) if not each}
-        if not left:
+        batch, left = Batch(self.version, ready), set(rest)
+        if not rest:
             return batch
-        computed_at = sorted(left)
         ready_at = [place for place in range(len(requests)) if place not in left]
-        return Mixed(batch, ready_at, self._computed([requests[place] for place in computed_at], now), computed_at)
+        return Mixed(batch, ready_at, self._computed([requests[place] for place in rest], now), rest)
 
     def _computed(self, requests: Sequence[Request], now: float) -> Batch:
         # nobody waits for a request's own event: it may never come
@@ -102,7 +98,7 @@ class Answering:
     ) -> dict[int, Outcome]:
         """By number, the outcome of each question whose requests can be answered."""
         requests = [request for number in good for request in asked[number]]
-        bare = [not questions[number].vector for number in good for _ in asked[number]]
+        bare = not any(questions[number].vector for number in good)
         try:
             batch = self._batch(requests, bare)
         except PenstockError as error:

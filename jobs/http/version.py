@@ -75,7 +75,7 @@ class Batch:
 
 
 class Mixed:
-    """Answers some of which were ready: each part with the places of its requests. Those have no vector."""
+    """Answers some of which were ready, without vectors: each part with the places of its requests."""
 
     def __init__(self, ready: Batch, ready_at: Sequence[int], computed: Batch, computed_at: Sequence[int]) -> None:
         self.model = computed.model
@@ -85,9 +85,9 @@ class Mixed:
             self.numbers[list(places)] = batch.numbers
 
     def lines(self, vector: bool) -> list[bytes]:
-        """One JSON object for each request; an empty text for one that was ready, where the vector is asked for."""
+        """One JSON object for each request; nobody asks for a vector."""
         lines = [b""] * len(self.numbers)
-        for batch, places in self._parts[1:] if vector else self._parts:
+        for batch, places in self._parts:
             for place, line in zip(places, batch.lines(vector), strict=True):
                 lines[place] = line
         return lines
