@@ -55,17 +55,16 @@ class Flights:
 
         A part of the cluster, or ``STREAM``: the command, whose job goes on in the cluster.
         """
-        rest = running_job(self.project)
-        taken = rest.checkpoints().completed
-        assert until(lambda: rest.checkpoints().completed > taken, PATIENCE_S, 0.2), self.child.said()
+        taken = self._checkpoints()
+        assert until(lambda: self._checkpoints() > taken, PATIENCE_S, 0.2), self.child.said()
         if part == STREAM:
             self._kill_stream()
             return
-        before = self.job
+        said = "does not know the job any more" if part == MANAGER else "the job restarts after a failure"
+        before, times = self.job, self.child.log.read_text().count(said)
         self._cluster.kill(part)
         self._cluster.start(part)
-        said = "does not know the job any more" if part == MANAGER else "the job restarts after a failure"
-        assert until(lambda: said in self.child.log.read_text(), PATIENCE_S), self.child.said()
+        assert until(lambda: self.child.log.read_text().count(said) > times, PATIENCE_S), self.child.said()
         assert until(self._runs, PATIENCE_S, 0.2), self.child.said()
         assert (self.job != before) == (part == MANAGER)
 
@@ -81,6 +80,13 @@ class Flights:
         """The id of the running job; empty while there is none."""
         file = status_file(self.project)
         return str(json.loads(file.read_text())["job"]) if file.is_file() else ""
+
+    def _checkpoints(self) -> int:
+        """How many the job has taken; 0 while the cluster does not say."""
+        try:
+            return running_job(self.project).checkpoints().completed
+        except PenstockError:
+            return 0
 
     def _runs(self) -> bool:
         self.child.check()
