@@ -122,18 +122,22 @@ def main() -> None:
         folder = Path(temporary)
         with Broker(folder / "kafka") as broker, redis_server(folder) as redis:
             projects = {
-                name: partial(_project, folder / name, broker.bootstrap_servers, lines.format(redis.connection_string))
+                name: partial(
+                    project_of, folder / name, broker.bootstrap_servers, lines.format(redis.connection_string)
+                )
                 for name, lines in STORES.items()
             }
             for project in projects.values():
-                _prepare(project("confluent"))
+                prepare(project("confluent"))
             for client in CLIENTS:
                 _paced(projects["Redis"](client), RATES[-1], known=True, seconds=BROKER_SECONDS)
             for name, project in projects.items():
                 _measure(console, name, project)
 
 
-def _project(folder: Path, servers: str, online: str, client: str, batch: int = 500, store: str = "online") -> Project:
+def project_of(
+    folder: Path, servers: str, online: str, client: str, batch: int = 500, store: str = "online"
+) -> Project:
     # the processes that run read the folder: one configuration at a time
     settings = {"servers": servers, "client": client, "batch": batch, "store": store}
     return make_project(folder, DEFINITIONS, online=online, **settings)
@@ -142,7 +146,7 @@ def _project(folder: Path, servers: str, online: str, client: str, batch: int = 
 def _measure(console: Console, name: str, project: Callable[..., Project]) -> None:
     console.print(_compared(name, project))
     backlog = {
-        f"batch of {batch}, {client}": _backlog(project(client, batch), BACKLOG)
+        f"batch of {batch}, {client}": backlog(project(client, batch), BACKLOG)
         for batch in BATCHES
         for client in CLIENTS
     }
@@ -163,7 +167,8 @@ def _load(project: Project) -> Config:
     return project.config.model_copy(update={"kafka": project.config.kafka.model_copy(update={"client": "confluent"})})
 
 
-def _prepare(project: Project) -> None:
+def prepare(project: Project, keys: int = KEYS) -> None:
+    """Topics, a model, and a row of each key in each view."""
     plan = project.model("guess").model_plan
     ensure_topics(project.config, ["requests", plan.output, project.names.dead_letters])
     numbers, n = np.random.default_rng(1), 5_000
@@ -172,14 +177,14 @@ def _prepare(project: Project) -> None:
     file = write_set(project.folder / "set.parquet", plan, columns, (0, n))
     train(file, plan, project.config.state / "models", Span(0, n - 500), Span(n - 500, n))
     apply(project)
-    _know(project, range(KEYS), T)
+    _know(project, range(keys), T)
 
 
 def _compared(name: str, project: Callable[..., Project]) -> Table:
     """Ours beside the loops, one after the other: requests that lie ready, and some that come at a steady rate."""
     loops = {name: (partial(run_loop, most=most), "kafka-python", n) for name, (most, n) in LOOPS.items()}
     runs = {**loops, **{f"penstock infer, {client}": (_run_job, client, BACKLOG) for client in CLIENTS}}
-    ready = {name: _backlog(project(client), n, run) for name, (run, client, n) in runs.items()}
+    ready = {name: backlog(project(client), n, run) for name, (run, client, n) in runs.items()}
     paced = {name: _paced(project(client), COMPARED_RATE, run, known=True) for name, (run, client, _) in runs.items()}
     grid = Table("", *runs, title=f"{name}: beside the loop that people write, 5 views, 30 features")
     grid.add_row("predictions/s, requests that lie ready", *(f"{run.rate:,.0f}" for run in ready.values()))
@@ -195,7 +200,7 @@ def _mirrored(name: str, project: Callable[..., Project]) -> Table:
     """Requests that lie ready, their rows in the store and in memory."""
     _stream(project("confluent"), range(KEYS), T)
     runs = {
-        f"{store}, batch of {batch}": _backlog(project("confluent", batch, store), BACKLOG)
+        f"{store}, batch of {batch}": backlog(project("confluent", batch, store), BACKLOG)
         for batch in BATCHES
         for store in ("online", "mirrored")
     }
@@ -224,15 +229,16 @@ def _know(project: Project, keys: Sequence[int], t: int) -> None:
             store.write_rows(schema_of(plan), rows)
 
 
-def _request(number: int, t: int) -> bytes:
-    key = number % KEYS
+def _request(number: int, t: int, keys: int = KEYS) -> bytes:
+    key = number % keys
     return orjson.dumps({"ts": t, "id": str(number), "a": key, "b": key, "c": key, "x": 1.5, "y": float(number)})
 
 
-def _backlog(project: Project, n: int, run: Runs | None = None) -> Run:
+def backlog(project: Project, n: int, run: Runs | None = None, keys: int = KEYS) -> Run:
+    """So many requests that lie ready."""
     with producer(_load(project)) as sender:
         for number in range(n):
-            sender.send("requests", _request(number, T))
+            sender.send("requests", _request(number, T, keys))
     with _job(project, _end(project) - n, run) as job, _arrivals(project, n) as arrivals:
         arrivals.wait()
     times = sorted(arrivals.times.values())

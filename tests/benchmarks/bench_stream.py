@@ -78,8 +78,8 @@ class Bench:
 
     def compare(self, load: Load) -> Table:
         """The three jobs on one topic."""
-        self._topics("dead")
-        source = self._produce(load)
+        self.topics("dead")
+        source = self.produce(load)
         grid = Table(
             "job", "events/s", "ratio", "rows out", title=f"Kafka → Flink → Kafka, {load.name} ({load.events:,} events)"
         )
@@ -92,16 +92,16 @@ class Bench:
             grid.add_row(title, f"{one.rate:,.0f}", f"{one.rate / sql.rate:.1f}", rows)
         return grid
 
-    def _topics(self, *names: str) -> None:
+    def topics(self, *names: str) -> None:
         admin = KafkaAdminClient(bootstrap_servers=self._servers)
         have = set(admin.list_topics())
         if missing := [NewTopic(name, 1, 1) for name in names if name not in have]:
             admin.create_topics(missing)
         admin.close()
 
-    def _produce(self, load: Load) -> str:
+    def produce(self, load: Load) -> str:
         topic = f"in-{load.keys}"
-        self._topics(topic)
+        self.topics(topic)
         rand = random.Random(load.keys)
         producer = Producer(
             {"bootstrap.servers": self._servers, "compression.type": "lz4", "queue.buffering.max.messages": 1_000_000}
@@ -120,10 +120,10 @@ class Bench:
         self._runs += 1
         target = f"out-{self._runs}"
         made = f"{target}-v" if windows else target
-        self._topics(made)
+        self.topics(made)
         arguments = [str(self._folder / target), str(free_port()), self._servers, source, target, *windows]
-        with _process(module, arguments, self._folder / f"{target}.log") as process:
-            return self._watch(process, made, events, exact=not windows)
+        with process(module, arguments, self._folder / f"{target}.log") as job:
+            return self._watch(job, made, events, exact=not windows)
 
     def _watch(self, process: subprocess.Popen[bytes], topic: str, events: int, *, exact: bool) -> Measured:
         """``exact``: a job with one row for each event, so that its rows say how far it came when it is stopped."""
@@ -156,7 +156,7 @@ def _second_half(seen: Sequence[tuple[float, int]], events: int) -> float:
 
 
 @contextmanager
-def _process(module: str, arguments: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def process(module: str, arguments: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("wb") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments], stdout=output, stderr=output, start_new_session=True

@@ -43,7 +43,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="penstock-bench-") as name, redis_server(Path(name)) as server:
         stores = {"SQLite": SQLITE, "Redis": REDIS.format(server.connection_string)}
         for title, keys in KEYS.items():
-            with _filled(Path(name) / str(keys), keys) as folder:
+            with filled(Path(name) / str(keys), keys) as folder:
                 grid.add_row(title, "none", *_read(make_project(folder, DEFINITIONS)))
                 for number, (store, lines) in enumerate(stores.items()):
                     # another database of the server: no rows of the case before
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 @contextmanager
-def _filled(folder: Path, keys: int) -> Iterator[Path]:
+def filled(folder: Path, keys: int) -> Iterator[Path]:
     """A project whose feature topic holds the rows, in order of time."""
     project = make_project(folder, DEFINITIONS)
     (plan,) = project.plans.values()
