@@ -131,11 +131,20 @@ def by_hand(shop: Shop) -> dict[str, dict[str, float]]:
     }
 
 
-def test_the_command_shows_each_version(shop: Shop) -> None:
-    result = CliRunner().invoke(penstock, ["quality", "cost", "--json", "--project", str(shop.project.folder)])
+def test_the_commands_show_each_version(shop: Shop, tmp_path: Path) -> None:
+    quality = command(shop, "quality", "--slice", "items", "--out", str(tmp_path / "quality.html"))
+    assert {version: each["metrics"] for version, each in quality["versions"].items()} == by_hand(shop)
+    drift = command(shop, "drift", "--out", str(tmp_path / "drift.html"))
+    assert [each["version"] for each in drift["versions"]] == sorted(quality["versions"])
+    assert {each["vectors"] for each in drift["versions"]} == {ORDERS}
+    assert all((tmp_path / f"{name}.html").stat().st_size > 10**6 for name in ("quality", "drift"))
+
+
+def command(shop: Shop, name: str, *more: str) -> dict[str, Any]:
+    result = CliRunner().invoke(penstock, [name, "cost", "--json", "--project", str(shop.project.folder), *more])
     assert result.exit_code == 0, result.output
-    versions = orjson.loads(result.stdout)["versions"]
-    assert {version: each["metrics"] for version, each in versions.items()} == by_hand(shop)
+    value: dict[str, Any] = orjson.loads(result.stdout)
+    return value
 
 
 def test_the_answers_of_a_shadow_are_compared_on_the_same_requests(shop: Shop) -> None:
