@@ -39,6 +39,10 @@ class _Answer:
     found: dict[int, Found] = field(default_factory=dict)
 
 
+#: Stands for a key whose answer was not read yet.
+_UNKNOWN = _Answer("", (), ())
+
+
 class Held:
     """``numbers``: of an answer. One thread asks."""
 
@@ -58,6 +62,8 @@ class Held:
         """
         self._look(now)
         keys = [tuple(request.row[column] for column in self._view.columns) for request in requests]
+        if None in [self._answers.get(key, _UNKNOWN) for key in keys]:
+            return None, list(range(len(requests)))
         self._fetch([key for key in dict.fromkeys(keys) if key not in self._answers])
         answers = {place: each for place, key in enumerate(keys) if (each := self._answers[key]) is not None}
         if len(answers) < len(requests) or any(each.version != model.version for each in answers.values()):

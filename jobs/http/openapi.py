@@ -20,6 +20,7 @@ from penstock.jobs.batch.database import explained, prepare
 from penstock.jobs.batch.history import history_files, read_history
 from penstock.jobs.batch.lines import is_lines
 from penstock.jobs.http.answering import Answering
+from penstock.jobs.http.version import WITH_VECTOR
 from penstock.jobs.project.project import Project
 
 _TYPES: dict[str, dict[str, Any]] = {
@@ -107,7 +108,7 @@ def answer_schema(model: Answering) -> dict[str, Any]:
     }
     fields: dict[str, Any] = {
         "value": _object(dict.fromkeys(outputs, number)) if outputs else number,
-        **dict.fromkeys(("model", "version", "runtime", "fingerprint"), _TEXT),
+        **dict.fromkeys(("model", "version", "alias", "runtime", "fingerprint"), _TEXT),
         "t": _TYPES["timestamp"],
         "views": _object(views),
         "vector": _object({str(item.name): _nullable(_type(item.type)) for item in plan.vector}),
@@ -116,7 +117,8 @@ def answer_schema(model: Answering) -> dict[str, Any]:
     }
     if plan.on.id is not None:
         fields["event"] = _nullable(_TYPES[plan.on.column(plan.on.id).type])
-    return {**_object(fields), "required": [name for name in fields if name != "vector"]}
+    ordered = {name: fields[name] for name in WITH_VECTOR if name in fields}
+    return {**_object(ordered), "required": [name for name in ordered if name != "vector"]}
 
 
 #: A file of lines is read to its end, whatever is wanted of it.
