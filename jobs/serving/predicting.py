@@ -79,10 +79,8 @@ class Predicting:
         matrices = Matrices(self._features, made.columns)
         chosen, shadows = self._roles(requests, parts)
         said = [self._say(role, places, matrices) for role, places in chosen.items()]
-        for each in said:
-            for place in each.places[~_finite(each.answers)].tolist():
-                detail = f"{each.role.model.version} gives no finite number for its vector"
-                requests[place].bad = BadEvent("no answer", detail)
+        if not all(_finite(answers).all() for answers in _by_width(said)):
+            _mark(requests, said)
         shadow = [_finite_alone(self._say(role, places, matrices)) for role, places in shadows.items()]
         return Predicted(requests, rows, made.columns, said, shadow)
 
@@ -110,6 +108,23 @@ class Predicting:
         for column in rows:
             leaves |= gathered(column)
         return leaves
+
+
+def _by_width(said: Sequence[Said]) -> list[npt.NDArray[np.float64]]:
+    """The answers of all roles with as many numbers: one look at many of them costs as much as one at a few."""
+    widths: dict[int, list[npt.NDArray[np.float64]]] = {}
+    for each in said:
+        answers = each.answers.reshape(len(each.answers), -1)
+        widths.setdefault(answers.shape[1], []).append(answers)
+    return [np.concatenate(some) if len(some) > 1 else some[0] for some in widths.values()]
+
+
+def _mark(requests: Sequence[Request], said: Sequence[Said]) -> None:
+    """Makes bad ones of the requests that have no finite answer."""
+    for each in said:
+        for place in each.places[~_finite(each.answers)].tolist():
+            detail = f"{each.role.model.version} gives no finite number for its vector"
+            requests[place].bad = BadEvent("no answer", detail)
 
 
 def _finite(answers: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from penstock.features.plan import ModelPlan
 from penstock.jobs.serving.inputs import Input
 from penstock.jobs.serving.json_columns import HOLE, fixed, form, written
@@ -76,19 +78,20 @@ class PredictionJson:
         return form({name: parts.get(name, HOLE) for name in self._fields})
 
     def _values(self, predicted: Predicted) -> list[list[bytes]]:
-        return [_placed(predicted, _answers)]
+        whole = _together(predicted)
+        return [_placed(predicted, _answers) if whole is None else written("float64", whole)]
 
     def _versions(self, predicted: Predicted) -> list[list[bytes]]:
-        return [_placed(predicted, _by_role(lambda role: role.model.version))]
+        return [_by_role(predicted, lambda role: role.model.version)]
 
     def _aliases(self, predicted: Predicted) -> list[list[bytes]]:
-        return [_placed(predicted, _by_role(lambda role: role.alias))]
+        return [_by_role(predicted, lambda role: role.alias)]
 
     def _parts(self, predicted: Predicted) -> list[list[bytes]]:
-        return [_placed(predicted, _by_role(lambda role: role.model.metadata.part))]
+        return [_by_role(predicted, lambda role: role.model.metadata.part)]
 
     def _runtimes(self, predicted: Predicted) -> list[list[bytes]]:
-        return [_placed(predicted, _by_role(lambda role: role.model.runtime))]
+        return [_by_role(predicted, lambda role: role.model.runtime)]
 
     def _ahead(self, predicted: Predicted) -> list[list[bytes]]:
         """How far the latest row of each is later than its request; 0 where none is."""
@@ -133,8 +136,27 @@ def _placed(predicted: Predicted, texts: Callable[[Said], list[bytes]]) -> list[
     return column
 
 
-def _by_role(name: Callable[[Role], str | None]) -> Callable[[Said], list[bytes]]:
-    return lambda said: written("string", [name(said.role)]) * len(said.places)
+def _together(predicted: Predicted) -> list[float] | None:
+    """The answers of several roles in the order of the requests, where each is one number."""
+    if len(predicted.said) == 1 or any(said.answers.ndim > 1 for said in predicted.said):
+        return None
+    whole = np.zeros(len(predicted.requests))
+    for said in predicted.said:
+        whole[said.places] = said.answers
+    numbers: list[float] = whole.tolist()
+    return numbers
+
+
+def _by_role(predicted: Predicted, name: Callable[[Role], str | None]) -> list[bytes]:
+    """A text of the role that answers each request; empty where none does."""
+    texts = written("string", [name(said.role) for said in predicted.said])
+    if len(predicted.said) == 1 and len(predicted.said[0].places) == len(predicted.requests):
+        return texts * len(predicted.requests)
+    column = [b""] * len(predicted.requests)
+    for text, said in zip(texts, predicted.said, strict=True):
+        for place in said.places.tolist():
+            column[place] = text
+    return column
 
 
 def _answers(said: Said) -> list[bytes]:

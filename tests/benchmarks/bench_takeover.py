@@ -1,10 +1,12 @@
 """A promotion while 1,000 requests/s are answered: seconds until the first prediction of the new version, and the delay
 of requests (sent to read back) during the change beside that before it. Every request is answered once, and the former
-version says nothing after the new one. Run: ``python -m tests.benchmarks.bench_takeover``.
+version says nothing after the new one. Run: ``python -m tests.benchmarks.bench_takeover``, with
+another number of requests/s behind it where the machine is slow or busy.
 """
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import threading
 import time
@@ -30,7 +32,7 @@ from penstock.jobs.serving.run import infer
 from tests.benchmarks import bench_inference as paced
 from tests.projects import SQLITE
 
-RATE = 1_000
+RATE = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000
 #: Seconds until the process is as fast as it gets; without a change; between two changes, and how long one lasts.
 WARM_S, QUIET_S, EVERY_S, CHANGE_S = 15.0, 30.0, 6.0, 2.0
 CHANGES = 10

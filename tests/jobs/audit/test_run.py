@@ -21,6 +21,7 @@ REQUESTS = len(ORDERS) - 1
 def test_every_value_that_differs_is_counted_by_its_cause(story: Story) -> None:
     report = audit(story.project, "cost", *SPAN)
     assert report.predictions == REQUESTS
+    assert [(each.alias, each.part, each.predictions) for each in report.answered] == [("current", None, REQUESTS)]
     by_name = {feature.name: feature for feature in report.features}
     of_both = {"both.events_1h", "customer.amount_1h", "customer.orders_1h", "each"}
     assert set(by_name) == {*of_both, "rated.stars_1d", "shops.opened"}

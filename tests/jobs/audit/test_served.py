@@ -50,6 +50,11 @@ def load(
     return rows
 
 
+def test_what_says_who_answered_is_kept_and_may_be_missing(project: Project, tmp_path: Path) -> None:
+    rows = load(project, tmp_path, [record(project, 1), record(project, 2, alias="canary", part="US")])
+    assert [(row["alias"], row["part"]) for row in rows] == [(None, None), ("canary", "US")]
+
+
 def test_a_row_for_each_by_time_with_every_bit(project: Project, tmp_path: Path) -> None:
     rows = load(project, tmp_path, [record(project, 3), record(project, 1)])
     assert [(row["n"], row["id"], row["t"]) for row in rows] == [(0, "orders-0-1", 10), (1, "orders-0-3", 30)]

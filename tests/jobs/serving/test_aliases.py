@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import orjson
 import pytest
 
-from penstock.features.errors import UsageError
+from penstock.features.errors import PenstockError, UsageError
 from penstock.features.vector import Values
+from penstock.jobs.explain.find import find_place, find_prediction
+from penstock.jobs.explain.replay import replay
 from penstock.jobs.kafka.clients import ensure_topics
 from penstock.jobs.models.folder import load_version
 from penstock.jobs.models.log import entries
-from penstock.jobs.models.pointer import Pointer, remove_alias, set_current
+from penstock.jobs.models.pointer import Pointer, current_version, remove_alias, set_current
 from penstock.jobs.models.versions import promote
+from penstock.jobs.project.project import load_project
 from penstock.jobs.serving.lineup import bucket
 from penstock.jobs.serving.run import infer
 from penstock.jobs.store.bulk import BulkStore
@@ -39,7 +44,7 @@ def predictions(shop: Shop, topic: str) -> list[dict[str, Any]]:
 
 def test_a_shadow_and_a_canary_come_and_go_while_the_job_runs(shop: Shop) -> None:
     first = current(shop)
-    second, third = other(shop, leaves("1.01")), other(shop, leaves("1.02"))
+    second, third, spoiled = (other(shop, leaves(factor)) for factor in ("1.01", "1.02", "1000"))
     set_current(models(shop), "cost", first)
     promote(models(shop), shop.plan, Pointer(second, 30.0, "customer"), "canary")
     with running(shop, metrics_port=0) as job:
@@ -54,8 +59,6 @@ def test_a_shadow_and_a_canary_come_and_go_while_the_job_runs(shop: Shop) -> Non
         remove_alias(models(shop), "cost", "canary")
         await_line(job, second, "is no longer canary")
         assert answer(shop, job, 2 * REQUESTS) == {second}
-        spoiled = other(shop, leaves("1000"))
-        set_current(models(shop), "cost", second)
         promote(models(shop), shop.plan, Pointer(spoiled, 50.0), "canary")
         assert "there is no canary" in await_line(job, "REFUSED", spoiled)
         (models(shop) / "cost" / "canary").write_text(f"{third}\n50\nnowhere\n")
@@ -76,6 +79,9 @@ def test_a_shadow_and_a_canary_come_and_go_while_the_job_runs(shop: Shop) -> Non
     assert all(left[name] == right[name] for left, right in zip(beside, shadow, strict=True) for name in same)
     model = load_version(models(shop), "cost", third, shop.plan.fingerprint)
     assert shadow[0]["value"] == model.predict(columns(shop, shadow[:1]))[0]
+    asked = shop.project, shop.project.model("cost"), find_place(shop.project, shadow[0]["id"]), None
+    assert find_prediction(*asked, shadow=True) == shadow[0] and find_prediction(*asked) == beside[0]
+    assert replay(models(shop), shadow[0]).same
     log = [(entry.action, entry.version, entry.details.get("alias")) for entry in entries(models(shop), "cost")]
     steps = [("start", first, None), ("takeover", third, "shadow"), ("takeover", second, "current")]
     steps += [("end", second, "canary"), ("refuse", spoiled, "canary")]
@@ -94,6 +100,16 @@ arrivals = Model("arrivals", on=deliveries, output="predictions.arrivals", input
 """
 
 
+def keep_at(shop: Shop, url: str) -> None:
+    """Has the project keep its versions behind a URL."""
+    file = shop.project.folder / "penstock.toml"
+    file.write_text(f'{file.read_text()}\n[models]\nurl = "{url}"\n')
+    files, path = fsspec.core.url_to_fs(url)
+    files.put(str(models(shop)), path, recursive=True)
+    shutil.rmtree(models(shop))
+    shop.project = load_project(shop.project.folder)
+
+
 def test_several_models_answer_in_one_process_and_read_each_row_once(
     kafka: Kafka, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +121,7 @@ def test_several_models_answer_in_one_process_and_read_each_row_once(
     shop.project.config.state.mkdir(exist_ok=True)
     for plan in plans.values():
         train_model(shop.project.config.state, plan)
+    keep_at(shop, f"memory://{tmp_path}/models")
     asked: list[Counter[str]] = []
     read = BulkStore.read_rows
 
@@ -117,6 +134,9 @@ def test_several_models_answer_in_one_process_and_read_each_row_once(
     with running(shop, models=names) as job:
         # one request is bad for both models of its stream, and one overflows for one of them alone
         job.wait(8)
+        where = shop.project.config.models_at
+        promote(where, plans["small"], Pointer(str(current_version(where, "small"))), "shadow")
+        await_line(job, "small", "answers as shadow from now on")
         with pytest.raises(UsageError, match="2 topics"):
             infer(shop.project, names, job.stop, start={0: 0})
         counts = job.end()
@@ -127,6 +147,10 @@ def test_several_models_answer_in_one_process_and_read_each_row_once(
         assert {each["model"] for each in answers} == {name} and len(answers) == (3 if name == "cost" else 2)
         assert all(list(each["views"]) == [str(item.name) for item in plans[name].inputs] for each in answers)
         assert all(list(each["vector"]) == [str(item.name) for item in plans[name].vector] for each in answers)
+    place = find_place(shop.project, f"{shop.topic}-0-0")
+    assert find_prediction(shop.project, shop.project.model("cost"), place, None)["model"] == "cost"
+    with pytest.raises(PenstockError, match="was refused: overflow"):
+        find_prediction(shop.project, shop.project.model("small"), place, None)
     letters = [orjson.loads(record.value) for record in shop.dead_letters()]
     assert Counter((each["job"], each["error"]) for each in letters) == {
         ("infer cost", "not json"): 1,
