@@ -150,7 +150,7 @@ def answers(project: Project, requests: list[dict[str, Any]]) -> list[dict[str, 
     ids = [f"{place.topic}-{place.partition}-{place.offset}" for place in places]
     stop, counts = threading.Event(), []
     options: Any = {"begin": "earliest", "progress": lambda c: counts.append(c.predictions)}
-    job = threading.Thread(target=infer, args=(project, "click", stop), kwargs=options)
+    job = threading.Thread(target=infer, args=(project, ["click"], stop), kwargs=options)
     job.start()
     try:
         wait_until(lambda: max(counts, default=0) >= len(ids), "answers")

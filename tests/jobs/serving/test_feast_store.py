@@ -92,7 +92,7 @@ def answers(project: Project, requests: list[dict[str, Any]]) -> tuple[list[dict
             sender.send(topic, orjson.dumps(request))
     stop, told, counts = threading.Event(), list[str](), list[int]()
     options: Any = {"begin": "earliest", "progress": lambda c: counts.append(c.predictions), "told": told.append}
-    job = threading.Thread(target=infer, args=(project, "bill", stop), kwargs=options)
+    job = threading.Thread(target=infer, args=(project, ["bill"], stop), kwargs=options)
     job.start()
     try:
         wait_until(lambda: max(counts, default=0) >= len(requests), "answers")

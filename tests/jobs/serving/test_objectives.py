@@ -84,7 +84,7 @@ def answer(shop: Shop, name: str) -> tuple[list[dict[str, Any]], list[str]]:
     """The records of a model's job, and what is said of its trees."""
     stop, told, counts = threading.Event(), [], []
     options: Any = {"begin": "earliest", "progress": lambda c: counts.append(c.predictions), "told": told.append}
-    job = threading.Thread(target=infer, args=(shop.project, name, stop), kwargs=options)
+    job = threading.Thread(target=infer, args=(shop.project, [name], stop), kwargs=options)
     job.start()
     try:
         wait_until(lambda: max(counts, default=0) >= len(ORDERS), "answers")
