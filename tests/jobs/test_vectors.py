@@ -28,6 +28,7 @@ from penstock.jobs.kafka.clients import ensure_topics, producer
 from penstock.jobs.kafka.reading import read_records
 from penstock.jobs.models.arrays import matrix, values_of
 from penstock.jobs.models.folder import LoadedModel, load_current
+from penstock.jobs.prediction.asked import InHistory
 from penstock.jobs.prediction.batch import predict
 from penstock.jobs.project.project import Project
 from penstock.jobs.serving.run import infer
@@ -173,7 +174,7 @@ def test_the_stream_and_the_history_are_answered_alike(project: Project, make: A
     for name in ("items.embedding", "shops.taste"):
         assert [record["vector"][name] for record in records] == table[name].to_pylist()
     assert orjson.dumps([record["value"] for record in records]) == orjson.dumps(model.predict_table(table).tolist())
-    predict(project, "click", Span(T + 1_990, T + 2_018), tmp_path / "out")
+    predict(project, "click", InHistory(Span(T + 1_990, T + 2_018)), tmp_path / "out")
     parts = sorted((tmp_path / "out").rglob("part-*.parquet"))
     assert pq.read_table(parts[0])["value"].to_pylist() == [record["value"] for record in records]
     found = explain(project, records[0]["id"], "click")
