@@ -72,6 +72,7 @@ chaos: setup ## Kill and disturb every part while requests are answered, and pro
 	$(BIN)/python -m tests.chaos.brokers
 	$(BIN)/python -m tests.chaos.session
 	$(BIN)/python -m tests.chaos.backpressure
+	$(BIN)/python -m tests.chaos.handover $(SEED)
 
 image: setup ## Carry out the steps of infra/Dockerfile in empty Debian systems, and run the result (as root, no Docker)
 	@command -v debootstrap >/dev/null || { echo "Please install debootstrap." >&2; exit 1; }

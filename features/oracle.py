@@ -391,13 +391,15 @@ def changes(plan: ViewPlan, events: Sequence[Entered]) -> list[int]:
 class Result:
     """``rows``: ``(key, t, seq, values)`` as emitted; batch has seq 0. ``dead``: (index of the input, reason).
 
-    ``of_sources``: the counts of each stream of a union.
+    ``of_sources``: the counts of each stream of a union. ``before_cut``: events of a stream from the time that history
+    owns, which their ids do not show to be new.
     """
 
     rows: list[tuple[Key, int, int, Values]] = field(default_factory=list)
     counts: Counts = field(default_factory=Counts)
     of_sources: dict[str, Counts] = field(default_factory=dict)
     dead: list[tuple[int, BadEvent]] = field(default_factory=list)
+    before_cut: int = 0
 
 
 def batch(plan: ViewPlan, rows: Iterable[Row | BadEvent]) -> Result:
@@ -535,22 +537,97 @@ class Watermark:
     time: int
 
 
-def stream(plan: ViewPlan, items: Iterable[Row | BadEvent | Watermark]) -> Result:
-    """The exact rows that the stream emits for rows and watermarks in this order of arrival."""
-    result = Result()
+@dataclass(frozen=True)
+class Past:
+    """In a stream's input: a row of history."""
+
+    row: Row
+
+
+@dataclass(frozen=True)
+class CutOver:
+    """The time (milliseconds) before which the history of the ``owned`` sources has their events."""
+
+    time: int
+    owned: frozenset[str]
+
+
+Arriving = Row | BadEvent | Past | Watermark
+
+
+def stream(plan: ViewPlan, items: Iterable[Arriving], cut: CutOver | None = None) -> Result:
+    """The exact rows that the stream emits for rows and watermarks in this order of arrival.
+
+    With a cut-over, nothing is emitted until the watermark has reached the moment before it, and what is not history's
+    waits for that.
+    """
+    result, waiting = Result(), list[tuple[int, Row | BadEvent]]()
     states: dict[Key, _KeyState] = {}
     reached = -math.inf
     for index, item in enumerate(items):
+        building = cut is not None and reached < cut.time - 1
         if isinstance(item, Watermark):
             reached = max(reached, item.time)
+            if cut is not None and building and reached >= cut.time - 1:
+                _hand_over(plan, states, cut, result)
+                for place, row in waiting:
+                    _receive(plan, row, place, states, cut.time - 1, result, cut)
             for key in sorted(states):
                 _fire(plan, key, states[key], item.time, result)
-            continue
-        event = _admit(plan, item, index, result)
-        if event is not None:
-            state = states.setdefault(event.key, _KeyState())
-            _count(plan, item, result, _arrive(plan, event, state, reached, result))
+        elif isinstance(item, Past):
+            _receive(plan, item.row, index, states, reached, result, None)
+        elif cut is not None and building and _follows(plan, item, cut):
+            waiting.append((index, item))
+        else:
+            _receive(plan, item, index, states, reached, result, cut)
+        if cut is not None and reached < cut.time - 1:
+            result.rows.clear()
     return result
+
+
+def _receive(
+    plan: ViewPlan,
+    row: Row | BadEvent,
+    index: int,
+    states: dict[Key, _KeyState],
+    reached: float,
+    result: Result,
+    cut: CutOver | None,
+) -> None:
+    event = _admit(plan, row, index, result)
+    if event is None:
+        return
+    state = states.setdefault(event.key, _KeyState())
+    if cut is not None and not isinstance(row, BadEvent) and _is_overlap(plan, row, event.time, cut):
+        clock = -math.inf if state.clock is None else state.clock
+        if event.id is None or not _remembered(plan, event, max(min(clock, reached), cut.time - 1)):
+            result.before_cut += 1
+            return
+    _count(plan, row, result, _arrive(plan, event, state, reached, result))
+
+
+def _is_overlap(plan: ViewPlan, row: Row, time: int, cut: CutOver) -> bool:
+    return time < cut.time and plan.source.of(row).name in cut.owned
+
+
+def _follows(plan: ViewPlan, row: Row | BadEvent, cut: CutOver) -> bool:
+    """Does the row wait until history has been read?"""
+    if isinstance(row, BadEvent):
+        return False
+    source = plan.source.of(row)
+    time = row[source.time_column]
+    return time is not None and (time >= cut.time or source.name in cut.owned)
+
+
+def _hand_over(plan: ViewPlan, states: dict[Key, _KeyState], cut: CutOver, result: Result) -> None:
+    """Each key that history has reached emits its value at the moment before the cut-over."""
+    result.rows.clear()
+    for key in sorted(states):
+        state = states[key]
+        if state.clock is not None:
+            state.clock = cut.time - 1
+            state.seq += 1
+            result.rows.append((key, state.clock, state.seq, value(plan, state.entered, state.clock)))
 
 
 def _arrive(plan: ViewPlan, event: Event, state: _KeyState, watermark: float, result: Result) -> str:

@@ -10,7 +10,6 @@ import click
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 
-from penstock.features.ingest import CLASSES
 from penstock.jobs.commands.common import command as shared
 from penstock.jobs.console.grid import Grid
 from penstock.jobs.console.times import time_words
@@ -20,6 +19,7 @@ from penstock.jobs.kafka.letters import NEWEST, LetterReader, Letters
 from penstock.jobs.process.signals import stop_on_signals
 from penstock.jobs.project.context import Context
 from penstock.jobs.streaming.overview import ModelState, Overview, ViewState, look, sources_of
+from penstock.jobs.streaming.status import CLASSES
 
 #: Seconds between two looks.
 LOOK_S = 1.0

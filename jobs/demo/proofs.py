@@ -8,7 +8,6 @@ import numpy as np
 from rich.table import Table as Grid
 
 from penstock.features.errors import PenstockError
-from penstock.features.ingest import CLASSES
 from penstock.jobs.console.times import time_words
 from penstock.jobs.demo.accuracy import Accuracy, accuracy
 from penstock.jobs.demo.outcome import LEAD_MS, MODEL, TIMED_RATE, Outcome, backfill_all, feature_topics, stage
@@ -21,6 +20,7 @@ from penstock.jobs.project.project import Project
 from penstock.jobs.store.open import open_store
 from penstock.jobs.store.rows import ViewSchema
 from penstock.jobs.store.schema import schema_of
+from penstock.jobs.streaming.status import CLASSES
 
 
 def prove(context: Context, project: Project, span: Timeline, outcome: Outcome) -> None:

@@ -211,7 +211,7 @@ def flink_stream(
         view = result.views[plan.name]
         dead = [(items[d.index], d.error) for d in result.dead if d.view in (None, plan.name)]
         places = [(item.index, error) for item, error in dead if isinstance(item, Arrival)]
-        rows = _table(plan, _emitted(plan, view), seq=True)
+        rows = emitted_table(plan, view)
         if isinstance(plan.source, UnionPlan):
             of_sources = {name: _classes(counts) for name, counts in view.of_sources.items() if counts["in"]}
         else:
@@ -227,6 +227,16 @@ def _sent(arrival: Arrival) -> Event:
 
 def _classes(counts: Mapping[str, int]) -> dict[str, int]:
     return {name: counts[name] for name in CLASSES}
+
+
+def emitted_table(plan: ViewPlan, view: ViewResult) -> pa.Table:
+    """The rows that the Flink job's operators have emitted."""
+    return _table(plan, _emitted(plan, view), seq=True)
+
+
+def rows_table(plan: ViewPlan, result: oracle.Result) -> pa.Table:
+    """The rows that the oracle's stream has emitted."""
+    return _table(plan, [(*key, t, n, *values) for key, t, n, values in result.rows], seq=True)
 
 
 def _emitted(plan: ViewPlan, view: ViewResult) -> list[tuple[Any, ...]]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import tomllib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from penstock.features.durations import parse_duration
 from penstock.features.errors import DefinitionError, UsageError, did_you_mean
@@ -16,6 +17,8 @@ from penstock.jobs.project.names import Names
 FILE = "penstock.toml"
 #: The broker that ``penstock up`` starts, found through the project's state folder.
 LOCAL = "local"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _Section(BaseModel):
@@ -88,6 +91,8 @@ class StreamConfig(_Section):
 
     ``change_points``: for how long every change point of every streamed view can be read back, as ``"30d"``, for
     ``infer --aligned``; without it none are written.
+    ``history``: the cut-over. On a first start the events before it come from the history files, those from it on from
+    Kafka; without it all come from Kafka.
     """
 
     parallelism: int = Field(1, ge=1)
@@ -109,6 +114,13 @@ class StreamConfig(_Section):
     def change_points_ms(self) -> int | None:
         """``change_points`` in milliseconds."""
         return None if self.change_points is None else parse_duration(self.change_points)
+
+    history: AwareDatetime | None = None
+
+    @property
+    def cut_over_ms(self) -> int | None:
+        """``history`` in milliseconds, finer times rounded up: no event is on both sides."""
+        return None if self.history is None else -((_EPOCH - self.history) // timedelta(milliseconds=1))
 
 
 class ModelsConfig(_Section):

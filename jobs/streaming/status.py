@@ -13,10 +13,11 @@ from typing import Any
 from kafka import KafkaAdminClient
 
 from penstock.features.errors import PenstockError
-from penstock.features.ingest import CLASSES
+from penstock.features.ingest import CLASSES as ANY_CLASSES
 from penstock.jobs.kafka.clients import admin, answering
 from penstock.jobs.kafka.lag import NOTHING, progress_by, written_by_stream
 from penstock.jobs.process.children import Child
+from penstock.jobs.process.exclusive import exclusive
 from penstock.jobs.process.waiting import until
 from penstock.jobs.process.whole_file import write_whole
 from penstock.jobs.project.project import Project
@@ -24,6 +25,9 @@ from penstock.jobs.streaming.rest import FlinkRest
 
 #: Seconds between two looks; and after which a watermark has fired what the last events make due.
 POLL_S, SETTLE_S = 0.25, 1.0
+
+#: What can become of an event in the stream. ``before_cut``: of the time that history owns, and not shown to be new.
+CLASSES = (*ANY_CLASSES, "before_cut")
 
 #: What Flink calls the job's counters: view, of a union the stream, class; source, reason.
 _EVENTS = re.compile(rf"\.penstock\.(\w+)(?:\.(\w+))?\.({'|'.join(CLASSES)})$")
@@ -220,6 +224,15 @@ def _rest(status: dict[str, Any]) -> FlinkRest:
 def running_job(project: Project) -> FlinkRest:
     """The job of the running stream. Raises PenstockError when none runs."""
     return _rest(_status(project))
+
+
+def running_pid(project: Project) -> int:
+    """The process of the running stream. Raises PenstockError when none runs."""
+    pid = int(_status(project)["pid"])
+    with exclusive(project.config.state / "stream" / "lock") as alone:
+        if not alone:
+            return pid
+    raise PenstockError("no stream is running", where=str(status_file(project)), hint="the last one was killed")
 
 
 def read_counts(project: Project) -> dict[str, dict[str, int]]:

@@ -18,6 +18,8 @@ from penstock.features.compilers.flink.config import RESTART_DELAY_MS, JobSettin
 from penstock.features.compilers.flink.job import SourceJob, Topics, build, environment
 from penstock.features.errors import PenstockError, UsageError
 from penstock.features.plan import ViewPlan
+from penstock.jobs.handover.begin import begin, history_of
+from penstock.jobs.handover.record import Handover
 from penstock.jobs.kafka.clients import ensure_topics, partition_counts, provide_topics, topic_ids
 from penstock.jobs.kafka.damage import send_letters
 from penstock.jobs.kafka.doubts import Doubts
@@ -78,11 +80,13 @@ def run(
     progress: Callable[[WriterCounts], None] = lambda counts: None,
     metrics_port: int | None = None,
     accept_loss: bool = False,
+    cut_over_ms: int | None = None,
 ) -> StreamReport:
     """Runs job and writer until ``stop`` is set. ``say`` is told when the job runs, restarts or stops.
 
     ``metrics_port``: where Prometheus finds both; 0 for any free port, None for nowhere. ``accept_loss``: goes on where
-    records are gone before they were read, and counts what is missing.
+    records are gone before they were read, and counts what is missing. ``cut_over_ms``: on a first start, history owns
+    event times before it.
 
     Raises PenstockError when one of them fails for good or the disk is full, RefusedError when the state on disk is of
     other definitions or records are gone, UsageError when there is nothing to stream, StartAgain when the same
@@ -106,6 +110,7 @@ def run(
         date_back(settings)
         restored = newest_state(settings)
         onward, ids = _onward(project, plans, settings, restored, accept_loss, say)
+        handover = begin(project, settings, restored, cut_over_ms, say)
         counts = WriterCounts()
         with no_collection():  # see ``_submit``
             writer = partial(_write, project, plans, counts, accept_loss, say, progress)
@@ -116,7 +121,7 @@ def run(
         if metrics_port is not None:
             metrics = StreamMetrics(project, counts, onward.starts.lost)
             say(f"metrics: {running.enter_context(served(metrics, project.config.metrics.host, metrics_port))}")
-        jobs = _Jobs(project, cluster, writing, onward, topics, say)
+        jobs = _Jobs(project, cluster, writing, onward, handover, topics, say)
         state = jobs.run(stop)
         done.set()
         return StreamReport(writing.result(), jobs.restarts, state)
@@ -135,10 +140,11 @@ class _Jobs:
         cluster: Cluster,
         writing: Future[WriterCounts],
         onward: Onward,
+        handover: Handover | None,
         topics: TopicWatch,
         say: Say,
     ) -> None:
-        self._project, self._cluster = project, cluster
+        self._project, self._cluster, self._handover = project, cluster, handover
         self._writing, self._onward, self._topics, self._say = writing, onward, topics, say
         self._doubts = Doubts(project, list(project.streamed))
         self.restarts = 0
@@ -168,7 +174,7 @@ class _Jobs:
         restored = newest_state(settings)
         with contextlib.ExitStack() as running:
             try:
-                job = _submit(self._project, self._cluster, restored, self._onward)
+                job = _submit(self._project, self._cluster, restored, self._onward, self._handover)
             except PenstockError as error:
                 if not stop.is_set():
                     raise
@@ -247,7 +253,9 @@ def _onward(
     return onward, ids
 
 
-def _submit(project: Project, cluster: Cluster, restored: Path | None, onward: Onward) -> Job:
+def _submit(
+    project: Project, cluster: Cluster, restored: Path | None, onward: Onward, handover: Handover | None
+) -> Job:
     sources = [
         SourceJob(
             name,
@@ -255,6 +263,7 @@ def _submit(project: Project, cluster: Cluster, restored: Path | None, onward: O
             tuple(plan.json for plan in plans),
             onward.start(name),
             project.streams[name].source_plan.layout,
+            None if handover is None else history_of(handover, name),
         )
         for name, plans in project.streamed.items()
     ]

@@ -50,6 +50,18 @@ def _base64(raw: bytes | None) -> str | None:
 
 
 @dataclass(frozen=True)
+class Past:
+    """A row of a source's history: its columns by their own names, in their own types. ``source`` as of an event."""
+
+    raw: bytes
+    source: str | None = None
+
+    def to_json(self) -> list[Any]:
+        """The item as the driver reads it."""
+        return ["history", _base64(self.raw), self.source]
+
+
+@dataclass(frozen=True)
 class Watermark:
     """Event time reaches ``time``, in milliseconds."""
 
@@ -69,7 +81,7 @@ class Restore:
         return ["restore"]
 
 
-Item = Event | Watermark | Restore
+Item = Event | Past | Watermark | Restore
 
 
 @dataclass(frozen=True)
@@ -86,7 +98,8 @@ class EmittedRow:
 
 @dataclass(frozen=True)
 class ViewResult:
-    """``rows`` in order of emission; ``of_sources``: source → in, applied, too_late, duplicate, dead, sum_overflow."""
+    """``rows`` in order of emission; ``of_sources``: source → in, applied, too_late, duplicate, before_cut,
+    dead, sum_overflow."""
 
     rows: list[EmittedRow]
     of_sources: dict[str, dict[str, int]]
@@ -140,11 +153,14 @@ class HarnessDriver:
         backend: str = "heap",
         now: int | None = None,
         layouts: Mapping[str, str] | None = None,
+        cut_over: int | None = None,
+        owned: Sequence[str] = (),
     ) -> DriverResult:
         """Runs the views (canonical plans, all of one source or union) over the items, from empty state.
 
         ``backend``: heap or rocksdb; ``now``: the wall clock in milliseconds, None at the end of all time; ``layouts``:
-        source → where its columns stand in its records, where that is not under their own names. Raises PenstockError
+        source → where its columns stand in its records, where that is not under their own names; ``cut_over``: the time
+        before which the history of the ``owned`` sources has their events. Raises PenstockError
         with the Java side's own words when that fails.
         """
         request = {
@@ -153,6 +169,8 @@ class HarnessDriver:
             "backend": backend,
             "now": now,
             "layouts": dict(layouts or {}),
+            "cut_over": cut_over,
+            "owned": list(owned),
         }
         answer = self._ask(orjson.dumps(request))
         if "error" in answer:

@@ -33,6 +33,9 @@ DISCOVERY_MS = 10_000
 #: event time; where some stream's ``lateness`` is below twice that, half of it, but not less than the second number.
 DRIFT_MS, LEAST_DRIFT_MS = 3_600_000, 1_000
 
+#: Before all times, in milliseconds.
+NO_TIME = -(2**63)
+
 #: Good for throughput at no cost in latency beyond the linger; a caller's own settings go before these.
 PRODUCER = {
     "compression.type": "lz4",
@@ -49,7 +52,8 @@ SHADED = "org.apache.flink.kafka.shaded."
 class SourceJob:
     """A source, its topic, and the canonical JSON of the plans of all views that read it, alone or in a union.
 
-    ``layout``: where the columns stand in its records, as JSON; empty where all have their own names.
+    ``layout``: where the columns stand in its records, as JSON; empty where all have their own names. ``history``:
+    what is read before the topic; None for the topic alone.
     """
 
     name: str
@@ -57,6 +61,16 @@ class SourceJob:
     plans: tuple[str, ...]
     start: Start
     layout: str = ""
+    history: HistoryFiles | None = None
+
+
+@dataclass(frozen=True)
+class HistoryFiles:
+    """A source's events before ``cut_over_ms``, in files that are read side by side. ``id``: a UUID of the files."""
+
+    cut_over_ms: int
+    files: tuple[str, ...]
+    id: str
 
 
 @dataclass(frozen=True)
@@ -123,8 +137,9 @@ def build(
     for source in sources:
         for plan, events in _add_source(env, source, topics, client, group, job).items():
             routed.setdefault(plan, []).append(events)
+    owned = {source.name: source.history.cut_over_ms for source in sources if source.history is not None}
     for plan, parts in routed.items():
-        _add_view(plan, parts, topics, client)
+        _add_view(plan, parts, topics, client, owned)
 
 
 @dataclass(frozen=True)
@@ -178,12 +193,14 @@ def _add_source(
         IDLE_MS,
         jvm.penstock.time.Pace.valueOf(job.pace),
         job.spread,
+        NO_TIME if source.history is None else source.history.cut_over_ms,
     )
     # the source emits watermarks itself
     none = jvm.org.apache.flink.api.common.eventtime.WatermarkStrategy.noWatermarks()
-    rows = env._j_stream_execution_environment.fromSource(topic, none, f"{name} source")
+    reader = topic if source.history is None else _after_history(source, source.history, plans, job, topic)
+    rows = env._j_stream_execution_environment.fromSource(reader, none, f"{name} source", topic.getProducedType())
     start = source.start
-    router = jvm.penstock.route.Router(name, _source_start(start), plans)
+    router = jvm.penstock.route.Router(name, _source_start(source), plans)
     # a source of another uid does not find the state of the one before it
     read = _named(rows, f"{name} source {start.generation}" if start.generation else f"{name} source")
     dead = _named(read.process(router), f"{name} router")
@@ -195,7 +212,18 @@ def _add_source(
     }
 
 
-def _add_view(plan: str, parts: Sequence[_Routed], topics: Topics, kafka: dict[str, str]) -> None:
+def _after_history(source: SourceJob, history: HistoryFiles, plans: Any, job: _Job, topic: Any) -> Any:
+    jvm = get_gateway().jvm
+    files = to_jarray(jvm.java.lang.String, list(history.files))
+    first = jvm.penstock.history.HistorySource(
+        source.name, plans, files, job.name, job.drift_ms, history.cut_over_ms, job.spread
+    )
+    return jvm.penstock.history.HistorySource.then(first, topic)
+
+
+def _add_view(
+    plan: str, parts: Sequence[_Routed], topics: Topics, kafka: dict[str, str], owned: Mapping[str, int]
+) -> None:
     jvm = get_gateway().jvm
     view, source = json.loads(plan)["name"], json.loads(plan)["source"]
     places = [each["name"] for each in source.get("union", [source])]
@@ -205,7 +233,7 @@ def _add_view(plan: str, parts: Sequence[_Routed], topics: Topics, kafka: dict[s
         streams = jvm.org.apache.flink.streaming.api.datastream.DataStream
         events = events.union(to_jarray(streams, [part.events for part in others]))
     keyed = events.keyBy(jvm.penstock.route.EventKey())
-    rows = _named(keyed.process(jvm.penstock.window.WindowOperator(plan)), f"{view} windows")
+    rows = _named(keyed.process(_windows(plan, places, owned)), f"{view} windows")
     from_topics = to_jarray(jvm.java.lang.String, [part.topic for part in (first, *others)])
     records = jvm.penstock.kafka.FeatureRecordSerializer(plan, from_topics, topics.features.format(view=view))
     _named(rows.sinkTo(_kafka_sink(records, kafka)), f"{view} sink")
@@ -229,14 +257,25 @@ def _change_points(view: str, plan: str, keyed: Any, partitions: int) -> Any:
     return _named(rows.transform("progress", rows.getType(), progress), f"{view} progress")
 
 
+def _windows(plan: str, sources: Sequence[str], owned: Mapping[str, int]) -> Any:
+    """``owned``: the sources that begin with history, and the cut-over."""
+    window, times = get_gateway().jvm.penstock.window, [owned[name] for name in sources if name in owned]
+    if not times:
+        return window.WindowOperator(plan)
+    flags = to_jarray(get_gateway().jvm.boolean, [name in owned for name in sources])
+    return window.WindowOperator(plan, window.CutOver(times[0], flags))
+
+
 def _named(stream: Any, name: str) -> Any:
     # the uid is what state is found by after a restart: it must never depend on the order of the graph
     return stream.name(name).uid(name.replace(" ", "-"))
 
 
-def _source_start(start: Start) -> Any:
-    starts = _by_partition(start.starts, -1)
-    return get_gateway().jvm.penstock.route.SourceStart(start.topic_id, starts, _by_partition(start.gone, 0))
+def _source_start(source: SourceJob) -> Any:
+    start, history = source.start, source.history
+    starts, gone = _by_partition(start.starts, -1), _by_partition(start.gone, 0)
+    history_id = None if history is None else history.id
+    return get_gateway().jvm.penstock.route.SourceStart(start.topic_id, starts, gone, history_id)
 
 
 def _by_partition(offsets: Mapping[int, int], nothing: int) -> Any:

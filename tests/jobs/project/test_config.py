@@ -132,3 +132,10 @@ def test_the_keys_of_a_section_are_what_is_allowed_in_it(tmp_path: Path) -> None
 def test_a_session_cluster_is_named_with_its_storage(tmp_path: Path) -> None:
     flink = read(tmp_path, SESSION + "address = 'http://flink.example:8081'").flink
     assert (flink.address, flink.storage) == ("http://flink.example:8081", tmp_path / "s")
+
+
+def test_a_cut_over_names_its_zone(tmp_path: Path) -> None:
+    text = 'project = "p"\n[stream]\nhistory = "2013-11-01T{}"'
+    # finer times are rounded up
+    assert read(tmp_path, text.format("01:00:00.0001+01:00")).stream.cut_over_ms == 1_383_264_000_001
+    assert "stream.history" in refused(tmp_path, text.format("00:00:00")).what

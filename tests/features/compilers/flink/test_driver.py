@@ -71,7 +71,7 @@ def test_late_duplicate_and_too_late_are_counted(driver: HarnessDriver) -> None:
     items: list[Item] = [event(100, id="a"), Watermark(100), *late]
     result = driver.run([plan(windows=[window(10)]).json], items)
     assert [row[:2] for row in rows(result)] == [(100, 1), (100, 2)]
-    counts = {"in": 5, "applied": 2, "too_late": 2, "duplicate": 1, "dead": 0, "sum_overflow": 0}
+    counts = {"in": 5, "applied": 2, "too_late": 2, "duplicate": 1, "before_cut": 0, "dead": 0, "sum_overflow": 0}
     assert result.views["v"].counts == counts
 
 

@@ -49,8 +49,19 @@ public final class IngestDeserializer implements KafkaRecordDeserializationSchem
     @Override
     public void open(DeserializationSchema.InitializationContext context) {
         List<View> views = PlanReader.readAll(source, plans);
-        Source own = views.get(0).sources().get(views.get(0).place(source));
+        Source own = own(source, views);
         parser = new RowParser(own, layout, Columns.used(own, views), clock);
+    }
+
+    /** The same for rows that were read before: documents of the columns' own names, and of their own types alone. */
+    public static RowParser typedParser(String source, String... plans) {
+        List<View> views = PlanReader.readAll(source, plans);
+        Source own = own(source, views).asTyped();
+        return new RowParser(own, Columns.used(own, views), System::currentTimeMillis);
+    }
+
+    private static Source own(String source, List<View> views) {
+        return views.get(0).sources().get(views.get(0).place(source));
     }
 
     @Override

@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Row {
     public final byte[] raw;
+    /** Less than 0 for a row of history, see {@link #history}. */
     public final int partition;
     public final long offset;
     /** Event time in milliseconds; meaningless when {@link #bad}. */
@@ -23,6 +24,16 @@ public final class Row {
         this.raw = raw;
         this.partition = partition;
         this.offset = offset;
+    }
+
+    /** What stands for the partition of rows from a file of history; their offsets are their places in the file. */
+    public static int history(int lane) {
+        return -1 - lane;
+    }
+
+    /** The file of history that the row is from; less than 0 for a record of Kafka. */
+    public int lane() {
+        return -1 - partition;
     }
 
     /** Makes room for the values of {@code columns} columns, all null. */

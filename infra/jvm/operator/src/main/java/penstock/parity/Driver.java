@@ -8,7 +8,9 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Supplier;
 import org.apache.flink.kafka.shaded.org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.flink.kafka.shaded.org.apache.kafka.common.header.internals.RecordHeaders;
@@ -23,9 +25,9 @@ import penstock.ingest.RowParser;
 
 /**
  * Runs the job's own operators over given events: one JSON request per line in, one JSON line out, until the input
- * ends. A request is {@code {"plans":[canonical text…],"items":[["event",base64|null,timestamp|null,source|null,key|null,[[header,base64|null]]],["watermark",ms],["restore"]],
- * "backend":"heap"|"rocksdb","layouts":{source:text}}}; an item's place is its record's offset. The plans are of one source, or of one union, whose
- * events name their source.
+ * ends. A request is {@code {"plans":[canonical text…],"items":[["event",base64|null,timestamp|null,source|null,key|null,[[header,base64|null]]],["history",base64,source|null],["watermark",ms],["restore"]],
+ * "backend":"heap"|"rocksdb","layouts":{source:text},"cut_over":ms|null,"owned":[source…]}}; an item's place is its record's offset. The plans are of one
+ * source, or of one union, whose events name their source; {@code owned} are the sources with a history before the cut-over.
  */
 public final class Driver {
     private static final ObjectMapper JSON = new ObjectMapper();
@@ -58,7 +60,9 @@ public final class Driver {
                 plans(request.get("plans")),
                 layouts(request.get("layouts")),
                 backend(request.get("backend").asText()),
-                request.get("now").isNull() ? RowParser.TIME_MAX : request.get("now").longValue())) {
+                request.get("now").isNull() ? RowParser.TIME_MAX : request.get("now").longValue(),
+                request.get("cut_over").isNull() ? null : request.get("cut_over").longValue(),
+                names(request.get("owned")))) {
             JsonNode items = request.get("items");
             for (int i = 0; i < items.size(); i++) {
                 item(run, i, items.get(i));
@@ -75,6 +79,12 @@ public final class Driver {
         return texts;
     }
 
+    private static Set<String> names(JsonNode names) {
+        Set<String> texts = new HashSet<>();
+        names.forEach(name -> texts.add(name.textValue()));
+        return texts;
+    }
+
     private static Supplier<StateBackend> backend(String name) {
         return switch (name) {
             case "heap" -> HashMapStateBackend::new;
@@ -86,9 +96,10 @@ public final class Driver {
     private static void item(ViewsRun run, int index, JsonNode item) throws Exception {
         switch (item.get(0).asText()) {
             case "event" -> run.event(item.get(3).textValue(), record(index, item));
+            case "history" -> run.history(item.get(2).textValue(), index, raw(item.get(1)));
             case "watermark" -> run.watermark(item.get(1).longValue());
             case "restore" -> run.restore();
-            default -> throw new IllegalArgumentException("item " + item + " is not event, watermark or restore");
+            default -> throw new IllegalArgumentException("item " + item + " is not event, history, watermark or restore");
         }
     }
 

@@ -16,6 +16,7 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.util.OneInputStreamOperatorTestHarness;
 import penstock.ingest.IngestDeserializer;
 import penstock.ingest.Row;
+import penstock.ingest.RowParser;
 import penstock.route.DeadLetter;
 import penstock.route.DeadLetterSerializer;
 import penstock.route.Event;
@@ -31,6 +32,7 @@ final class SourceRun implements AutoCloseable {
     private final List<ViewRun> runs;
     private final ArrayNode dead;
     private final IngestDeserializer deserializer;
+    private final RowParser typed;
     private final List<Row> parsed = new ArrayList<>();
     private Router router;
     private OneInputStreamOperatorTestHarness<Row, DeadLetter> harness;
@@ -44,6 +46,7 @@ final class SourceRun implements AutoCloseable {
         this.dead = dead;
         deserializer = new IngestDeserializer(() -> now, source, layout, plans);
         deserializer.open(null);
+        typed = IngestDeserializer.typedParser(source, plans);
         start(null);
     }
 
@@ -59,6 +62,16 @@ final class SourceRun implements AutoCloseable {
 
     void event(ConsumerRecord<byte[], byte[]> record) throws Exception {
         deserializer.deserialize(record, new ListCollector<>(parsed));
+        routeParsed();
+    }
+
+    /** A row of the source's history, as it stands in a file. */
+    void history(long offset, byte[] raw) throws Exception {
+        parsed.add(typed.parse(raw, Row.history(0), offset, RowParser.NO_TIMESTAMP));
+        routeParsed();
+    }
+
+    private void routeParsed() throws Exception {
         for (Row row : parsed) {
             harness.processElement(new StreamRecord<>(row, row.time));
         }

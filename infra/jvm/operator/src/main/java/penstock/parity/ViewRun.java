@@ -12,10 +12,12 @@ import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.Obje
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
+import org.jspecify.annotations.Nullable;
 import penstock.plan.PlanReader;
 import penstock.plan.Source;
 import penstock.route.Event;
 import penstock.route.EventSerializer;
+import penstock.window.CutOver;
 import penstock.window.FeatureRow;
 import penstock.window.WindowOperator;
 
@@ -23,6 +25,7 @@ import penstock.window.WindowOperator;
 final class ViewRun implements AutoCloseable {
     private final String plan;
     private final StateBackend backend;
+    private final @Nullable CutOver cutOver;
     private final EventSerializer wire;
     private final List<Source> sources;
     private final ArrayNode rows = JsonNodeFactory.instance.arrayNode();
@@ -32,7 +35,8 @@ final class ViewRun implements AutoCloseable {
     private WindowOperator operator;
     private KeyedOneInputStreamOperatorTestHarness<String, Event, FeatureRow> harness;
 
-    ViewRun(String plan, StateBackend backend) throws Exception {
+    ViewRun(String plan, StateBackend backend, @Nullable CutOver cutOver) throws Exception {
+        this.cutOver = cutOver;
         this.plan = plan;
         this.backend = backend;
         wire = new EventSerializer(plan);
@@ -41,7 +45,7 @@ final class ViewRun implements AutoCloseable {
     }
 
     private void start(OperatorSubtaskState state) throws Exception {
-        operator = new WindowOperator(plan);
+        operator = new WindowOperator(plan, cutOver);
         harness = Harnesses.open(operator, backend, state);
     }
 
@@ -94,7 +98,7 @@ final class ViewRun implements AutoCloseable {
 
     /** Adds the operator's counts of a source, by its place, to those of its router. */
     void count(int source, ObjectNode counts) {
-        for (String name : new String[] {"too_late", "duplicate", "sum_overflow"}) {
+        for (String name : new String[] {"too_late", "duplicate", "before_cut", "sum_overflow"}) {
             counts.put(name, operator.count(source, name));
         }
         counts.put("applied", counts.get("applied").longValue() + operator.count(source, "applied"));

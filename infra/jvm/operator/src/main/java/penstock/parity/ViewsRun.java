@@ -3,14 +3,17 @@ package penstock.parity;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Supplier;
 import org.apache.flink.kafka.shaded.org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.flink.runtime.state.StateBackend;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ArrayNode;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import org.apache.flink.shaded.jackson2.com.fasterxml.jackson.databind.node.ObjectNode;
+import org.jspecify.annotations.Nullable;
 import penstock.plan.PlanReader;
 import penstock.plan.View;
+import penstock.window.CutOver;
 
 /** Views of one source, or of one union: what reads their sources, and their window operators. */
 final class ViewsRun implements AutoCloseable {
@@ -23,16 +26,38 @@ final class ViewsRun implements AutoCloseable {
     /**
      * @param layouts source → where its columns stand in its records; none where all have their own names
      * @param now the wall clock, in milliseconds
+     * @param cutOver the time before which history owns the events of some sources; null for none
      */
-    ViewsRun(String[] plans, Map<String, String> layouts, Supplier<StateBackend> backend, long now) throws Exception {
+    ViewsRun(
+            String[] plans,
+            Map<String, String> layouts,
+            Supplier<StateBackend> backend,
+            long now,
+            @Nullable Long cutOver,
+            Set<String> owned)
+            throws Exception {
         for (String plan : plans) {
-            views.add(PlanReader.read(plan));
-            runs.add(new ViewRun(plan, backend.get()));
+            View view = PlanReader.read(plan);
+            views.add(view);
+            runs.add(new ViewRun(plan, backend.get(), cutOver == null ? null : cutOver(view, cutOver, owned)));
         }
         for (var source : views.get(0).sources()) {
             String layout = layouts.getOrDefault(source.name(), "");
             sources.add(new SourceRun(source.name(), layout, plans, runs, dead, now));
         }
+    }
+
+    private static CutOver cutOver(View view, long time, Set<String> owned) {
+        boolean[] flags = new boolean[view.sources().size()];
+        for (int i = 0; i < flags.length; i++) {
+            flags[i] = owned.contains(view.sources().get(i).name());
+        }
+        return new CutOver(time, flags);
+    }
+
+    /** A row of a source's history. */
+    void history(String source, long offset, byte[] raw) throws Exception {
+        sources.get(source == null ? 0 : views.get(0).place(source)).history(offset, raw);
     }
 
     /** @param source whose record it is; null where there is one */

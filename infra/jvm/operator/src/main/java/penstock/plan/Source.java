@@ -30,4 +30,12 @@ public record Source(
         }
         throw new PlanException("source " + name + " has no column " + column);
     }
+
+    /** The same columns as they are once they are read: in their own types alone. */
+    public Source asTyped() {
+        List<Column> typed = columns.stream()
+                .map(column -> new Column(column.name(), column.type(), column.nullable(), Cast.PLAIN))
+                .toList();
+        return new Source(name, time, id, op, typed, lateness, maxAhead, disorder, tombstones);
+    }
 }

@@ -17,6 +17,8 @@ final class Positions {
     private final UUID topic;
     private long[] next = {};
     private ListState<long[]> state;
+    /** Has a state held them? */
+    private boolean known;
 
     /** @param topic the id that the cluster gave the topic: one that is made anew has other records */
     Positions(UUID topic) {
@@ -32,14 +34,7 @@ final class Positions {
      * @param gone by partition, the offset up to which its records can no longer be read
      */
     void restore(OperatorStateStore store, boolean restored, long[] starts, long[] gone) throws Exception {
-        state = store.getUnionListState(new ListStateDescriptor<>("positions", LongPrimitiveArraySerializer.INSTANCE));
-        boolean known = false;
-        for (long[] each : state.get()) {
-            known = true;
-            if (each[2] >= 0 && each[0] == topic.getMostSignificantBits() && each[1] == topic.getLeastSignificantBits()) {
-                reach((int) each[2], each[3]);
-            }
-        }
+        restore(store, "positions");
         if (restored && starts.length > 0 && !known) {
             throw new IllegalStateException("the state does not hold the source's positions: it is of an older version");
         }
@@ -49,6 +44,17 @@ final class Positions {
             }
         }
         check(starts);
+    }
+
+    /** The same of what is read from its beginning, wherever its own state says. */
+    void restore(OperatorStateStore store, String name) throws Exception {
+        state = store.getUnionListState(new ListStateDescriptor<>(name, LongPrimitiveArraySerializer.INSTANCE));
+        for (long[] each : state.get()) {
+            known = true;
+            if (each[2] >= 0 && each[0] == topic.getMostSignificantBits() && each[1] == topic.getLeastSignificantBits()) {
+                reach((int) each[2], each[3]);
+            }
+        }
     }
 
     private void check(long[] starts) {

@@ -11,6 +11,7 @@ import org.apache.flink.streaming.api.checkpoint.CheckpointedFunction;
 import org.apache.flink.streaming.api.functions.ProcessFunction;
 import org.apache.flink.util.Collector;
 import org.apache.flink.util.OutputTag;
+import org.jspecify.annotations.Nullable;
 import penstock.ingest.Bad;
 import penstock.ingest.Row;
 import penstock.plan.PlanReader;
@@ -37,6 +38,8 @@ public final class Router extends ProcessFunction<Row, DeadLetter>
     private transient Counters reasons;
 
     private transient Positions positions;
+    /** Of the rows of history, by file; null where there is none. */
+    private transient @Nullable Positions history;
 
     /**
      * @param source its name
@@ -81,6 +84,10 @@ public final class Router extends ProcessFunction<Row, DeadLetter>
         reasons.restore(context.getOperatorStateStore(), "dead letters");
         positions = new Positions(UUID.fromString(start.topicId()));
         positions.restore(context.getOperatorStateStore(), context.isRestored(), start.starts(), start.gone());
+        if (start.historyId() != null) {
+            history = new Positions(UUID.fromString(start.historyId()));
+            history.restore(context.getOperatorStateStore(), "positions in history");
+        }
     }
 
     @Override
@@ -90,6 +97,9 @@ public final class Router extends ProcessFunction<Row, DeadLetter>
         }
         reasons.snapshot();
         positions.snapshot();
+        if (history != null) {
+            history.snapshot();
+        }
     }
 
     @Override
@@ -105,7 +115,7 @@ public final class Router extends ProcessFunction<Row, DeadLetter>
 
     @Override
     public void processElement(Row row, Context context, Collector<DeadLetter> dead) {
-        if (!positions.pass(row.partition, row.offset)) {
+        if (!isNext(row)) {
             return;
         }
         boolean nothing = Bad.TOMBSTONE.equals(row.bad);
@@ -120,6 +130,11 @@ public final class Router extends ProcessFunction<Row, DeadLetter>
                 route(row, i, context, dead);
             }
         }
+    }
+
+    private boolean isNext(Row row) {
+        int lane = row.lane();
+        return lane < 0 ? positions.pass(row.partition, row.offset) : history.pass(lane, row.offset);
     }
 
     private void route(Row row, int view, Context context, Collector<DeadLetter> dead) {

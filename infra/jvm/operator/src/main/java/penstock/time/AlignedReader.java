@@ -39,6 +39,7 @@ final class AlignedReader implements SourceReader<Row, KafkaPartitionSplit> {
     private final long drift;
     private final long idle;
     private final Pace pace;
+    private final long from;
     private final Map<String, PartitionTime> partitions = new LinkedHashMap<>();
     /** What Flink has paused. */
     private final Set<String> pausedByFlink = new HashSet<>();
@@ -62,7 +63,8 @@ final class AlignedReader implements SourceReader<Row, KafkaPartitionSplit> {
             Times times,
             long drift,
             long idle,
-            Pace pace) {
+            Pace pace,
+            long from) {
         this.reader = reader;
         this.alignment = alignment;
         this.others = others;
@@ -71,6 +73,7 @@ final class AlignedReader implements SourceReader<Row, KafkaPartitionSplit> {
         this.drift = drift;
         this.idle = idle;
         this.pace = pace;
+        this.from = from;
     }
 
     @Override
@@ -94,6 +97,7 @@ final class AlignedReader implements SourceReader<Row, KafkaPartitionSplit> {
         for (KafkaPartitionSplit split : splits) {
             EventWatermarks watermarks =
                     new EventWatermarks(times.disorder(), times.maxAhead(), System::currentTimeMillis);
+            watermarks.from(from);
             PartitionTime partition = new PartitionTime(
                     split.splitId(), split.getTopicPartition(), split.getStartingOffset(), watermarks, now);
             partitions.put(split.splitId(), partition);

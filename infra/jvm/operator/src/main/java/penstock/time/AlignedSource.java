@@ -34,6 +34,7 @@ public final class AlignedSource
     private final long idle;
     private final Pace pace;
     private final boolean spread;
+    private final long from;
 
     /**
      * @param kafka the topic's client properties
@@ -43,6 +44,7 @@ public final class AlignedSource
      * @param idle milliseconds of wall-clock time
      * @param pace what moves partitions that are quiet
      * @param spread does the job run in several processes?
+     * @param from the time before which all events have been read from elsewhere; {@link Long#MIN_VALUE} for none
      */
     public AlignedSource(
             KafkaSource<Row> topic,
@@ -53,7 +55,8 @@ public final class AlignedSource
             long drift,
             long idle,
             Pace pace,
-            boolean spread) {
+            boolean spread,
+            long from) {
         View view = PlanReader.read(plan);
         this.topic = topic;
         this.kafka = kafka;
@@ -64,13 +67,15 @@ public final class AlignedSource
         this.idle = idle;
         this.pace = pace;
         this.spread = spread;
+        this.from = from;
     }
 
     @Override
     public SourceReader<Row, KafkaPartitionSplit> createReader(SourceReaderContext context) throws Exception {
         SourceReader<Row, KafkaPartitionSplit> reader = topic.createReader(context);
         Others others = spread && times.timed() ? new Others(context::sendSourceEventToCoordinator) : Others.NONE;
-        return new AlignedReader(reader, Alignment.of(job), others, new Backlogs(kafka), times, drift, idle, pace);
+        return new AlignedReader(
+                reader, Alignment.of(job), others, new Backlogs(kafka), times, drift, idle, pace, from);
     }
 
     @Override

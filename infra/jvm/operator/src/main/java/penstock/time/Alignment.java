@@ -8,31 +8,31 @@ import java.util.concurrent.ConcurrentHashMap;
  * Lets all partitions that a job reads in this process advance together in event time, whatever their topics: none is
  * read further than {@code drift} beyond the slowest of those that have a backlog.
  */
-final class Alignment {
+public final class Alignment {
     private static final Map<String, Alignment> JOBS = new ConcurrentHashMap<>();
 
     private final Set<Member> members = ConcurrentHashMap.newKeySet();
 
     /** That of all readers of a job in this process. */
-    static Alignment of(String job) {
+    public static Alignment of(String job) {
         return JOBS.computeIfAbsent(job, name -> new Alignment());
     }
 
     /** What the others know of a partition. */
-    static final class Member {
+    public static final class Member {
         /** How far it has been read. */
-        volatile long reached = Long.MIN_VALUE;
+        public volatile long reached = Long.MIN_VALUE;
         /** Has it a backlog: records that were there a second ago and are yet to be read? */
-        volatile boolean behind = true;
+        public volatile boolean behind = true;
         /** Has it been read to its end, and was nothing new for a while? */
         volatile boolean quiet;
     }
 
-    void join(Member member) {
+    public void join(Member member) {
         members.add(member);
     }
 
-    void leave(Member member) {
+    public void leave(Member member) {
         members.remove(member);
     }
 
@@ -47,7 +47,7 @@ final class Alignment {
     }
 
     /** How far the slowest of those that have a backlog has been read; the greatest number where none has one. */
-    long least() {
+    public long least() {
         long least = Long.MAX_VALUE;
         for (Member member : members) {
             if (member.behind) {
@@ -58,7 +58,7 @@ final class Alignment {
     }
 
     /** The time beyond which no partition is to be read while the slowest is so far. */
-    static long limit(long least, long drift) {
+    public static long limit(long least, long drift) {
         return least > Long.MAX_VALUE - drift ? Long.MAX_VALUE : least + drift;
     }
 }

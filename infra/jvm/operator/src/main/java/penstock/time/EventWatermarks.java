@@ -78,6 +78,13 @@ final class EventWatermarks {
         greatest = Math.max(greatest, single);
     }
 
+    /** All before this time has been read from elsewhere; nothing has where it is {@link Long#MIN_VALUE}. */
+    void from(long time) {
+        if (time != Long.MIN_VALUE) {
+            atLeast(time + disorder);
+        }
+    }
+
     /** The wall clock moves time. */
     void atLeast(long time) {
         greatest = Math.max(greatest, time);

@@ -7,21 +7,21 @@ import org.apache.flink.api.connector.source.SourceEvent;
  * What a reader knows of those in other processes. It tells the job's coordinator how far it is, is told how far the
  * slowest of all is, and then tells again: so what it knows may be old, but never says that another is further than it is.
  */
-final class Others {
+public final class Others {
     /** There are none. */
-    static final Others NONE = new Others(event -> {});
+    public static final Others NONE = new Others(event -> {});
 
     private final Consumer<SourceEvent> coordinator;
     private long told = Long.MIN_VALUE;
     private long least = Long.MIN_VALUE;
     private boolean asking;
 
-    Others(Consumer<SourceEvent> coordinator) {
+    public Others(Consumer<SourceEvent> coordinator) {
         this.coordinator = coordinator;
     }
 
     /** This reader's slowest partition is so far. Returns how far the slowest of the whole job is. */
-    long tell(long own) {
+    public long tell(long own) {
         if (this == NONE) {
             return own;
         }
@@ -38,8 +38,14 @@ final class Others {
     }
 
     /** The slowest reader of the job is so far. */
-    void told(Reached reached) {
+    public void told(Reached reached) {
         asking = false;
         least = reached.time();
+    }
+
+    /** This reader holds nobody back any more. False until that could be told, which must be asked again. */
+    public boolean leave() {
+        tell(Long.MAX_VALUE);
+        return this == NONE || told == Long.MAX_VALUE;
     }
 }

@@ -2,6 +2,8 @@ package penstock.window;
 
 import java.util.Arrays;
 import org.apache.flink.api.common.functions.OpenContext;
+import org.apache.flink.api.common.state.ListState;
+import org.apache.flink.api.common.state.ListStateDescriptor;
 import org.apache.flink.api.common.state.MapState;
 import org.apache.flink.api.common.state.MapStateDescriptor;
 import org.apache.flink.api.common.state.ValueState;
@@ -21,6 +23,7 @@ import penstock.plan.PlanReader;
 import penstock.plan.View;
 import penstock.plan.Window;
 import penstock.route.Event;
+import penstock.route.EventSerializer;
 import penstock.state.Counters;
 import penstock.types.PlainType;
 
@@ -35,15 +38,20 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
     private static final int TOO_LATE = 1;
     private static final int DUPLICATE = 2;
     private static final int SUM_OVERFLOW = 3;
+    private static final int BEFORE_CUT = 4;
 
     private final String plan;
     /** Does each change point that the next event has overtaken emit its row, too? */
     private final boolean every;
 
+    private final @Nullable CutOver cutOver;
     private transient Layout layout;
     /** By the place of an event's source. */
     private transient Counters[] counters;
     private transient ValueState<KeyState> states;
+    /** Events that wait until history has been read; null where there is none. */
+    private transient @Nullable ListState<Event> waiting;
+
     private transient Logs logs;
     /** Null where no aggregate keeps any. */
     private transient @Nullable Blocks blocks;
@@ -57,7 +65,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
 
     /** @param plan the view's canonical plan */
     public WindowOperator(String plan) {
-        this(plan, false);
+        this(plan, false, null);
     }
 
     /**
@@ -66,8 +74,21 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
      *     comes; such an operator shows no counts
      */
     public WindowOperator(String plan, boolean every) {
+        this(plan, every, null);
+    }
+
+    /**
+     * @param plan the view's canonical plan
+     * @param cutOver where history builds the state first
+     */
+    public WindowOperator(String plan, @Nullable CutOver cutOver) {
+        this(plan, false, cutOver);
+    }
+
+    private WindowOperator(String plan, boolean every, @Nullable CutOver cutOver) {
         this.plan = plan;
         this.every = every;
+        this.cutOver = cutOver;
         PlanReader.read(plan);
     }
 
@@ -81,7 +102,7 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         layout = new Layout(PlanReader.read(plan));
         counters = new Counters[layout.view.sources().size()];
         for (int i = 0; i < counters.length; i++) {
-            counters[i] = new Counters("applied", "too_late", "duplicate", "sum_overflow");
+            counters[i] = new Counters("applied", "too_late", "duplicate", "sum_overflow", "before_cut");
             counters[i].restore(context.getOperatorStateStore(), counted(layout.view, i));
         }
         numbering = new Numbering(context.getOperatorStateStore(), context.isRestored());
@@ -109,12 +130,17 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
                 .getMapState(new MapStateDescriptor<>("log", LongSerializer.INSTANCE, new ChunkSerializer(plan)));
         logs = new Logs(layout, chunks);
         blocks = layout.hasBlocks() ? blocks() : null;
+        waiting = cutOver == null ? null : waiting();
         rows = new RowWriter(layout);
         one = new Chunk(layout.columns, 1);
         one.size = 1;
         for (int i = 0; i < counters.length && !every; i++) {
             counters[i].show(Counters.group(getRuntimeContext().getMetricGroup(), layout.view, i));
         }
+    }
+
+    private ListState<Event> waiting() {
+        return getRuntimeContext().getListState(new ListStateDescriptor<>("waiting", new EventSerializer(plan)));
     }
 
     private Blocks blocks() {
@@ -124,24 +150,39 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
 
     @Override
     public void processElement(Event event, Context context, Collector<FeatureRow> out) throws Exception {
+        numbering.begin(context.timerService().currentProcessingTime());
+        long watermark = reached.now(context.timerService());
+        boolean building = cutOver != null && cutOver.isAhead(watermark);
+        if (building && cutOver.follows(event)) {
+            waiting.add(event);
+            context.timerService().registerEventTimeTimer(cutOver.eve());
+            return;
+        }
         KeyState state = states.value();
         if (state == null) {
             state = layout.newState();
         }
         turnTo(state);
-        numbering.begin(context.timerService().currentProcessingTime());
-        long watermark = reached.now(context.timerService());
         boolean moved = every && fire(state, event.time - 1, watermark, event.key, out);
         boolean changed = apply(event, state, watermark);
-        if (changed) {
+        if (changed && !building) {
             emit(event.key, state, out);
         }
-        if (changed || moved) {
+        if (changed && building) {
+            awaitCutOver(state, context.timerService());
+        } else if (changed || moved) {
             schedule(state, context.timerService());
         }
         letGo();
         if (changed || moved) {
             states.update(state);
+        }
+    }
+
+    private void awaitCutOver(KeyState state, TimerService timers) {
+        if (state.timer != cutOver.eve()) {
+            state.timer = cutOver.eve();
+            timers.registerEventTimeTimer(state.timer);
         }
     }
 
@@ -164,6 +205,10 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
     /** Takes the event into the state; false when that changes nothing. */
     private boolean apply(Event event, KeyState state, long watermark) throws Exception {
         state.horizon = Math.min(state.clock, watermark);
+        if (cutOver != null && cutOver.isOverlap(event) && !isKnownOrNew(event, state)) {
+            counters[event.source].add(BEFORE_CUT);
+            return false;
+        }
         ChunkList.Place known = known(event, state);
         if (known != null) {
             return change(event, state, known);
@@ -189,6 +234,13 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
             accumulate(event.time, state);
         }
         return true;
+    }
+
+    /** Does the event's id tell whether history has had it? */
+    private boolean isKnownOrNew(Event event, KeyState state) {
+        // of a key that history did not reach it is told by the time alone
+        state.horizon = Math.max(state.horizon, cutOver.eve());
+        return event.id != null && logs.ofIds().keeps(event.time);
     }
 
     private void applied(Event event, KeyState state) {
@@ -286,11 +338,17 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
     @Override
     public void onTimer(long time, OnTimerContext context, Collector<FeatureRow> out) throws Exception {
         KeyState state = states.value();
+        if (state == null) {
+            state = layout.newState();
+        }
         state.timer = Window.NEVER;
         turnTo(state);
         numbering.begin(context.timerService().currentProcessingTime());
         long watermark = context.timerService().currentWatermark();
         long horizon = reached.now(context.timerService());
+        if (cutOver != null && time == cutOver.eve()) {
+            handOver(context.getCurrentKey(), state, horizon, out);
+        }
         fire(state, watermark, horizon, context.getCurrentKey(), out);
         schedule(state, context.timerService());
         letGo();
@@ -304,19 +362,38 @@ public final class WindowOperator extends KeyedProcessFunction<String, Event, Fe
         for (long due = nextChange(state); due != Window.NEVER && due <= last; due = nextChange(state)) {
             moved = true;
             if (logs.expire(due)) {
-                state.clock = due;
-                state.horizon = Math.min(due, horizon);
-                logs.forget();
-                state.seq = numbering.after(state.seq);
+                turnClock(state, due, horizon);
                 emit(key, state, out);
             }
         }
         return moved;
     }
 
+    private void turnClock(KeyState state, long time, long horizon) throws Exception {
+        state.clock = time;
+        state.horizon = Math.min(time, horizon);
+        logs.forget();
+        state.seq = numbering.after(state.seq);
+    }
+
+    /** Emits what history has made of the key, and lets in what has waited for that. */
+    private void handOver(String key, KeyState state, long horizon, Collector<FeatureRow> out) throws Exception {
+        if (state.clock != KeyState.BEFORE_ALL) {
+            logs.expire(cutOver.eve());
+            turnClock(state, cutOver.eve(), horizon);
+            emit(key, state, out);
+        }
+        for (Event event : waiting.get()) {
+            if (apply(event, state, cutOver.eve())) {
+                emit(key, state, out);
+            }
+        }
+        waiting.clear();
+    }
+
     /**
-     * The count {@code name} of all sources: applied, too_late, duplicate, or sum_overflow (rows with a sum lost to int64,
-     * of the source of the event applied last).
+     * The count {@code name} of all sources: applied, too_late, duplicate, before_cut, or sum_overflow (rows with a sum
+     * lost to int64, of the source of the event applied last).
      */
     public long count(String name) {
         return Arrays.stream(counters).mapToLong(each -> each.get(name)).sum();

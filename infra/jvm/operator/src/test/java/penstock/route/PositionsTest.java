@@ -27,7 +27,7 @@ class PositionsTest {
         private final OneInputStreamOperatorTestHarness<Row, DeadLetter> harness;
 
         Run(OperatorSubtaskState state, String topic, long[] starts, long... gone) throws Exception {
-            router = new Router("src", new SourceStart(topic, starts, gone), PLAN);
+            router = new Router("src", new SourceStart(topic, starts, gone, null), PLAN);
             harness = new OneInputStreamOperatorTestHarness<>(new ProcessOperator<>(router));
             harness.setup(new DeadLetterSerializer());
             if (state != null) {

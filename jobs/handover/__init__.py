@@ -1,0 +1,1 @@
+"""The hand-over: history builds the state of a stream, and Kafka goes on from there."""
