@@ -15,7 +15,6 @@ from penstock.jobs.streaming.status import StreamStatus
 from penstock.jobs.training.train import TrainReport
 
 MODEL = "arrival_delay"
-LEAD_MS = 30 * 60 * 1000
 #: The last requests are sent at this pace, to time predictions without a queue; per second.
 TIMED_RATE = 100.0
 TIMED_REQUESTS = 1000

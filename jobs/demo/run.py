@@ -7,7 +7,7 @@ import time
 
 from penstock.features.span import Span
 from penstock.jobs.console.times import time_words
-from penstock.jobs.demo.outcome import LEAD_MS, MODEL, TIMED_RATE, TIMED_REQUESTS, Outcome, backfill_all, stage
+from penstock.jobs.demo.outcome import MODEL, TIMED_RATE, TIMED_REQUESTS, Outcome, backfill_all, stage
 from penstock.jobs.demo.proofs import prove
 from penstock.jobs.demo.timeline import Timeline
 from penstock.jobs.kafka.broker import Broker
@@ -23,6 +23,9 @@ from penstock.jobs.store.open import open_store
 from penstock.jobs.streaming.status import wait_caught_up, wait_stream
 from penstock.jobs.training.train import train
 from penstock.jobs.training.training_set import training_set
+
+#: How long no prediction may come, in seconds: the first one waits until all change points of history are read.
+PATIENCE_S = 300.0
 
 
 def history(context: Context, project: Project, span: Timeline, outcome: Outcome) -> None:
@@ -53,7 +56,7 @@ def history(context: Context, project: Project, span: Timeline, outcome: Outcome
 
 
 def live(context: Context, project: Project, span: Timeline, outcome: Outcome) -> None:
-    """Broker, stream, history at full speed, inference, and the rest under the lead."""
+    """Broker, stream, history at full speed, inference, and the rest at full speed, too."""
     state = project.config.state
     logs = state / "logs"
     where = ["--project", str(project.folder)]
@@ -72,14 +75,16 @@ def live(context: Context, project: Project, span: Timeline, outcome: Outcome) -
             _send_history(context, project, span, outcome)
             # it takes seconds to start, and by now it is known where the requests will begin
             infer = Child(
-                "infer", ["infer", MODEL, *where, "--from-offsets", f"0:{outcome.live_offset}"], logs / "infer.log"
+                "infer",
+                ["infer", MODEL, "--aligned", *where, "--from-offsets", f"0:{outcome.live_offset}"],
+                logs / "infer.log",
             )
             running.callback(infer.stop)
             infer.start()
             _settle_history(context, project, outcome, stream)
         with stage(
             context,
-            f"6  {time_words(span.live)} to {time_words(span.end)}, the replay at most 30m ahead of its predictions",
+            f"6  {time_words(span.live)} to {time_words(span.end)}, at full speed: each request waits for its time",
         ):
             _live(context, project, span, outcome, [stream, infer])
         with stage(context, "7  the stream and the store settle"):
@@ -119,7 +124,7 @@ def _live(context: Context, project: Project, span: Timeline, outcome: Outcome, 
         consumer(project.config, [project.models[MODEL].output]) as reader,
         producer(project.config) as sender,
         context.progress("  events sent", sum(counts.values())) as bar,
-        Lead(reader, "departures", LEAD_MS) as pace,
+        Lead(reader, "departures", None, patience_s=PATIENCE_S) as pace,
     ):
 
         def progress(n: int, t: int) -> None:

@@ -63,7 +63,7 @@ class Evidence:
             self._db.close()
 
     def load_stream(self, view: str, file: Path) -> int:
-        """Takes in the rows of a view's topic (one JSON value a line). Returns how many there are."""
+        """Takes in the rows of a view's topic (one JSON value a line), without marks. Returns how many there are."""
         plan = self._plans[view]
         key = ", ".join(f"{quote(k.name)} {SQL_TYPES[k.type]}" for k in plan.key)
         values = ", ".join(f"{quote(f.name)} {SQL_TYPES[f.type]}" for f in plan.features)
@@ -71,7 +71,8 @@ class Evidence:
             f"""CREATE OR REPLACE TABLE "stream_{view}" AS
             SELECT {_columns(plan, "key.")}, t, seq, {_features(plan, '"values".')}
             FROM read_json({listed([file])}, format = 'newline_delimited', hive_partitioning = false, columns = {{
-              'key': {_struct(key)}, 't': 'BIGINT', 'seq': 'BIGINT', 'values': {_struct(values)}}})"""
+              'key': {_struct(key)}, 't': 'BIGINT', 'seq': 'BIGINT', 'values': {_struct(values)}}})
+            WHERE t IS NOT NULL"""
         )
         return int(self._scalar(f'SELECT count(*) FROM "stream_{view}"'))
 

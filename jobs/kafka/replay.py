@@ -35,6 +35,8 @@ Sent = tuple[str, int, bytes]
 ROWS_AT_ONCE = 20_000
 #: Events on their way to Kafka at once: more would fill the memory when Kafka is slower than the reader.
 UNDER_WAY = 20_000
+#: Later than any event.
+_ALL = 2**62
 #: How long an event's acknowledgement may take, in seconds: longer than the producer itself tries.
 DELIVERY_S = 120.0
 
@@ -144,7 +146,7 @@ class RealTime:
 
 
 class Lead:
-    """Never further in event time than ``lead_ms`` ahead of the oldest request without a prediction.
+    """Never further in event time than ``lead_ms`` ahead of the oldest request without a prediction; None: however far.
 
     A thread reads ``predictions`` (a consumer of the model's output) back all the while; ``rate`` bounds the
     requests per second. ``received`` holds, by prediction id, the wall-clock time in seconds at which it was
@@ -152,7 +154,13 @@ class Lead:
     """
 
     def __init__(
-        self, predictions: Consumer, requests: str, lead_ms: int, *, rate: float | None = None, patience_s: float = 60.0
+        self,
+        predictions: Consumer,
+        requests: str,
+        lead_ms: int | None,
+        *,
+        rate: float | None = None,
+        patience_s: float = 60.0,
     ) -> None:
         self.received: dict[str, float] = {}
         self.rate = rate
@@ -191,7 +199,7 @@ class Lead:
 
     def drain(self) -> None:
         """Waits for the predictions of all that was sent."""
-        self.wait(2**62)
+        self.wait(_ALL)
 
     def sent(self, source: str, t: int, receipt: Delivery) -> None:
         """Remembers a request until its prediction is read back."""
@@ -206,6 +214,8 @@ class Lead:
     def _behind(self, t: int) -> bool:
         while self._open and identity(self._open[0][1]) in self.received:
             self._open.popleft()
+        if self._lead_ms is None:
+            return bool(self._open) and t == _ALL
         return bool(self._open) and t > self._open[0][0] + self._lead_ms
 
     def _read(self) -> None:
