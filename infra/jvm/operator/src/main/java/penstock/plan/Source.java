@@ -34,7 +34,8 @@ public record Source(
     /** The same columns as they are once they are read: in their own types alone. */
     public Source asTyped() {
         List<Column> typed = columns.stream()
-                .map(column -> new Column(column.name(), column.type(), column.nullable(), Cast.PLAIN))
+                .map(column -> new Column(
+                        column.name(), column.type(), column.nullable(), Cast.PLAIN, column.dimensions()))
                 .toList();
         return new Source(name, time, id, op, typed, lateness, maxAhead, disorder, tombstones);
     }
