@@ -46,8 +46,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         with Broker(folder / "kafka") as broker:
-            project = paced._project(folder / "shop", broker.bootstrap_servers, SQLITE, "confluent")
-            paced._prepare(project)
+            project = paced.project_of(folder / "shop", broker.bootstrap_servers, SQLITE, "confluent")
+            paced.prepare(project)
             console.print(_measure(project))
 
 
