@@ -119,18 +119,26 @@ class FeastStore(BulkStore):
         with self._turn:
             return decode([self._cells(request) for request in requests])
 
+    def _clocks(self, requests: list[KeyRequest]) -> list[list[bytes]]:
+        with self._turn:
+            return [[_clock_of(read) or b"" for read in self._reads(each, [CLOCK])] for each in requests]
+
     def _cells(self, request: KeyRequest) -> Cells:
         schema = request.schema
+        reads = self._reads(request, [*schema.feature_names, CLOCK])
+        t, seq = unpack_clocks([_clock_of(read) for read in reads])
+        values = [{} if of is None or at == ABSENT else of for (_, of), at in zip(reads, t, strict=True)]
+        return Cells(schema, t, seq, [[_cell(row, name) for row in values] for name in schema.feature_names])
+
+    def _reads(self, request: KeyRequest, names: list[str]) -> list[Read]:
+        """The values of these names for each of the request's keys."""
         known = list(dict.fromkeys(key for key in request.keys if key is not None))
         reads: dict[bytes | None, Read] = {}
         for start in range(0, len(known), _AT_ONCE):
             some = known[start : start + _AT_ONCE]
-            rows = self._read(schema.name, [_entity_key(key) for key in some], [*schema.feature_names, CLOCK])
+            rows = self._read(request.schema.name, [_entity_key(key) for key in some], names)
             reads |= dict(zip(some, rows, strict=True))
-        found = [reads.get(key, (None, None)) for key in request.keys]
-        t, seq = unpack_clocks([_clock_of(read) for read in found])
-        values = [{} if of is None or at == ABSENT else of for (_, of), at in zip(found, t, strict=True)]
-        return Cells(schema, t, seq, [[_cell(row, name) for row in values] for name in schema.feature_names])
+        return [reads.get(key, (None, None)) for key in request.keys]
 
     def _read(self, view: str, keys: list[EntityKey], names: list[str]) -> list[Read]:
         """Each key's event time and values, in the order of the keys."""

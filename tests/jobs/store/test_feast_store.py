@@ -92,6 +92,16 @@ def test_the_greater_clock_wins_in_any_order(store: FeastStore) -> None:
     assert held(store, KEY, OTHER) == [(1_500, 3, 4), (7, 1, 5)]
 
 
+def test_clocks_tell_a_keys_rows_apart(store: FeastStore) -> None:
+    clocks = []
+    for seq in (2, 3):
+        store.write_rows(SCHEMA, [row(1_500, seq)])
+        ((clock, none),) = store.read_clocks([(SCHEMA, [KEY, OTHER])])
+        assert clock and not none
+        clocks.append(clock)
+    assert clocks[0] != clocks[1]
+
+
 def test_of_batches_the_later_one_decides_and_none_goes_before_the_stream(store: FeastStore) -> None:
     assert store.write_batch(SCHEMA, [row(100, 0, 1)], Batch(50, 200)) == 1
     assert store.write_batch(SCHEMA, [row(150, 0, 2)], Batch(40, 200)) == 0
