@@ -230,6 +230,8 @@ def assert_equal_to_batch(project: Project, days: Days) -> None:
     proof.mkdir()
     for view, topic in feature_topics(project).items():
         read_values(project, topic, proof / f"{view}.ndjson")
+    for view, topic in project.change_topics.items():
+        read_values(project, topic, proof / f"{view}.points.ndjson")
     read_values(project, project.model(MODEL).output, proof / "predictions.ndjson")
     backfill_all(context, project, days.start, days.end, proof / "batch")
     for part in parity_of(context, project, proof):

@@ -16,18 +16,20 @@ from penstock.features.plan import SOURCE
 from penstock.jobs.parity.compare import as_of, compare_rows, last_rows
 from penstock.jobs.parity.engines import END, emitted_table, oracle_batch, rows_table
 from penstock.jobs.parity.events import Arrival
-from tests.parity.strategies import World, worlds
+from tests.parity.strategies import World, table_worlds, worlds
 from tests.parity.test_random import agree, random_worlds
 
 #: An arrival as a row of history.
 History = tuple[Arrival]
+#: Among all events of a world, which are close together in those of tables.
+CUTS = st.integers(-80, 1300) | st.integers(0, 6)
 
 
 @random_worlds
-@given(worlds(), st.data())
+@given(worlds() | table_worlds(), st.data())
 def test_the_operators_hand_over_as_the_oracle_does(driver: HarnessDriver, world: World, data: st.DataObject) -> None:
     """What comes before the watermark comes in any order, and restarts come anywhere."""
-    cut = data.draw(st.integers(-80, 1300))
+    cut = data.draw(CUTS)
     owned = frozenset(data.draw(st.sets(st.sampled_from([s.name for s in world.plans[0].source.sources]), min_size=1)))
     history = [(a,) for a in world.arrivals if is_past(a, cut) and a.source.name in owned and data.draw(usually)]
     topic = [a for a in world.arrivals if not is_past(a, cut) or a.source.name not in owned or data.draw(st.booleans())]
@@ -83,7 +85,7 @@ def driven(item: Arrival | History | Watermark) -> Item:
 
 
 @random_worlds
-@given(worlds(repeats=True), st.integers(-80, 1300), st.data())
+@given(worlds(repeats=True) | table_worlds(), CUTS, st.data())
 def test_in_the_end_the_state_is_that_of_batch_whatever_the_overlap(
     driver: HarnessDriver, world: World, cut: int, data: st.DataObject
 ) -> None:
