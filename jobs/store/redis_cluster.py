@@ -21,6 +21,7 @@ _HOPS = 5
 _REPLICA_MS = 1_000
 _ASKING = head(1, b"ASKING")
 _WAIT = head(3, b"WAIT", b"1", b"%d" % _REPLICA_MS)
+_ROLE = head(1, b"ROLE")
 
 
 def exchange_cluster(client: Any, commands: Sequence[Command], lasting: bool, moved: Callable[[], None]) -> list[Any]:
@@ -37,7 +38,10 @@ def exchange_cluster(client: Any, commands: Sequence[Command], lasting: bool, mo
         for node, places in _by_node(left):
             packed = [_ASKING * (place in asked) + commands[place][1] for place in places]
             counts = [1 + (place in asked) for place in places]
-            found = _ask_node(client, node, packed, counts, lasting and _has_replica(client, node))
+            if lasting:
+                found = _write_node(client, node, packed, counts, moved)
+            else:
+                found = _ask_node(client, node, packed, counts)
             for place, reply in zip(places, found, strict=True):
                 replies[place] = reply
         redirected = {place: replies[place] for place in left if isinstance(replies[place], AskError)}
@@ -74,14 +78,30 @@ def _has_replica(client: Any, node: ClusterNode) -> bool:
     return any(len(nodes) > 1 and nodes[0].name == node.name for nodes in slots)
 
 
-def _ask_node(client: Any, node: ClusterNode, packed: list[bytes], counts: list[int], wait: bool) -> list[Any]:
+def _write_node(
+    client: Any, node: ClusterNode, packed: list[bytes], counts: list[int], moved: Callable[[], None]
+) -> list[Any]:
+    """As ``_ask_node``, when a replica has the rows, where the node has one.
+
+    The client's picture may be older than the replica, so a node that has none there says so itself.
+    """
+    known = _has_replica(client, node)
+    *found, last = _ask_node(client, node, [*packed, _WAIT if known else _ROLE], [*counts, 1])
+    if known and last == 0:
+        raise _try_again(f"no replica of {node.name} has taken the rows within {_REPLICA_MS} ms")
+    if not known and isinstance(last, list) and last[0] == b"master" and last[2]:
+        moved()
+        raise _try_again(f"{node.name} has a replica that was not known yet, and that may lack the rows")
+    return found
+
+
+def _try_again(what: str) -> TryAgainError:
+    return TryAgainError(what)  # type: ignore[no-untyped-call]
+
+
+def _ask_node(client: Any, node: ClusterNode, packed: list[bytes], counts: list[int]) -> list[Any]:
     """The last reply to each packed command; of what goes before it none is told."""
-    pool = client.get_redis_connection(node).connection_pool
-    found = node_replies(pool, [*packed, *([_WAIT] if wait else [])], sum(counts) + wait)
-    if wait and found.pop() == 0:
-        raise TryAgainError(  # type: ignore[no-untyped-call]
-            f"no replica of {node.name} has taken the rows within {_REPLICA_MS} ms"
-        )
+    found = node_replies(client.get_redis_connection(node).connection_pool, packed, sum(counts))
     return [found[end - 1] for end in accumulate(counts)]
 
 

@@ -21,7 +21,7 @@ def test_no_key_is_stale_and_no_row_is_lost_while_slots_move_and_a_master_dies(t
     with redis_cluster(tmp_path / "servers") as cluster:
         folder = project(tmp_path / "shop", cluster)
         with open_store(folder) as store, Traffic(folder) as traffic:
-            wait_until(lambda: traffic.batches > 20)
+            wait_until(lambda: traffic.batches > 20 and taken(store))
             with cluster.client(0) as client:
                 slot = int(client.execute_command("CLUSTER KEYSLOT", client.keys("*shop")[0]))
 

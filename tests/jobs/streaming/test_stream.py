@@ -282,6 +282,7 @@ def check_counts(story: Story, found: StreamStatus, wanted: Mapping[str, Result]
             "too_late": counts.too_late,
             "duplicate": counts.duplicate,
             "dead": counts.dead,
+            "before_cut": 0,
         }
     assert found.counts[story.names["by_shop"]]["duplicate"] == EVENTS // 50
     assert found.counts[story.names["by_shop"]]["dead"] == EVENTS // 200
