@@ -282,7 +282,7 @@ def test_a_wrong_definition_is_shown_with_its_line(
     assert capsys.readouterr().err.splitlines() == [
         "error: 'flot64' is not a column type",
         f"  where: {tmp_path / 'definitions.py'}:3",
-        "  allowed: int64 float64 string bool timestamp",
+        "  allowed: int64 float64 string bool timestamp, and in a Table a vector, float32[n] with n from 1 to 4096",
         "  hint: did you mean 'float64'?",
     ]
 

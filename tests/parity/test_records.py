@@ -154,7 +154,7 @@ def test_debezium_changes_with_their_tombstones(driver: HarnessDriver) -> None:
     rows = [json.loads(row.value)["values"] for row in result.views["of_carts"].rows]
     assert [(row["n_1m"], row["sum_1m"]) for row in rows] == [(1, 2.5), (2, 6.5), (2, 4.0), (2, 7.0), (1, 3.0)]
     assert result.views["of_carts"].counts == dict(
-        **{"in": 8}, applied=7, too_late=0, duplicate=0, dead=1, sum_overflow=0
+        **{"in": 8}, applied=7, too_late=0, duplicate=0, dead=1, sum_overflow=0, before_cut=0
     )
     assert [(letter.index, letter.error) for letter in result.dead] == [(7, "wrong type")]
     assert "payload.op" in result.dead[0].detail and "payload.after.price" in result.dead[0].detail
