@@ -176,7 +176,7 @@ final class AlignedReader implements SourceReader<Row, KafkaPartitionSplit> {
         for (PartitionTime partition : partitions.values()) {
             SourceOutput<Row> own = output.to.createOutputForSplit(partition.id);
             if (times.timed()) {
-                partition.emit(now, idle, pace, alignment, own);
+                partition.emit(now, idle, pace, alignment, backlogs, own);
             } else {
                 own.markIdle();
             }

@@ -33,7 +33,9 @@ final class Backlogs implements AutoCloseable {
     /** Where each quiet partition is read on from. */
     private final Map<TopicPartition, Long> asked = new ConcurrentHashMap<>();
     /** From where on it holds no record. */
-    private final Map<TopicPartition, Long> ends = new ConcurrentHashMap<>();
+    private final Map<TopicPartition, End> ends = new ConcurrentHashMap<>();
+    /** How often it was asked for the ends of quiet partitions, this time included. */
+    private volatile long rounds;
 
     private final Thread thread;
     private volatile boolean closed;
@@ -56,9 +58,23 @@ final class Backlogs implements AutoCloseable {
         thread.start();
     }
 
+    /** A partition held no record from {@code next} on in this round. */
+    private record End(long next, long round) {}
+
     /** Is there no record from this offset on? Where that is not known, it is found out. */
     boolean isEnd(TopicPartition place, long next) {
-        if (Long.valueOf(next).equals(ends.get(place))) {
+        return isEnd(place, next, 0);
+    }
+
+    /** The first round that begins after this call. */
+    long laterRound() {
+        return rounds + 1;
+    }
+
+    /** The same, as of a round that is not before this one. */
+    boolean isEnd(TopicPartition place, long next, long round) {
+        End end = ends.get(place);
+        if (end != null && end.next == next && end.round >= round) {
             return true;
         }
         asked.put(place, next);
@@ -94,6 +110,7 @@ final class Backlogs implements AutoCloseable {
                     looks++;
                 }
                 if (!asked.isEmpty()) {
+                    rounds++;
                     answer(consumer, Map.copyOf(asked));
                 }
                 LockSupport.parkNanos((asked.isEmpty() ? LOOK : 1) * 1_000_000);
@@ -135,7 +152,7 @@ final class Backlogs implements AutoCloseable {
 
     private void answered(TopicPartition place, long next, boolean ended) {
         if (ended) {
-            ends.put(place, next);
+            ends.put(place, new End(next, rounds));
         }
         asked.remove(place, next);
     }

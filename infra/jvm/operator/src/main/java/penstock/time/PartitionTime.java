@@ -9,6 +9,8 @@ final class PartitionTime {
     /** Wall-clock time without records after which it is asked whether there are more, in milliseconds. */
     static final long QUIET = 100;
 
+    private static final long NO_ROUND = -1;
+
     final String id;
     final Alignment.Member member = new Alignment.Member();
     private final TopicPartition place;
@@ -25,6 +27,13 @@ final class PartitionTime {
     private boolean ended;
     /** Is it held back? */
     boolean paused;
+
+    /** The time to which the others had come when {@link #round} was still to begin, which asks for this one's end. */
+    private long candidate;
+
+    private long round = NO_ROUND;
+    /** No record of others up to this time had been read before this one was asked for its end, and had come to it. */
+    private long confirmed = Long.MIN_VALUE;
 
     PartitionTime(String id, TopicPartition place, long next, EventWatermarks watermarks, long now) {
         this.id = id;
@@ -74,9 +83,12 @@ final class PartitionTime {
      * Emits its watermark. Once it has been read to its end and was quiet for {@code idle} milliseconds, {@code pace} says
      * what becomes of it.
      */
-    void emit(long now, long idle, Pace pace, Alignment alignment, WatermarkOutput output) {
+    void emit(long now, long idle, Pace pace, Alignment alignment, Backlogs backlogs, WatermarkOutput output) {
         boolean quiet = ended && now - readAt >= idle;
-        member.quiet = quiet;
+        if (pace == Pace.TOGETHER) {
+            confirm(quiet, alignment, backlogs);
+            member.quiet = quiet && confirmed >= alignment.greatest();
+        }
         if (!quiet) {
             watermarks.emit(output);
             return;
@@ -88,13 +100,31 @@ final class PartitionTime {
                 watermarks.emit(output);
             }
             case TOGETHER -> {
-                watermarks.atLeast(alignment.greatest());
+                watermarks.atLeast(confirmed);
                 if (alignment.isQuiet()) {
                     watermarks.settle(output);
                 } else {
                     watermarks.emit(output);
                 }
             }
+        }
+    }
+
+    // what others have brought may have been sent after a record of this partition that has not been read yet, however
+    // long that takes: only an end that is looked up afterwards shows that there is none
+    private void confirm(boolean quiet, Alignment alignment, Backlogs backlogs) {
+        if (!quiet) {
+            round = NO_ROUND;
+            return;
+        }
+        if (round != NO_ROUND && backlogs.isEnd(place, next, round)) {
+            confirmed = candidate;
+            round = NO_ROUND;
+        }
+        if (round == NO_ROUND && alignment.greatest() > confirmed) {
+            candidate = alignment.greatest();
+            round = backlogs.laterRound();
+            backlogs.isEnd(place, next, round);
         }
     }
 }
