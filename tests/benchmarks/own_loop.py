@@ -16,6 +16,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 import penstock.jobs.store  # noqa: F401  before Feast, which it makes quicker to import
 from penstock.features.vector import leaf_names
+from penstock.jobs.kafka.owner import PROJECT
 from penstock.jobs.project.project import load_project
 
 
@@ -27,6 +28,8 @@ def run_loop(folder: Path, start: int, ready: Any, stop: Any, said: Any, most: i
     consumer = KafkaConsumer(bootstrap_servers=project.config.kafka.bootstrap_servers, max_poll_records=most)
     producer = KafkaProducer(bootstrap_servers=project.config.kafka.bootstrap_servers)
     place = TopicPartition("requests", 0)
+    # ours refuses an output topic with records of no project
+    headers = [(PROJECT, project.config.project.encode())]
     consumer.assign([place])
     consumer.seek(place, start)
     consumer.poll(timeout_ms=0, max_records=1)
@@ -37,7 +40,8 @@ def run_loop(folder: Path, start: int, ready: Any, stop: Any, said: Any, most: i
         for records in consumer.poll(timeout_ms=100).values():
             for record, value in zip(records, answer([json.loads(r.value) for r in records]), strict=True):
                 id = f"{record.topic}-{record.partition}-{record.offset}"
-                producer.send(plan.output, json.dumps({"id": id, "value": value}).encode(), key=id.encode())
+                prediction = json.dumps({"id": id, "value": value}).encode()
+                producer.send(plan.output, prediction, key=id.encode(), headers=headers)
             producer.flush()
             answered, turns = answered + len(records), turns + 1
     producer.close()
