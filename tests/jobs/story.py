@@ -131,7 +131,7 @@ def told(folder: Path, kafka: Kafka) -> Iterator[Story]:
     for source, rows in {"ratings": RATINGS, "shops": SHOPS}.items():
         write_history(project, source, rows)
     _materialize(project)
-    _train(project)
+    train_on_noise(project)
     with contextlib.ExitStack() as running:
         _play(project, running)
     write_history(project, "orders", ORDERS)
@@ -149,7 +149,7 @@ def _materialize(project: Project) -> None:
             materialize(project, plan, store, RATED - 1)
 
 
-def _train(project: Project) -> None:
+def train_on_noise(project: Project) -> None:
     """A version that rests on every number, trained on noise."""
     plan, n, numbers = project.model("cost").model_plan, 1_000, np.random.default_rng(5)
     columns: dict[str, Any] = {

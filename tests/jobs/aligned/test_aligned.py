@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,11 +27,10 @@ from penstock.jobs.store.catalogue import apply
 from penstock.jobs.store.materialize import materialize
 from penstock.jobs.store.open import open_store
 from penstock.jobs.streaming.status import wait_stream
-from penstock.jobs.training.train import train
 from penstock.jobs.training.training_set import training_set
-from tests.jobs.models.examples import write_set
 from tests.jobs.serving.running import running, wait_until
 from tests.jobs.shop import make_project, write_history
+from tests.jobs.story import train_on_noise
 from tests.kafka_broker import Kafka
 from tests.projects import unique
 
@@ -128,19 +126,6 @@ def point_in_time(project: Project, file: Path) -> dict[str, dict[str, Any]]:
     return {row["id"]: row for row in table.to_pylist()}
 
 
-def teach(project: Project) -> None:
-    """A version that rests on every number."""
-    plan, n, numbers = project.model("cost").model_plan, 1_000, np.random.default_rng(5)
-    columns: dict[str, Any] = {
-        item.name: numbers.integers(0, 30, n).astype(float if item.type == "float64" else int).tolist()
-        for item in plan.vector
-    }
-    columns |= {"id": [f"o{i}" for i in range(n)], "t": list(range(n))}
-    columns["label"] = [float(sum(columns[item.name][i] for item in plan.vector)) for i in range(n)]
-    file = write_set(project.folder / "set.parquet", plan, columns, (0, n))
-    train(file, plan, project.config.state / "models", Span(0, n - 100), Span(n - 100, n))
-
-
 @pytest.fixture(scope="module")
 def world(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     topic, folder = unique("orders"), tmp_path_factory.mktemp("aligned")
@@ -157,7 +142,7 @@ def world(kafka: Kafka, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wo
         plan = project.plans["shops"]
         backfill(plan, project.history("shops"), T - HOUR, T, project.backfills, memory="256MB")
         materialize(project, plan, store, T)
-    teach(project)
+    train_on_noise(project)
     exact = point_in_time(project, folder / "exact.parquet")
     with Child("stream", ["stream", "--project", str(folder)], folder / "logs" / "stream.log") as stream:
         wait_stream(project, stream)
